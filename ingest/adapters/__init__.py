@@ -1,0 +1,1 @@
+"""One module per provider. An adapter never imports another adapter."""
