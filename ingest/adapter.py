@@ -1,0 +1,236 @@
+"""The port of a provider: what an adapter owes the gateway on the way in and the courier on the way out. No I/O here.
+
+An adapter is a value without state. It gets raw bytes and the inbox's settings and returns values; the gateway publishes them,
+the courier executes them. Third parties register one under the entry point group ``santral.channels``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from shared.message import InboundMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """An inbox as the edge knows it. ``settings`` are plain, ``secrets`` unsealed; both validated by the adapter."""
+
+    workspace_id: UUID
+    id: UUID
+    name: str
+    channel: str
+    provider: str
+    address: str = ""
+    connection_id: UUID | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    region: str | None = None
+    path_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an address ``/in/{token}`` stands for: one inbox, or a connection with the inboxes that share it."""
+
+    id: UUID
+    workspace_id: UUID
+    provider: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inboxes: Sequence[Inbox] = ()
+
+    def inbox_at(self, address: str) -> Inbox | None:
+        """The inbox the provider names by this address; None is an unknown number, page or mailbox."""
+        return next((inbox for inbox in self.inboxes if inbox.address == address), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request as it arrived: raw body, header names in lower case, the query as pairs."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """The provider checks that we are here; answer this text and store nothing."""
+
+    text: str
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A file or long body that goes to the blob store before the record that names it."""
+
+    content: bytes = field(repr=False)
+    name: str = ""
+    content_type: str = "application/octet-stream"
+    content_id: str | None = None
+    inline: bool = False
+    role: Literal["attachment", "html", "text", "original"] = "attachment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A parsed message before it has its id, its blobs and its time of acceptance (`ingest/receive.py` gives those).
+
+    ``values`` are fields of `InboundMessage` by name. ``external_id`` empty means the provider gave none: the digest of the
+    decoded content and the day stand in. ``original`` is kept inline up to 64 kB, else as a blob.
+    """
+
+    inbox: Inbox
+    external_id: str
+    values: Mapping[str, Any]
+    parts: Sequence[Part] = ()
+    original: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparsed:
+    """Bytes (or one element of a batch) that this adapter could not understand; they go to quarantine with the reason.
+
+    ``inbox`` None: the element names an account that no inbox has.
+    """
+
+    inbox: Inbox | None
+    original: bytes = field(repr=False)
+    reason: str
+
+
+Parsed = Draft | Unparsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a channel can carry on the way back. ``window_s`` None: any time. Sizes in characters and bytes."""
+
+    text_chars_max: int
+    html: bool = False
+    files: bool = False
+    file_bytes_max: int = 0
+    templates: bool = False
+    subject: bool = False
+    copies: bool = False
+    receipts: frozenset[str] = frozenset()
+    window_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer to send, with what the provider needs to thread it. ``content`` is ``{"kind": text|html|template|media, …}``."""
+
+    id: UUID
+    conversation_id: UUID
+    inbox: Inbox
+    to_kind: str
+    to_scope: str
+    to_value: str
+    to_name: str = ""
+    content: Mapping[str, Any]
+    subject: str = ""
+    in_reply_to: str | None = None
+    references: Sequence[str] = ()
+    cc: Sequence[str] = ()
+    bcc: Sequence[str] = ()
+    visibility: str = "private"
+    last_in_external_id: str | None = None
+    window_expires_at: datetime | None = None
+    files: Sequence[Part] = ()
+    token_secret: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """A reply as one HTTP request. The adapter's `outcome` reads the answer."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    json: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailCall:
+    """A reply as one mail for the relay."""
+
+    envelope_from: str
+    recipients: Sequence[str]
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketCall:
+    """A reply that the customer's own socket reads from the conversation; stored is sent."""
+
+
+Call = HttpCall | MailCall | SocketCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the provider said of a call: its id for the message, or whether to try again and why not."""
+
+    state: Literal["sent", "retry", "failed"]
+    provider_id: str | None = None
+    reason: str = ""
+    retry_after_s: float | None = None
+
+
+class Adapter(Protocol):
+    """One provider."""
+
+    provider: str
+    channel: str
+    channels: frozenset[str]
+    capabilities: Capabilities
+
+    def settings_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of an inbox's and a connection's settings and secrets: ``{"inbox": …, "connection": …}``."""
+        ...
+
+    def challenge(self, target: Target, request: Request) -> Challenge | None:
+        """The answer to a provider's handshake, or None when the request is a delivery. Raises `Unauthenticated`."""
+        ...
+
+    def verify(self, target: Target, request: Request) -> str | None:
+        """Checks the signature over the raw bytes in constant time; raises `Unauthenticated` and nothing is stored.
+
+        Returns a one-time token when the provider signs one, so that its reuse for another body is refused.
+        """
+        ...
+
+    def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+        """Every element of the request, in order; never raises on content, a bad element becomes `Unparsed`."""
+        ...
+
+    def reply(self, reply: Reply) -> Call:
+        """The request that sends this reply. Raises `Unprocessable` naming what the channel cannot carry, or its closed window."""
+        ...
+
+    def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        """What an answer to an `HttpCall` means."""
+        ...
+
+
+def draft_message(draft: Draft, *, message_id: UUID, accepted_at: datetime, **more: Any) -> InboundMessage:
+    """The message a draft becomes once it has an id and a time; ``more`` are the fields `receive` fills (parts, original …)."""
+    values = dict(draft.values)
+    values.setdefault("channel", draft.inbox.channel)
+    values.setdefault("provider", draft.inbox.provider)
+    return InboundMessage(
+        id=message_id,
+        workspace_id=draft.inbox.workspace_id,
+        inbox_id=draft.inbox.id,
+        accepted_at=accepted_at,
+        **{**values, **more},
+    )

@@ -1,0 +1,89 @@
+"""Connections, inboxes and the places followers have reached."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from shared.tables import Json, Uuid, at, metadata, reference, required, workspace_id
+
+connection = sa.Table(
+    "connection",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("name", sa.Text),
+    required("provider", sa.Text),
+    required("path_token", sa.Text, unique=True),  # /in/{path_token}: unguessable
+    required("settings", Json, server_default=sa.text("'{}'")),
+    sa.Column("secrets", sa.LargeBinary),  # sealed, see shared/sealing.py
+    required("version", sa.BigInteger, server_default="1"),
+    sa.Column("managed_digest", sa.Text),
+    at("created_at", now=True),
+    at("updated_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "name"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("name", sa.Text),
+    required("channel", sa.Text),
+    required("provider", sa.Text),
+    sa.Column("connection_id", Uuid),
+    sa.Column("address", sa.Text),  # mailbox address, phone_number_id, page id …: how a provider names this inbox
+    required("path_token", sa.Text, unique=True),
+    required("settings", Json, server_default=sa.text("'{}'")),
+    sa.Column("secrets", sa.LargeBinary),
+    required("enabled", sa.Boolean, server_default=sa.true()),
+    required("version", sa.BigInteger, server_default="1"),
+    sa.Column("managed_digest", sa.Text),
+    at("created_at", now=True),
+    at("updated_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "name"),
+    reference("connection", "connection_id"),
+    sa.Index("inbox_connection_address_ix", "workspace_id", "connection_id", "address", unique=True),
+    sa.Index("inbox_provider_address_ix", "provider", "address"),
+)
+
+poll = sa.Table(  # where a follower is in what it follows
+    "poll",
+    metadata,
+    workspace_id(),
+    required("inbox_id", Uuid),
+    required("source", sa.Text),
+    required("place", Json),
+    at("updated_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "inbox_id", "source"),
+    reference("inbox", "inbox_id", ondelete="CASCADE"),
+)
+
+cdr_row = sa.Table(  # rows of calls that are not settled yet, and the calls that are (rows kept as long as amendments may come)
+    "cdr_row",
+    metadata,
+    workspace_id(),
+    required("inbox_id", Uuid),
+    required("row_key", sa.Text),
+    required("call_id", sa.Text),
+    required("row", Json, info={"pii": True}),
+    at("seen_at", now=True),
+    at("settled_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id", "inbox_id", "row_key"),
+    reference("inbox", "inbox_id", ondelete="CASCADE"),
+    sa.Index("cdr_row_call_ix", "workspace_id", "inbox_id", "call_id"),
+    sa.Index("cdr_row_unsettled_ix", "seen_at", postgresql_where=sa.text("settled_at is null")),
+)
+
+signature_use = sa.Table(  # one-time signature tokens, remembered with the message they were good for
+    "signature_use",
+    metadata,
+    workspace_id(),
+    required("connection_or_inbox_id", Uuid),
+    required("token", sa.Text),
+    required("body_digest", sa.LargeBinary),
+    at("used_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "connection_or_inbox_id", "token"),
+)

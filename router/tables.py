@@ -1,0 +1,314 @@
+"""Conversations and messages, work items and offers, agents, queues, policies, decisions, quarantine."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from shared.tables import Json, Uuid, at, metadata, reference, required, workspace_id
+
+conversation = sa.Table(
+    "conversation",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("handle_id", Uuid),  # whose conversation: the person is the component of this handle
+    required("inbox_id", Uuid),  # where it began; a reply goes to the last inbox the customer used
+    required("last_inbox_id", Uuid),
+    required("last_handle_id", Uuid),
+    required("channel", sa.Text),
+    required("channels", pg.ARRAY(sa.Text), server_default="{}"),
+    required("visibility", sa.Text, server_default="private"),
+    required("subject", sa.Text, server_default="", info={"pii": True}),
+    required("language", sa.Text, server_default=""),
+    required("state", sa.Text, server_default="open"),  # open, closed
+    required("seq", sa.BigInteger, server_default="0"),  # the last number given: messages and events share it
+    required("thread_key", sa.Text, server_default=""),  # post:… where a channel separates threads of one person
+    sa.Column("last_agent_id", Uuid),
+    at("opened_at"),
+    at("last_in_at", null=True),
+    at("last_out_at", null=True),
+    at("window_expires_at", null=True),
+    at("closed_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    reference("handle", "handle_id"),
+    reference("inbox", "inbox_id"),
+    sa.Index("conversation_handle_ix", "workspace_id", "handle_id", "opened_at"),
+    sa.Index("conversation_last_handle_ix", "workspace_id", "last_handle_id", "opened_at"),
+    sa.CheckConstraint("state in ('open', 'closed')", name="state"),
+)
+
+message = sa.Table(
+    "message",
+    metadata,
+    workspace_id(),
+    required("conversation_id", Uuid),
+    required("seq", sa.BigInteger),
+    required("id", Uuid),
+    required("direction", sa.Text),
+    required("kind", sa.Text),
+    required("channel", sa.Text),
+    required("provider", sa.Text),
+    required("inbox_id", Uuid),
+    sa.Column("handle_id", Uuid),
+    sa.Column("agent_id", Uuid),  # who wrote, of direction out
+    required("visibility", sa.Text),
+    required("external_id", sa.Text),
+    required("subject", sa.Text, server_default="", info={"pii": True}),
+    required("text", sa.Text, server_default="", info={"pii": True}),
+    required("body", Json, server_default=sa.text("'{}'"), info={"pii": True}),
+    # body: text_stripped, parts, participants, call, automatic, in_reply_to, authenticated, content (of replies), traits
+    required("signals", Json, server_default=sa.text("'{}'")),
+    at("accepted_at"),
+    at("sent_at", null=True),
+    at("stored_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "conversation_id", "seq"),
+    reference("conversation", "conversation_id"),
+)
+
+thread_ref = sa.Table(  # what a later message may answer: mid:<rfc id>, post:<id>, ext:<inbox>:<provider id> …
+    "thread_ref",
+    metadata,
+    workspace_id(),
+    required("ref", sa.Text),
+    required("conversation_id", Uuid),
+    sa.Column("message_id", Uuid),
+    sa.PrimaryKeyConstraint("workspace_id", "ref"),
+    reference("conversation", "conversation_id"),
+)
+
+placement = sa.Table(  # where somebody moved a message; append-only
+    "placement",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("message_id", Uuid),
+    required("from_conversation_id", Uuid),
+    required("to_conversation_id", Uuid),
+    required("actor", sa.Text),
+    at("placed_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+)
+
+skill = sa.Table(
+    "skill",
+    metadata,
+    workspace_id(),
+    required("name", sa.Text),
+    required("title", sa.Text, server_default=""),
+    sa.Column("managed_digest", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "name"),
+)
+
+queue = sa.Table(
+    "queue",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("name", sa.Text),
+    required("title", sa.Text, server_default=""),
+    required("mode", sa.Text, server_default="push"),  # push, pull, both
+    required("comparator", sa.Text, server_default="load"),
+    required("goals_s", Json, server_default=sa.text("'{}'")),  # channel → goal in seconds (orders)
+    required("targets_s", Json, server_default=sa.text("'{}'")),  # channel → target in seconds (alarms)
+    required("offer_s", sa.Integer, server_default="30"),
+    required("overflow", sa.Text, server_default=""),
+    required("plan", Json, server_default=sa.text("'[]'")),
+    required("enabled", sa.Boolean, server_default=sa.true()),
+    required("version", sa.BigInteger, server_default="1"),
+    sa.Column("managed_digest", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "name"),
+    sa.CheckConstraint("mode in ('push', 'pull', 'both')", name="mode"),
+)
+
+agent = sa.Table(
+    "agent",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("name", sa.Text, info={"pii": True}),
+    required("kind", sa.Text, server_default="human"),
+    sa.Column("user_id", Uuid),
+    required("languages", pg.ARRAY(sa.Text), server_default="{}"),
+    required("skills", Json, server_default=sa.text("'{}'")),  # name → level 1..5
+    required("budget", sa.Integer, server_default="100"),
+    required("used", sa.Integer, server_default="0"),  # assigned + offered + wrapping
+    required("interruptible_used", sa.Integer, server_default="0"),
+    required("exclusive_held", sa.Integer, server_default="0"),
+    required("channels", Json, server_default=sa.text("'{}'")),  # channel → {cost, cap, exclusive, interruptible, enabled}
+    required("counts", Json, server_default=sa.text("'{}'")),  # channel → items held
+    required("presence", sa.Text, server_default="offline"),
+    required("presence_reason", sa.Text, server_default=""),
+    at("presence_at", now=True),
+    at("lease_until", null=True),  # the socket's ping keeps it
+    at("idle_since", now=True),
+    required("seq", sa.BigInteger, server_default="0"),
+    required("version", sa.BigInteger, server_default="1"),
+    required("enabled", sa.Boolean, server_default=sa.true()),
+    sa.Column("managed_digest", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "name"),
+    sa.CheckConstraint("presence in ('online', 'busy', 'away', 'not_responding', 'offline')", name="presence"),
+    sa.CheckConstraint("used >= 0", name="used"),
+)
+
+queue_member = sa.Table(
+    "queue_member",
+    metadata,
+    workspace_id(),
+    required("queue_id", Uuid),
+    required("agent_id", Uuid),
+    required("priority", sa.Integer, server_default="0"),
+    required("delay_s", sa.Integer, server_default="0"),
+    sa.PrimaryKeyConstraint("workspace_id", "queue_id", "agent_id"),
+    reference("queue", "queue_id", ondelete="CASCADE"),
+    reference("agent", "agent_id", ondelete="CASCADE"),
+    sa.Index("queue_member_agent_ix", "workspace_id", "agent_id"),
+)
+
+policy = sa.Table(  # one row per version; the workspace's active one has `active`
+    "policy",
+    metadata,
+    workspace_id(),
+    required("version", sa.BigInteger),
+    required("document", Json),
+    required("active", sa.Boolean, server_default=sa.false()),
+    sa.Column("managed_digest", sa.Text),
+    sa.Column("actor", sa.Text),
+    at("created_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "version"),
+    sa.Index("policy_active_ix", "workspace_id", unique=True, postgresql_where=sa.text("active")),
+)
+
+work_item = sa.Table(
+    "work_item",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("conversation_id", Uuid),
+    required("queue_id", Uuid),
+    required("channel", sa.Text),
+    required("kind", sa.Text, server_default="conversation"),  # conversation, callback, call
+    required("state", sa.Text),
+    required("version", sa.BigInteger, server_default="1"),
+    required("due_class", sa.SmallInteger, server_default="1"),
+    at("due_at"),  # the key: (due_class, due_at), smaller first, computed once per enqueue
+    at("enqueued_at"),  # the customer's first wait; counts from accepted_at
+    at("queued_at"),  # since when in this state
+    required("plan", Json, server_default=sa.text("'[]'")),
+    required("step", sa.SmallInteger, server_default="0"),
+    at("step_at"),
+    required("skills", Json, server_default=sa.text("'{}'")),
+    required("cost", sa.Integer, server_default="0"),  # what the holder pays now, 0 while nobody holds it
+    sa.Column("agent_id", Uuid),  # who holds it: offered, assigned, wrapping
+    sa.Column("offer_id", Uuid),
+    at("offer_until", null=True),
+    sa.Column("sticky_agent_id", Uuid),
+    at("sticky_until", null=True),
+    sa.Column("last_agent_id", Uuid),
+    required("excluded", Json, server_default=sa.text("'{}'")),  # agent → {count, until}
+    sa.Column("target_agent_id", Uuid),  # a direct offer, by transfer
+    sa.Column("giver_agent_id", Uuid),
+    sa.Column("reopened_from", Uuid),
+    sa.Column("policy_version", sa.BigInteger),
+    sa.Column("profile_version", sa.BigInteger),
+    sa.Column("decision_id", Uuid),
+    required("external", sa.Boolean, server_default=sa.false()),
+    required("reopen_count", sa.Integer, server_default="0"),
+    at("assigned_at", null=True),
+    at("first_reply_at", null=True),
+    at("parked_at", null=True),
+    at("wrap_until", null=True),
+    at("timer_at", null=True),  # the next thing that happens by itself: park, wake, complete
+    at("closed_at", null=True),
+    required("outcome", Json, server_default=sa.text("'{}'")),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    reference("conversation", "conversation_id"),
+    reference("queue", "queue_id"),
+    sa.Index(
+        "work_item_open_ix", "workspace_id", "conversation_id", unique=True,
+        postgresql_where=sa.text("state not in ('completed', 'abandoned', 'canceled')"),
+    ),
+    sa.Index("work_item_conversation_ix", "workspace_id", "conversation_id"),
+    sa.Index(
+        "work_item_queued_ix", "workspace_id", "queue_id", "due_class", "due_at", postgresql_where=sa.text("state = 'queued'"),
+    ),
+    sa.Index(
+        "work_item_agent_ix", "workspace_id", "agent_id",
+        postgresql_where=sa.text("state in ('offered', 'assigned', 'wrapping')"),
+    ),
+    sa.Index("work_item_timer_ix", "timer_at", postgresql_where=sa.text("timer_at is not null")),
+    sa.CheckConstraint(
+        "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping', 'completed', 'abandoned', 'canceled')", name="state"
+    ),
+)  # fmt: skip
+
+offer = sa.Table(
+    "offer",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("item_id", Uuid),
+    required("agent_id", Uuid),
+    required("decision_id", Uuid),
+    required("state", sa.Text),  # open, accepted, declined, expired, rescinded, revoked
+    required("reason", sa.Text, server_default=""),
+    at("made_at", now=True),
+    at("until"),
+    at("closed_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    reference("work_item", "item_id"),
+    reference("agent", "agent_id"),
+    sa.Index("offer_open_ix", "until", postgresql_where=sa.text("state = 'open'")),
+    sa.Index("offer_agent_ix", "workspace_id", "agent_id", postgresql_where=sa.text("state = 'open'")),
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("kind", sa.Text),  # routing (intake), dispatch
+    required("conversation_id", Uuid),
+    sa.Column("item_id", Uuid),
+    sa.Column("message_id", Uuid),
+    required("record", Json),
+    at("decided_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.Index("decision_conversation_ix", "workspace_id", "conversation_id"),
+)
+
+dispatch_change = sa.Table(  # dispatch's feed: no order, no key; duplicates fold in memory
+    "dispatch_change",
+    metadata,
+    workspace_id(),
+    required("slot", sa.SmallInteger),
+    required("kind", sa.Text),  # item, agent, queue
+    required("id", Uuid),
+    sa.Index("dispatch_change_slot_ix", "slot"),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("message_id", Uuid),
+    sa.Column("inbox_id", Uuid),
+    required("reason", sa.Text),
+    required("error", sa.Text, server_default=""),
+    required("error_hash", sa.Text, server_default=""),
+    required("record", sa.LargeBinary, info={"pii": True}),  # the bytes as they came
+    required("headers", Json, server_default=sa.text("'{}'")),
+    required("source", Json, server_default=sa.text("'{}'")),  # topic, partition, offset
+    required("attempts", sa.Integer, server_default="1"),
+    required("state", sa.Text, server_default="open"),  # open, replayed, discarded
+    at("accepted_at"),
+    at("quarantined_at", now=True),
+    at("resolved_at", null=True),
+    sa.Column("resolved_by", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "message_id"),
+    sa.Index("quarantine_open_ix", "workspace_id", "quarantined_at", postgresql_where=sa.text("state = 'open'")),
+)

@@ -1,0 +1,1 @@
+"""The database's history, as Alembic revisions; expand first, contract a release later."""

@@ -1,0 +1,199 @@
+"""PostgreSQL: one place that opens it, sets the workspace, and says what its errors mean.
+
+Two doors to one server: :meth:`Database.transaction` for SQLAlchemy Core (the API's reads and writes, configuration) and
+:meth:`Database.batch` for plain asyncpg on the hot paths, with JSON as Python values. Rooms never commit; the context does.
+
+Every wait is bounded: connecting, each statement, locks, and a transaction that sits idle (the last three as
+settings of every session). A black-holed server costs seconds, not for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+from uuid import UUID
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.errors import Conflict, InputRejected, SantralError, Unavailable
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Result = TypeVar("Result")
+
+CONNECT_S: Final = 5.0
+COMMAND_S: Final = 30.0
+ACQUIRE_S: Final = 5.0
+_SESSION: Final = {
+    "search_path": "santral",
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "5s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+_RETRYABLE: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    ConnectionError,
+    TimeoutError,
+    OSError,
+)
+
+
+class Contended(Unavailable):
+    """A deadlock, a serialization failure or a lock time-out: the same transaction may succeed at once."""
+
+    kind = "contended"
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    """The asyncpg exception under SQLAlchemy's wrappers."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, asyncpg.PostgresError | asyncpg.InterfaceError | ConnectionError | TimeoutError):
+            return seen
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's exceptions into ours: Contended, Unavailable, Conflict (unique), InputRejected (data)."""
+    try:
+        yield
+    except SantralError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.DBAPIError, OSError, TimeoutError) as error:
+        cause = _driver_error(error)
+        if isinstance(cause, _RETRYABLE):
+            raise Contended("the database asks to try this transaction again", retry_after_s=1) from error
+        if isinstance(cause, asyncpg.UniqueViolationError):
+            raise Conflict("this exists already", constraint=cause.constraint_name) from error
+        if isinstance(cause, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
+            raise InputRejected(f"the database refuses this value: {cause}") from error
+        if isinstance(cause, _LOST) or (isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated):
+            raise Unavailable("the database cannot be reached", remedy="try again; see santral doctor") from error
+        raise
+
+
+async def _prepare(connection: Any) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+def driver_url(url: str) -> str:
+    """Any spelling of a PostgreSQL URL as asyncpg reads it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """A role's connections to one database. Open it in `main()`, close it at the end; safe to share between tasks."""
+
+    def __init__(
+        self, url: str, *, name: str, pool_size: int = 8, pool: asyncpg.Pool[asyncpg.Record], engine: AsyncEngine
+    ) -> None:
+        self.url = url
+        self.name = name
+        self.pool_size = pool_size
+        self._pool = pool
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, url: str, *, name: str, pool_size: int = 8) -> Database:
+        """Connects nothing yet but the first pool connection's settings; ``name`` shows in ``pg_stat_activity``."""
+        settings = {"application_name": f"santral-{name}", **_SESSION}
+        pool: asyncpg.Pool[asyncpg.Record] = asyncpg.create_pool(
+            driver_url(url), min_size=0, max_size=pool_size, timeout=CONNECT_S, command_timeout=COMMAND_S,
+            server_settings=settings, init=_prepare, max_inactive_connection_lifetime=60,
+        )  # fmt: skip
+        await pool
+        engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size, max_overflow=0, pool_timeout=ACQUIRE_S, pool_pre_ping=True,
+            connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S, "server_settings": settings},
+        )  # fmt: skip
+        return cls(url, name=name, pool_size=pool_size, pool=pool, engine=engine)
+
+    async def close(self) -> None:
+        """Gives every connection back; what hangs is cut after two seconds."""
+        await self._engine.dispose()
+        try:
+            await asyncio.wait_for(self._pool.close(), 2)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self, workspace_id: UUID | None = None, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A SQLAlchemy transaction that sees ``workspace_id`` only (the API's role sees nothing without one).
+
+        ``snapshot`` reads rows and sequences as of one moment (REPEATABLE READ). Commits on leaving, rolls back on an error.
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                if snapshot:
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
+                async with connection.begin():
+                    if workspace_id is not None:
+                        await connection.execute(
+                            sa.text("select set_config('app.workspace', :id, true)"), {"id": str(workspace_id)}
+                        )
+                    yield connection
+
+    @asynccontextmanager
+    async def batch(
+        self,
+        workspace_id: UUID | None = None,
+        *,
+        isolation: Literal["read_committed", "repeatable_read"] = "read_committed",
+    ) -> AsyncIterator[Connection]:
+        """An asyncpg transaction for set-based work; workers' batches span workspaces and name none."""
+        with translated():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as connection, connection.transaction(isolation=isolation):
+                if workspace_id is not None:
+                    await connection.execute("select set_config('app.workspace', $1, true)", str(workspace_id))
+                yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """A connection without a transaction: LISTEN, single statements, health."""
+        with translated():
+            async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
+                yield connection
+
+
+async def retried(work: Callable[[], Awaitable[Result]], *, tries: int = 8, on_retry: Callable[[], None] | None = None) -> Result:
+    """Runs a whole transaction again when the database asks for it (`Contended`), with full jitter up to 200 ms.
+
+    ``work`` opens and commits its own transaction. The last `Contended` is raised when the tries are used up.
+    """
+    for attempt in range(tries):
+        try:
+            return await work()
+        except Contended:
+            if attempt == tries - 1:
+                raise
+            if on_retry is not None:
+                on_retry()
+            await asyncio.sleep(random.uniform(0, min(0.2, 0.005 * 2**attempt)))  # noqa: S311  jitter, not a secret
+    raise AssertionError("unreachable: the loop returns or raises")
