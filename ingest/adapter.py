@@ -214,7 +214,7 @@ class Adapter(Protocol):
         ...
 
     def reply(self, reply: Reply) -> Call:
-        """The request that sends this reply. Raises `Unprocessable` naming what the channel cannot carry, or its closed window."""
+        """The request that sends this reply. Raises `Unprocessable` naming what the channel cannot carry, or its window."""
         ...
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:

@@ -55,9 +55,7 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
     kind when the value cannot be a handle of that kind. Idempotent: normalizing a handle's value gives the handle.
     """
     if kind not in KINDS:
-        raise InputRejected(
-            f"unknown kind of handle {kind!r}", field="kind", remedy=f"one of {', '.join(sorted(KINDS))}"
-        )
+        raise InputRejected(f"unknown kind of handle {kind!r}", field="kind", remedy=f"one of {', '.join(sorted(KINDS))}")
     text = unicodedata.normalize("NFC", value).strip().replace("\x00", "")
     if not text or len(text) > VALUE_LENGTH_MAX:
         raise InputRejected(f"a {kind} of {len(text)} characters", field="value", remedy=f"1 to {VALUE_LENGTH_MAX}")
@@ -85,9 +83,7 @@ def _email(text: str) -> str:
 def _phone(text: str, region: str | None) -> str:
     international = text.startswith("+")
     if not international and region is None:
-        raise InputRejected(
-            "a number without + and without the inbox's region", field="value", remedy="like +905321234567"
-        )
+        raise InputRejected("a number without + and without the inbox's region", field="value", remedy="like +905321234567")
     try:
         number = phonenumbers.parse(text, None if international else region)
     except phonenumbers.NumberParseException as error:
