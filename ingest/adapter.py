@@ -99,7 +99,8 @@ class Draft:
 class Unparsed:
     """Bytes (or one element of a batch) that this adapter could not understand; they go to quarantine with the reason.
 
-    ``inbox`` None: the element names an account that no inbox has.
+    ``inbox`` None: the element names an account that no inbox has. ``original`` is a whole request of its own, so that parsing
+    it again after a repair gives the message.
     """
 
     inbox: Inbox | None
@@ -131,6 +132,7 @@ class Reply:
 
     id: UUID
     conversation_id: UUID
+    at: datetime
     inbox: Inbox
     to_kind: str
     to_scope: str

@@ -61,22 +61,6 @@ poll = sa.Table(  # where a follower is in what it follows
     reference("inbox", "inbox_id", ondelete="CASCADE"),
 )
 
-cdr_row = sa.Table(  # rows of calls that are not settled yet, and the calls that are (rows kept as long as amendments may come)
-    "cdr_row",
-    metadata,
-    workspace_id(),
-    required("inbox_id", Uuid),
-    required("row_key", sa.Text),
-    required("call_id", sa.Text),
-    required("row", Json, info={"pii": True}),
-    at("seen_at", now=True),
-    at("settled_at", null=True),
-    sa.PrimaryKeyConstraint("workspace_id", "inbox_id", "row_key"),
-    reference("inbox", "inbox_id", ondelete="CASCADE"),
-    sa.Index("cdr_row_call_ix", "workspace_id", "inbox_id", "call_id"),
-    sa.Index("cdr_row_unsettled_ix", "seen_at", postgresql_where=sa.text("settled_at is null")),
-)
-
 signature_use = sa.Table(  # one-time signature tokens, remembered with the message they were good for
     "signature_use",
     metadata,

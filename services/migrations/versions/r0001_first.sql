@@ -503,22 +503,6 @@ CREATE TABLE santral."user" (
     CONSTRAINT user_workspace_id_role_fkey FOREIGN KEY(workspace_id, role) REFERENCES santral.role (workspace_id, name)
 );
 
-CREATE TABLE santral.cdr_row (
-    workspace_id UUID NOT NULL,
-    inbox_id UUID NOT NULL,
-    row_key TEXT NOT NULL,
-    call_id TEXT NOT NULL,
-    row JSONB NOT NULL,
-    seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    settled_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT cdr_row_pkey PRIMARY KEY (workspace_id, inbox_id, row_key),
-    CONSTRAINT cdr_row_workspace_id_inbox_id_fkey FOREIGN KEY(workspace_id, inbox_id) REFERENCES santral.inbox (workspace_id, id) ON DELETE CASCADE
-);
-
-CREATE INDEX cdr_row_call_ix ON santral.cdr_row (workspace_id, inbox_id, call_id);
-
-CREATE INDEX cdr_row_unsettled_ix ON santral.cdr_row (seen_at) WHERE settled_at is null;
-
 CREATE TABLE santral.conversation (
     workspace_id UUID NOT NULL,
     id UUID NOT NULL,

@@ -1,0 +1,247 @@
+"""Meta: one app, one callback address, several inboxes (WhatsApp numbers, Pages, Instagram accounts).
+
+Source: Graph API, "Webhooks: getting started" (challenge, signature, batches up to 1,000); WhatsApp Cloud API, "Messages";
+Messenger Platform, "Send API"; Instagram API, "Comment moderation".
+Answers to deliveries: 200 stored · 401 signature wrong or missing, nothing stored · 503 not stored, they deliver again.
+Meta unsubscribes a callback that fails for an hour, so one bad element never fails a batch: it goes to quarantine.
+Windows: free text only within 24 h of the person's last message; after that a WhatsApp template.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ingest.adapter import (
+    Call,
+    Capabilities,
+    Challenge,
+    Draft,
+    HttpCall,
+    Inbox,
+    Outcome,
+    Parsed,
+    Reply,
+    Request,
+    Target,
+    Unparsed,
+)
+from ingest.meta import page, whatsapp
+from ingest.signatures import verify_meta
+from shared.errors import Unauthenticated, Unprocessable
+
+GRAPH: Final = "https://graph.facebook.com/v23.0"
+_FIELDS_OF_FEED: Final = frozenset({"feed", "comments"})
+_SHAPE_ERRORS: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError)
+_TRANSIENT_CODES: Final = frozenset({1, 2, 4, 17, 32, 80007, 130429, 131000, 131016, 131048, 131056, 613})
+
+
+def _object_of(provider: str) -> str:
+    return {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}[provider]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaAdapter:
+    """One of Meta's providers; ``meta`` itself is the connection that the three share."""
+
+    provider: str
+    capabilities: Capabilities
+    channel: str = "social"
+    channels: frozenset[str] = frozenset({"social", "chat"})
+
+    def settings_schema(self) -> Mapping[str, Any]:
+        text = {"type": "string"}
+        connection = {
+            "settings": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"app_id": text, "graph_url": {"type": "string", "format": "uri"}, "portfolio": text},
+            },
+            "secrets": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"app_secret": text, "verify_token": text, "access_token": text},
+            },
+        }
+        inbox = {
+            "settings": {"type": "object", "additionalProperties": False, "properties": {"graph_url": text}},
+            "secrets": {"type": "object", "additionalProperties": False, "properties": {"access_token": text}},
+        }
+        return {"connection": connection, "inbox": inbox}
+
+    def challenge(self, target: Target, request: Request) -> Challenge | None:
+        if request.method != "GET":
+            return None
+        if request.query.get("hub.mode") != "subscribe":
+            raise Unauthenticated("not a subscription", field="hub.mode", remedy="subscribe")
+        expected = target.secrets.get("verify_token", "")
+        if not expected or not hmac.compare_digest(request.query.get("hub.verify_token", "").encode(), expected.encode()):
+            raise Unauthenticated("wrong verify token", field="hub.verify_token", remedy="the connection's verify_token")
+        return Challenge(text=request.query.get("hub.challenge", ""))
+
+    def verify(self, target: Target, request: Request) -> str | None:
+        secret = target.secrets.get("app_secret", "")
+        if not secret:
+            raise Unauthenticated("the connection has no app secret", field="app_secret", remedy="set secrets.app_secret")
+        verify_meta(request.body, request.headers.get("x-hub-signature-256"), secret)
+        return None
+
+    def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+        try:
+            envelope = json.loads(request.body)
+            kind, entries = envelope["object"], list(envelope["entry"])
+        except (*_SHAPE_ERRORS, RecursionError) as error:
+            return [Unparsed(inbox=None, original=request.body, reason=f"not one of Meta's envelopes: {error!r}")]
+        return [parsed for entry in entries for parsed in _entry(target, kind, entry)]
+
+    def reply(self, reply: Reply) -> Call:
+        return HttpCall(
+            method="POST",
+            url=_reply_url(reply),
+            headers={"authorization": f"Bearer {reply.inbox.secrets.get('access_token', '')}"},
+            json=_whatsapp_body(reply) if reply.inbox.provider == "whatsapp" else _page_body(reply),
+        )
+
+    def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = {}
+        answer = answer if isinstance(answer, dict) else {}
+        if 200 <= status < 300:
+            messages = answer.get("messages") or [{}]
+            return Outcome(state="sent", provider_id=messages[0].get("id") or answer.get("message_id") or answer.get("id"))
+        error = answer.get("error") or {}
+        reason = f"{error.get('code', status)} {error.get('message', '')}".strip()[:500]
+        transient = status >= 500 or status == 429 or error.get("code") in _TRANSIENT_CODES or bool(error.get("is_transient"))
+        retry_after = headers.get("retry-after", "")
+        return Outcome(
+            state="retry" if transient else "failed",
+            reason=reason,
+            retry_after_s=float(retry_after) if retry_after.isdigit() else None,
+        )
+
+
+def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:
+    """Each element on its own, so that a bad one takes no other with it; its bytes are a whole envelope again."""
+    if not isinstance(entry, dict):
+        yield _unparsed(kind, {}, {"entry": entry}, "an entry that is not an object")
+        return
+    frame = {name: entry[name] for name in ("id", "time") if name in entry}
+    for list_name in ("changes", "messaging", "standby"):
+        elements = entry.get(list_name) or []
+        for element in elements if isinstance(elements, list) else [elements]:
+            inbox: Inbox | None = None
+            try:
+                address = _address(kind, entry, element)
+                inbox = target.inbox_at(address)
+                if inbox is None or _object_of(inbox.provider) != kind:
+                    yield _unparsed(kind, frame, {list_name: [element]}, f"no inbox has the account {address}")
+                    continue
+                yield from list(_element(_lent(target, inbox), kind, entry, element, list_name))
+            except _SHAPE_ERRORS as error:
+                yield _unparsed(kind, frame, {list_name: [element]}, f"not understood: {error!r}", inbox)
+
+
+def _address(kind: str, entry: Mapping[str, Any], element: Mapping[str, Any]) -> str:
+    if kind == "whatsapp_business_account":
+        return str(element["value"]["metadata"]["phone_number_id"])
+    return str(entry["id"])
+
+
+def _lent(target: Target, inbox: Inbox) -> Inbox:
+    """The inbox with what its connection says for all (the app's id, the portfolio)."""
+    return Inbox(
+        workspace_id=inbox.workspace_id, id=inbox.id, name=inbox.name, channel=inbox.channel, provider=inbox.provider,
+        address=inbox.address, connection_id=inbox.connection_id, settings={**target.settings, **inbox.settings},
+        secrets=inbox.secrets, region=inbox.region, path_token=inbox.path_token,
+    )  # fmt: skip
+
+
+def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterator[Draft]:
+    if list_name != "changes":
+        yield from page.direct(inbox, element)
+    elif kind == "whatsapp_business_account" and element["field"] == "messages":
+        yield from whatsapp.drafts(inbox, element["value"])
+    elif kind == "page" and element["field"] == "feed":
+        comment = page.feed_comment(inbox, element["value"])
+        if comment is not None:
+            yield comment
+    elif kind == "instagram" and element["field"] == "comments":
+        yield page.instagram_comment(inbox, element["value"], int(entry["time"]))
+    else:
+        raise ValueError(f"field {element['field']} is not handled")
+
+
+def _unparsed(
+    kind: str, frame: Mapping[str, Any], element: Mapping[str, Any], reason: str, inbox: Inbox | None = None
+) -> Unparsed:
+    original = json.dumps({"object": kind, "entry": [{**frame, **element}]}).encode()
+    return Unparsed(inbox=inbox, original=original, reason=reason)
+
+
+def _reply_url(reply: Reply) -> str:
+    graph = str(reply.inbox.settings.get("graph_url") or GRAPH).rstrip("/")
+    if reply.visibility != "public":
+        return f"{graph}/{reply.inbox.address}/messages"
+    edge = "comments" if reply.inbox.provider == "messenger" else "replies"
+    if not reply.last_in_external_id:
+        raise Unprocessable("there is no comment to answer", field="conversation", remedy="answer a comment")
+    return f"{graph}/{reply.last_in_external_id}/{edge}"
+
+
+def _text(reply: Reply, chars_max: int) -> str:
+    text = str(reply.content.get("text", ""))
+    if not text or len(text) > chars_max:
+        raise Unprocessable(f"{len(text)} characters", field="content.text", remedy=f"1 to {chars_max}")
+    return text
+
+
+def _require_window(reply: Reply, remedy: str) -> None:
+    if reply.visibility != "public" and (reply.window_expires_at is None or reply.window_expires_at <= reply.at):
+        raise Unprocessable("the 24 hours for free replies have passed", field="content.kind", remedy=remedy)
+
+
+def _whatsapp_body(reply: Reply) -> dict[str, Any]:
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": reply.to_value}
+    body["biz_opaque_callback_data"] = str(reply.id)
+    kind = reply.content.get("kind")
+    if kind == "template":
+        template = {"name": reply.content["name"], "language": {"code": reply.content.get("language", "tr")}}
+        if reply.content.get("components"):
+            template["components"] = reply.content["components"]
+        return body | {"type": "template", "template": template}
+    _require_window(reply, "send a template")
+    if kind != "text":
+        raise Unprocessable(f"this channel does not carry {kind}", field="content.kind", remedy="text or template")
+    if reply.last_in_external_id and reply.content.get("quote"):
+        body["context"] = {"message_id": reply.last_in_external_id}
+    return body | {"type": "text", "text": {"body": _text(reply, 4096), "preview_url": False}}
+
+
+def _page_body(reply: Reply) -> dict[str, Any]:
+    if reply.content.get("kind") != "text":
+        raise Unprocessable(f"this channel does not carry {reply.content.get('kind')}", field="content.kind", remedy="text")
+    if reply.visibility == "public":
+        return {"message": _text(reply, 2000)}
+    _require_window(reply, "wait for the person to write, or use another channel")
+    return {"recipient": {"id": reply.to_value}, "messaging_type": "RESPONSE", "message": {"text": _text(reply, 2000)}}
+
+
+CONNECTION: Final = MetaAdapter(provider="meta", capabilities=Capabilities(text_chars_max=2000))
+WHATSAPP: Final = MetaAdapter(
+    provider="whatsapp",
+    capabilities=Capabilities(
+        text_chars_max=4096, templates=True, receipts=frozenset({"sent", "delivered", "read", "failed"}), window_s=24 * 3600
+    ),
+)
+MESSENGER: Final = MetaAdapter(
+    provider="messenger",
+    capabilities=Capabilities(text_chars_max=2000, receipts=frozenset({"sent", "delivered", "read"}), window_s=24 * 3600),
+)
+INSTAGRAM: Final = MetaAdapter(
+    provider="instagram", capabilities=Capabilities(text_chars_max=1000, receipts=frozenset({"sent", "read"}), window_s=24 * 3600)
+)

@@ -1,0 +1,195 @@
+"""The one way a message is taken in: ids, blobs, record, then the broker's ack or the spool's fsync; only then a 2xx.
+
+Used by the gateway (with a spool where it has a volume) and by the API (without). Calling it twice with the same draft gives
+the same id and a second record, which the receipt drops.
+
+**Identity**: the provider's external id; where there is none, a digest of the decoded content and the day, fixed here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
+from shared.blobs import Blobs
+from shared.clock import Clock
+from shared.cloudevent import encode_message
+from shared.errors import TooLarge, Unavailable
+from shared.handle import Handle, partition_key
+from shared.ids import InboxId, WorkspaceId, message_id
+from shared.kafka import Record
+from shared.message import ORIGINAL_INLINE_BYTES_MAX, RECORD_BYTES_MAX, TEXT_INLINE_CHARS_MAX, InboundMessage
+from shared.message import Part as StoredPart
+
+
+class Publishing(Protocol):
+    """Where records go; returns when the broker has them all, raises `Unavailable` otherwise."""
+
+    async def publish(self, topic: str, records: Sequence[Record]) -> None: ...
+
+
+class Spooling(Protocol):
+    """A gateway's own durable queue for the time the broker is away."""
+
+    @property
+    def empty(self) -> bool: ...
+
+    async def append(self, topic: str, records: Sequence[Record]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What was acknowledged. ``spooled`` is durable here but not yet on the broker."""
+
+    message_id: UUID
+    external_id: str
+    understood: bool
+    spooled: bool = False
+
+
+class Receiver:
+    """Takes parsed messages in. Safe to share between tasks."""
+
+    def __init__(
+        self, *, publisher: Publishing, topic: str, blobs: Blobs, secret: bytes, clock: Clock, spool: Spooling | None = None
+    ) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._blobs = blobs
+        self._secret = secret
+        self._clock = clock
+        self._spool = spool
+
+    async def receive(self, target: Target, parsed: Sequence[Parsed]) -> list[Accepted]:
+        """Takes every element in, in order; returns only when all are durable.
+
+        Raises `Unavailable` with nothing acknowledged (some may be on the broker: redelivery is harmless), `TooLarge` when a
+        record cannot be made small enough.
+        """
+        now = self._clock.now()
+        accepted: list[Accepted] = []
+        records: list[Record] = []
+        for element in parsed:
+            draft = element if isinstance(element, Draft) else _unparsed_draft(target, element)
+            message = await self._message(draft, now)
+            records.append(self._record(message))
+            accepted.append(
+                Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed")
+            )
+        if not records:
+            return []
+        spooled = await self._publish(records)
+        if not spooled:
+            return accepted
+        return [
+            Accepted(message_id=one.message_id, external_id=one.external_id, understood=one.understood, spooled=True)
+            for one in accepted
+        ]
+
+    def identify(self, draft: Draft) -> UUID:
+        """The id this draft has or would have; no side effect."""
+        external_id = draft.external_id or _weak_id(draft, self._clock.now())[0]
+        return message_id(self._secret, WorkspaceId(draft.inbox.workspace_id), InboxId(draft.inbox.id), external_id)
+
+    async def _publish(self, records: Sequence[Record]) -> bool:
+        """True when the spool took them. While the spool is not empty everything goes through it, so order holds."""
+        if self._spool is not None and not self._spool.empty:
+            await self._spool.append(self._topic, records)
+            return True
+        try:
+            await self._publisher.publish(self._topic, records)
+        except Unavailable:
+            if self._spool is None:
+                raise
+            await self._spool.append(self._topic, records)
+            return True
+        return False
+
+    async def _message(self, draft: Draft, now: datetime) -> InboundMessage:
+        more: dict[str, Any] = {}
+        external_id = draft.external_id
+        if not external_id:
+            external_id, more["digest"], more["bucket_day"] = _weak_id(draft, now)
+        identity = message_id(self._secret, WorkspaceId(draft.inbox.workspace_id), InboxId(draft.inbox.id), external_id)
+        parts = list(draft.parts)
+        text = str(draft.values.get("text", ""))
+        if len(text) > TEXT_INLINE_CHARS_MAX:
+            parts.append(Part(content=text.encode(), content_type="text/plain; charset=utf-8", role="text"))
+            more["text"] = text[:TEXT_INLINE_CHARS_MAX]
+            more["text_stripped"] = None
+        if draft.original and len(draft.original) <= ORIGINAL_INLINE_BYTES_MAX:
+            more["original"] = base64.b64encode(draft.original).decode()
+        elif draft.original:
+            parts.append(Part(content=draft.original, role="original"))
+        more["parts"] = [await self._store(draft, identity, part) for part in parts]
+        return draft_message(draft, message_id=identity, accepted_at=now, external_id=external_id, **more)
+
+    async def _store(self, draft: Draft, identity: UUID, part: Part) -> StoredPart:
+        digest = hashlib.blake2b(part.content, digest_size=16).hexdigest()
+        key = f"{draft.inbox.workspace_id}/{identity}/{part.role}-{digest}"
+        await self._blobs.put(key, part.content)
+        return StoredPart(
+            blob=key, name=part.name, content_type=part.content_type, size_bytes=len(part.content), content_id=part.content_id,
+            inline=part.inline, role=part.role,
+        )  # fmt: skip
+
+    def _record(self, message: InboundMessage) -> Record:
+        record = encode_message(message, key=self._key(message))
+        if len(record.value) > RECORD_BYTES_MAX:
+            record = encode_message(
+                message.model_copy(update={"original": None, "original_truncated": True}), key=self._key(message)
+            )
+        if len(record.value) > RECORD_BYTES_MAX:
+            raise TooLarge(
+                f"the message's own fields are {len(record.value)} bytes", field="message", remedy=f"at most {RECORD_BYTES_MAX}"
+            )
+        return record
+
+    def _key(self, message: InboundMessage) -> bytes:
+        session = message.traits.get("session")
+        if session is not None:
+            sender = Handle(kind="visitor", scope=str(message.inbox_id), value=session)
+        elif message.sender is not None:
+            sender = message.sender.handle()
+        else:
+            sender = Handle(kind="visitor", scope=str(message.inbox_id), value=message.external_id)
+        return partition_key(self._secret, WorkspaceId(message.workspace_id), sender)
+
+
+def _weak_id(draft: Draft, now: datetime) -> tuple[str, str, int]:
+    """``(external id, digest, day)`` of content that has no id of its own."""
+    day = int(now.timestamp()) // 86400
+    digest = content_digest(draft.values, draft.parts)
+    return f"digest:{digest}:{day}", digest, day
+
+
+def content_digest(values: Mapping[str, Any], parts: Sequence[Part] = ()) -> str:
+    """32 hex digits over what a person would call the same message: sender, subject, text, files; not times or traces."""
+    sender = values.get("sender")
+    summary = {
+        "sender": getattr(sender, "value", None),
+        "subject": values.get("subject", ""),
+        "text": values.get("text", ""),
+        "parts": [hashlib.blake2b(part.content, digest_size=16).hexdigest() for part in parts if part.role == "attachment"],
+    }
+    return hashlib.blake2b(json.dumps(summary, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
+    """What could not be understood travels the same way, as ``kind=unparsed``; its id is the digest of its bytes.
+
+    Where no inbox has the account it names, the connection stands in for the inbox.
+    """
+    inbox = element.inbox or Inbox(
+        workspace_id=target.workspace_id, id=target.id, name="", channel="unknown", provider=target.provider
+    )
+    digest = hashlib.blake2b(element.original, digest_size=16).hexdigest()
+    values = {"kind": "unparsed", "reason": element.reason[:2000]}
+    return Draft(inbox=inbox, external_id=f"unparsed:{digest}", values=values, original=element.original)
