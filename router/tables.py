@@ -200,10 +200,9 @@ work_item = sa.Table(
     required("step", sa.SmallInteger, server_default="0"),
     at("step_at"),
     required("skills", Json, server_default=sa.text("'{}'")),
-    required("cost", sa.Integer, server_default="0"),  # what the holder pays now, 0 while nobody holds it
+    required("held", Json, server_default=sa.text("'{}'")),  # agent → {cost, interruptible, exclusive} that it uses now
     sa.Column("agent_id", Uuid),  # who holds it: offered, assigned, wrapping
     sa.Column("offer_id", Uuid),
-    at("offer_until", null=True),
     sa.Column("sticky_agent_id", Uuid),
     at("sticky_until", null=True),
     sa.Column("last_agent_id", Uuid),
@@ -216,11 +215,14 @@ work_item = sa.Table(
     sa.Column("decision_id", Uuid),
     required("external", sa.Boolean, server_default=sa.false()),
     required("reopen_count", sa.Integer, server_default="0"),
+    sa.Column("last_offered_agent_id", Uuid),
+    at("hold_until", null=True),
+    at("expires_at", null=True),  # its time to live
+    required("overflowed", sa.Boolean, server_default=sa.false()),
     at("assigned_at", null=True),
     at("first_reply_at", null=True),
     at("parked_at", null=True),
-    at("wrap_until", null=True),
-    at("timer_at", null=True),  # the next thing that happens by itself: park, wake, complete
+    at("timer_at", null=True),  # the next thing that happens by itself: an offer ends, it parks, wakes, completes
     at("closed_at", null=True),
     required("outcome", Json, server_default=sa.text("'{}'")),
     sa.PrimaryKeyConstraint("workspace_id", "id"),

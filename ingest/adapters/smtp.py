@@ -1,0 +1,201 @@
+"""Raw mail: from our SMTP listener, or posted as ``message/rfc822`` to ``/in/{id}`` by a mail server's hook.
+
+Answers: SMTP 250 stored · 451 not stored, send again · 550 no such mailbox · 552 over the size limit; HTTP as in the gateway.
+**Identity**: Message-ID with a digest of the decoded content, because one in six real mails has no Message-ID or repeats one;
+without a Message-ID the digest and the day.
+**Handles**: the From address, verified only with an aligned DMARC pass from our own border (RFC 8601); a failed one is a person
+of its own that nobody else's mail can join.
+**Way back**: RFC 5322 with In-Reply-To, References and a signed plus-address that finds the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ingest.adapter import (
+    Call,
+    Capabilities,
+    Challenge,
+    Draft,
+    Inbox,
+    MailCall,
+    Outcome,
+    Parsed,
+    Part,
+    Reply,
+    Request,
+    Target,
+    Unparsed,
+)
+from ingest.mail.authentication import sender_verdict
+from ingest.mail.automatic import Bounce, automatic_kind, bounce_of
+from ingest.mail.compose import Outgoing, compose_reply
+from ingest.mail.mime import Mail, Mailbox, read_mail
+from ingest.receive import content_digest
+from ingest.signatures import verify_bearer
+from shared.errors import InputRejected
+from shared.handle import normalized
+from shared.message import Automatic, Sender
+from shared.text import clean_line
+
+REFERENCES_MAX: Final = 30
+
+
+class SmtpAdapter:
+    """See the module."""
+
+    provider = "smtp"
+    channel = "email"
+    channels = frozenset({"email"})
+    capabilities = Capabilities(
+        text_chars_max=500_000, html=True, files=True, file_bytes_max=25_000_000, subject=True, copies=True,
+        receipts=frozenset({"sent", "failed"}),
+    )  # fmt: skip
+
+    def settings_schema(self) -> Mapping[str, Any]:
+        text = {"type": "string"}
+        settings = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"from_name": text, "authserv_id": text, "aliases": {"type": "array", "items": text}},
+        }
+        secrets = {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"post_secret": {"type": "string", "minLength": 16}},
+        }
+        return {"inbox": {"settings": settings, "secrets": secrets}}
+
+    def challenge(self, target: Target, request: Request) -> Challenge | None:
+        return None
+
+    def verify(self, target: Target, request: Request) -> str | None:
+        secret = target.secrets.get("post_secret")
+        if secret:
+            verify_bearer(request.headers.get("authorization"), secret)
+        return None
+
+    def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+        inbox = target.inboxes[0]
+        if not request.body.strip():
+            return [Unparsed(inbox=inbox, original=request.body, reason="an empty mail")]
+        mail = read_mail(request.body)
+        if mail.sender is None and not mail.text and not mail.attachments:
+            return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
+        return [_draft(inbox, mail, request.body)]
+
+    def reply(self, reply: Reply) -> Call:
+        outgoing = Outgoing(
+            message_id=f"{reply.id}@{reply.inbox.address.rpartition('@')[2]}",
+            from_name=str(reply.inbox.settings.get("from_name", "")),
+            from_address=reply.inbox.address,
+            to=((reply.to_name, reply.to_value),),
+            cc=tuple(("", address) for address in reply.cc),
+            bcc=tuple(reply.bcc),
+            subject=reply.subject,
+            text=str(reply.content.get("text", "")),
+            html=str(reply.content["html"]) if reply.content.get("html") else None,
+            in_reply_to=reply.in_reply_to,
+            references=tuple(reply.references),
+            conversation_id=reply.conversation_id,
+            token_secret=reply.token_secret,
+            date=reply.at,
+            files=tuple((part.name, part.content_type, part.content) for part in reply.files),
+            automatic=bool(reply.content.get("automatic")),
+        )
+        return MailCall(
+            envelope_from=reply.inbox.address,
+            recipients=(reply.to_value, *reply.cc, *reply.bcc),
+            content=compose_reply(outgoing),
+        )
+
+    def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
+        text = body.decode("utf-8", "replace")[:500]
+        if status < 400:
+            return Outcome(state="sent", reason=text)
+        return Outcome(state="retry" if status < 500 else "failed", reason=f"{status} {text}".strip())
+
+
+def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
+    sender, verified = _sender(inbox, mail)
+    values: dict[str, Any] = {
+        "sender": sender,
+        "participants": _participants(inbox, mail, sender),
+        "subject": mail.subject,
+        "text": mail.text,
+        "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
+        "sent_at": mail.date,
+        "refs": _refs(inbox, mail),
+        "defines": (f"mid:{mail.message_id}",) if mail.message_id else (),
+        "automatic": _automatic(mail),
+        "authenticated": verified,
+        "traits": {"reply_to": mail.reply_to[0].address} if mail.reply_to else {},
+    }
+    parts = [
+        Part(content=one.content, name=one.name, content_type=one.content_type, content_id=one.content_id, inline=one.inline)
+        for one in mail.attachments
+    ]
+    if mail.html:
+        parts.append(Part(content=mail.html.encode(), content_type="text/html; charset=utf-8", role="html"))
+    external_id = f"{mail.message_id}:{content_digest(values, parts)}" if mail.message_id else ""
+    return Draft(inbox=inbox, external_id=external_id[:1024], values=values, parts=parts, original=raw)
+
+
+def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:
+    box = mail.sender or Mailbox(name="", address="")
+    domain = box.address.rpartition("@")[2]
+    verdict = sender_verdict(mail.headers, authserv_id=str(inbox.settings.get("authserv_id", "")), from_domain=domain)
+    try:
+        handle = normalized("email", box.address)
+    except InputRejected:
+        # A mail without a usable From still reaches an agent, as nobody we know.
+        value = mail.message_id or content_digest({"text": mail.text, "subject": mail.subject})
+        return Sender(kind="visitor", scope=f"mail:{inbox.id}", value=value[:512], raw=box.address, name=box.name), False
+    scope = "unverified" if verdict == "fail" else ""
+    assurance = "channel_verified" if verdict == "pass" else "asserted"
+    sender = Sender.model_validate(
+        {
+            "kind": "email", "scope": scope, "value": handle.value, "raw": box.address, "name": clean_line(box.name)[:500],
+            "assurance": assurance,
+        }
+    )  # fmt: skip
+    return sender, verdict == "pass"
+
+
+def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Sender, ...]:
+    """The others on the mail, without the customer and without our own address."""
+    own = inbox.address.lower()
+    found: dict[str, Sender] = {}
+    for box in (*mail.to, *mail.cc):
+        try:
+            value = normalized("email", box.address).value
+        except InputRejected:
+            continue  # a group's name or a broken address: nobody to name
+        local, _, domain = value.partition("@")
+        if f"{local.partition('+')[0]}@{domain}" != own and value != sender.value:
+            found[value] = Sender(kind="email", value=value, raw=box.address, name=clean_line(box.name)[:500])
+    return tuple(found.values())
+
+
+def _refs(inbox: Inbox, mail: Mail) -> tuple[str, ...]:
+    """What the mail answers, strongest first: the signed address, In-Reply-To, References from the newest, a bounce's original."""
+    recipients = tuple(box.address for box in (*mail.to, *mail.cc, *mail.bcc))
+    tokens = tuple(f"address:{address.lower()}" for address in recipients if "+" in address.partition("@")[0])
+    answered = (*mail.in_reply_to, *reversed(mail.references[-REFERENCES_MAX:]))
+    bounce = bounce_of(mail)
+    originals = (bounce.original_message_id,) if isinstance(bounce, Bounce) and bounce.original_message_id else ()
+    return tuple(dict.fromkeys((*tokens, *(f"mid:{one}" for one in (*originals, *answered)))))
+
+
+def _automatic(mail: Mail) -> Automatic | None:
+    kind = automatic_kind(mail)
+    if kind is None:
+        return None
+    bounce = bounce_of(mail)
+    if bounce is None:
+        return Automatic(kind=kind)
+    return Automatic(kind="bounce", failed_recipient=bounce.recipient, permanent=bounce.permanent, reason=bounce.reason[:500])
+
+
+ADAPTER = SmtpAdapter()

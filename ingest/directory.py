@@ -1,0 +1,137 @@
+"""The inboxes and connections of every workspace, in memory, with their secrets unsealed; reread when the configuration changes.
+
+The last known state stays in use while the database is away, so the gateway goes on taking messages in. A change is seen
+within a second: a hint wakes the reader, and it looks by itself every second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from ingest.adapter import Inbox, Target
+from shared.database import Database
+from shared.errors import InputRejected, NotFound, Unavailable
+from shared.hints import Waiter
+from shared.metrics import CONFIGURATION_AGE
+from shared.sealing import Sealer
+
+log = structlog.get_logger(__name__)
+LOOK_S: Final = 1.0
+_STAMP: Final = """
+select coalesce(sum(version), 0)::text || '/' || count(*)::text || '/' || coalesce(max(updated_at)::text, '')
+from (select version, updated_at from santral.inbox union all select version, updated_at from santral.connection) as both_kinds
+"""
+_CONNECTIONS: Final = "select workspace_id, id, provider, path_token, settings, secrets from santral.connection"
+_INBOXES: Final = """
+select i.workspace_id, i.id, i.name, i.channel, i.provider, i.connection_id, i.address, i.path_token, i.settings, i.secrets,
+       i.enabled, w.settings->>'region' as region, c.secrets as connection_secrets, c.settings as connection_settings
+from santral.inbox i
+join santral.workspace w using (workspace_id)
+left join santral.connection c on c.workspace_id = i.workspace_id and c.id = i.connection_id
+"""
+
+
+class Directory:
+    """Every target and inbox by the names the outside uses. Lookups are synchronous and never wait for the database."""
+
+    def __init__(self, db: Database, sealer: Sealer) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._stamp = ""
+        self._targets: dict[str, Target] = {}
+        self._inboxes: dict[UUID, Inbox] = {}
+        self._mailboxes: dict[str, Inbox] = {}
+        self.loaded = False
+
+    def target(self, path_token: str) -> Target:
+        """What ``/in/{path_token}`` stands for. Raises `NotFound`, or `Unavailable` before the first load."""
+        if not self.loaded:
+            raise Unavailable("the configuration has not been read yet", retry_after_s=1)
+        found = self._targets.get(path_token)
+        if found is None:
+            raise NotFound("no inbox or connection has this address", remedy="copy webhook_path from the inbox")
+        return found
+
+    def inbox(self, inbox_id: UUID) -> Inbox | None:
+        """An inbox by its id."""
+        return self._inboxes.get(inbox_id)
+
+    def mailbox(self, address: str) -> Inbox | None:
+        """The mail inbox that receives at this address: exact, else without its plus-tag."""
+        local, _, domain = address.lower().rpartition("@")
+        return self._mailboxes.get(f"{local}@{domain}") or self._mailboxes.get(f"{local.partition('+')[0]}@{domain}")
+
+    async def refresh(self) -> bool:
+        """Rereads when something changed; True when it did."""
+        async with self._db.session() as connection:
+            stamp = await connection.fetchval(_STAMP)
+            if stamp == self._stamp:
+                return False
+            connections = await connection.fetch(_CONNECTIONS)
+            inboxes = await connection.fetch(_INBOXES)
+        self._fill([dict(row) for row in connections], [dict(row) for row in inboxes])
+        self._stamp = stamp
+        self.loaded = True
+        return True
+
+    async def follow(self, waiter: Waiter) -> None:
+        """Refreshes for ever. While the database is away the last known state serves."""
+        while True:
+            try:
+                await self.refresh()
+                CONFIGURATION_AGE.set_to_current_time()
+            except Unavailable as error:
+                log.warning("the configuration could not be read again", action="configuration_stale", error=str(error))
+            await waiter.wait(LOOK_S)
+
+    def _fill(self, connections: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+        targets: dict[str, Target] = {}
+        inboxes: dict[UUID, Inbox] = {}
+        by_connection: dict[UUID, list[Inbox]] = {}
+        for row in rows:
+            if not row["enabled"]:
+                continue
+            inbox = self._inbox(row)
+            inboxes[inbox.id] = inbox
+            if inbox.connection_id is not None:
+                by_connection.setdefault(inbox.connection_id, []).append(inbox)
+            targets[row["path_token"]] = Target(
+                id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
+                secrets=inbox.secrets, inboxes=(inbox,),
+            )  # fmt: skip
+        for row in connections:
+            targets[row["path_token"]] = Target(
+                id=row["id"], workspace_id=row["workspace_id"], provider=row["provider"], settings=row["settings"],
+                secrets=self._unsealed(row["secrets"], row["id"]), inboxes=tuple(by_connection.get(row["id"], ())),
+            )  # fmt: skip
+        self._targets, self._inboxes = targets, inboxes
+        self._mailboxes = {
+            inbox.address.lower(): inbox for inbox in inboxes.values() if inbox.provider == "smtp" and inbox.address
+        }
+
+    def _inbox(self, row: Mapping[str, Any]) -> Inbox:
+        secrets = self._unsealed(row["connection_secrets"], row["id"]) | self._unsealed(row["secrets"], row["id"])
+        return Inbox(
+            workspace_id=row["workspace_id"], id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
+            address=row["address"] or "", connection_id=row["connection_id"],
+            settings={**(row["connection_settings"] or {}), **row["settings"]}, secrets=secrets,
+            region=row["settings"].get("region") or row["region"], path_token=row["path_token"],
+        )  # fmt: skip
+
+    def _unsealed(self, sealed: bytes | None, owner: UUID) -> dict[str, str]:
+        if not sealed:
+            return {}
+        try:
+            return self._sealer.open(sealed)
+        except InputRejected as error:
+            log.error(
+                "secrets cannot be unsealed with this deployment's secret",
+                action="secret_unreadable",
+                id=str(owner),
+                error=str(error),
+            )
+            return {}

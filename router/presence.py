@@ -1,0 +1,106 @@
+"""Agents' presence and the lease that says they are there.
+
+The lease (30 s) is renewed while the agent's socket answers protocol pings, never by a page's timer. All but ``online`` block new
+offers; none drops existing work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, get_args
+from uuid import UUID
+
+from router.admission import Presence
+from router.moves import feed, numbered
+from shared.database import Connection
+from shared.errors import NotFound, Unprocessable
+from shared.event import Event
+from shared.ids import new_id
+from shared.outbox import record
+
+LEASE_S: Final = 30
+PRESENCES: Final[tuple[str, ...]] = get_args(Presence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView:
+    """An agent's presence and load."""
+
+    id: UUID
+    name: str
+    presence: str
+    reason: str
+    used: int
+    budget: int
+    counts: dict[str, int]
+    lease_until: datetime | None
+    seq: int
+
+
+async def set_presence(
+    connection: Connection, *, workspace_id: UUID, agent_id: UUID, presence: str, reason: str = "", actor: str = ""
+) -> AgentView:
+    """Changes an agent's presence; the event carries how long the last one lasted. Setting the same again writes nothing.
+
+    Going online takes the lease too, so that an agent who has just come can be offered work before the first ping.
+    """
+    if presence not in PRESENCES:
+        raise Unprocessable(f"{presence!r} is no presence", field="presence", remedy=f"one of {', '.join(PRESENCES)}")
+    before = await connection.fetchrow(
+        "select presence, presence_reason, presence_at from santral.agent where workspace_id = $1 and id = $2 for no key update",
+        workspace_id, agent_id,
+    )  # fmt: skip
+    if before is None:
+        raise NotFound("no such agent", field="agent_id")
+    if (before["presence"], before["presence_reason"]) == (presence, reason):
+        await renew_lease(connection, workspace_id=workspace_id, agent_id=agent_id)
+        return await agent_view(connection, workspace_id=workspace_id, agent_id=agent_id)
+    at = await connection.fetchval(
+        "update santral.agent set presence = $3, presence_reason = $4, presence_at = clock_timestamp(), version = version + 1,"
+        " lease_until = case when $3 = 'offline' then lease_until else greatest(lease_until, clock_timestamp() + $5 * interval '1 s') end,"
+        " idle_since = case when $3 = 'online' then clock_timestamp() else idle_since end"
+        " where workspace_id = $1 and id = $2 returning presence_at",
+        workspace_id, agent_id, presence, reason, LEASE_S,
+    )  # fmt: skip
+    data = {
+        "presence": presence,
+        "reason": reason,
+        "before": before["presence"],
+        "before_reason": before["presence_reason"],
+        "lasted_ms": int((at - before["presence_at"]).total_seconds() * 1000),
+        "actor": actor or f"agent:{agent_id}",
+    }
+    event = Event(id=new_id(), workspace_id=workspace_id, type="presence.changed", at=at, agent_id=agent_id, data=data)
+    await record(connection, await numbered(connection, [event]))
+    await feed(connection, [(workspace_id, "agent", agent_id)])
+    return await agent_view(connection, workspace_id=workspace_id, agent_id=agent_id)
+
+
+async def renew_lease(connection: Connection, *, workspace_id: UUID, agent_id: UUID) -> None:
+    """Keeps the agent's lease for another 30 s of the database's clock. Tells dispatch only when the lease had run out."""
+    revived = await connection.fetchval(
+        "with before as (select workspace_id, id, lease_until from santral.agent where workspace_id = $1 and id = $2 for no key update)"
+        " update santral.agent a set lease_until = clock_timestamp() + $3 * interval '1 s', version = version + 1"
+        " from before where a.workspace_id = before.workspace_id and a.id = before.id"
+        " returning coalesce(before.lease_until, '-infinity') <= clock_timestamp()",
+        workspace_id, agent_id, LEASE_S,
+    )  # fmt: skip
+    # A lease that is prolonged reaches dispatch too, or it would take the agent for lost when the old one ends.
+    if revived is not None:
+        await feed(connection, [(workspace_id, "agent", agent_id)])
+
+
+async def agent_view(connection: Connection, *, workspace_id: UUID, agent_id: UUID) -> AgentView:
+    """The agent as it stands. Raises `NotFound`."""
+    row = await connection.fetchrow(
+        "select id, name, presence, presence_reason, used, budget, counts, lease_until, seq from santral.agent"
+        " where workspace_id = $1 and id = $2",
+        workspace_id, agent_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound("no such agent", field="agent_id")
+    return AgentView(
+        id=row["id"], name=row["name"], presence=row["presence"], reason=row["presence_reason"], used=row["used"],
+        budget=row["budget"], counts=row["counts"], lease_until=row["lease_until"], seq=row["seq"],
+    )  # fmt: skip
