@@ -1,0 +1,256 @@
+"""The floor: the agents and open items dispatch knows, what is promised between them, and what to look at next.
+
+Takes over what it is told, by version: an old or repeated telling changes nothing. Deciding nothing itself, it marks
+the agents and items that have to be looked at again. Units: epoch seconds.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from router.admission import admissible
+from router.agents import Agent, AgentState
+from router.dispatch_vocabulary import (
+    AgentLease,
+    AgentRemoved,
+    Committed,
+    Effect,
+    ItemRemoved,
+    Refused,
+    Told,
+)
+from router.item import FINAL, ItemState
+from router.lanes import Item, LaneBook
+from router.timers import Timers
+
+GONE_MAX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A promise that is not confirmed yet: what the item becomes when it is."""
+
+    item: Item
+    agent: Agent
+    channel: str
+    state: Literal["offered", "assigned"]
+    deadline: float | None
+
+
+class Floor:
+    """Agents, open items and promises of one workspace, with the marks of what has to be looked at."""
+
+    def __init__(self, retry_s: float) -> None:
+        self.retry_s = retry_s
+        self.items: dict[UUID, Item] = {}
+        self.agents: dict[UUID, Agent] = {}
+        self.gone: OrderedDict[UUID, int] = OrderedDict()
+        self.book = LaneBook()
+        self.timers = Timers()
+        self.reservations: dict[int, Reservation] = {}
+        self.changed_agents: dict[Agent, None] = {}
+        self.changed_items: dict[Item, None] = {}
+        self.free_agents: dict[Agent, None] = {}
+        self.new_items: dict[Item, None] = {}
+        self.effects: list[Effect] = []
+        self.now = 0.0
+
+    def take(self, one: Told, now: float) -> None:
+        """Take over one thing that happened."""
+        if isinstance(one, ItemState):
+            self._take_item(one)
+        elif isinstance(one, AgentState):
+            self._take_agent(one)
+        elif isinstance(one, Committed):
+            self._take_committed(one)
+        elif isinstance(one, Refused):
+            self._take_refused(one, now)
+        elif isinstance(one, AgentLease):
+            agent = self.agents.get(one.id)
+            if agent is not None and agent.lease_until is not None and one.lease_until > agent.lease_until:
+                if agent.lost(now):
+                    self.changed_agents[agent] = None
+                agent.lease_until = one.lease_until
+        elif isinstance(one, ItemRemoved):
+            self._drop(one.id, one.version)
+        elif isinstance(one, AgentRemoved):
+            self._remove_agent(one)
+        else:
+            self.book.compare_by(one.id, one.comparator)
+
+    def _take_agent(self, facts: AgentState) -> None:
+        agent = self.agents.get(facts.id)
+        if agent is None:
+            if self.gone.get(facts.id, -1) >= facts.version:
+                return
+            agent = self.agents[facts.id] = Agent(facts)
+            self.book.enroll(agent)
+        elif facts.version < agent.version:
+            return
+        else:
+            before = agent.facts
+            lease = agent.lease_until if facts.version == agent.version else None
+            if facts.queues != before.queues or facts.skills != before.skills:
+                self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
+                agent.read(facts)
+                self.book.enroll(agent)
+            else:
+                agent.read(facts)
+            if lease is not None and agent.lease_until is not None:
+                agent.lease_until = max(lease, agent.lease_until)
+        self.changed_agents[agent] = None
+
+    def _remove_agent(self, one: AgentRemoved) -> None:
+        self._remember_gone(one.id, one.version)
+        agent = self.agents.get(one.id)
+        if agent is None or one.version < agent.version:
+            return
+        del self.agents[one.id]
+        agent.removed = True
+        self.timers.disarm(agent)
+        self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
+        self.changed_items.update(dict.fromkeys(agent.held))
+        self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
+        self.changed_agents.pop(agent, None)
+        self.free_agents.pop(agent, None)
+
+    def _take_item(self, facts: ItemState) -> None:
+        if facts.state in FINAL:
+            self._drop(facts.id, facts.version)
+            return
+        item = self.items.get(facts.id)
+        if item is None:
+            if self.gone.get(facts.id, -1) >= facts.version:
+                return
+            item = self.items[facts.id] = Item(facts)
+        elif facts.version < item.version:
+            return
+        else:
+            if item.pending is not None and facts.state != "queued":
+                self.release(item)
+            self.unplace(item)
+            self._read_item(item, facts)
+        self.changed_items[item] = None
+
+    def _read_item(self, item: Item, facts: ItemState) -> None:
+        before = item.facts
+        if facts.version > item.version:
+            item.said = item.escalated = None
+            item.hold_until = facts.hold_until
+            if (facts.preferred, facts.wait_until) != (before.preferred, before.wait_until):
+                item.released = False
+        same_wait = (facts.enqueued_at, facts.queue, facts.plan) == (before.enqueued_at, before.queue, before.plan)
+        if not same_wait or facts.step > item.step:
+            item.step = facts.step
+            item.step_at = facts.step_at
+        item.facts = facts
+        item.version = facts.version
+        item.state = facts.state
+        item.agent = facts.agent
+        item.deadline = facts.deadline
+
+    def _take_committed(self, one: Committed) -> None:
+        reservation = self.reservations.pop(one.ticket, None)
+        if reservation is None:
+            return
+        item, agent = reservation.item, reservation.agent
+        agent.pending.pop(one.ticket, None)
+        agent.version = max(agent.version, one.agent_version)
+        item.pending = None
+        item.version = max(item.version, one.item_version)
+        item.said = item.escalated = None
+        item.state = reservation.state
+        item.agent = agent.id
+        item.deadline = reservation.deadline
+        self.changed_items[item] = None
+
+    def _take_refused(self, one: Refused, now: float) -> None:
+        reservation = self.reservations.get(one.ticket)
+        if reservation is None:
+            return
+        # Either side may be what the core has wrong, so neither is proposed again before its row was read again.
+        item, agent = reservation.item, reservation.agent
+        self.release(item)
+        item.hold_until = max(item.hold_until, now + self.retry_s)
+        agent.not_before = max(agent.not_before, now + self.retry_s)
+        self.changed_items[item] = None
+
+    def release(self, item: Item) -> None:
+        """Take back what was promised for the item."""
+        assert item.pending is not None
+        reservation = self.reservations.pop(item.pending)
+        agent = reservation.agent
+        if agent.pending.pop(item.pending, None) is not None:
+            agent.add(reservation.channel, -1)
+        item.pending = None
+        if not agent.removed:
+            self.changed_agents[agent] = None
+
+    def _drop(self, item_id: UUID, version: int) -> None:
+        item = self.items.get(item_id)
+        if item is not None and version < item.version:
+            return
+        self._remember_gone(item_id, version)
+        if item is None:
+            return
+        if item.pending is not None:
+            self.release(item)
+        self.unplace(item)
+        if item.held_by is not None:
+            item.held_by.held.pop(item, None)
+        self.timers.disarm(item)
+        self.changed_items.pop(item, None)
+        self.new_items.pop(item, None)
+        del self.items[item_id]
+
+    def _remember_gone(self, object_id: UUID, version: int) -> None:
+        self.gone[object_id] = max(version, self.gone.get(object_id, -1))
+        if len(self.gone) > GONE_MAX:
+            self.gone.popitem(last=False)
+
+    def refresh(self, agent: Agent, now: float, *, taking: bool = False) -> None:
+        """Tell the agent's lanes what it has room for, and see what follows from its presence."""
+        if agent.removed:
+            return
+        freed = len(agent.personal) > 0
+        for channel, places in agent.lanes.items():
+            status = admissible(agent, channel, now)
+            if status is None and agent.status.get(channel, "offline") is not None:
+                freed = True
+            agent.status[channel] = status
+            for place in places:
+                if place.lane.update(agent, status):
+                    self.changed_items.update(place.lane.contested)
+        if freed and not taking:
+            self.free_agents[agent] = None
+        if agent.held and agent.lost(now):
+            self.changed_items.update(agent.held)
+        if len(agent.personal) and not agent.present(now):
+            self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
+        if agent.lease_until is not None and agent.lease_until > now:
+            self.timers.arm(agent, agent.lease_until)
+        if agent.not_before > now:
+            self.timers.arm(agent, agent.not_before)
+
+    def hold(self, item: Item, agent: Agent | None) -> None:
+        """Remember to whom the item is offered or assigned."""
+        if item.held_by is not agent:
+            if item.held_by is not None:
+                item.held_by.held.pop(item, None)
+            item.held_by = agent
+        if agent is not None:
+            agent.held[item] = None
+
+    def unplace(self, item: Item) -> None:
+        """Take the item out of every line it stands in; harmless when it stands in none."""
+        entry = item.entry
+        if entry is None:
+            return
+        if item.owner is not None:
+            item.owner.personal.remove(entry)
+            item.owner = None
+        for lane in item.lanes:
+            lane.take(entry)
+        item.lanes = ()
+        item.entry = None

@@ -1,0 +1,170 @@
+"""The two questions of matching: which agent for this item, which item for this agent.
+
+Pure reads over lanes. Both answers respect the same exclusions, so an agent's best item always has a best agent.
+Cost: an item looks at the best entry of its lanes, an agent at the head of its lanes; each goes past an entry only
+when the item was declined by, or comes from, exactly this agent, or is younger than the agent's delay.
+"""
+
+from itertools import islice
+from typing import Literal
+
+from router.admission import admissible
+from router.agents import Agent
+from router.dispatch_vocabulary import Candidate, Decision
+from router.lanes import Item, Lane, LaneBook, Rank
+from router.ranking import Entry
+
+
+def barred(item: Item, agent: Agent, now: float) -> bool:
+    """Whether the item may not go to this agent, for what happened between the two.
+
+    Who declined it is asked again only after a cool-down, fewer than k times, when everybody else who is there has
+    declined it too, and not twice in a row while somebody else may still be asked.
+    """
+    facts = item.facts
+    if agent.id == facts.giver:
+        return True
+    mine = facts.exclusions.get(agent.id)
+    if mine is None:
+        return False
+    most = facts.terms.offers_max
+    if mine.count >= most or now < mine.until:
+        return True
+    for lane in item.lanes:
+        for other in lane.present:
+            if other is agent or other.id == facts.giver:
+                continue
+            theirs = facts.exclusions.get(other.id)
+            if theirs is None or (agent.id == facts.last_offered and theirs.count < most):
+                return True
+    return False
+
+
+def standing(item: Item, lanes: tuple[Lane, ...]) -> Literal["open", "all_declined", "exhausted", "nobody"]:
+    """What the agents who are there have said to the item: is anybody left to ask for the first time, or again?"""
+    facts = item.facts
+    found: Literal["all_declined", "exhausted", "nobody"] = "nobody"
+    for lane in lanes:
+        for agent in lane.present:
+            if agent.id == facts.giver:
+                continue
+            exclusion = facts.exclusions.get(agent.id)
+            if exclusion is None:
+                return "open"
+            if exclusion.count < facts.terms.offers_max:
+                found = "all_declined"
+            elif found == "nobody":
+                found = "exhausted"
+    return found
+
+
+def best_agent(item: Item, now: float) -> tuple[Agent, Lane | None] | None:
+    """The agent for a waiting item, with the lane they met in (None: the item waits for that agent alone)."""
+    if item.owner is not None:
+        fits = admissible(item.owner, item.facts.terms.channel, now) is None
+        return (item.owner, None) if fits else None
+    facts = item.facts
+    contested = bool(facts.exclusions) or facts.giver is not None
+    best: tuple[Entry[Agent], Lane] | None = None
+    for lane in item.lanes:
+        for delay_s, pool in lane.pools.items():
+            if delay_s > 0 and facts.enqueued_at + delay_s > now:
+                continue
+            for entry in pool:
+                if contested and barred(item, entry[4], now):
+                    continue
+                own = item.lanes[0]
+                if lane.comparator != own.comparator:
+                    first, second = own.score(entry[4], lane.requires)
+                    entry = (first, second, 0.0, entry[3], entry[4])
+                if best is None or entry < best[0]:
+                    best = (entry, lane)
+                break
+    return None if best is None else (best[0][4], best[1])
+
+
+def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
+    """The item for an agent: of what waits for it alone and of its lanes' heads, the best by (priority, key)."""
+    best: tuple[Rank, Item] | None = None
+    for entry in agent.personal:
+        item = entry[4]
+        if admissible(agent, item.facts.terms.channel, now) is None:
+            pull = agent.facts.queues.get(item.facts.queue)
+            best = ((pull.priority if pull else 0, entry[0], entry[1], entry[2], entry[3]), item)
+            break
+    for channel, places in agent.lanes.items():
+        if agent.status[channel] is not None:
+            continue
+        for lane, priority, delay_s in places:
+            if not lane.visible(delay_s, now):
+                continue
+            for entry in lane.waiting:
+                facts = entry[4].facts
+                if delay_s > 0 and entry[2] + delay_s > now:
+                    continue
+                if (facts.exclusions or facts.giver is not None) and barred(entry[4], agent, now):
+                    continue
+                rank = lane.rank(entry, priority, now)
+                if best is None or rank < best[0]:
+                    best = (rank, entry[4])
+                break
+    return best
+
+
+def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: int, most: int, now: float) -> Decision:
+    """Record why ``agent``: at most ``most`` others by the lane's order, and how many were out and why.
+
+    ``agents`` is how many the workspace has. Call before the reservation changes the agent's load.
+    """
+    facts = item.facts
+    candidates = [_candidate(agent, lane, now)]
+    excluded: dict[str, int]
+    if lane is None:
+        excluded = {"sticky_wait": agents - 1} if agents > 1 else {}
+    else:
+        excluded = {reason: number for reason, number in lane.blocked.items() if number}
+        members = len(book.members.get(lane.queue, ()))
+        later = 0
+        for delay_s, pool in lane.pools.items():
+            if delay_s > 0 and facts.enqueued_at + delay_s > now:
+                later += len(pool)
+        for reason, number in (
+            ("not_member", agents - members),
+            ("skill_missing", members - len(lane.members)),
+            ("queue_delay", later),
+            ("excluded", len(facts.exclusions)),
+        ):
+            if number > 0:
+                excluded[reason] = number
+        if most > 0:
+            candidates.extend(_runners_up(item, agent, lane, most, now))
+    return Decision(
+        queue=facts.queue if lane is None else lane.queue,
+        comparator="load" if lane is None else lane.comparator,
+        personal=lane is None,
+        step=item.step,
+        urgency=facts.urgency,
+        due=facts.due,
+        waited_s=now - facts.enqueued_at,
+        candidates=tuple(candidates),
+        excluded=excluded,
+    )
+
+
+def _runners_up(item: Item, agent: Agent, lane: Lane, most: int, now: float) -> list[Candidate]:
+    facts = item.facts
+    contested = bool(facts.exclusions) or facts.giver is not None
+    found: list[Entry[Agent]] = []
+    for delay_s, pool in lane.pools.items():
+        if delay_s > 0 and facts.enqueued_at + delay_s > now:
+            continue
+        found.extend(islice(pool, most + 1 + len(facts.exclusions)))
+    if len(lane.pools) > 1:
+        found.sort()
+    others = [one for one in found if one[4] is not agent and not (contested and barred(item, one[4], now))]
+    return [(one[4].id, one[4].ratio, max(0.0, now - one[4].idle_since), one[0], one[1]) for one in others[:most]]
+
+
+def _candidate(agent: Agent, lane: Lane | None, now: float) -> Candidate:
+    first, second = (agent.ratio, agent.idle_since) if lane is None else lane.score(agent, lane.requires)
+    return (agent.id, agent.ratio, max(0.0, now - agent.idle_since), first, second)
