@@ -58,7 +58,8 @@ async def set_presence(
         return await agent_view(connection, workspace_id=workspace_id, agent_id=agent_id)
     at = await connection.fetchval(
         "update santral.agent set presence = $3, presence_reason = $4, presence_at = clock_timestamp(), version = version + 1,"
-        " lease_until = case when $3 = 'offline' then lease_until else greatest(lease_until, clock_timestamp() + $5 * interval '1 s') end,"
+        " lease_until = case when $3 = 'offline' then lease_until"
+        " else greatest(lease_until, clock_timestamp() + $5 * interval '1 s') end,"
         " idle_since = case when $3 = 'online' then clock_timestamp() else idle_since end"
         " where workspace_id = $1 and id = $2 returning presence_at",
         workspace_id, agent_id, presence, reason, LEASE_S,
@@ -78,16 +79,16 @@ async def set_presence(
 
 
 async def renew_lease(connection: Connection, *, workspace_id: UUID, agent_id: UUID) -> None:
-    """Keeps the agent's lease for another 30 s of the database's clock. Tells dispatch only when the lease had run out."""
-    revived = await connection.fetchval(
-        "with before as (select workspace_id, id, lease_until from santral.agent where workspace_id = $1 and id = $2 for no key update)"
+    """Keeps the agent's lease for another 30 s of the database's clock, and tells dispatch."""
+    renewed = await connection.fetchval(
+        "with before as (select workspace_id, id, lease_until from santral.agent"
+        " where workspace_id = $1 and id = $2 for no key update)"
         " update santral.agent a set lease_until = clock_timestamp() + $3 * interval '1 s', version = version + 1"
         " from before where a.workspace_id = before.workspace_id and a.id = before.id"
-        " returning coalesce(before.lease_until, '-infinity') <= clock_timestamp()",
+        " returning a.id",
         workspace_id, agent_id, LEASE_S,
     )  # fmt: skip
-    # A lease that is prolonged reaches dispatch too, or it would take the agent for lost when the old one ends.
-    if revived is not None:
+    if renewed is not None:
         await feed(connection, [(workspace_id, "agent", agent_id)])
 
 

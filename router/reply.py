@@ -189,8 +189,8 @@ async def reply_state(
         )
     data = {"message_id": str(message_id), "reason": reason or None, "permanent": permanent or None}
     event = Event(
-        id=new_id(), workspace_id=workspace_id, type=_STATE_EVENTS[state], at=at, conversation_id=conversation_id, agent_id=writer,
-        data={name: value for name, value in data.items() if value is not None},
+        id=new_id(), workspace_id=workspace_id, type=_STATE_EVENTS[state], at=at, conversation_id=conversation_id,
+        agent_id=writer, data={name: value for name, value in data.items() if value is not None},
     )  # fmt: skip
     await record(connection, await numbered(connection, [event]))
 
@@ -206,9 +206,10 @@ async def _bring_back(
     new = new_id()
     made = await connection.fetchval(
         "insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at,"
-        " enqueued_at, queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, reopened_from, policy_version, decision_id)"
-        " select workspace_id, $3, conversation_id, queue_id, channel, kind, 'queued', due_class, $4, $4, $4, $4, plan, skills, $5,"
-        " $4 + interval '120 s', id, policy_version, decision_id from santral.work_item"
+        " enqueued_at, queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, reopened_from, policy_version,"
+        " decision_id)"
+        " select workspace_id, $3, conversation_id, queue_id, channel, kind, 'queued', due_class, $4, $4, $4, $4, plan, skills,"
+        " $5, $4 + interval '120 s', id, policy_version, decision_id from santral.work_item"
         " where workspace_id = $1 and conversation_id = $2 order by enqueued_at desc limit 1 returning id",
         workspace_id, conversation_id, new, at, writer,
     )  # fmt: skip
