@@ -28,7 +28,7 @@ _FETCH: Final = Path(__file__).with_name("embedded_fetch.py")
 
 _REMEDIES: Final = {
     "network": "the network or a proxy does not answer: check the connection (HTTPS_PROXY is honoured) and start again",
-    "certificate": "a proxy answers with a certificate this system does not trust: install its authority or name it in SSL_CERT_FILE",
+    "certificate": "a proxy answers with a certificate nobody here trusts: install its authority, or name it in SSL_CERT_FILE",
     "missing": "the repository has no such file: check that a mirror or proxy does not filter it",
 }
 
@@ -82,6 +82,7 @@ class JarCache:
     root: Path = field(default_factory=lambda: cache_folder(os.environ))
     content: JarList = field(default_factory=pinned_jars)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    fetcher: Path = _FETCH
 
     @property
     def folder(self) -> Path:
@@ -155,7 +156,7 @@ class JarCache:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
-            str(_FETCH),
+            str(self.fetcher),
             str(scratch),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

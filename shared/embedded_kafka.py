@@ -96,6 +96,7 @@ class EmbeddedKafka:
         self._process: ServerProcess | None = None
         self._port = 0
         self._logs = Logs()
+        self._starting = asyncio.Lock()
 
     @property
     def pid(self) -> int:
@@ -118,8 +119,12 @@ class EmbeddedKafka:
 
         Starts again after `kill` or a crash, on the same port. Raises an `EmbeddedError`; nothing is left running then.
         """
-        if self.running:
-            return self.bootstrap
+        async with self._starting:
+            if not self.running:
+                await self._start(progress)
+        return self.bootstrap
+
+    async def _start(self, progress: Progress) -> None:
         started_at = time.monotonic()
         jars = await self._cache.ensure(progress)
         if self._claim is None:
@@ -132,7 +137,6 @@ class EmbeddedKafka:
             await self.stop()
             raise
         progress(f"Apache Kafka answers on {self.bootstrap} ({time.monotonic() - started_at:.1f} s).")
-        return self.bootstrap
 
     async def _start_on_ports(self, jars: Path, progress: Progress) -> None:
         for attempt in range(_TRIES):

@@ -11,10 +11,8 @@ in `postmaster.pid` are not believed, neither by us nor, once we have looked for
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import sys
@@ -29,7 +27,8 @@ import asyncpg
 
 from shared.embedded_account import programs, server_account
 from shared.embedded_errors import EmbeddedError, ServerFailed, unusable
-from shared.embedded_folder import Claim, Logs, Progress, kept_ports, silent, write_private
+from shared.embedded_folder import Claim, Logs, Progress, kept_ports, silent
+from shared.embedded_passwords import kept_passwords
 from shared.embedded_process import Account, ServerProcess, Steps, end_leftovers
 
 _STOP: Final[Steps] = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0))
@@ -87,6 +86,7 @@ class EmbeddedPostgres:
         self._passwords: dict[str, str] = {}
         self._port = 0
         self._logs = Logs()
+        self._starting = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -110,15 +110,19 @@ class EmbeddedPostgres:
         A recovery after a crash may take its time (up to ten minutes, told every few seconds). Starts again after `kill` or a
         crash. Raises an `EmbeddedError`; nothing is left running then, and data that exists is never removed.
         """
-        if self.running:
-            return self.urls()
+        async with self._starting:
+            if not self.running:
+                await self._start(progress)
+        return self.urls()
+
+    async def _start(self, progress: Progress) -> None:
         started_at = time.monotonic()
         if self._claim is None:
             self._claim = Claim(self.folder)
         try:
             self._account = server_account(self._data, progress)
             binaries = programs(self._version, self._account, progress)
-            self._passwords = self._kept_passwords()
+            self._passwords = kept_passwords(self.folder / "passwords.json", ("postgres", *_ROLES), data=self._data)
             await self._initialise(binaries, progress)
             if await end_leftovers(self._data, "postgres", _STOP):
                 progress("Ended a PostgreSQL that an earlier run left behind.")
@@ -128,31 +132,11 @@ class EmbeddedPostgres:
             await self.stop()
             raise
         progress(f"PostgreSQL answers on 127.0.0.1:{self._port} ({time.monotonic() - started_at:.1f} s).")
-        return self.urls()
-
-    def _kept_passwords(self) -> dict[str, str]:
-        path = self.folder / "passwords.json"
-        try:
-            kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            if self._data.exists():
-                raise ServerFailed(
-                    f"{path} is missing, so nobody can sign in to the data beside it: bring it back from a backup."
-                ) from None
-            kept = {name: secrets.token_urlsafe(24) for name in ("postgres", *_ROLES)}
-            write_private(path, json.dumps(kept))
-        except OSError as error:
-            raise unusable(self.folder, error) from error
-        except ValueError as error:
-            raise ServerFailed(
-                f"{path} is damaged, so nobody can sign in to the data beside it: bring it back from a backup."
-            ) from error
-        return kept
 
     async def _initialise(self, binaries: Path, progress: Progress) -> None:
         """Makes the data folder beside its place and moves it there when it is whole: half a folder is never taken for one."""
         if self._data.exists():
-            found = (self._data / "PG_VERSION").read_text(encoding="utf-8").strip()
+            found = self._data_version()
             if found != str(self._version):
                 raise ServerFailed(
                     f"{self._data} was made by PostgreSQL {found}, not {self._version}: use that version, or another folder."
@@ -190,6 +174,12 @@ class EmbeddedPostgres:
         if status != 0:
             raise self._died()
         scratch.rename(self._data)
+
+    def _data_version(self) -> str:
+        try:
+            return (self._data / "PG_VERSION").read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise unusable(self._data, error) from error
 
     def _make_scratch(self, scratch: Path) -> None:
         try:

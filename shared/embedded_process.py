@@ -71,22 +71,25 @@ class ServerProcess:
         shim = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(death_signal))]
         shim += [str(account.uid), str(account.gid)] if account else ["-1", "-1"]
         output = open_log(log)
+        forking = asyncio.get_running_loop().run_in_executor(
+            _launcher(os.getpid()),
+            lambda: subprocess.Popen(  # noqa: S603 - our own programs, no shell
+                [*shim, *command],
+                cwd=folder,
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                stdin=standard_input or subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C at the console is for us; we stop the servers in order
+            ),
+        )
         try:
-            popen = await asyncio.get_running_loop().run_in_executor(
-                _launcher(os.getpid()),
-                lambda: subprocess.Popen(  # noqa: S603 - our own programs, no shell
-                    [*shim, *command],
-                    cwd=folder,
-                    env={"PATH": os.defpath, "LC_ALL": "C"},
-                    stdin=standard_input or subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,  # Ctrl-C at the console is for us; we stop the servers in order
-                ),
-            )
+            return cls(await asyncio.shield(forking))
+        except asyncio.CancelledError:
+            await cls(await forking).kill()
+            raise
         finally:
             os.close(output)
-        return cls(popen)
 
     @property
     def pid(self) -> int:
