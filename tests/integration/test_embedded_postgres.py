@@ -181,12 +181,14 @@ async def test_a_stranger_with_the_old_number_is_left_alone(tmp_path: Path) -> N
         account = pid_file.stat().st_uid if os.geteuid() == 0 else None  # the server's own: for it, the number looks alive
         await server.kill()
     with subprocess.Popen(["sleep", "600"], user=account) as stranger:
-        pid_file.write_text(f"{stranger.pid}\n" + written.partition("\n")[2])
-        async with EmbeddedPostgres(tmp_path) as server:
-            assert await value(server.urls().owner, "select 1") == 1
+        try:
+            pid_file.write_text(f"{stranger.pid}\n" + written.partition("\n")[2])
+            async with EmbeddedPostgres(tmp_path) as server:
+                assert await value(server.urls().owner, "select 1") == 1
+                assert stranger.poll() is None
             assert stranger.poll() is None
-        assert stranger.poll() is None
-        stranger.kill()
+        finally:
+            stranger.kill()
 
 
 async def test_a_folder_in_use_is_refused_by_name(tmp_path: Path) -> None:
