@@ -110,9 +110,7 @@ def driver_url(url: str) -> str:
 class Database:
     """A role's connections to one database. Open it in `main()`, close it at the end; safe to share between tasks."""
 
-    def __init__(
-        self, url: str, *, name: str, pool_size: int = 8, pool: asyncpg.Pool[asyncpg.Record], engine: AsyncEngine
-    ) -> None:
+    def __init__(self, url: str, *, name: str, pool_size: int = 8, pool: asyncpg.Pool[asyncpg.Record], engine: AsyncEngine) -> None:
         self.url = url
         self.name = name
         self.pool_size = pool_size

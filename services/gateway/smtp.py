@@ -36,7 +36,7 @@ class MailHandler:
         self._clock = clock
         self._border_id = border_id
 
-    async def handle_RCPT(  # noqa: N802  the library's name
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if len(envelope.rcpt_tos) >= RECIPIENTS_MAX:
@@ -49,7 +49,7 @@ class MailHandler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         inboxes = {inbox.id: inbox for address in envelope.rcpt_tos if (inbox := self._directory.mailbox(address)) is not None}
         try:

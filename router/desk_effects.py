@@ -1,0 +1,136 @@
+"""What dispatch writes: reservations through the guarded statement, and what time has done to items.
+
+What is locked by somebody else is skipped and tried again from rows read anew; what has changed since the core saw it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from router.dispatch_vocabulary import Advance, Committed, Decision, Effect, Escalate, Refused, Reserve, Told, Widen
+from router.item import Change, Trigger, transition
+from router.item_store import StoredItem, lock_items
+from router.moves import Move, Moved, write_moves
+from router.presence import set_presence
+from shared.database import Connection
+from shared.errors import Conflict
+from shared.metrics import DISPATCH_ESCALATIONS, OFFERS_EXPIRED
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Carried:
+    """What became of the effects: answers for the cores, what to read again, and how much was written."""
+
+    answers: dict[UUID, list[Told]] = field(default_factory=dict)
+    again: set[tuple[UUID, str, UUID]] = field(default_factory=set)
+    reserved: int = 0
+    moved: int = 0
+
+
+async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effect]], at: datetime) -> Carried:
+    """Executes all workspaces' effects in one transaction of the caller's."""
+    carried = Carried(answers={workspace: [] for workspace in effects})
+    wanted = [(workspace, effect) for workspace, asked in effects.items() for effect in asked if not isinstance(effect, Escalate)]
+    for workspace, asked in effects.items():
+        for effect in asked:
+            if isinstance(effect, Escalate):
+                DISPATCH_ESCALATIONS.labels(reason=effect.reason).inc()
+                log.warning(
+                    "nobody is left who would take an item", action="item_escalated", workspace=str(workspace),
+                    item=str(effect.item), reason=effect.reason,
+                )  # fmt: skip
+    pairs = list(dict.fromkeys((workspace, effect.item) for workspace, effect in wanted))
+    stored = {(one.workspace_id, one.state.id): one for one in await lock_items(connection, pairs, skip_locked=True)}
+    moves: list[tuple[UUID, Effect, Move]] = []
+    moved_items: set[tuple[UUID, UUID]] = set()
+    for workspace, effect in wanted:
+        found = stored.get((workspace, effect.item))
+        move = _move(found, effect, at) if found is not None and (workspace, effect.item) not in moved_items else None
+        if move is None:
+            _refuse(carried, workspace, effect)
+        else:
+            moved_items.add((workspace, effect.item))
+            moves.append((workspace, effect, move))
+    done = {id(one.move): one for one in await write_moves(connection, [move for _, _, move in moves], at)}
+    for workspace, effect, move in moves:
+        written = done.get(id(move))
+        if written is None:
+            _refuse(carried, workspace, effect)
+        else:
+            await _written(connection, carried, workspace, effect, written)
+    return carried
+
+
+def _move(stored: StoredItem | None, effect: Effect, at: datetime) -> Move | None:
+    """The move an effect means for the row as it is now; None when the row has moved on since."""
+    if stored is None or stored.state.version != effect.item_version:
+        return None
+    change, decision = _change(effect)
+    try:
+        after = transition(stored.state, change, at.timestamp())
+    except Conflict:
+        return None
+    return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", reason=_reason(effect), decision=decision)
+
+
+def _change(effect: Effect) -> tuple[Change, dict[str, Any] | None]:
+    if isinstance(effect, Reserve):
+        trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
+        return Change(trigger=trigger, agent=effect.agent), _record(effect.decision)
+    if isinstance(effect, Widen):
+        return Change(trigger="step_passed", step=effect.step), None
+    assert isinstance(effect, Advance)
+    return Change(trigger=effect.trigger, agent=effect.agent), None
+
+
+def _reason(effect: Effect) -> str:
+    return effect.reason if isinstance(effect, Widen) else ""
+
+
+def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:
+    if isinstance(effect, Reserve):
+        carried.answers[workspace].append(Refused(ticket=effect.ticket))
+        carried.again.add((workspace, "agent", effect.agent))
+    carried.again.add((workspace, "item", effect.item))
+
+
+async def _written(connection: Connection, carried: Carried, workspace: UUID, effect: Effect, moved: Moved) -> None:
+    carried.moved += 1
+    if isinstance(effect, Reserve):
+        carried.reserved += 1
+        # The agent's row may hold changes that the core has not seen: its version comes with the row itself, by the feed.
+        carried.answers[workspace].append(Committed(ticket=effect.ticket, item_version=moved.move.after.version, agent_version=0))
+        return
+    carried.answers[workspace].append(moved.move.after)
+    agent = moved.move.stored.state.agent
+    if isinstance(effect, Advance) and effect.trigger == "offer_expired" and agent is not None:
+        OFFERS_EXPIRED.inc()
+        await set_presence(
+            connection, workspace_id=workspace, agent_id=agent, presence="not_responding", reason="offer not answered",
+            actor="dispatch",
+        )  # fmt: skip
+
+
+def _record(decision: Decision) -> dict[str, Any]:
+    """The decision as stored: the winner first, then the runners-up, and counts of the excluded by reason."""
+    return {
+        "queue_id": str(decision.queue),
+        "comparator": decision.comparator,
+        "personal": decision.personal,
+        "step": decision.step,
+        "key": {"class": decision.urgency, "due": decision.due},
+        "waited_s": round(decision.waited_s, 3),
+        "candidates": [
+            {"agent_id": str(agent), "load": round(load, 4), "idle_s": round(idle, 3), "score": [first, second]}
+            for agent, load, idle, first, second in decision.candidates
+        ],
+        "excluded": dict(decision.excluded),
+    }

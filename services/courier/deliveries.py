@@ -1,0 +1,198 @@
+"""Replies on their way: each is tried until the provider took it, said no for good, or the tries are used up.
+
+One reply of a conversation at a time, oldest first, so the customer reads them in order. A courier takes a delivery by pushing its
+due time ahead (a lease on the database's clock); one that dies gives it back by that time passing. A reply may therefore be sent
+twice after a crash, always under the same id (Message-ID, our own id at the provider).
+Schedule: 0, 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, with full jitter; the provider's own Retry-After is honoured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from ingest.adapter import Outcome, Part, Reply
+from ingest.directory import Directory
+from ingest.registry import adapter_for
+from router.reply import reply_state
+from services.courier.outgoing import Outgoing
+from shared.blobs import Blobs
+from shared.database import Connection, Database, retried
+from shared.errors import InputRejected, SantralError, Unavailable
+from shared.hints import Hints, Waiter
+from shared.metrics import DELIVERIES
+
+log = structlog.get_logger(__name__)
+SCHEDULE_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 3 * 3600.0, 6 * 3600.0)
+LEASE_S: Final = 60
+BATCH: Final = 50
+LOOK_S: Final = 1.0
+
+_TAKE: Final = """
+update santral.delivery d set due_at = clock_timestamp() + $2 * interval '1 s', owner = $3, attempts = d.attempts + 1
+from (
+    select workspace_id, id from santral.delivery q
+    where q.state = 'queued' and q.due_at <= clock_timestamp() and not exists (
+        select 1 from santral.delivery earlier
+        where earlier.workspace_id = q.workspace_id and earlier.conversation_id = q.conversation_id
+          and earlier.state = 'queued' and earlier.id < q.id)
+    order by q.due_at limit $1 for no key update skip locked
+) taken
+where d.workspace_id = taken.workspace_id and d.id = taken.id
+returning d.*
+"""
+_PERSON: Final = """
+select h.kind, h.scope, h.value, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
+       last.external_id, last.body, last.subject as last_subject,
+       (select array_agg(t.ref order by m.seq desc) from santral.thread_ref t
+        join santral.receipt r on r.workspace_id = t.workspace_id and r.id = t.message_id
+        join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+        where t.workspace_id = c.workspace_id and t.conversation_id = c.id and t.ref like 'mid:%' and t.message_id <> $4) as mids
+from santral.conversation c
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
+left join lateral (
+    select external_id, body, subject from santral.message m
+    where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in' and m.kind in ('text', 'comment', 'review')
+    order by m.seq desc limit 1
+) last on true
+where c.workspace_id = $1 and c.id = $2
+"""
+_CLOSE: Final = """
+update santral.delivery set state = $3, reason = $4, provider_id = coalesce($5, provider_id),
+    sent_at = case when $3 = 'sent' then clock_timestamp() else sent_at end,
+    closed_at = case when $3 = 'failed' then clock_timestamp() end
+where workspace_id = $1 and id = $2 and state = 'queued' and owner = $6 returning 1
+"""
+_AGAIN: Final = """
+update santral.delivery set due_at = clock_timestamp() + $3 * interval '1 s', reason = $4
+where workspace_id = $1 and id = $2 and state = 'queued' and owner = $5
+"""
+
+
+class Deliveries:
+    """The loop that sends. Any number of couriers share the table."""
+
+    def __init__(
+        self, *, db: Database, directory: Directory, outgoing: Outgoing, blobs: Blobs, hints: Hints, owner: UUID, secret: bytes
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._outgoing = outgoing
+        self._blobs = blobs
+        self._hints = hints
+        self._owner = owner
+        self._secret = secret
+
+    async def run(self, waiter: Waiter) -> None:
+        """Sends for ever; while the database is away it waits."""
+        while True:
+            try:
+                sent = await self.round()
+            except Unavailable as error:
+                log.warning("deliveries wait for the database", action="deliveries_wait", error=str(error))
+                sent = 0
+            if sent < BATCH:
+                await waiter.wait(LOOK_S)
+
+    async def round(self) -> int:
+        """Takes what is due and tries each once; returns how many."""
+        async with self._db.batch() as connection:
+            rows = [dict(row) for row in await connection.fetch(_TAKE, BATCH, LEASE_S, self._owner)]
+        await asyncio.gather(*(self._deliver(row) for row in rows))
+        if rows:
+            self._hints.wake("outbox")
+            for workspace in {row["workspace_id"] for row in rows}:
+                self._hints.wake("stream", str(workspace))
+            self._hints.wake("dispatch")
+        return len(rows)
+
+    async def _deliver(self, row: Mapping[str, Any]) -> None:
+        try:
+            outcome = await self._attempt(row)
+        except InputRejected as error:
+            outcome = Outcome(state="failed", reason=str(error))
+        except SantralError as error:
+            outcome = Outcome(state="retry", reason=str(error))
+        attempts = row["attempts"]
+        if outcome.state == "retry" and attempts > len(SCHEDULE_S):
+            outcome = Outcome(state="failed", reason=f"given up after {attempts} tries: {outcome.reason}")
+        DELIVERIES.labels(state=outcome.state).inc()
+        log.info(
+            "a reply was tried", action="reply_tried", delivery=str(row["id"]), conversation=str(row["conversation_id"]),
+            state=outcome.state, attempts=attempts, reason=outcome.reason,
+        )  # fmt: skip
+        if outcome.state == "retry":
+            wait_s = outcome.retry_after_s or random.uniform(0.5, 1.0) * SCHEDULE_S[attempts - 1]  # noqa: S311  jitter
+            async with self._db.batch() as connection:
+                await connection.execute(_AGAIN, row["workspace_id"], row["id"], wait_s, outcome.reason, self._owner)
+            return
+        await retried(lambda: self._close(row, outcome))
+
+    async def _close(self, row: Mapping[str, Any], outcome: Outcome) -> None:
+        async with self._db.batch() as connection:
+            # Conversations come before deliveries in the order of locks, as where a provider's receipt is applied.
+            await connection.execute(
+                "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update",
+                row["workspace_id"], row["conversation_id"],
+            )  # fmt: skip
+            closed = await connection.fetchval(
+                _CLOSE, row["workspace_id"], row["id"], outcome.state, outcome.reason, outcome.provider_id, self._owner
+            )
+            if closed:
+                await _tell(connection, row, outcome)
+
+    async def _attempt(self, row: Mapping[str, Any]) -> Outcome:
+        inbox = self._directory.inbox(row["inbox_id"])
+        if inbox is None:
+            return Outcome(state="failed", reason="the inbox is gone or disabled")
+        async with self._db.session() as connection:
+            person = await connection.fetchrow(
+                _PERSON, row["workspace_id"], row["conversation_id"], row["handle_id"], row["message_id"]
+            )
+        if person is None:
+            return Outcome(state="failed", reason="the conversation is gone")
+        adapter = adapter_for(inbox.provider)
+        return await self._outgoing.execute(adapter, adapter.reply(await self._reply(row, inbox, dict(person))))
+
+    async def _reply(self, row: Mapping[str, Any], inbox: Any, person: Mapping[str, Any]) -> Reply:
+        request = row["request"]
+        answered = [ref.removeprefix("mid:") for ref in person["mids"] or ()]
+        body = person["body"] or {}
+        now: datetime = person["now"]
+        return Reply(
+            id=row["message_id"],
+            conversation_id=row["conversation_id"],
+            at=now,
+            inbox=inbox,
+            to_kind=person["kind"],
+            to_scope=person["scope"],
+            to_value=request.get("to") or (body.get("traits") or {}).get("reply_to") or person["value"],
+            to_name=person["name"],
+            content=request["content"],
+            subject=request.get("subject") or person["last_subject"] or person["subject"],
+            in_reply_to=answered[0] if answered else None,
+            references=tuple(reversed(answered[:20])),
+            cc=tuple(request.get("cc", ())),
+            bcc=tuple(request.get("bcc", ())),
+            visibility=person["visibility"],
+            last_in_external_id=person["external_id"],
+            window_expires_at=person["window_expires_at"],
+            files=tuple([await self._file(one) for one in request.get("files", ())]),
+            token_secret=self._secret,
+        )
+
+    async def _file(self, one: Mapping[str, Any]) -> Part:
+        return Part(content=await self._blobs.get(one["blob"]), name=one["name"], content_type=one["content_type"])
+
+
+async def _tell(connection: Connection, row: Mapping[str, Any], outcome: Outcome) -> None:
+    await reply_state(
+        connection, workspace_id=row["workspace_id"], conversation_id=row["conversation_id"], message_id=row["message_id"],
+        state=outcome.state, reason=outcome.reason if outcome.state == "failed" else "", permanent=outcome.state == "failed",
+    )  # fmt: skip

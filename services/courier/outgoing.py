@@ -1,0 +1,70 @@
+"""Executing an adapter's call: HTTP through httpx, mail through the relay, nothing for a socket. One try, bounded in time.
+
+Every result is an `Outcome`; a time-out or a refused connection is a retry, because the provider may be back in a moment.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiosmtplib
+import httpx
+
+from ingest.adapter import Adapter, Call, HttpCall, MailCall, Outcome
+
+TIMEOUT_S: Final = 15.0
+RESPONSE_BYTES_MAX: Final = 1024 * 1024
+
+
+class Outgoing:
+    """The courier's ways out. ``relay`` is ``host:port`` of the mail relay; None: mail cannot be sent."""
+
+    def __init__(self, *, relay: str | None) -> None:
+        self._relay = relay
+        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+
+    async def close(self) -> None:
+        """Closes the connections that are kept open."""
+        await self._http.aclose()
+
+    async def execute(self, adapter: Adapter, call: Call) -> Outcome:
+        """One try of one call."""
+        if isinstance(call, HttpCall):
+            return await self._post(adapter, call)
+        if isinstance(call, MailCall):
+            return await self._mail(adapter, call)
+        return Outcome(state="sent")
+
+    async def _post(self, adapter: Adapter, call: HttpCall) -> Outcome:
+        try:
+            async with self._http.stream(call.method, call.url, headers=dict(call.headers), json=call.json) as response:
+                body = b""
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > RESPONSE_BYTES_MAX:
+                        break
+        except httpx.HTTPError as error:
+            return Outcome(state="retry", reason=f"the provider cannot be reached: {type(error).__name__}")
+        except httpx.InvalidURL as error:
+            return Outcome(state="failed", reason=f"the address is not valid: {error}")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return adapter.outcome(response.status_code, body, headers)
+
+    async def _mail(self, adapter: Adapter, call: MailCall) -> Outcome:
+        if self._relay is None:
+            return Outcome(state="failed", reason="no mail relay is configured; set SANTRAL_SMTP_RELAY")
+        host, _, port = self._relay.rpartition(":")
+        try:
+            errors, answer = await aiosmtplib.send(
+                call.content, sender=call.envelope_from, recipients=list(call.recipients), hostname=host, port=int(port),
+                timeout=TIMEOUT_S, start_tls=None,
+            )  # fmt: skip
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            worst = max((refused.code for refused in error.recipients), default=550)
+            return adapter.outcome(worst, str(error.recipients[0].message if error.recipients else error).encode(), {})
+        except aiosmtplib.SMTPResponseException as error:
+            return adapter.outcome(error.code, error.message.encode(), {})
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            return Outcome(state="retry", reason=f"the mail relay cannot be reached: {type(error).__name__}")
+        refused = "; ".join(f"{address} {response.code}" for address, response in errors.items())
+        return Outcome(state="sent", reason=f"refused: {refused}" if refused else answer[:200])

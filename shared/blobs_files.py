@@ -1,0 +1,60 @@
+"""Blobs in a folder of one machine: written beside, synced, renamed; a torn write leaves nothing under the key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from shared.errors import InputRejected, NotFound, Unavailable
+from shared.ids import new_id
+
+
+class FileBlobs:
+    """Refused as soon as a second machine registers, because it would not see these files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, key: str, content: bytes) -> None:
+        await asyncio.to_thread(self._put, self._path(key), content)
+
+    async def get(self, key: str) -> bytes:
+        path = self._path(key)
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError as error:
+            raise NotFound("the file is gone", field="blob") from error
+        except OSError as error:
+            raise Unavailable(f"the blob folder cannot be read: {error.strerror}") from error
+
+    async def delete(self, key: str) -> None:
+        path = self._path(key)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if len(parts) != 3 or any(not part or part.startswith(".") or "\\" in part for part in parts):
+            raise InputRejected("not a key of the blob store", field="blob", remedy="workspace/message/part")
+        return self._folder.joinpath(*parts)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        if path.exists():
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            scratch = path.with_name(f".{new_id()}")
+            with open(scratch, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise Unavailable(
+                f"the blob folder cannot be written: {error.strerror}", remedy="free space or fix the folder"
+            ) from error

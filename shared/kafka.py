@@ -1,0 +1,253 @@
+"""Kafka: publishing with a deadline of our own, and reading with positions that live in the database.
+
+Partition = murmur2(key) as the Java client computes it. The idempotent producer never gives up while the broker is away, so a
+deadline stands around it; after it the fate of a batch is unknown and publishing it again is right, because receipts drop
+duplicates. The consumer commits nothing for correctness: see `shared/partition_leases.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiokafka
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
+
+from shared.errors import TooLarge, Unavailable
+from shared.logs import get_log
+from shared.metrics import PUBLISH_FAILURES, PUBLISH_SECONDS
+from shared.topics import PARTITIONS
+
+log = get_log(__name__)
+PUBLISH_DEADLINE_S: Final = 3.0
+FETCH_RECORDS: Final = 500
+SILENT_S: Final = 60.0
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How to reach the brokers. ``security`` is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+
+    bootstrap: str
+    security: str = "PLAINTEXT"
+    sasl_mechanism: str = "PLAIN"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+    def client(self) -> dict[str, Any]:
+        """Keyword arguments for any aiokafka client."""
+        options: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.security}
+        if self.security.endswith("SSL"):
+            options["ssl_context"] = create_ssl_context(cafile=self.ca_file) if self.ca_file else ssl.create_default_context()
+        if self.security.startswith("SASL"):
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.username,
+                "sasl_plain_password": self.password,
+            }
+        return options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record to publish."""
+
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A record as read."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    timestamp_ms: int
+
+
+def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
+    """The partition the Java client's default partitioner gives a key."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+@contextmanager
+def kafka_errors(what: str) -> Any:
+    """The client's exceptions as ours."""
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
+        raise Unavailable(f"{what}: the broker cannot be reached ({type(error).__name__})", remedy="see santral doctor") from error
+
+
+class Publisher:
+    """The producer. Start it in `main()`; publishing is safe from any number of tasks."""
+
+    def __init__(self, settings: KafkaSettings, *, deadline_s: float = PUBLISH_DEADLINE_S, linger_ms: int = 0) -> None:
+        self._settings = settings
+        self._deadline_s = deadline_s
+        self._linger_ms = linger_ms
+        self._producer: aiokafka.AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connects in the background when the broker is away: the first publish tries again."""
+        try:
+            await asyncio.wait_for(self._connected(), self._deadline_s)
+        except (Unavailable, TimeoutError):
+            log.warning("the broker cannot be reached yet", action="dependency_down", host=self._settings.bootstrap)
+
+    async def stop(self) -> None:
+        """Flushes what is in flight for at most the deadline, then closes."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            try:
+                await asyncio.wait_for(producer.stop(), self._deadline_s)
+            except TimeoutError:
+                log.warning("the producer was closed with records in flight", action="stopping")
+
+    async def _connected(self) -> aiokafka.AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = aiokafka.AIOKafkaProducer(
+                    **self._settings.client(), acks="all", enable_idempotence=True, linger_ms=self._linger_ms,
+                    max_batch_size=131072, max_request_size=1_000_000, compression_type="lz4", request_timeout_ms=15000,
+                    metadata_max_age_ms=60000,
+                )  # fmt: skip
+                try:
+                    with kafka_errors("publishing"):
+                        await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+        return self._producer
+
+    async def publish(self, topic: str, records: Sequence[Record]) -> None:
+        """Returns when the broker has every record. Raises `TooLarge`, or `Unavailable` at the deadline, their fate then unknown."""
+        if not records:
+            return
+        with PUBLISH_SECONDS.time():
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    producer = await self._connected()
+                    with kafka_errors("publishing"):
+                        sent = [
+                            await producer.send(
+                                topic,
+                                record.value,
+                                key=record.key,
+                                headers=list(record.headers),
+                                partition=partition_of(record.key),
+                            )
+                            for record in records
+                        ]
+                        await asyncio.gather(*sent)
+            except aiokafka.errors.MessageSizeTooLargeError as error:
+                raise TooLarge("the record is larger than the broker takes", field="message") from error
+            except (TimeoutError, Unavailable) as error:
+                PUBLISH_FAILURES.inc()
+                raise Unavailable("the broker did not acknowledge in time", remedy="try again; see santral doctor") from error
+
+
+class Reader:
+    """A group member that hands out what one poll returned. Positions are set by the caller, nothing is committed by itself.
+
+    Leases are the caller's business and are taken in its loop, never in the client's callbacks: those swallow exceptions, and
+    records may be handed out before a seek in them takes effect.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, topic: str, group: str, member: str | None = None) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._group = group
+        self._member = member
+        self._consumer: aiokafka.AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Joins the group. Raises `Unavailable`."""
+        consumer = aiokafka.AIOKafkaConsumer(
+            self._topic, **self._settings.client(), group_id=self._group, group_instance_id=self._member,
+            enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
+            max_poll_records=FETCH_RECORDS, session_timeout_ms=10000, heartbeat_interval_ms=2000, max_poll_interval_ms=300000, fetch_max_wait_ms=200,
+            fetch_max_bytes=16_000_000, max_partition_fetch_bytes=4_000_000,
+        )  # fmt: skip
+        try:
+            with kafka_errors("reading"):
+                await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Leaves the group."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with kafka_errors("leaving"):
+                await consumer.stop()
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions this member has now."""
+        assert self._consumer is not None, "start the reader first"
+        return frozenset(one.partition for one in self._consumer.assignment())
+
+    async def fetches(self) -> AsyncIterator[dict[int, list[Fetched]]]:
+        """What each poll returned, by partition; an empty one each 200 ms without records, so that the loop can look around."""
+        assert self._consumer is not None, "start the reader first"
+        while True:
+            with kafka_errors("reading"):
+                found = await self._consumer.getmany(timeout_ms=200, max_records=FETCH_RECORDS)
+            yield {
+                partition.partition: [
+                    Fetched(
+                        partition=partition.partition,
+                        offset=one.offset,
+                        key=one.key,
+                        value=one.value or b"",
+                        headers=tuple(one.headers),
+                        timestamp_ms=one.timestamp,
+                    )
+                    for one in records
+                ]
+                for partition, records in found.items()
+            }
+
+    def seek(self, partition: int, offset: int) -> None:
+        """The next poll of this partition starts here."""
+        assert self._consumer is not None, "start the reader first"
+        with kafka_errors("seeking"):
+            self._consumer.seek(aiokafka.TopicPartition(self._topic, partition), offset)
+
+    async def starts(self, partitions: Sequence[int]) -> dict[int, int]:
+        """The first offset the log still holds, by partition."""
+        assert self._consumer is not None, "start the reader first"
+        with kafka_errors("reading"):
+            found = await self._consumer.beginning_offsets([aiokafka.TopicPartition(self._topic, one) for one in partitions])
+        return {partition.partition: offset for partition, offset in found.items()}
+
+    def lag(self, positions: Mapping[int, int]) -> dict[int, int]:
+        """Records behind the end, by partition, as far as the client knows."""
+        assert self._consumer is not None, "start the reader first"
+        ends = {one: self._consumer.highwater(aiokafka.TopicPartition(self._topic, one)) for one in positions}
+        return {one: max(0, end - positions[one]) for one, end in ends.items() if end is not None}
+
+    async def tell_lag_tools(self, positions: Mapping[int, int]) -> None:
+        """Commits positions for tools that watch groups; a failure costs nothing."""
+        assert self._consumer is not None, "start the reader first"
+        try:
+            await self._consumer.commit({aiokafka.TopicPartition(self._topic, one): offset for one, offset in positions.items()})
+        except (KafkaError, IllegalStateError, OSError) as error:
+            log.debug("positions were not shown to lag tools", action="lease_lost", error=str(error))

@@ -1,0 +1,48 @@
+"""Every metric of every process, in one place: dashboards and alarms name these and no others.
+
+Names follow Prometheus: ``santral_`` first, unit and ``_total`` last. No label names a workspace, a customer or an agent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+GATEWAY_REQUESTS: Final = Counter("santral_gateway_requests", "Posts and mails by provider and answer", ["provider", "status"])
+MESSAGES_IN: Final = Counter("santral_messages_in", "Messages taken in", ["provider", "understood"])
+CONFIGURATION_AGE: Final = Gauge(
+    "santral_configuration_read_timestamp_seconds", "When the configuration was last seen to be current"
+)
+SPOOL_RECORDS: Final = Gauge("santral_spool_records", "Records in this gateway's spool")
+PUBLISH_SECONDS: Final = Histogram("santral_publish_seconds", "From record to the broker's ack", buckets=_SECONDS)
+PUBLISH_FAILURES: Final = Counter("santral_publish_failures", "Publishes that met no ack within the deadline")
+INTAKE_MESSAGES: Final = Counter("santral_intake_messages", "Messages by what became of them", ["result"])
+INTAKE_BATCH_SECONDS: Final = Histogram("santral_intake_batch_seconds", "One intake transaction", buckets=_SECONDS)
+INTAKE_RETRIES: Final = Counter("santral_intake_retries", "Batches run again because the database asked")
+INTAKE_STOPPED: Final = Gauge("santral_intake_stopped", "1 while the quarantine limit has stopped consumption")
+RECORD_LAG: Final = Gauge("santral_intake_lag_records", "Records not yet taken, by partition", ["partition"])
+RECORD_AGE: Final = Gauge("santral_intake_oldest_age_seconds", "Age of the oldest record not yet taken")
+FENCED: Final = Counter("santral_fenced", "Work dropped because the lease had moved on", ["kind"])
+POLICY_SECONDS: Final = Histogram(
+    "santral_policy_seconds", "Policy per message", buckets=(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01)
+)
+POLICY_ERRORS: Final = Counter("santral_policy_rule_errors", "Rules that failed and so did not match")
+DISPATCH_LAG: Final = Gauge("santral_dispatch_round_seconds", "How long the last round of dispatch took")
+DISPATCH_RESERVATIONS: Final = Counter("santral_dispatch_reservations", "Items reserved for agents")
+DISPATCH_WAITING: Final = Gauge("santral_dispatch_waiting_items", "Items standing in a line of this process")
+DISPATCH_ESCALATIONS: Final = Counter("santral_dispatch_escalations", "Items that nobody is left to take", ["reason"])
+OFFERS_EXPIRED: Final = Counter("santral_offers_expired", "Offers that were not answered")
+OUTBOX_DEPTH: Final = Gauge("santral_outbox_events", "Events not yet published")
+OUTBOX_AGE: Final = Gauge("santral_outbox_oldest_age_seconds", "Age of the oldest event not yet published")
+OUTBOX_PUBLISHED: Final = Counter("santral_outbox_published", "Events published")
+DELIVERIES: Final = Counter("santral_deliveries", "Tries of replies by result", ["state"])
+RECEIPTS_UNMATCHED: Final = Counter("santral_receipts_unmatched", "Providers' receipts for messages that are not ours")
+QUARANTINE_OPEN: Final = Gauge("santral_quarantine_open", "Unresolved entries in quarantine")
+HTTP_SECONDS: Final = Histogram("santral_http_seconds", "REST answers", ["method", "status"], buckets=_SECONDS)
+SOCKETS: Final = Gauge("santral_sockets", "Open WebSockets", ["kind"])
+SOCKETS_DROPPED: Final = Counter("santral_sockets_dropped", "Sockets closed because the client read too slowly")
+LOOP_LAG: Final = Gauge("santral_loop_lag_seconds", "How late the event loop is")
+HINTS_SENT: Final = Counter("santral_hints_sent", "Notifications sent")

@@ -1,0 +1,154 @@
+"""A gateway's own durable queue for the time the broker is away: appended and synced before the provider hears 2xx.
+
+One file of frames, each with its length and checksum, so a torn last frame after a crash is cut off, which was never acknowledged.
+The folder is locked: a spool belongs to one gateway. Drained in order; while it is not empty, everything goes through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import struct
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from shared.errors import Conflict, Unavailable
+from shared.kafka import Record
+from shared.logs import get_log
+from shared.metrics import SPOOL_RECORDS
+
+log = get_log(__name__)
+_FRAME: Final = struct.Struct(">II")
+SPOOL_BYTES_MAX: Final = 1024 * 1024 * 1024
+DRAIN_BATCH: Final = 100
+Publish = Callable[[str, Sequence[Record]], Awaitable[None]]
+
+
+class Spool:
+    """Opened once by its gateway. Appending and draining are safe from any task of one loop."""
+
+    def __init__(self, folder: Path, *, bytes_max: int = SPOOL_BYTES_MAX) -> None:
+        """Opens or makes the spool and cuts off a torn end. Raises `Conflict` when another gateway has it."""
+        self._bytes_max = bytes_max
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(folder / "spool.log", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._place = os.open(folder / "spool.place", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"the spool folder cannot be written: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict("the spool folder belongs to another gateway", field="spool", remedy="give each its own") from error
+        self._start = int(os.pread(self._place, 32, 0).decode() or "0")
+        self._end, self._count = self._scan()
+        os.ftruncate(self._file, self._end)
+        self._lock = asyncio.Lock()
+        self.filled = asyncio.Event()
+        if self._count:
+            self.filled.set()
+        SPOOL_RECORDS.set(self._count)
+
+    def _scan(self) -> tuple[int, int]:
+        """The end of the last whole frame, and how many frames wait."""
+        place, count = self._start, 0
+        size = os.fstat(self._file).st_size
+        while place + _FRAME.size <= size:
+            length, checksum = _FRAME.unpack(os.pread(self._file, _FRAME.size, place))
+            body = os.pread(self._file, length, place + _FRAME.size)
+            if len(body) != length or zlib.crc32(body) != checksum:
+                break
+            place += _FRAME.size + length
+            count += 1
+        return place, count
+
+    @property
+    def empty(self) -> bool:
+        """Nothing waits; new messages may go straight to the broker."""
+        return self._count == 0
+
+    async def append(self, topic: str, records: Sequence[Record]) -> None:
+        """Durable when it returns, all or none. Raises `Unavailable` when the disk or the bound is full."""
+        frames = b"".join(_frame(topic, record) for record in records)
+        async with self._lock:
+            if self._end + len(frames) > self._bytes_max:
+                raise Unavailable("the spool is full", retry_after_s=30)
+            await asyncio.to_thread(self._write, frames)
+            self._end += len(frames)
+            self._count += len(records)
+            SPOOL_RECORDS.set(self._count)
+            self.filled.set()
+        log.info("the broker is away; messages went to the spool", action="spooled", count=len(records))
+
+    def _write(self, frames: bytes) -> None:
+        try:
+            done = 0
+            while done < len(frames):
+                done += os.pwrite(self._file, frames[done:], self._end + done)
+            os.fdatasync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._end)
+            raise Unavailable(f"the spool cannot be written: {error.strerror}", remedy="free space") from error
+
+    async def drain(self, publish: Publish) -> int:
+        """Publishes what waits, in order, in batches; returns how many. Stops at the first failure, keeping the rest."""
+        drained = 0
+        while not self.empty:
+            async with self._lock:
+                batch, end = self._batch()
+                for topic in dict.fromkeys(topic for topic, _ in batch):
+                    await publish(topic, [record for its, record in batch if its == topic])
+                self._start = end
+                self._count -= len(batch)
+                await asyncio.to_thread(self._advance)
+                drained += len(batch)
+                SPOOL_RECORDS.set(self._count)
+        if drained:
+            log.info("the spool is drained", action="spool_drained", count=drained)
+        return drained
+
+    def _batch(self) -> tuple[list[tuple[str, Record]], int]:
+        batch: list[tuple[str, Record]] = []
+        place = self._start
+        while place < self._end and len(batch) < DRAIN_BATCH:
+            length, _ = _FRAME.unpack(os.pread(self._file, _FRAME.size, place))
+            batch.append(_unframed(os.pread(self._file, length, place + _FRAME.size)))
+            place += _FRAME.size + length
+        return batch, place
+
+    def _advance(self) -> None:
+        """Remembers the place; a crash before this publishes again, which receipts drop. An empty spool starts over."""
+        if self._start == self._end:
+            self.filled.clear()
+            os.ftruncate(self._file, 0)
+            self._start = self._end = 0
+        os.pwrite(self._place, f"{self._start:<32}".encode(), 0)
+        os.fdatasync(self._place)
+
+    def close(self) -> None:
+        """Lets another gateway open it."""
+        os.close(self._file)
+        os.close(self._place)
+
+
+def _frame(topic: str, record: Record) -> bytes:
+    body = json.dumps(
+        {
+            "t": topic,
+            "k": b64encode(record.key).decode(),
+            "v": b64encode(record.value).decode(),
+            "h": [[name, b64encode(value).decode()] for name, value in record.headers],
+        }
+    ).encode()
+    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+def _unframed(body: bytes) -> tuple[str, Record]:
+    frame = json.loads(body)
+    headers = tuple((name, b64decode(value)) for name, value in frame["h"])
+    return frame["t"], Record(key=b64decode(frame["k"]), value=b64decode(frame["v"]), headers=headers)

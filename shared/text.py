@@ -1,0 +1,48 @@
+"""Text that every store, wire and log accepts, and the fold by which Turkish text is compared.
+
+What arrives from providers may hold NUL (PostgreSQL refuses it), lone surrogates (JSON and UTF-8 refuse them) and line breaks
+inside what must be one line (a header injected into the next mail). These three functions are where that ends.
+
+Source: The Unicode Standard, §3.9 (surrogates are not scalar values) and SpecialCasing.txt (the four Turkish letters i).
+Identity: two texts are the same for search and matching when their folds are equal.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LINE_BREAKS = re.compile("[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
+_DOTLESS = str.maketrans({"İ": "i", "I": "i", "ı": "i"})
+
+
+def clean_text(s: str) -> str:
+    """The text with each NUL and each lone surrogate replaced by U+FFFD; everything else untouched. Twice is once."""
+    return _UNSTORABLE.sub("\ufffd", s)
+
+
+def clean_line(s: str) -> str:
+    """The text on one line: line breaks with the blanks around them become one space, other control characters a space.
+
+    For header values, names, subjects and file names. The ends are stripped. Twice is once.
+    """
+    return _CONTROLS.sub(" ", _LINE_BREAKS.sub(" ", clean_text(s))).strip()
+
+
+def fold_turkish(s: str) -> str:
+    """The key for search and matching: without case, without diacritics, with I, İ, ı and i the same letter.
+
+    Not for display and not for identity of handles. Twice is once.
+    """
+    folded = s
+    # Compatibility forms may unfold to letters with case and the reverse, so once is not always enough.
+    for _ in range(3):
+        plain = unicodedata.normalize("NFKD", folded.translate(_DOTLESS)).casefold()
+        plain = unicodedata.normalize("NFKD", plain)
+        plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_DOTLESS)
+        if plain == folded:
+            break
+        folded = plain
+    return folded
