@@ -189,12 +189,16 @@ class Outcome:
 
 
 class Adapter(Protocol):
-    """One provider."""
+    """One provider: its name, its usual channel, the channels an inbox of it may be given, and what it can carry."""
 
-    provider: str
-    channel: str
-    channels: frozenset[str]
-    capabilities: Capabilities
+    @property
+    def provider(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def channels(self) -> frozenset[str]: ...
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     def settings_schema(self) -> Mapping[str, Any]:
         """JSON Schema of an inbox's and a connection's settings and secrets: ``{"inbox": …, "connection": …}``."""

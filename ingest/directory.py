@@ -109,9 +109,7 @@ class Directory:
                 secrets=self._unsealed(row["secrets"], row["id"]), inboxes=tuple(by_connection.get(row["id"], ())),
             )  # fmt: skip
         self._targets, self._inboxes = targets, inboxes
-        self._mailboxes = {
-            inbox.address.lower(): inbox for inbox in inboxes.values() if inbox.provider == "smtp" and inbox.address
-        }
+        self._mailboxes = {inbox.address.lower(): inbox for inbox in inboxes.values() if inbox.provider == "smtp" and inbox.address}
 
     def _inbox(self, row: Mapping[str, Any]) -> Inbox:
         secrets = self._unsealed(row["connection_secrets"], row["id"]) | self._unsealed(row["secrets"], row["id"])
@@ -128,7 +126,7 @@ class Directory:
         try:
             return self._sealer.open(sealed)
         except InputRejected as error:
-            log.error(
+            log.exception(
                 "secrets cannot be unsealed with this deployment's secret",
                 action="secret_unreadable",
                 id=str(owner),

@@ -11,13 +11,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
+from ingest.mail.reply_token import conversation_of
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.cloudevent import encode_message
@@ -80,9 +81,7 @@ class Receiver:
             draft = element if isinstance(element, Draft) else _unparsed_draft(target, element)
             message = await self._message(draft, now)
             records.append(self._record(message))
-            accepted.append(
-                Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed")
-            )
+            accepted.append(Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed"))
         if not records:
             return []
         spooled = await self._publish(records)
@@ -128,8 +127,19 @@ class Receiver:
             more["original"] = base64.b64encode(draft.original).decode()
         elif draft.original:
             parts.append(Part(content=draft.original, role="original"))
+        more["refs"] = tuple(self._resolved(draft))
         more["parts"] = [await self._store(draft, identity, part) for part in parts]
         return draft_message(draft, message_id=identity, accepted_at=now, external_id=external_id, **more)
+
+    def _resolved(self, draft: Draft) -> Iterator[str]:
+        """The draft's references, with a signed plus-address turned into the conversation it stands for; a forged one is dropped."""
+        for ref in draft.values.get("refs", ()):
+            if not ref.startswith("address:"):
+                yield ref
+                continue
+            conversation = conversation_of(ref.removeprefix("address:"), self._secret)
+            if conversation is not None:
+                yield f"conversation:{conversation}"
 
     async def _store(self, draft: Draft, identity: UUID, part: Part) -> StoredPart:
         digest = hashlib.blake2b(part.content, digest_size=16).hexdigest()

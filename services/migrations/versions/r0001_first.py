@@ -39,9 +39,7 @@ language sql stable security definer set search_path = santral as $$
            null::timestamptz
     from santral.inbox i
     where $1 = 'inbox' and i.path_token = $2
-$$;
-revoke all on function santral.credential(text, text) from public;
-grant execute on function santral.credential(text, text) to santral_api;
+$$
 """
 
 
@@ -70,4 +68,7 @@ def upgrade() -> None:
         own = "workspace_id = nullif(current_setting('app.workspace', true), '')::uuid"
         op.execute(f"create policy {table}_santral_api on {name} to santral_api using ({own}) with check ({own})")
     op.execute(_DEFINER)
+    op.execute("revoke all on function santral.credential(text, text) from public")
+    op.execute("grant execute on function santral.credential(text, text) to santral_api")
+    op.execute("grant select on santral.deployment to santral_api")
     op.execute("insert into santral.deployment (incarnation) values (gen_random_uuid())")
