@@ -22,7 +22,8 @@ handle = sa.Table(
     required("name", sa.Text, server_default="", info={"pii": True}),
     required("profile_id", Uuid),
     required("assurance", sa.Text, server_default="asserted"),  # the best the channel ever vouched for
-    required("shared", sa.Boolean, server_default=sa.false()),
+    required("shared", sa.Boolean, server_default=sa.false()),  # belongs to no single person: merges nobody
+    required("shared_by", sa.Text, server_default=""),  # why: placeholder, withheld, role_mailbox, own, fan_out, agent
     at("first_seen_at", now=True),
     at("last_seen_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
@@ -67,7 +68,7 @@ link = sa.Table(  # append-only: evidence that two handles are one person; `a` s
     sa.UniqueConstraint("workspace_id", "source", "a", "b", "kind"),
     reference("handle", "a"),
     reference("handle", "b"),
-    sa.Index("link_a_ix", "workspace_id", "a"),
+    sa.Index("link_a_ix", "workspace_id", "a", "b"),
     sa.Index("link_b_ix", "workspace_id", "b"),
     sa.CheckConstraint("a < b", name="order"),
 )

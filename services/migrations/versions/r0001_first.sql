@@ -159,6 +159,7 @@ CREATE TABLE santral.handle (
     profile_id UUID NOT NULL,
     assurance TEXT DEFAULT 'asserted' NOT NULL,
     shared BOOLEAN DEFAULT false NOT NULL,
+    shared_by TEXT DEFAULT '' NOT NULL,
     first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     last_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT handle_pkey PRIMARY KEY (workspace_id, id),
@@ -459,7 +460,7 @@ CREATE TABLE santral.link (
     CONSTRAINT link_order_check CHECK (a < b)
 );
 
-CREATE INDEX link_a_ix ON santral.link (workspace_id, a);
+CREATE INDEX link_a_ix ON santral.link (workspace_id, a, b);
 
 CREATE INDEX link_b_ix ON santral.link (workspace_id, b);
 
