@@ -117,7 +117,11 @@ class Advance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widen:
-    """The item entered a later step of its plan. The core goes on without waiting for it to be stored."""
+    """The item entered a later step of its plan.
+
+    Store it without a new version: the core goes on at once, and a reservation by the version it knows may follow in
+    the same answer. Who forgets to store it loses nothing, the core comes to the same step again.
+    """
 
     item: UUID
     item_version: int
