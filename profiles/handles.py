@@ -1,0 +1,154 @@
+"""Rows of handles: found, begun and touched for a whole batch, each in one statement.
+
+New rows are inserted in the order of their natural key and existing ones locked in the order of their id, like everywhere; the
+two together are why any number of writers get through. **Identity**: workspace, kind, scope, value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from profiles.sighting import Key, WantedHandle
+from shared.database import Connection
+from shared.handle import assurance_rank
+from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
+
+_KNOWN: Final = """
+select g.place, h.id, h.assurance, h.shared, h.first_seen_at, h.last_seen_at, h.name, h.profile_id, p.version
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) with ordinality as g(workspace_id, kind, scope, value, place)
+cross join lateral (
+    select f.* from santral.handle f
+    where f.workspace_id = g.workspace_id and f.kind = g.kind and f.scope = g.scope and f.value = g.value limit 1
+) h
+left join lateral (
+    select f.version from santral.profile f where f.workspace_id = g.workspace_id and f.id = h.profile_id limit 1
+) p on true
+"""
+_BEGIN: Final = """
+insert into santral.handle
+    (workspace_id, id, kind, scope, value, raw, name, profile_id, assurance, shared, shared_by, first_seen_at, last_seen_at)
+select workspace_id, id, kind, scope, value, raw, name, id, assurance, shared_by <> '', shared_by, first_seen_at, last_seen_at
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::timestamptz[], $11::timestamptz[])
+     with ordinality as g(workspace_id, id, kind, scope, value, raw, name, assurance, shared_by, first_seen_at, last_seen_at, place)
+order by place
+on conflict (workspace_id, kind, scope, value) do nothing
+returning id
+"""
+_LOCK: Final = """
+select h.id from santral.handle h
+join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
+order by h.workspace_id, h.id for no key update of h
+"""
+_RANK: Final = "array_position(array['asserted', 'channel_verified', 'authenticated'], h.assurance) - 1"
+_TOUCH: Final = f"""
+update santral.handle h set
+    name = case when g.rank > {_RANK} or (g.rank = {_RANK} and g.name <> '') then g.name else h.name end,
+    assurance = case when g.rank > {_RANK} then g.assurance else h.assurance end,
+    shared = h.shared or g.shared_by <> '',
+    shared_by = case when g.shared_by <> '' then g.shared_by else h.shared_by end,
+    first_seen_at = least(h.first_seen_at, g.first_seen_at),
+    last_seen_at = greatest(h.last_seen_at, g.last_seen_at)
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[], $8::timestamptz[])
+     as g(workspace_id, id, name, assurance, rank, shared_by, first_seen_at, last_seen_at)
+where h.workspace_id = g.workspace_id and h.id = g.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHandle:
+    """A handle's row with its profile; ``profile_version`` is None while nobody ever wrote with it."""
+
+    id: HandleId
+    assurance: str
+    shared: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    name: str
+    profile_id: ProfileId
+    profile_version: int | None
+
+    def needs(self, wanted: WantedHandle) -> bool:
+        """Whether the row has to be written: better assurance, an earlier time, a first name, or a new day."""
+        wanted_rank, rank = assurance_rank(wanted.assurance), assurance_rank(self.assurance)
+        return (
+            wanted_rank > rank
+            or wanted.first_seen_at < self.first_seen_at
+            or (wanted.name != "" and self.name == "" and wanted_rank == rank)
+            or wanted.last_seen_at.date() > self.last_seen_at.date()
+            or (wanted.kept_apart != "" and not self.shared)
+        )
+
+    def moves(self, wanted: WantedHandle) -> bool:
+        """Whether what is new about it may change who belongs together, or what the profile is called."""
+        return (
+            wanted.first_seen_at < self.first_seen_at
+            or (wanted.kept_apart != "" and not self.shared)
+            or (wanted.present and self.profile_version is None)
+        )
+
+
+async def known_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> dict[Key, KnownHandle]:
+    """The rows there are, one SELECT for the whole batch."""
+    keys = [handle.key for handle in wanted]
+    rows = await connection.fetch(
+        _KNOWN,
+        [workspace_id for workspace_id, _ in keys],
+        [handle.kind for _, handle in keys],
+        [handle.scope for _, handle in keys],
+        [handle.value for _, handle in keys],
+    )
+    return {
+        keys[row["place"] - 1]: KnownHandle(
+            id=row["id"], assurance=row["assurance"], shared=row["shared"], first_seen_at=row["first_seen_at"],
+            last_seen_at=row["last_seen_at"], name=row["name"], profile_id=row["profile_id"], profile_version=row["version"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+async def begin_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> set[HandleId]:
+    """Inserts the handles, each a profile id of its own; the ids of those that nobody inserted before us."""
+    ordered = sorted(wanted, key=lambda handle: handle.sort_key)
+    rows = await connection.fetch(
+        _BEGIN,
+        [handle.key[0] for handle in ordered],
+        [new_id() for _ in ordered],
+        [handle.key[1].kind for handle in ordered],
+        [handle.key[1].scope for handle in ordered],
+        [handle.key[1].value for handle in ordered],
+        [handle.raw for handle in ordered],
+        [handle.name for handle in ordered],
+        [handle.assurance for handle in ordered],
+        [handle.kept_apart for handle in ordered],
+        [handle.first_seen_at for handle in ordered],
+        [handle.last_seen_at for handle in ordered],
+    )
+    return {row["id"] for row in rows}
+
+
+async def lock_handles(connection: Connection, ids: Iterable[tuple[WorkspaceId, HandleId]]) -> None:
+    """Locks the rows in the order of their ids, as every writer does; one call per transaction."""
+    pairs = sorted(set(ids))
+    if pairs:
+        await connection.execute(_LOCK, [workspace_id for workspace_id, _ in pairs], [handle_id for _, handle_id in pairs])
+
+
+async def touch_handles(connection: Connection, wanted: Sequence[WantedHandle], known: Mapping[Key, KnownHandle]) -> None:
+    """Writes what a batch adds to handles that are locked; only ever widens, so the order of batches does not matter."""
+    if not wanted:
+        return
+    await connection.execute(
+        _TOUCH,
+        [handle.key[0] for handle in wanted],
+        [known[handle.key].id for handle in wanted],
+        [handle.name for handle in wanted],
+        [handle.assurance for handle in wanted],
+        [assurance_rank(handle.assurance) for handle in wanted],
+        [handle.kept_apart for handle in wanted],
+        [handle.first_seen_at for handle in wanted],
+        [handle.last_seen_at for handle in wanted],
+    )

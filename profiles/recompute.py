@@ -1,0 +1,223 @@
+"""The partition written down: who a component's handles belong to, read, decided by the pure function and stored.
+
+Whatever may change who belongs together (a new merging link, a retraction, a cannot-link) takes the workspace's identity lock
+before it looks, so two writers never decide on half of what the other wrote. The order is always: insert handles and links,
+:func:`lock_identity`, :func:`reach`, lock the handles, :func:`rebuild`.
+
+**Identity**: a profile's id is its oldest handle's. **Units**: times aware UTC from the database's clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from profiles.handles import lock_handles
+from profiles.partition import DEFAULT_RULES, Link, Node, Partition, Rules, partition
+from profiles.profile import Change, Standing, changes
+from profiles.survivorship import Observation, effective, materialized
+from shared.database import Connection
+from shared.event import Event
+from shared.ids import HandleId, WorkspaceId, new_id
+
+Place: TypeAlias = tuple[WorkspaceId, HandleId]
+_NOT_MERGED: Final = UUID(int=0)
+
+_REACH: Final = """
+with recursive reach(workspace_id, id) as (
+    select workspace_id, id from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+    union
+    select r.workspace_id, n.id from reach r
+    cross join lateral (
+        select l.b as id from santral.link l
+        where l.workspace_id = r.workspace_id and l.a = r.id and l.retracted_at is null and l.assurance <> 'asserted'
+        union all
+        select l.a from santral.link l
+        where l.workspace_id = r.workspace_id and l.b = r.id and l.retracted_at is null and l.assurance <> 'asserted'
+    ) n
+    where r.id = any($3::uuid[]) or not exists (
+        select 1 from santral.handle h where h.workspace_id = r.workspace_id and h.id = r.id and h.shared
+    )
+)
+select workspace_id, id from reach
+"""
+_HANDLES: Final = """
+select h.workspace_id, h.id, h.kind, h.scope, h.value, h.first_seen_at, h.shared, h.shared_by, h.profile_id, now() as as_of
+from santral.handle h join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) using (workspace_id, id)
+"""
+_PROFILES: Final = """
+select p.workspace_id, p.id, p.version, p.merged_into, p.effective
+from santral.profile p join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) using (workspace_id, id)
+"""
+_LINKS: Final = """
+select l.workspace_id, l.a, l.b, l.kind, l.assurance, l.first_seen_at, l.expires_at
+from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+join santral.link l on l.workspace_id = g.workspace_id and l.a = g.id
+where l.b = any($2) and l.retracted_at is null and l.assurance <> 'asserted'
+"""
+_CANNOT: Final = """
+select c.workspace_id, c.a, c.b from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+join santral.cannot_link c on c.workspace_id = g.workspace_id and c.a = g.id
+where c.b = any($2) and c.retracted_at is null
+"""
+FACTS: Final = """
+select f.workspace_id, f.handle_id, f.name, f.value, f.source, f.assurance, f.observed_at
+from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+join santral.fact f on f.workspace_id = g.workspace_id and f.handle_id = g.id
+"""
+_MOVE: Final = """
+update santral.handle h set profile_id = g.profile_id, shared = g.shared_by <> '', shared_by = g.shared_by
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as g(workspace_id, id, profile_id, shared_by)
+where h.workspace_id = g.workspace_id and h.id = g.id
+"""
+_STORE: Final = """
+insert into santral.profile (workspace_id, id, version, merged_into, effective)
+select (g->>'w')::uuid, (g->>'i')::uuid, (g->>'v')::bigint, (g->>'m')::uuid, g->'e'
+from jsonb_array_elements($1::jsonb) with ordinality as given(g, place) order by place
+on conflict (workspace_id, id) do update
+set version = excluded.version, merged_into = excluded.merged_into, effective = excluded.effective, changed_at = now()
+"""
+
+
+async def lock_identity(connection: Connection, workspace_ids: Iterable[WorkspaceId]) -> None:
+    """Waits until nobody else is deciding who is who in these workspaces; held until the transaction ends."""
+    keys = sorted(
+        int.from_bytes(hashlib.blake2b(handle_id.bytes, digest_size=8, person=b"santral.identity").digest(), signed=True)
+        for handle_id in set(workspace_ids)
+    )
+    if keys:
+        await connection.execute("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as g(key)", keys)
+
+
+async def reach(connection: Connection, seeds: Collection[Place], *, reconsider: Collection[Place] = ()) -> set[Place]:
+    """Every handle whose profile may change with the seeds', themselves included.
+
+    A shared handle is a wall: nobody merges through it, so it is not looked behind, unless it stands in ``reconsider``.
+    """
+    if not seeds:
+        return set()
+    pairs = sorted(seeds)
+    rows = await connection.fetch(
+        _REACH, [w for w, _ in pairs], [handle_id for _, handle_id in pairs], [handle_id for _, handle_id in reconsider]
+    )
+    return {(row["workspace_id"], row["id"]) for row in rows}
+
+
+async def rebuild(
+    connection: Connection, places: Collection[Place], *, reconsider: Collection[Place] = (), rules: Rules = DEFAULT_RULES
+) -> list[Event]:
+    """Decides and stores the partition of handles that are locked and, with :func:`reach`, complete.
+
+    Returns the events to record in the same transaction; nothing when all is as it was, so calling it twice is safe.
+    """
+    if not places:
+        return []
+    pairs = sorted(places)
+    ids = ([w for w, _ in pairs], [handle_id for _, handle_id in pairs])
+    handles = _by_workspace(await connection.fetch(_HANDLES, *ids))
+    heads = {(w, row["profile_id"]) for w, rows in handles.items() for row in rows} | set(pairs)
+    profiles = _by_workspace(
+        await connection.fetch(_PROFILES, [w for w, _ in sorted(heads)], [handle_id for _, handle_id in sorted(heads)])
+    )
+    links = _by_workspace(await connection.fetch(_LINKS, *ids))
+    cannot = _by_workspace(await connection.fetch(_CANNOT, *ids))
+    facts = _by_workspace(await connection.fetch(FACTS, *ids))
+    events: list[Event] = []
+    moved: list[tuple[UUID, UUID, UUID, str]] = []
+    stored: list[dict[str, Any]] = []
+    for workspace_id in sorted(handles):
+        rows = handles[workspace_id]
+        asked = {handle_id for w, handle_id in reconsider if w == workspace_id}
+        as_of: datetime = rows[0]["as_of"]
+        found = partition(
+            [_node(row, asked) for row in rows],
+            [Link(**{name: row[name] for name in ("a", "b", "kind", "assurance", "first_seen_at", "expires_at")})
+             for row in links.get(workspace_id, [])],
+            [(row["a"], row["b"]) for row in cannot.get(workspace_id, [])],
+            as_of=as_of, rules=rules,
+        )  # fmt: skip
+        moved += [(workspace_id, *move) for move in _moves(rows, found, asked)]
+        for change in changes(
+            found.components,
+            before={row["id"]: row["profile_id"] for row in rows},
+            rows={row["id"]: _standing(row) for row in profiles.get(workspace_id, [])},
+            effective=_effective(found, facts.get(workspace_id, [])),
+        ):
+            stored.append(_stored(workspace_id, change))
+            events += _events(workspace_id, change, as_of)
+    if moved:
+        await connection.execute(_MOVE, *(list(column) for column in zip(*moved, strict=True)))
+    if stored:
+        await connection.execute(_STORE, stored)
+    return events
+
+
+async def recompute(connection: Connection, seeds: Collection[Place], *, reconsider: Collection[Place] = ()) -> list[Event]:
+    """Reach, lock, rebuild: for commands that hold the identity lock and no other handle's row."""
+    places = await reach(connection, seeds, reconsider=reconsider)
+    await lock_handles(connection, places)
+    return await rebuild(connection, places, reconsider=reconsider)
+
+
+def _by_workspace(rows: Iterable[Any]) -> dict[WorkspaceId, list[Any]]:
+    found: dict[WorkspaceId, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row["workspace_id"]].append(row)
+    return found
+
+
+def _declared(row: Any, asked: Collection[UUID]) -> bool:
+    # What fan-out decided is decided anew for a handle that is reconsidered; what a person or our own address says stays.
+    return bool(row["shared"]) and not (row["shared_by"] == "fan_out" and row["id"] in asked)
+
+
+def _node(row: Any, asked: Collection[UUID]) -> Node:
+    return Node(
+        id=row["id"], kind=row["kind"], scope=row["scope"], value=row["value"], first_seen_at=row["first_seen_at"],
+        shared=_declared(row, asked),
+    )  # fmt: skip
+
+
+def _moves(rows: Iterable[Any], found: Partition, asked: Collection[UUID]) -> Iterable[tuple[UUID, UUID, str]]:
+    for row in rows:
+        shared_by = row["shared_by"] if _declared(row, asked) else "fan_out" if row["id"] in found.shared else ""
+        profile_id = found.head_of[row["id"]]
+        if (profile_id, shared_by) != (row["profile_id"], row["shared_by"]):
+            yield (row["id"], profile_id, shared_by)
+
+
+def _standing(row: Any) -> Standing:
+    merged_into = row["merged_into"] if row["merged_into"] != _NOT_MERGED else None
+    return Standing(id=row["id"], version=row["version"], merged_into=merged_into, effective=row["effective"])
+
+
+def _effective(found: Partition, facts: Iterable[Any]) -> Mapping[UUID, Mapping[str, Any]]:
+    observed: dict[UUID, list[Observation]] = defaultdict(list)
+    for row in facts:
+        observed[found.head_of[row["handle_id"]]].append(observation(row))
+    return {head: materialized(effective(seen)) for head, seen in observed.items()}
+
+
+def observation(row: Any) -> Observation:
+    """A row of ``fact`` as survivorship reads it."""
+    return Observation(
+        name=row["name"], value=row["value"], source=row["source"], assurance=row["assurance"], observed_at=row["observed_at"]
+    )
+
+
+def _stored(workspace_id: WorkspaceId, change: Change) -> dict[str, Any]:
+    return {
+        "w": str(workspace_id), "i": str(change.id), "v": change.version, "m": str(change.merged_into or _NOT_MERGED),
+        "e": dict(change.effective),
+    }  # fmt: skip
+
+
+def _events(workspace_id: WorkspaceId, change: Change, at: datetime) -> Iterable[Event]:
+    for happening in change.happenings:
+        yield Event(
+            id=new_id(), workspace_id=workspace_id, type=happening.type, at=at, profile_id=change.id, data=dict(happening.data)
+        )

@@ -1,0 +1,133 @@
+"""Finding out who wrote, for a whole batch of messages in a constant number of statements.
+
+When every handle is known and nothing new is said about it, that is one SELECT (two when messages carry several handles). Else one
+transaction of its own, before the one that takes the messages in: it only adds facts, each unique, so running it again after a
+failure, or for a message that is never taken in, does no harm.
+
+Two writers at once: rows are inserted in natural order, then the workspace's identity is locked if a link touches people that
+were there before, then handles are locked by id. What still collides is run again as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from profiles import evidence
+from profiles.evidence import Evidence, Weighed, evidence_of, weighed
+from profiles.handles import KnownHandle, begin_handles, known_handles, lock_handles, touch_handles
+from profiles.recompute import Place, lock_identity, reach, rebuild
+from profiles.sighting import Key, Plan, Resolved, Sighting, WantedHandle, identity_of, planned
+from shared import outbox
+from shared.database import Connection, Database, retried
+from shared.event import Event
+from shared.ids import HandleId, MessageId, WorkspaceId, new_id
+
+_BEGIN_PROFILES: Final = """
+insert into santral.profile (workspace_id, id) select workspace_id, id
+from unnest($1::uuid[], $2::uuid[]) with ordinality as g(workspace_id, id, place) order by place
+returning workspace_id, id, created_at
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """What a batch's inserts left behind: rows as they are now, ids that are ours alone, pairs with a new merging link."""
+
+    known: dict[Key, KnownHandle]
+    fresh: Collection[HandleId]
+    joined: Collection[tuple[WorkspaceId, HandleId, HandleId]]
+    seen_again: Weighed
+
+
+async def resolve(
+    db: Database, sightings: Sequence[Sighting], *, own: Collection[Key] = frozenset()
+) -> dict[tuple[WorkspaceId, MessageId], Resolved]:
+    """Who wrote each message; sightings without senders are left out.
+
+    ``own`` are the workspaces' own addresses and numbers (of their inboxes), which never link. Commits by itself and may be
+    called again with the same messages. Raises `Unavailable` (with `Contended` after eight tries); facts already committed stay.
+    """
+    seen = [sighting for sighting in sightings if sighting.senders]
+    plan = planned(seen, own)
+    if not plan.handles:
+        return {}
+    async with db.session() as connection:
+        known = await known_handles(connection, plan.handles)
+        settled = all(handle.key in known and not _unsettled(known[handle.key], handle) for handle in plan.handles)
+        if settled and plan.links:
+            found = await weighed(connection, evidence_of(plan.links, known))
+            settled = not found.new and not found.seen_again
+    if not settled:
+        known = await retried(lambda: _write(db, plan, known))
+    return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
+
+
+def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
+    return known.needs(wanted) or known.moves(wanted)
+
+
+async def _write(db: Database, plan: Plan, seen: Mapping[Key, KnownHandle]) -> dict[Key, KnownHandle]:
+    async with db.batch() as connection:
+        begun = await _begin(connection, plan, seen)
+        widened = [h for h in plan.handles if begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)]
+        seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
+        seeds |= {
+            (h.key[0], begun.known[h.key].id)
+            for h in plan.handles
+            if begun.known[h.key].id not in begun.fresh and begun.known[h.key].moves(h)
+        }
+        # Handles inserted here are seen by nobody yet: people made of them alone need no lock.
+        await lock_identity(connection, {w for w, handle_id in seeds if handle_id not in begun.fresh})
+        places = await reach(connection, seeds)
+        await lock_handles(connection, places | {(h.key[0], begun.known[h.key].id) for h in widened})
+        await touch_handles(connection, widened, begun.known)
+        await evidence.touch(connection, begun.seen_again.seen_again)
+        events = await _begin_profiles(connection, plan, begun, places)
+        events += await rebuild(connection, places)
+        await outbox.record(connection, events)
+        if places:
+            return await known_handles(connection, plan.handles)
+        return begun.known
+
+
+async def _begin(connection: Connection, plan: Plan, seen: Mapping[Key, KnownHandle]) -> _Begun:
+    missing = [handle for handle in plan.handles if handle.key not in seen]
+    fresh = await begin_handles(connection, missing) if missing else set()
+    known = await known_handles(connection, plan.handles)
+    offered: list[Evidence] = evidence_of(plan.links, known)
+    found = await weighed(connection, offered)
+    joined = await evidence.record(connection, found.new)
+    return _Begun(known=known, fresh=fresh, joined=joined, seen_again=found)
+
+
+async def _begin_profiles(connection: Connection, plan: Plan, begun: _Begun, places: Collection[Place]) -> list[Event]:
+    """Profiles of people seen for the first time under one handle; nobody else can know their ids, so nothing waits."""
+    single = [
+        (h.key[0], known.id)
+        for h in plan.handles
+        if h.present and (known := begun.known[h.key]).id in begun.fresh and (h.key[0], known.id) not in places
+    ]
+    if not single:
+        return []
+    rows = await connection.fetch(_BEGIN_PROFILES, [w for w, _ in single], [handle_id for _, handle_id in single])
+    return [
+        Event(
+            id=new_id(), workspace_id=row["workspace_id"], type="profile.created", at=row["created_at"], profile_id=row["id"],
+            data={"version": 1, "handles": 1},
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _resolved(sighting: Sighting, known: Mapping[Key, KnownHandle]) -> Resolved:
+    rows = [known[(sighting.workspace_id, seen.handle)] for seen in sighting.senders]
+    identity = known[(sighting.workspace_id, identity_of(sighting.senders).handle)]
+    return Resolved(
+        handle_id=rows[0].id,
+        profile_id=identity.profile_id,
+        profile_version=identity.profile_version or 1,
+        other_handle_ids=tuple(row.id for row in rows[1:]),
+        identity_handle_id=identity.id,
+    )
