@@ -38,9 +38,11 @@ left join santral.connection c on c.workspace_id = i.workspace_id and c.id = i.c
 class Directory:
     """Every target and inbox by the names the outside uses. Lookups are synchronous and never wait for the database."""
 
-    def __init__(self, db: Database, sealer: Sealer) -> None:
+    def __init__(self, db: Database, sealer: Sealer, *, defaults: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """``defaults`` are settings by provider for inboxes that do not say otherwise."""
         self._db = db
         self._sealer = sealer
+        self._defaults = defaults or {}
         self._stamp = ""
         self._targets: dict[str, Target] = {}
         self._inboxes: dict[UUID, Inbox] = {}
@@ -116,7 +118,8 @@ class Directory:
         return Inbox(
             workspace_id=row["workspace_id"], id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
             address=row["address"] or "", connection_id=row["connection_id"],
-            settings={**(row["connection_settings"] or {}), **row["settings"]}, secrets=secrets,
+            settings={**self._defaults.get(row["provider"], {}), **(row["connection_settings"] or {}), **row["settings"]},
+            secrets=secrets,
             region=row["settings"].get("region") or row["region"], path_token=row["path_token"],
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -111,7 +111,7 @@ def _missing(name: str) -> InputRejected:
 
 def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool = False) -> Settings:
     """The settings from an environment. Raises `InputRejected` naming the variable and what it should look like."""
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for name, value in environment.items():
         if not name.startswith(PREFIX) or (_KUBERNETES.match(name) and _KUBERNETES_VALUE.match(value)):
             continue

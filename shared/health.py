@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -96,13 +95,3 @@ def health_app(health: Health) -> Starlette:
 
     paths = {"/livez": livez, "/startupz": startupz, "/readyz": readyz, "/healthz": healthz, "/metrics": metrics}
     return Starlette(routes=[Route(path, endpoint) for path, endpoint in paths.items()])
-
-
-async def serve_health(health: Health, host: str, port: int) -> None:
-    """Serves the health port for ever. A port that is taken ends the process with a clear error by uvicorn."""
-    config = uvicorn.Config(health_app(health), host=host, port=port, log_config=None, access_log=False, lifespan="off")
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    async with asyncio.TaskGroup() as group:
-        group.create_task(health.beat())
-        group.create_task(server.serve())

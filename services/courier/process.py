@@ -1,0 +1,82 @@
+"""The courier: replies to their providers, events from the outbox to the log."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from ingest.directory import Directory
+from services.courier.deliveries import Deliveries
+from services.courier.outgoing import Outgoing
+from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.settings import Settings
+from shared.blobs_files import FileBlobs
+from shared.database import Database
+from shared.hints import Hints
+from shared.ids import new_id
+from shared.kafka import Publisher
+from shared.leases import Leases
+from shared.relay import Relay
+from shared.sealing import Sealer
+
+BUCKETS: Final = 64
+_MEASURE_S: Final = 5.0
+
+
+async def run(settings: Settings) -> None:
+    """Runs the courier until it is told to stop. Raises what `run_process` raises."""
+    secret = settings.deployment_secret()
+    kafka = settings.kafka()
+    owner = new_id()
+    async with AsyncExitStack() as stack:
+        db = await Database.open(settings.database("worker"), name="courier")
+        stack.push_async_callback(db.close)
+        hints = Hints(settings.database("worker"))
+        await hints.start()
+        stack.push_async_callback(hints.stop)
+        publisher = Publisher(kafka)
+        stack.push_async_callback(publisher.stop)
+        outgoing = Outgoing(relay=settings.smtp_relay)
+        stack.push_async_callback(outgoing.close)
+        directory = Directory(db, Sealer(secret))
+        leases = Leases(db, kind="outbox", slots=BUCKETS, owner=owner)
+        relay = Relay(db=db, publisher=publisher, topic=settings.topics().events, leases=leases)
+        deliveries = Deliveries(
+            db=db,
+            directory=directory,
+            outgoing=outgoing,
+            blobs=FileBlobs(settings.blob_dir),
+            hints=hints,
+            owner=owner,
+            secret=secret,
+        )
+
+        async def deliver() -> None:
+            # Without the inboxes every reply would look as if its inbox were gone.
+            await directory.refresh()
+            await deliveries.run(hints.waiter("delivery"))
+
+        await run_process(
+            Plan(
+                name="courier",
+                host=settings.host,
+                health_port=settings.courier_health_port,
+                checks={"database": database_check(db), "broker": kafka_check(kafka)},
+                entry=database_entry(db, kafka),
+                workers={
+                    "directory": lambda: directory.follow(hints.waiter("config")),
+                    "leases": leases.run,
+                    "relay": lambda: relay.run(hints.waiter("outbox")),
+                    "deliveries": deliver,
+                    "measure": lambda: _measure(relay),
+                    "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),
+                },
+            )
+        )
+
+
+async def _measure(relay: Relay) -> None:
+    while True:
+        await relay.measure()
+        await asyncio.sleep(_MEASURE_S)

@@ -1,0 +1,108 @@
+"""The gateway: webhooks on one port, SMTP on another; what it takes in is on the broker, or in its spool, before it says yes.
+
+It starts without the brokers when it has a spool, but never without the database: it would not know whose inbox an address is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from ingest.directory import Directory
+from ingest.receive import Receiver
+from services.doors import ListenerDoor, WebDoor
+from services.gateway.app import create_gateway
+from services.gateway.replays import ReplayGuard
+from services.gateway.smtp import MailHandler, listen
+from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.settings import Settings
+from shared.blobs_files import FileBlobs
+from shared.clock import SystemClock
+from shared.database import Database
+from shared.errors import Conflict, Unavailable
+from shared.health import Check
+from shared.hints import Hints
+from shared.kafka import Publisher
+from shared.sealing import Sealer
+from shared.spool import Spool
+
+_UVICORN: Final[dict[str, Any]] = {"timeout_keep_alive": 75, "limit_concurrency": 2000, "ws": "none"}
+
+
+async def run(settings: Settings) -> None:
+    """Runs the gateway until it is told to stop. Raises what `run_process` raises."""
+    secret = settings.deployment_secret()
+    kafka = settings.kafka()
+    async with AsyncExitStack() as stack:
+        db = await Database.open(settings.database("worker"), name="gateway")
+        stack.push_async_callback(db.close)
+        hints = Hints(settings.database("worker"))
+        await hints.start()
+        stack.push_async_callback(hints.stop)
+        publisher = Publisher(kafka)
+        stack.push_async_callback(publisher.stop)
+        spool = Spool(settings.spool_dir) if settings.spool_dir is not None else None
+        if spool is not None:
+            stack.callback(spool.close)
+        clock = SystemClock()
+        defaults = {"smtp": {"authserv_id": settings.border_id}} if settings.border_id else {}
+        directory = Directory(db, Sealer(secret), defaults=defaults)
+        receiver = Receiver(
+            publisher=publisher, topic=settings.topics().messages, blobs=FileBlobs(settings.blob_dir), secret=secret, clock=clock,
+            spool=spool,
+        )  # fmt: skip
+        app = create_gateway(directory=directory, receiver=receiver, replays=ReplayGuard(db), clock=clock)
+        mail = MailHandler(directory=directory, receiver=receiver, clock=clock, border_id=settings.border_id)
+        broker = kafka_check(kafka)
+        workers: dict[str, Callable[[], Awaitable[None]]] = {
+            "directory": lambda: directory.follow(hints.waiter("config")),
+            "producer": publisher.start,
+            "host": host_worker(db, settings, "gateway", settings.gateway_health_port),
+        }
+        if spool is not None:
+            workers["spool"] = lambda: drain(spool, publisher)
+        await run_process(
+            Plan(
+                name="gateway",
+                host=settings.host,
+                health_port=settings.gateway_health_port,
+                checks={
+                    "database": database_check(db),
+                    "broker": broker if spool is None else _or_spool(broker),
+                    "configuration": _configuration(directory),
+                },
+                entry=database_entry(db, kafka, patient=spool is None),
+                doors=[
+                    WebDoor(app, host=settings.host, port=settings.webhook_port, setting="SANTRAL_WEBHOOK_PORT", **_UVICORN),
+                    ListenerDoor(lambda: listen(mail, settings.host, settings.smtp_port), setting="SANTRAL_SMTP_PORT"),
+                ],
+                workers=workers,
+            )
+        )
+
+
+async def drain(spool: Spool, publisher: Publisher) -> None:
+    """Empties the spool whenever something is in it; raises `Unavailable` while the brokers are away, to be started again."""
+    while True:
+        await spool.filled.wait()
+        await spool.drain(publisher.publish)
+
+
+def _or_spool(broker: Check) -> Check:
+    async def check() -> str:
+        try:
+            return await broker()
+        except Unavailable as error:
+            return f"{error.message}; messages go to the spool"
+
+    return check
+
+
+def _configuration(directory: Directory) -> Check:
+    async def check() -> str:
+        if not directory.loaded:
+            raise Conflict("the inboxes have not been read yet")
+        return "inboxes are known"
+
+    return check
