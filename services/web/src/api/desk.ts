@@ -1,0 +1,113 @@
+/** The calls of an agent's page, one function each. All raise `ApiError`; reads and presence are safe to repeat. */
+import type { Client } from "./client.ts";
+import type {
+  Conversation,
+  DeskSnapshot,
+  DomainEvent,
+  Item,
+  Message,
+  Page,
+  Presence,
+  Profile,
+  Why,
+  Written,
+} from "./vocabulary.ts";
+
+const PAGE = 200;
+const PAGES_MAX = 10;
+
+export interface AgentSession {
+  readonly token: string;
+  readonly agent_id: string;
+  readonly expires_at: string;
+}
+
+export class DeskApi {
+  readonly client: Client;
+
+  constructor(client: Client) {
+    this.client = client;
+  }
+
+  /** A page's one-time code for a token. The second exchange of a code is refused. */
+  exchange(code: string): Promise<AgentSession> {
+    return this.client.json("/v1/sessions/exchange", { method: "POST", body: { code } });
+  }
+
+  desk(): Promise<DeskSnapshot> {
+    return this.client.json("/v1/agents/me/desk");
+  }
+
+  setPresence(presence: Presence, reason: string): Promise<unknown> {
+    return this.client.json("/v1/agents/me/presence", { method: "PUT", body: { presence, reason } });
+  }
+
+  accept(offerId: string): Promise<unknown> {
+    return this.client.json(`/v1/offers/${offerId}/accept`, { method: "POST", body: {} });
+  }
+
+  decline(offerId: string, reason: string): Promise<unknown> {
+    return this.client.json(`/v1/offers/${offerId}/decline`, { method: "POST", body: { reason } });
+  }
+
+  done(itemId: string, outcome: Readonly<Record<string, string>>): Promise<unknown> {
+    return this.client.json(`/v1/items/${itemId}/done`, { method: "POST", body: { outcome } });
+  }
+
+  park(itemId: string, wakeAt: string | null): Promise<unknown> {
+    return this.client.json(`/v1/items/${itemId}/park`, { method: "POST", body: { wake_at: wakeAt } });
+  }
+
+  item(id: string): Promise<Item> {
+    return this.client.json(`/v1/items/${id}`);
+  }
+
+  conversation(id: string): Promise<Conversation> {
+    return this.client.json(`/v1/conversations/${id}`);
+  }
+
+  messages(id: string): Promise<Message[]> {
+    return this.#after(`/v1/conversations/${id}/messages`);
+  }
+
+  events(id: string): Promise<DomainEvent[]> {
+    return this.#after(`/v1/conversations/${id}/events`);
+  }
+
+  reply(conversationId: string, key: string, text: string): Promise<Written> {
+    const body = { content: { kind: "text", text } };
+    return this.client.json(`/v1/conversations/${conversationId}/replies`, { method: "POST", body, idempotencyKey: key });
+  }
+
+  mailHtml(conversationId: string, seq: number): Promise<string> {
+    return this.client.text(`/v1/conversations/${conversationId}/messages/${seq}/html`);
+  }
+
+  part(conversationId: string, seq: number, index: number): Promise<Blob> {
+    return this.client.blob(`/v1/conversations/${conversationId}/messages/${seq}/parts/${index}`);
+  }
+
+  profile(id: string): Promise<Profile> {
+    return this.client.json(`/v1/profiles/${id}`);
+  }
+
+  timeline(profileId: string): Promise<Page<Conversation>> {
+    return this.client.json(`/v1/profiles/${profileId}/timeline`);
+  }
+
+  decision(id: string): Promise<{ readonly record?: Why } & Why> {
+    return this.client.json(`/v1/decisions/${id}`);
+  }
+
+  /** Everything with a place in the conversation's order, page by page, oldest first. */
+  async #after<T extends { readonly seq?: number | null }>(path: string): Promise<T[]> {
+    const found: T[] = [];
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const after = found.at(-1)?.seq ?? 0;
+      const { items } = await this.client.json<Page<T>>(path, { query: { after_seq: after, limit: PAGE } });
+      found.push(...items);
+      if (items.length < PAGE) break;
+    }
+    return found;
+  }
+}

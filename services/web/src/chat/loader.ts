@@ -1,0 +1,133 @@
+/**
+ * The script that a customer's site names: a launcher button and, once it is wanted, an iframe with the chat in it.
+ *
+ *     <script src="https://santral.example/santral-chat.js" data-inbox="WIDGET_TOKEN" async></script>
+ *
+ * or, with the same script, `<santral-chat inbox="WIDGET_TOKEN">` anywhere in the page. The conversation lives in the iframe on
+ * our origin, out of the host page's sight; only "open", "closed" and the number of unread messages cross. A visitor's
+ * identity, a token signed by the host's server, goes in as a message (`element.identity = jwt` or `data-identity`), never
+ * in an address. No framework and no markup from text: the host's own content security policy may be strict.
+ */
+const SEEN = "santral-chat";
+const own = document.currentScript as HTMLScriptElement | null;
+const home = own?.src ? new URL(own.src).origin : location.origin;
+
+const styles = `:host{position:fixed;inset:auto 20px 20px auto;z-index:2147483000}
+button{all:unset;box-sizing:border-box;position:relative;display:grid;place-items:center;width:56px;height:56px;margin-left:auto;border-radius:50%;background:var(--santral-accent,#0b6e64);color:#fff;cursor:pointer;box-shadow:0 6px 20px #18222b40;transition:transform .15s}
+button:hover{transform:scale(1.05)}
+button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px var(--santral-accent,#0b6e64)}
+b{position:absolute;top:-2px;right:-2px;min-width:20px;padding:0 5px;border-radius:10px;background:#c62f26;font:700 12px/20px Arial,sans-serif;text-align:center}
+iframe{display:block;width:380px;height:min(620px,calc(100vh - 120px));margin-bottom:14px;border:0;border-radius:16px;background:Canvas;box-shadow:0 12px 40px #18222b38}
+[hidden]{display:none}
+@media(max-width:480px){:host(.open){inset:0}:host(.open) button{display:none}iframe{width:100%;height:100%;border-radius:0;margin:0}}
+@media(prefers-reduced-motion:reduce){button{transition:none}}`;
+
+class SantralChat extends HTMLElement {
+  identity = "";
+  #button = document.createElement("button");
+  #badge = document.createElement("b");
+  #frame?: HTMLIFrameElement;
+  #labels: string[] = [];
+
+  connectedCallback() {
+    if (this.shadowRoot) return;
+    this.identity ||= this.dataset.identity ?? "";
+    const root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(styles);
+    root.adoptedStyleSheets = [sheet];
+    this.#labels = this.#language().startsWith("tr") ? ["Sohbeti aç", "Sohbeti kapat"] : ["Open chat", "Close chat"];
+    this.#button.type = "button";
+    this.#badge.hidden = true;
+    this.#button.append(bubble(), this.#badge);
+    this.#button.onclick = () => this.toggle();
+    root.append(this.#button);
+    this.#show(false);
+    addEventListener("message", this.#told);
+    // Who has talked here before hears of answers without opening the chat first.
+    if (remembered()) this.#load();
+  }
+
+  disconnectedCallback() {
+    removeEventListener("message", this.#told);
+  }
+
+  /** Opens the chat, or closes it when it is open. */
+  toggle(open = !this.classList.contains("open")) {
+    if (open) this.#load();
+    this.#show(open);
+    this.#tell();
+    if (open) this.#frame?.focus();
+    else this.#button.focus();
+  }
+
+  #language() {
+    return this.lang || this.dataset.lang || document.documentElement.lang || navigator.language;
+  }
+
+  #load() {
+    if (this.#frame) return;
+    const frame = document.createElement("iframe");
+    frame.title = "Chat";
+    frame.src = `${home}/chat/${encodeURIComponent(this.getAttribute("inbox") ?? "")}?lang=${this.#language().slice(0, 2)}`;
+    frame.hidden = true;
+    this.#frame = frame;
+    this.shadowRoot?.prepend(frame);
+  }
+
+  #show(open: boolean) {
+    this.classList.toggle("open", open);
+    if (this.#frame) this.#frame.hidden = !open;
+    this.#button.ariaLabel = this.#labels[+open] ?? "";
+    this.#button.ariaExpanded = `${open}`;
+  }
+
+  #tell() {
+    const shown = this.classList.contains("open");
+    this.#frame?.contentWindow?.postMessage({ santral: "host", shown, identity: this.identity }, home);
+  }
+
+  #told = (event: MessageEvent) => {
+    if (event.origin !== home || event.source !== this.#frame?.contentWindow) return;
+    const { santral, unread } = event.data;
+    if (santral === "ready") this.#tell();
+    if (santral === "close") this.toggle(false);
+    if (santral === "session") remembered(true);
+    if (santral === "unread") {
+      this.#badge.hidden = !unread;
+      this.#badge.textContent = unread > 9 ? "9+" : unread;
+    }
+  };
+}
+
+function bubble() {
+  const name = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(name, "svg");
+  const path = document.createElementNS(name, "path");
+  for (const [key, value] of Object.entries({ width: "26", height: "26", viewBox: "0 0 24 24", "aria-hidden": "true" }))
+    picture.setAttribute(key, value);
+  path.setAttribute("fill", "currentColor");
+  path.setAttribute("d", "M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z");
+  picture.append(path);
+  return picture;
+}
+
+function remembered(write = false) {
+  try {
+    if (write) localStorage.setItem(SEEN, "1");
+    return localStorage.getItem(SEEN);
+  } catch {
+    return null; // storage may be forbidden here; the chat works without
+  }
+}
+
+if (!customElements.get("santral-chat")) customElements.define("santral-chat", SantralChat);
+
+if (own?.dataset.inbox) {
+  const element = document.createElement("santral-chat");
+  element.setAttribute("inbox", own.dataset.inbox);
+  Object.assign(element.dataset, { lang: own.dataset.lang ?? "", identity: own.dataset.identity ?? "" });
+  const place = () => document.body.append(element);
+  if (document.body) place();
+  else addEventListener("DOMContentLoaded", place);
+}

@@ -1,0 +1,341 @@
+/**
+ * The desk's state and everything an agent can do to it. Components read it and call it; it tells of every change by the event
+ * `change`.
+ *
+ * The socket says *that* something happened; what the desk looks like then is read anew as a whole (coalesced), so a frame
+ * that was lost or came twice cannot leave a wrong picture. Conversations are merged line by line, by their sequence.
+ */
+import { Client } from "../api/client.ts";
+import { DeskApi } from "../api/desk.ts";
+import { ApiError, type Problem } from "../api/problem.ts";
+import type { Conversation, DeskSnapshot, DomainEvent, Item, Message, Offer, Presence, Profile } from "../api/vocabulary.ts";
+import { Stream, type StreamState } from "../stream/stream.ts";
+import { Coalesced } from "./coalesced.ts";
+import { agentSession, forgetSession, takeCode } from "./session.ts";
+import { type Thread, threadOf, withEvent, withMessage, withOutgoing, withoutOutgoing, withSent } from "./thread.ts";
+
+type DeskFrame =
+  | { readonly type: "welcome"; readonly incarnation: string; readonly agent_seq?: number; readonly desk?: DeskSnapshot | null }
+  | { readonly type: "event"; readonly event: DomainEvent }
+  | { readonly type: "message"; readonly message: Message; readonly conversation_id?: string }
+  | { readonly type: "error"; readonly problem: Problem };
+
+type DeskCommand =
+  | { readonly type: "follow"; readonly conversation_id: string; readonly seq: number }
+  | { readonly type: "unfollow"; readonly conversation_id: string };
+
+export type Door = "opening" | "open" | "signed_out" | "failed";
+
+export interface Customer {
+  readonly profile: Profile | null;
+  readonly timeline: readonly Conversation[];
+}
+
+const OFFER_ENDS: ReadonlySet<string> = new Set([
+  "offer.accepted",
+  "offer.declined",
+  "offer.expired",
+  "offer.rescinded",
+  "offer.revoked",
+]);
+const FOLLOWED_MAX = 60;
+
+export class DeskStore extends EventTarget {
+  door: Door = "opening";
+  link: StreamState = "stopped";
+  desk: DeskSnapshot | null = null;
+  problem: Problem | null = null;
+  selected: string | null = null;
+  readonly threads = new Map<string, Thread>();
+  readonly customers = new Map<string, Customer>();
+  readonly unread = new Set<string>();
+  readonly drafts = new Map<string, string>();
+  readonly busy = new Set<string>();
+  readonly api: DeskApi;
+  readonly #stream: Stream<DeskFrame, DeskCommand>;
+  readonly #refresh = new Coalesced(() => this.#read());
+  #followed = new Set<string>();
+  #token = "";
+
+  constructor(origin = "") {
+    super();
+    this.api = new DeskApi(new Client(origin));
+    this.#stream = new Stream<DeskFrame, DeskCommand>({
+      address: () => this.api.client.socketAddress("/v1/stream"),
+      hello: () => this.#hello(),
+      onFrame: (frame) => this.#frame(frame),
+      onState: (state) => this.#linked(state),
+    });
+  }
+
+  async start(givenToken = ""): Promise<void> {
+    try {
+      const session = givenToken ? { token: givenToken } : await agentSession(this.api, takeCode());
+      if (!session) {
+        this.#enter("signed_out");
+        return;
+      }
+      this.#token = session.token;
+      this.api.client.signIn(session.token, () => this.#signOut());
+    } catch (error) {
+      this.problem = problemFrom(error);
+      this.#enter(error instanceof ApiError && error.passing ? "failed" : "signed_out");
+      return;
+    }
+    this.#stream.start();
+  }
+
+  stop(): void {
+    this.#stream.stop();
+    this.#refresh.stop();
+  }
+
+  get me(): DeskSnapshot["agent"] | null {
+    return this.desk?.agent ?? null;
+  }
+
+  get thread(): Thread | null {
+    return this.selected ? (this.threads.get(this.selected) ?? null) : null;
+  }
+
+  get item(): Item | null {
+    return this.desk?.items.find((one) => one.conversation.id === this.selected) ?? null;
+  }
+
+  get offers(): readonly Offer[] {
+    return this.desk?.offers ?? [];
+  }
+
+  async select(conversationId: string | null): Promise<void> {
+    this.selected = conversationId;
+    if (conversationId) {
+      this.unread.delete(conversationId);
+      this.#changed();
+      await this.#load(conversationId);
+    }
+    this.#changed();
+  }
+
+  setPresence(presence: Presence): Promise<boolean> {
+    return this.#doing("presence", async () => {
+      await this.api.setPresence(presence, "");
+      if (this.desk) this.desk = { ...this.desk, agent: { ...this.desk.agent, presence } };
+    });
+  }
+
+  accept(offer: Offer): Promise<boolean> {
+    return this.#doing(offer.id, async () => {
+      try {
+        await this.api.accept(offer.id);
+      } finally {
+        this.#withoutOffer(offer.id); // accepted or gone: in both cases it is no offer any more
+      }
+      await this.#read();
+      await this.select(offer.conversation_id);
+    });
+  }
+
+  decline(offer: Offer, reason: string): Promise<boolean> {
+    return this.#doing(offer.id, async () => {
+      await this.api.decline(offer.id, reason);
+      this.#withoutOffer(offer.id);
+    });
+  }
+
+  done(item: Item, outcome: Readonly<Record<string, string>>): Promise<boolean> {
+    return this.#doing(item.id, () => this.api.done(item.id, outcome));
+  }
+
+  park(item: Item, wakeAt: string | null): Promise<boolean> {
+    return this.#doing(item.id, () => this.api.park(item.id, wakeAt));
+  }
+
+  /** Sends the draft of a conversation; a failure leaves it in the field. */
+  async reply(conversationId: string, text: string, key: string): Promise<boolean> {
+    const at = new Date().toISOString();
+    this.#thread(conversationId, (thread) => withOutgoing(thread, { key, text, at, messageId: null }));
+    const sent = await this.#doing(`reply:${conversationId}`, async () => {
+      const written = await this.api.reply(conversationId, key, text);
+      this.#thread(conversationId, (thread) => withSent(thread, key, written.id));
+    });
+    if (!sent) this.#thread(conversationId, (thread) => withoutOutgoing(thread, key));
+    return sent;
+  }
+
+  forget(): void {
+    this.problem = null;
+    this.#changed();
+  }
+
+  /** Runs a command: marks it as under way, shows its problem, reads the desk anew. Returns whether it was done. */
+  async #doing(key: string, command: () => Promise<unknown>): Promise<boolean> {
+    if (this.busy.has(key)) return false;
+    this.busy.add(key);
+    this.problem = null;
+    this.#changed();
+    try {
+      await command();
+      return true;
+    } catch (error) {
+      this.problem = problemFrom(error);
+      return false;
+    } finally {
+      this.busy.delete(key);
+      this.#refresh.soon();
+      this.#changed();
+    }
+  }
+
+  #hello(): { type: "hello"; token: string; resume?: unknown } {
+    if (!this.desk) return { type: "hello", token: this.#token };
+    const conversations = Object.fromEntries([...this.threads].map(([id, thread]) => [id, thread.seq]));
+    const { incarnation, agent } = this.desk;
+    return { type: "hello", token: this.#token, resume: { incarnation, agent_seq: agent.agent_seq, conversations } };
+  }
+
+  #frame(frame: DeskFrame): void {
+    if (frame.type === "welcome") this.#welcomed(frame);
+    else if (frame.type === "event") this.#happened(frame.event);
+    else if (frame.type === "message") this.#said(frame.message, frame.message.conversation_id ?? frame.conversation_id ?? "");
+    else if (frame.type === "error") this.problem = frame.problem;
+    this.#changed();
+  }
+
+  #welcomed(frame: Extract<DeskFrame, { type: "welcome" }>): void {
+    const restarted = this.desk !== null && this.desk.incarnation !== frame.incarnation;
+    if (restarted) this.threads.clear();
+    this.#followed = new Set();
+    this.door = "open";
+    if (frame.desk) this.#snapshot(frame.desk);
+    else this.#refresh.soon();
+    this.#follow();
+    if (this.selected) void this.#load(this.selected);
+  }
+
+  #happened(event: DomainEvent): void {
+    const id = event.conversation_id ?? "";
+    this.#thread(id, (thread) => withEvent(thread, event));
+    if (OFFER_ENDS.has(event.type)) {
+      const ended = event.data?.offer_id ?? (event as unknown as Record<string, unknown>).offer_id;
+      if (typeof ended === "string") this.#withoutOffer(ended);
+    }
+    this.#refresh.soon();
+  }
+
+  #said(message: Message, conversationId: string): void {
+    this.#thread(conversationId, (thread) => withMessage(thread, message));
+    const seen = conversationId === this.selected && document.visibilityState === "visible";
+    if (message.direction === "in" && !seen) this.unread.add(conversationId);
+    this.#refresh.soon();
+  }
+
+  #snapshot(desk: DeskSnapshot): void {
+    const before = new Set(this.desk?.items.map((one) => one.conversation.id));
+    const first = this.desk === null;
+    this.desk = desk;
+    for (const item of desk.items) {
+      const id = item.conversation.id;
+      if (!first && !before.has(id) && id !== this.selected) this.unread.add(id);
+    }
+    this.#follow();
+  }
+
+  /** Follows the conversations in hand, so that their new messages arrive while another one is open. */
+  #follow(): void {
+    const wanted = new Set((this.desk?.items ?? []).slice(0, FOLLOWED_MAX).map((one) => one.conversation.id));
+    if (this.selected) wanted.add(this.selected);
+    for (const id of this.#followed) {
+      if (!wanted.has(id) && this.#stream.send({ type: "unfollow", conversation_id: id })) this.#followed.delete(id);
+    }
+    for (const id of wanted) {
+      if (this.#followed.has(id)) continue;
+      const item = this.desk?.items.find((one) => one.conversation.id === id);
+      const seq = this.threads.get(id)?.seq ?? item?.conversation.seq ?? 0;
+      if (this.#stream.send({ type: "follow", conversation_id: id, seq })) this.#followed.add(id);
+    }
+  }
+
+  async #load(id: string): Promise<void> {
+    try {
+      const [conversation, messages, events] = await Promise.all([
+        this.api.conversation(id),
+        this.api.messages(id),
+        this.api.events(id),
+      ]);
+      const outgoing = this.threads.get(id)?.outgoing ?? [];
+      this.threads.set(id, { ...threadOf(conversation, messages, events), outgoing });
+    } catch (error) {
+      this.problem = problemFrom(error);
+      return;
+    }
+    // Followed again from what was read: nothing between the reading and the following is missed.
+    this.#followed.delete(id);
+    this.#follow();
+    this.#changed();
+    await this.#loadCustomer(id);
+  }
+
+  async #loadCustomer(id: string): Promise<void> {
+    const conversation = this.threads.get(id)?.conversation;
+    const known = conversation?.customer ?? this.item?.conversation.customer ?? this.item?.customer ?? null;
+    const profileId = conversation?.profile_id ?? known?.id;
+    if (!profileId) return;
+    try {
+      const [profile, timeline] = await Promise.all([this.api.profile(profileId), this.api.timeline(profileId)]);
+      this.customers.set(id, { profile, timeline: timeline.items });
+    } catch (error) {
+      // The conversation can be worked on without its customer's panel; what the desk said already is shown instead.
+      console.warn("the customer's profile could not be read", error);
+      this.customers.set(id, { profile: known, timeline: [] });
+    }
+    this.#changed();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      this.#snapshot(await this.api.desk());
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (!error.passing) this.problem = error.problem;
+    }
+    this.#changed();
+  }
+
+  #withoutOffer(id: string): void {
+    if (this.desk) this.desk = { ...this.desk, offers: this.desk.offers.filter((one) => one.id !== id) };
+  }
+
+  #thread(id: string, change: (thread: Thread) => Thread): void {
+    const thread = this.threads.get(id);
+    if (!thread) return;
+    this.threads.set(id, change(thread));
+    this.#changed();
+  }
+
+  #linked(state: StreamState): void {
+    this.link = state;
+    if (state === "refused") this.#signOut();
+    this.#changed();
+  }
+
+  #signOut(): void {
+    forgetSession();
+    this.#stream.stop();
+    this.#enter("signed_out");
+  }
+
+  #enter(door: Door): void {
+    this.door = door;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function problemFrom(error: unknown): Problem {
+  if (error instanceof ApiError) return error.problem;
+  console.error(error);
+  return { type: "about:blank", title: "", status: 0, detail: error instanceof Error ? error.message : String(error) };
+}

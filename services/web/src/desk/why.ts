@@ -1,0 +1,45 @@
+/** A decision record in sentences: which rule chose the queue, why this agent, who else was looked at, who was not. Pure. */
+import type { Why } from "../api/vocabulary.ts";
+import type { DeskMessages } from "../i18n/desk.ts";
+
+export interface Reason {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** The sentences in reading order; empty parts are left out. `me` is the reader's agent id. */
+export function reasons(why: Why, me: string, say: DeskMessages): Reason[] {
+  const found: Reason[] = [];
+  const add = (label: string, text: string) => {
+    if (text) found.push({ label, text });
+  };
+  const routing = why.routing ?? why;
+  add(say.whyRule, routing.rule ? say.whyRuleIs(routing.rule) : routing.queue || routing.summary ? say.whyRuleNone : "");
+  const [winner, ...others] = why.candidates ?? [];
+  if (winner) {
+    const who = winner.agent_id === me ? say.whyYou : (winner.name ?? say.whySomebody);
+    add(say.whyAgent, why.personal ? say.whyPersonal : say.whyChosen(who, percent(winner.load), duration(winner.idle_s, say)));
+    add(say.whyOrder, why.comparator ? (say.comparators[why.comparator] ?? why.comparator) : "");
+  }
+  if (typeof why.waited_s === "number") add(say.whyWaited, duration(why.waited_s, say));
+  if (typeof why.step === "number") add(say.whyStep, String(why.step + 1));
+  if (routing.boost_s) add(say.whyBoost, duration(routing.boost_s, say));
+  if (others.length > 0) {
+    const list = others.slice(0, 3).map((one) => `${one.name ?? say.whySomebody} ${percent(one.load)}`);
+    add(say.whyOthers, list.join(" · ") + (others.length > 3 ? ` +${others.length - 3}` : ""));
+  }
+  const excluded = Object.entries(why.excluded ?? {}).filter(([, count]) => count > 0);
+  add(say.whyExcluded, excluded.map(([reason, count]) => `${count} ${say.exclusions[reason] ?? reason}`).join(" · "));
+  return found;
+}
+
+function percent(load: number): string {
+  return `%${Math.round(load * 100)}`;
+}
+
+/** Seconds as people say them, in the largest unit that fits. */
+export function duration(seconds: number, say: DeskMessages): string {
+  if (seconds < 90) return say.seconds(Math.round(seconds));
+  if (seconds < 5400) return say.minutes(Math.round(seconds / 60));
+  return say.hours(Math.round(seconds / 3600));
+}
