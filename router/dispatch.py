@@ -14,10 +14,11 @@ matched. Freed agents choose first, the smallest key of all of them first; then 
 from collections.abc import Iterable
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
+from typing import Literal
 
 from router.admission import admissible
 from router.agents import Agent
-from router.dispatch_vocabulary import Effect, Reserve, Told
+from router.dispatch_vocabulary import UNEXPLAINED, Effect, Reserve, Told
 from router.floor import Floor, Reservation
 from router.lanes import Item, Lane, Rank
 from router.matching import best_agent, best_item, decide
@@ -32,11 +33,26 @@ class Dispatch:
     On start, and after any doubt about what was stored: make a new one and feed it everything in one ``steps``.
     """
 
-    def __init__(self, *, retry_s: float = RETRY_S, reserve_max: int = 500, runners_up_max: int = 10) -> None:
-        self._reserve_max = reserve_max
-        self._runners_up_max = runners_up_max
+    def __init__(
+        self,
+        *,
+        retry_s: float = RETRY_S,
+        reserve_max: int = 500,
+        runners_up_max: int = 10,
+        sure: bool = False,
+        explain: bool = True,
+    ) -> None:
+        """Make an empty core.
+
+        ``sure``: the caller is the only writer and executes every reservation, so none is answered; the versions of
+        the item and of the agent go up by one each time. ``explain`` False leaves the decisions empty. Both are for simulated clocks.
+        """
         self._floor = Floor(retry_s)
         self._ticket = 0
+        self._reserve_max = reserve_max
+        self._runners_up_max = runners_up_max
+        self._sure = sure
+        self._explain = explain
 
     def step(self, told: Told, now: float) -> list[Effect]:
         """Take one thing that happened. Telling it twice is safe."""
@@ -47,23 +63,26 @@ class Dispatch:
 
         At most ``reserve_max`` reservations come back; ``next_wake_at`` is in the past when there is more to do.
         """
-        self._floor.effects = []
-        self._floor.now = now
+        floor = self._floor
+        floor.effects = []
+        floor.now = now
         for one in told:
-            self._floor.take(one, now)
-        for what in self._floor.timers.pop_due(now):
+            floor.take(one, now)
+        for what in floor.timers.pop_due(now):
             if isinstance(what, Agent):
-                self._floor.changed_agents[what] = None
+                floor.changed_agents[what] = None
             elif isinstance(what, Item):
-                self._floor.changed_items[what] = None
-        while self._floor.changed_agents or self._floor.changed_items:
-            while self._floor.changed_agents:
-                self._floor.refresh(self._floor.changed_agents.popitem()[0], now)
-            items, self._floor.changed_items = self._floor.changed_items, {}
-            for item in items:
-                look(self._floor, item, now)
-        self._match(now)
-        return self._floor.effects
+                floor.changed_items[what] = None
+        while floor.changed_agents or floor.changed_items:
+            while floor.changed_agents:
+                floor.refresh(floor.changed_agents.popitem()[0], now)
+            if floor.changed_items:
+                items, floor.changed_items = floor.changed_items, {}
+                for item in items:
+                    look(floor, item, now)
+        if floor.free_agents or floor.new_items:
+            self._match(now)
+        return floor.effects
 
     @property
     def next_wake_at(self) -> float | None:
@@ -120,32 +139,40 @@ class Dispatch:
         return room
 
     def _reserve(self, item: Item, agent: Agent, lane: Lane | None, now: float) -> None:
+        floor = self._floor
         facts = item.facts
         terms = facts.terms
-        decision = decide(item, agent, lane, self._floor.book, len(self._floor.agents), self._runners_up_max, now)
-        self._floor.unplace(item)
-        self._floor.timers.disarm(item)
+        channel = terms.channel
+        version = item.version
+        decision = UNEXPLAINED
+        if self._explain:
+            decision = decide(item, agent, lane, floor.book, len(floor.agents), self._runners_up_max, now)
+        floor.unplace(item)
+        floor.timers.disarm(item)
         self._ticket += 1
-        ticket = self._ticket
         straight = terms.auto_accept and facts.target is None
+        state: Literal["offered", "assigned"] = "assigned" if straight else "offered"
         deadline = None if straight else now + terms.offer_s
-        self._floor.reservations[ticket] = Reservation(
-            item, agent, terms.channel, "assigned" if straight else "offered", deadline
-        )
-        item.pending = ticket
-        agent.pending[ticket] = terms.channel
-        agent.add(terms.channel, 1)
+        agent.add(channel, 1)
         agent.last_offer_at = now
         if now < agent.facts.ramp_until:
             agent.not_before = max(agent.not_before, now + agent.facts.ramp_s)
-        self._floor.refresh(agent, now, taking=True)
-        self._floor.effects.append(
+        if self._sure:
+            item.version += 1
+            agent.version += 1
+            floor.given(item, agent, state, deadline)
+        else:
+            floor.reservations[self._ticket] = Reservation(item, agent, channel, state, deadline)
+            item.pending = self._ticket
+            agent.pending[self._ticket] = channel
+        floor.refresh(agent, now, taking=True)
+        floor.effects.append(
             Reserve(
-                ticket=ticket,
+                ticket=self._ticket,
                 item=item.id,
-                item_version=item.version,
+                item_version=version,
                 agent=agent.id,
-                channel=terms.channel,
+                channel=channel,
                 kind="assign" if straight else "offer",
                 deadline_s=None if straight else terms.offer_s,
                 decision=decision,

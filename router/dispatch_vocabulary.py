@@ -86,6 +86,12 @@ class Decision:
     excluded: Mapping[str, int]
 
 
+UNEXPLAINED = Decision(
+    queue=UUID(int=0), comparator="load", personal=False, step=0, urgency=0, due=0.0, waited_s=0.0, candidates=(), excluded={}
+)
+"""What a core that was told not to explain records."""
+
+
 def winner(decision: Decision) -> UUID:
     """The agent whom the comparator chooses from the recorded candidates: the same one again."""
     return min(decision.candidates, key=lambda one: (one[3], one[4], one[0].int))[0]

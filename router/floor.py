@@ -64,20 +64,23 @@ class Floor:
             self._take_agent(one)
         elif isinstance(one, Committed):
             self._take_committed(one)
-        elif isinstance(one, Refused):
-            self._take_refused(one, now)
-        elif isinstance(one, AgentLease):
-            agent = self.agents.get(one.id)
-            if agent is not None and agent.lease_until is not None and one.lease_until > agent.lease_until:
-                if agent.lost(now):
-                    self.changed_agents[agent] = None
-                agent.lease_until = one.lease_until
         elif isinstance(one, ItemRemoved):
             self._drop(one.id, one.version)
+        elif isinstance(one, AgentLease):
+            self._take_lease(one, now)
+        elif isinstance(one, Refused):
+            self._take_refused(one, now)
         elif isinstance(one, AgentRemoved):
             self._remove_agent(one)
         else:
             self.book.compare_by(one.id, one.comparator)
+
+    def _take_lease(self, one: AgentLease, now: float) -> None:
+        agent = self.agents.get(one.id)
+        if agent is not None and agent.lease_until is not None and one.lease_until > agent.lease_until:
+            if agent.lost(now):
+                self.changed_agents[agent] = None
+            agent.lease_until = one.lease_until
 
     def _take_agent(self, facts: AgentState) -> None:
         agent = self.agents.get(facts.id)
@@ -159,11 +162,19 @@ class Floor:
         agent.version = max(agent.version, one.agent_version)
         item.pending = None
         item.version = max(item.version, one.item_version)
+        self.given(item, agent, reservation.state, reservation.deadline)
+
+    def given(self, item: Item, agent: Agent, state: Literal["offered", "assigned"], deadline: float | None) -> None:
+        """Note that the item is with the agent now."""
         item.said = item.escalated = None
-        item.state = reservation.state
+        item.state = state
         item.agent = agent.id
-        item.deadline = reservation.deadline
-        self.changed_items[item] = None
+        item.deadline = deadline
+        self.hold(item, agent)
+        if deadline is not None:
+            self.timers.arm(item, deadline)
+        if agent.lease_until is not None:
+            self.changed_items[item] = None
 
     def _take_refused(self, one: Refused, now: float) -> None:
         reservation = self.reservations.get(one.ticket)
@@ -205,7 +216,8 @@ class Floor:
         del self.items[item_id]
 
     def _remember_gone(self, object_id: UUID, version: int) -> None:
-        self.gone[object_id] = max(version, self.gone.get(object_id, -1))
+        if self.gone.get(object_id, -1) < version:
+            self.gone[object_id] = version
         if len(self.gone) > GONE_MAX:
             self.gone.popitem(last=False)
 
@@ -213,7 +225,7 @@ class Floor:
         """Tell the agent's lanes what it has room for, and see what follows from its presence."""
         if agent.removed:
             return
-        freed = len(agent.personal) > 0
+        freed = agent.personal.size > 0
         for channel, places in agent.lanes.items():
             status = admissible(agent, channel, now)
             if status is None and agent.status.get(channel, "offline") is not None:
@@ -226,7 +238,7 @@ class Floor:
             self.free_agents[agent] = None
         if agent.held and agent.lost(now):
             self.changed_items.update(agent.held)
-        if len(agent.personal) and not agent.present(now):
+        if agent.personal.size and not agent.present(now):
             self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
         if agent.lease_until is not None and agent.lease_until > now:
             self.timers.arm(agent, agent.lease_until)

@@ -101,7 +101,7 @@ class Lane:
         """Add a member whose status is not known yet; ``update`` tells it."""
         if delay_s not in self.pools:
             self.pools[delay_s] = Ranking()
-            if delay_s > 0 and not len(self.ages):
+            if delay_s > 0 and not self.ages.size:
                 for entry in self.waiting:
                     self.ages.add(_by_age(entry))
         self.members[agent] = (delay_s, None, None)
@@ -165,13 +165,13 @@ class Lane:
     def take(self, entry: Entry[Item]) -> None:
         """Take an item out."""
         self.waiting.remove(entry)
-        if len(self.ages):
+        if self.ages.size:
             self.ages.remove(_by_age(entry))
         self.contested.pop(entry[4], None)
 
     def visible(self, delay_s: float, now: float) -> bool:
         """Whether any item here has waited long enough for a member with this delay."""
-        return bool(len(self.waiting)) and (delay_s <= 0 or self.ages.first()[0] + delay_s <= now)
+        return self.waiting.size > 0 and (delay_s <= 0 or self.ages.first()[0] + delay_s <= now)
 
     def rank(self, entry: Entry[Item], priority: int, now: float) -> "Rank":
         """What is compared between the heads of lanes: static key, or age times slope."""

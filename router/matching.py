@@ -127,7 +127,7 @@ def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: 
         later = 0
         for delay_s, pool in lane.pools.items():
             if delay_s > 0 and facts.enqueued_at + delay_s > now:
-                later += len(pool)
+                later += pool.size
         for reason, number in (
             ("not_member", agents - members),
             ("skill_missing", members - len(lane.members)),

@@ -16,17 +16,14 @@ RUN_MAX = 1024
 
 
 class Ranking(Generic[T]):
-    """Entries in ascending order. Do not add or remove while walking."""
+    """Entries in ascending order, ``size`` of them. Do not add or remove while walking."""
 
-    __slots__ = ("_lasts", "_runs", "_size")
+    __slots__ = ("_lasts", "_runs", "size")
 
     def __init__(self) -> None:
         self._runs: list[list[Entry[T]]] = [[]]
         self._lasts: list[Entry[T]] = []
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
+        self.size = 0
 
     def __iter__(self) -> Iterator[Entry[T]]:
         for run in self._runs:
@@ -38,7 +35,7 @@ class Ranking(Generic[T]):
 
     def add(self, entry: Entry[T]) -> None:
         """Add an entry that is not in the ranking yet."""
-        self._size += 1
+        self.size += 1
         runs = self._runs
         if len(runs) == 1:
             run = runs[0]
@@ -62,7 +59,7 @@ class Ranking(Generic[T]):
         if index >= len(run) or run[index] != entry:
             raise KeyError(entry[3])
         del run[index]
-        self._size -= 1
+        self.size -= 1
         if len(runs) == 1:
             return
         if run:

@@ -47,8 +47,8 @@ class Timers:
 
     def pop_due(self, now: float) -> list[Wakes]:
         """What is to be looked at by ``now``, earliest first; each is disarmed."""
-        due: list[Wakes] = []
         heap = self._heap
+        due: list[Wakes] = []
         while heap and heap[0][0] <= now:
             at, _, what = heappop(heap)
             if what.wake_at == at:

@@ -77,8 +77,9 @@ def _look_waiting(floor: Floor, item: Item, now: float) -> None:
             _say(floor, item, "target_unavailable", now)
             return
     else:
-        owner = _sticky(floor, item, now)
-        _widen(floor, item, now)
+        owner = None if facts.preferred is None or item.released else _sticky(floor, item, now)
+        if facts.plan is not OWN_QUEUE or facts.exclusions:
+            _widen(floor, item, now)
     if owner is not None:
         floor.timers.arm(item, facts.wait_until)
         if item.owner is not owner:
@@ -94,8 +95,7 @@ def _look_waiting(floor: Floor, item: Item, now: float) -> None:
 def _sticky(floor: Floor, item: Item, now: float) -> Agent | None:
     """The agent for whom the item still waits. Once it waits for anybody, it is not taken back."""
     facts = item.facts
-    if facts.preferred is None or item.released:
-        return None
+    assert facts.preferred is not None
     agent = floor.agents.get(facts.preferred)
     if (
         agent is None

@@ -212,7 +212,7 @@ class Life(RuleBasedStateMachine):
                 assert lane in entry[4].lanes
                 assert entry[4].state == "queued"
             assert all(number >= 0 for number in lane.blocked.values())
-            in_pools = sum(len(pool) for pool in lane.pools.values())
+            in_pools = sum(pool.size for pool in lane.pools.values())
             assert in_pools + sum(lane.blocked.values()) == len(lane.members)
 
 
