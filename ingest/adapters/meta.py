@@ -176,9 +176,7 @@ def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping
         raise ValueError(f"field {element['field']} is not handled")
 
 
-def _unparsed(
-    kind: str, frame: Mapping[str, Any], element: Mapping[str, Any], reason: str, inbox: Inbox | None = None
-) -> Unparsed:
+def _unparsed(kind: str, frame: Mapping[str, Any], element: Mapping[str, Any], reason: str, inbox: Inbox | None = None) -> Unparsed:
     original = json.dumps({"object": kind, "entry": [{**frame, **element}]}).encode()
     return Unparsed(inbox=inbox, original=original, reason=reason)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from ingest.adapter import (
     Call,
@@ -28,10 +29,12 @@ from ingest.adapter import (
     Target,
     Unparsed,
 )
+from ingest.mail.addresses import Mailbox
 from ingest.mail.authentication import sender_verdict
-from ingest.mail.automatic import Bounce, automatic_kind, bounce_of
-from ingest.mail.compose import Outgoing, compose_reply
-from ingest.mail.mime import Mail, Mailbox, read_mail
+from ingest.mail.automatic import automatic_kind, read_bounce
+from ingest.mail.compose import OutgoingFile, compose_reply
+from ingest.mail.mime import Mail, read_mail
+from ingest.mail.reply_token import reply_address
 from ingest.receive import content_digest
 from ingest.signatures import verify_bearer
 from shared.errors import InputRejected
@@ -86,35 +89,42 @@ class SmtpAdapter:
         return [_draft(inbox, mail, request.body)]
 
     def reply(self, reply: Reply) -> Call:
-        outgoing = Outgoing(
-            message_id=f"{reply.id}@{reply.inbox.address.rpartition('@')[2]}",
-            from_name=str(reply.inbox.settings.get("from_name", "")),
-            from_address=reply.inbox.address,
-            to=((reply.to_name, reply.to_value),),
-            cc=tuple(("", address) for address in reply.cc),
-            bcc=tuple(reply.bcc),
+        address = reply.inbox.address
+        copies, hidden = [_box(one) for one in reply.cc], [_box(one) for one in reply.bcc]
+        content = compose_reply(
+            sender=Mailbox(name=str(reply.inbox.settings.get("from_name") or "") or None, address=address),
+            to=[Mailbox(name=reply.to_name or None, address=reply.to_value)],
+            cc=copies,
+            bcc=hidden,
             subject=reply.subject,
             text=str(reply.content.get("text", "")),
             html=str(reply.content["html"]) if reply.content.get("html") else None,
+            message_id=own_message_id(reply.id, address),
             in_reply_to=reply.in_reply_to,
-            references=tuple(reply.references),
-            conversation_id=reply.conversation_id,
-            token_secret=reply.token_secret,
+            references=reply.references,
+            reply_to=reply_address(address, reply.conversation_id, reply.token_secret),
             date=reply.at,
-            files=tuple((part.name, part.content_type, part.content) for part in reply.files),
+            attachments=[
+                OutgoingFile(name=part.name, content_type=part.content_type, content=part.content) for part in reply.files
+            ],
             automatic=bool(reply.content.get("automatic")),
         )
-        return MailCall(
-            envelope_from=reply.inbox.address,
-            recipients=(reply.to_value, *reply.cc, *reply.bcc),
-            content=compose_reply(outgoing),
-        )
+        return MailCall(envelope_from=address, recipients=(reply.to_value, *reply.cc, *reply.bcc), content=content)
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
         text = body.decode("utf-8", "replace")[:500]
         if status < 400:
             return Outcome(state="sent", reason=text)
         return Outcome(state="retry" if status < 500 else "failed", reason=f"{status} {text}".strip())
+
+
+def own_message_id(reply_id: UUID, address: str) -> str:
+    """The Message-ID of our reply: ours to recognize when it is answered, or bounces."""
+    return f"{reply_id}@{address.rpartition('@')[2]}"
+
+
+def _box(address: str) -> Mailbox:
+    return Mailbox(name=None, address=address)
 
 
 def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
@@ -143,7 +153,7 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
 
 
 def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:
-    box = mail.sender or Mailbox(name="", address="")
+    box = mail.sender or Mailbox(name=None, address="")
     domain = box.address.rpartition("@")[2]
     verdict = sender_verdict(mail.headers, authserv_id=str(inbox.settings.get("authserv_id", "")), from_domain=domain)
     try:
@@ -151,12 +161,12 @@ def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:
     except InputRejected:
         # A mail without a usable From still reaches an agent, as nobody we know.
         value = mail.message_id or content_digest({"text": mail.text, "subject": mail.subject})
-        return Sender(kind="visitor", scope=f"mail:{inbox.id}", value=value[:512], raw=box.address, name=box.name), False
+        return Sender(kind="visitor", scope=f"mail:{inbox.id}", value=value[:512], raw=box.address, name=box.name or ""), False
     scope = "unverified" if verdict == "fail" else ""
     assurance = "channel_verified" if verdict == "pass" else "asserted"
     sender = Sender.model_validate(
         {
-            "kind": "email", "scope": scope, "value": handle.value, "raw": box.address, "name": clean_line(box.name)[:500],
+            "kind": "email", "scope": scope, "value": handle.value, "raw": box.address, "name": clean_line(box.name or "")[:500],
             "assurance": assurance,
         }
     )  # fmt: skip
@@ -174,7 +184,7 @@ def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Sender, ...
             continue  # a group's name or a broken address: nobody to name
         local, _, domain = value.partition("@")
         if f"{local.partition('+')[0]}@{domain}" != own and value != sender.value:
-            found[value] = Sender(kind="email", value=value, raw=box.address, name=clean_line(box.name)[:500])
+            found[value] = Sender(kind="email", value=value, raw=box.address, name=clean_line(box.name or "")[:500])
     return tuple(found.values())
 
 
@@ -183,16 +193,16 @@ def _refs(inbox: Inbox, mail: Mail) -> tuple[str, ...]:
     recipients = tuple(box.address for box in (*mail.to, *mail.cc, *mail.bcc))
     tokens = tuple(f"address:{address.lower()}" for address in recipients if "+" in address.partition("@")[0])
     answered = (*mail.in_reply_to, *reversed(mail.references[-REFERENCES_MAX:]))
-    bounce = bounce_of(mail)
-    originals = (bounce.original_message_id,) if isinstance(bounce, Bounce) and bounce.original_message_id else ()
+    bounce = read_bounce(mail.headers, mail.attachments, mail.text)
+    originals = (bounce.original_message_id,) if bounce is not None and bounce.original_message_id else ()
     return tuple(dict.fromkeys((*tokens, *(f"mid:{one}" for one in (*originals, *answered)))))
 
 
 def _automatic(mail: Mail) -> Automatic | None:
-    kind = automatic_kind(mail)
+    kind = automatic_kind(mail.headers, mail.attachments)
     if kind is None:
         return None
-    bounce = bounce_of(mail)
+    bounce = read_bounce(mail.headers, mail.attachments, mail.text)
     if bounce is None:
         return Automatic(kind=kind)
     return Automatic(kind="bounce", failed_recipient=bounce.recipient, permanent=bounce.permanent, reason=bounce.reason[:500])

@@ -1,0 +1,198 @@
+"""Configuration over REST: list, create, read, replace, delete; the same for every kind.
+
+``If-Match: <version>`` guards a replacement. Every change is audited in its own transaction and effective within a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Header, Request, Response
+
+from services.api.audit import audit
+from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
+from services.api.config_store import Codec, Context, codecs, fresh_id
+from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.principal import ConfigReader, ConfigWriter, Principal
+from services.tables import workspace
+from shared.errors import Conflict, NotFound, Unprocessable
+
+
+def config_routes() -> APIRouter:
+    """The router of all kinds and of the workspace itself."""
+    router = APIRouter(prefix="/v1")
+    for path, codec in codecs().items():
+        _add(router, path, codec)
+    _add_workspace(router)
+    return router
+
+
+def _match(codec: Codec, principal: Principal, key: str) -> Any:
+    table = codec.table
+    mine = table.c.workspace_id == principal.workspace_id
+    if "id" not in table.c:
+        return sa.and_(mine, table.c.name == key)
+    try:
+        return sa.and_(mine, table.c.id == UUID(key))
+    except ValueError as error:
+        raise NotFound(f"no such {table.name}", field="id", remedy="an id, as the list gives it") from error
+
+
+async def _find(context: Context, codec: Codec, principal: Principal, key: str, *, lock: bool = False) -> Mapping[str, Any]:
+    query = sa.select(codec.table).where(_match(codec, principal, key))
+    found = (await context.connection.execute(query.with_for_update() if lock else query)).mappings().first()
+    if found is None:
+        raise NotFound(f"no such {codec.table.name}", field="id")
+    return dict(found)
+
+
+def _add(router: APIRouter, path: str, codec: Codec) -> None:
+    one, model, out = codec.table.name, codec.model, codec.out
+
+    async def list_all(request: Request, principal: ConfigReader, limit: Limit = 100, cursor: Cursor = None) -> Any:
+        after = values_of(cursor, 1)
+        query = sa.select(codec.table).where(codec.table.c.workspace_id == principal.workspace_id)
+        if after is not None:
+            query = query.where(codec.table.c.name > after[0])
+        async with _context(request, principal) as context:
+            rows = (await context.connection.execute(query.order_by(codec.table.c.name).limit(limit + 1))).mappings().all()
+            items = [await codec.shown(context, row) for row in rows[:limit]]
+        return Page(items=items, next=cursor_of(rows[limit - 1]["name"]) if len(rows) > limit else None)
+
+    async def create(request: Request, principal: ConfigWriter, body: model, response: Response) -> Any:  # type: ignore[valid-type]
+        async with _context(request, principal) as context:
+            values = fresh_id(codec.table) | await codec.columns(context, body, None)
+            values["workspace_id"] = principal.workspace_id
+            await context.connection.execute(sa.insert(codec.table).values(values))
+            key = values.get("id", values["name"])
+            await codec.after(context, key, body)
+            await audit(context.connection, principal, f"{one}.created", one, str(key))
+            shown = await codec.shown(context, await _find(context, codec, principal, str(key)))
+        request.app.state.hints.wake("config")
+        request.app.state.hints.wake("dispatch")
+        response.headers["location"] = f"/v1/{path}/{key}"
+        return shown
+
+    async def read(request: Request, principal: ConfigReader, key: str) -> Any:
+        async with _context(request, principal) as context:
+            return await codec.shown(context, await _find(context, codec, principal, key))
+
+    async def replace(
+        request: Request,
+        principal: ConfigWriter,
+        key: str,
+        body: model,
+        if_match: Annotated[str | None, Header()] = None,  # type: ignore[valid-type]
+    ) -> Any:
+        async with _context(request, principal) as context:
+            known = await _find(context, codec, principal, key, lock=True)
+            _require_version(if_match, known)
+            values = await codec.columns(context, body, known)
+            if "version" in codec.table.c:
+                values["version"] = known["version"] + 1
+            await context.connection.execute(sa.update(codec.table).where(_match(codec, principal, key)).values(values))
+            await codec.after(context, known.get("id", known["name"]), body)
+            await audit(context.connection, principal, f"{one}.replaced", one, key)
+            now = key if "id" in codec.table.c else values["name"]
+            shown = await codec.shown(context, await _find(context, codec, principal, now))
+        request.app.state.hints.wake("config")
+        request.app.state.hints.wake("dispatch")
+        return shown
+
+    async def delete(request: Request, principal: ConfigWriter, key: str) -> Response:
+        async with _context(request, principal) as context:
+            known = await _find(context, codec, principal, key, lock=True)
+            try:
+                async with context.connection.begin_nested():
+                    await context.connection.execute(sa.delete(codec.table).where(_match(codec, principal, key)))
+            except sa.exc.IntegrityError as error:
+                raise Conflict(f"this {one} is in use", field="id", remedy="disable it, or remove what uses it first") from error
+            await audit(context.connection, principal, f"{one}.deleted", one, key, {"name": known["name"]})
+        request.app.state.hints.wake("config")
+        request.app.state.hints.wake("dispatch")
+        return Response(status_code=204)
+
+    create.__annotations__["body"] = model
+    replace.__annotations__["body"] = model
+    tags: list[Any] = ["configuration"]
+    router.add_api_route(f"/{path}", list_all, methods=["GET"], response_model=Page[out], name=f"list_{path}", tags=tags,  # type: ignore[valid-type]
+                         summary=f"List {path}")  # fmt: skip
+    router.add_api_route(f"/{path}", create, methods=["POST"], response_model=out, status_code=201, name=f"create_{one}", tags=tags,
+                         summary=f"Create a {one}")  # fmt: skip
+    router.add_api_route(f"/{path}/{{key}}", read, methods=["GET"], response_model=out, name=f"read_{one}", tags=tags,
+                         summary=f"Read a {one}")  # fmt: skip
+    router.add_api_route(f"/{path}/{{key}}", replace, methods=["PUT"], response_model=out, name=f"replace_{one}", tags=tags,
+                         summary=f"Replace a {one}")  # fmt: skip
+    router.add_api_route(f"/{path}/{{key}}", delete, methods=["DELETE"], status_code=204, name=f"delete_{one}", tags=tags,
+                         summary=f"Delete a {one}")  # fmt: skip
+
+
+def _require_version(if_match: str | None, known: Mapping[str, Any]) -> None:
+    if if_match is None or "version" not in known:
+        return
+    if if_match.strip('" ') != str(known["version"]):
+        raise Conflict(f"it is at version {known['version']} now", field="If-Match", remedy="read it again")
+
+
+class _Opened:
+    """A transaction of the caller's workspace as a codec's context."""
+
+    def __init__(self, request: Request, principal: Principal) -> None:
+        self._transaction = request.app.state.db.transaction(principal.workspace_id)
+        self._principal = principal
+        self._sealer = request.app.state.sealer
+
+    async def __aenter__(self) -> Context:
+        connection = await self._transaction.__aenter__()
+        return Context(connection=connection, workspace_id=self._principal.workspace_id, sealer=self._sealer)
+
+    async def __aexit__(self, *error: Any) -> Any:
+        return await self._transaction.__aexit__(*error)
+
+
+def _context(request: Request, principal: Principal) -> _Opened:
+    return _Opened(request, principal)
+
+
+def _add_workspace(router: APIRouter) -> None:
+    def shown(row: Mapping[str, Any]) -> WorkspaceOut:
+        return WorkspaceOut(
+            id=row["id"], version=row["version"], name=row["name"], title=row["title"], managed_digest=row["managed_digest"],
+            settings=WorkspaceSettings.model_validate(row["settings"]),
+        )  # fmt: skip
+
+    @router.get("/workspace", tags=["configuration"])
+    async def read_workspace(request: Request, principal: ConfigReader) -> WorkspaceOut:
+        """The workspace's own settings."""
+        async with _context(request, principal) as context:
+            row = (await context.connection.execute(sa.select(workspace))).mappings().one()
+        return shown(row)
+
+    @router.put("/workspace", tags=["configuration"])
+    async def replace_workspace(
+        request: Request, principal: ConfigWriter, body: WorkspaceIn, if_match: Annotated[str | None, Header()] = None
+    ) -> WorkspaceOut:
+        """Replaces the workspace's settings."""
+        try:
+            from zoneinfo import ZoneInfo
+
+            ZoneInfo(body.settings.time_zone)
+        except (KeyError, ValueError) as error:
+            raise Unprocessable("no such time zone", field="settings.time_zone", remedy="like Europe/Istanbul") from error
+        async with _context(request, principal) as context:
+            known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
+            _require_version(if_match, known)
+            values = {
+                "title": body.title,
+                "settings": body.settings.model_dump(mode="json", exclude_unset=True),
+                "managed_digest": body.managed_digest,
+                "version": known["version"] + 1,
+            }
+            await context.connection.execute(sa.update(workspace).values(values))
+            await audit(context.connection, principal, "workspace.replaced", "workspace", str(principal.workspace_id))
+            row = (await context.connection.execute(sa.select(workspace))).mappings().one()
+        request.app.state.hints.wake("config")
+        return shown(row)

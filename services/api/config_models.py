@@ -1,0 +1,200 @@
+"""Configuration as clients write and read it: one model each, the same fields in and out but for what only the server knows.
+
+Names refer to names (an inbox to its connection, an agent to its queues), so that a document can be kept in a file. Secrets go in
+and never come out: ``secrets_set`` says which are there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/][^/\x00-\x1f]*$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Seconds = Annotated[int, Field(ge=0, le=366 * 24 * 3600)]
+
+
+class Resource(BaseModel):
+    """What every configuration resource has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    managed_digest: Annotated[str, Field(max_length=128)] | None = None
+
+
+class ConnectionIn(Resource):
+    """Credentials with a provider that several inboxes share."""
+
+    name: Slug
+    provider: Channel
+    settings: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+
+
+class InboxIn(Resource):
+    """One account of a provider where customers write."""
+
+    name: Slug
+    provider: Channel
+    channel: Channel | None = None
+    connection: Slug | None = None
+    address: Annotated[str, Field(max_length=320)] | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+    enabled: bool = True
+
+
+class QueueIn(Resource):
+    """A waiting line. Goals order it, targets alarm, both in seconds by channel."""
+
+    name: Slug
+    title: Annotated[str, Field(max_length=200)] = ""
+    mode: Literal["push", "pull", "both"] = "push"
+    comparator: Literal["load", "round_robin", "best_skill", "least_flexible"] = "load"
+    goals_s: dict[Channel, Seconds] = Field(default_factory=dict)
+    targets_s: dict[Channel, Seconds] = Field(default_factory=dict)
+    offer_s: Annotated[int, Field(ge=5, le=600)] = 30
+    overflow: Slug | None = None
+    enabled: bool = True
+
+
+class ChannelIn(BaseModel):
+    """What one item of a channel asks of this agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cost: Annotated[int, Field(ge=0, le=1000)]
+    cap: Annotated[int, Field(ge=0, le=1000)]
+    enabled: bool = True
+    exclusive: bool = False
+    interruptible: bool = False
+
+
+class MembershipIn(BaseModel):
+    """An agent's place in a queue: smaller priority first, and only items that have waited ``delay_s``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: Slug
+    priority: Annotated[int, Field(ge=0, le=100)] = 0
+    delay_s: Seconds = 0
+
+
+class AgentIn(Resource):
+    """Who takes work. ``channels`` left empty means the usual limits."""
+
+    name: Name
+    kind: Literal["human", "bot"] = "human"
+    user: Name | None = None
+    languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
+    skills: dict[Slug, Annotated[int, Field(ge=1, le=5)]] = Field(default_factory=dict)
+    budget: Annotated[int, Field(ge=0, le=10_000)] = 100
+    channels: dict[Channel, ChannelIn] = Field(default_factory=dict)
+    queues: list[MembershipIn] = Field(default_factory=list)
+    enabled: bool = True
+
+
+class SkillIn(Resource):
+    """Something an agent can do, with levels 1 to 5."""
+
+    name: Slug
+    title: Annotated[str, Field(max_length=200)] = ""
+
+
+class RoleIn(Resource):
+    """A named set of scopes with a visibility."""
+
+    name: Slug
+    scopes: list[str]
+    visibility: Literal["own", "team", "queue", "workspace"]
+
+
+class UserIn(Resource):
+    """A person who signs in."""
+
+    name: Name
+    email: Annotated[str, Field(max_length=320)] | None = None
+    role: Slug
+    enabled: bool = True
+
+
+class WorkspaceIn(Resource):
+    """The workspace's own settings."""
+
+    title: Annotated[str, Field(max_length=200)] = ""
+    settings: WorkspaceSettings = Field(default_factory=lambda: WorkspaceSettings())
+
+
+class WorkspaceSettings(BaseModel):
+    """What holds for the whole workspace. Durations in seconds; ``terms`` and ``goals_s`` by channel."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    languages: list[str] = Field(default_factory=lambda: ["tr", "en"])
+    time_zone: str = "UTC"
+    continue_within_s: Seconds = 24 * 3600
+    reopen_within_s: Seconds = 7 * 24 * 3600
+    goals_s: dict[Channel, Seconds] = Field(default_factory=dict)
+    terms: dict[Channel, dict[str, float | bool | None]] = Field(default_factory=dict)
+    keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
+    own_addresses: list[str] = Field(default_factory=list)
+
+
+class Stored(BaseModel):
+    """What the server adds to a resource."""
+
+    id: UUID
+    version: int
+
+
+class ConnectionOut(ConnectionIn, Stored):
+    """A connection. ``webhook_path`` is the address its provider calls."""
+
+    secrets: dict[str, str] = Field(default_factory=dict, exclude=True)
+    secrets_set: list[str]
+    webhook_path: str
+
+
+class InboxOut(InboxIn, Stored):
+    """An inbox. ``widget_token`` stands for it in the chat widget."""
+
+    secrets: dict[str, str] = Field(default_factory=dict, exclude=True)
+    secrets_set: list[str]
+    webhook_path: str
+    widget_token: str | None = None
+
+
+class QueueOut(QueueIn, Stored):
+    """A queue."""
+
+
+class AgentOut(AgentIn, Stored):
+    """An agent with presence and load."""
+
+    presence: str
+    used: int
+    counts: dict[str, int]
+
+
+class SkillOut(SkillIn):
+    """A skill."""
+
+
+class RoleOut(RoleIn):
+    """A role."""
+
+
+class UserOut(UserIn):
+    """A user."""
+
+    id: UUID
+
+
+class WorkspaceOut(WorkspaceIn, Stored):
+    """The workspace."""
+
+    name: str

@@ -1,0 +1,159 @@
+"""One suite over every channel: what a provider sends becomes what is expected, and nothing else gets in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed, draft_message
+from ingest.registry import adapter_for, adapters
+from shared.errors import Unauthenticated
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+NOW = datetime(2026, 9, 21, 14, 14, tzinfo=UTC)
+SECRET = "a signing secret of the provider"
+SHARED = {"meta": "meta", "whatsapp": "meta", "messenger": "meta", "instagram": "meta"}
+OVER_THE_SOCKET = {"webchat"}
+
+
+def inbox(name: str, provider: str, channel: str, **more: Any) -> Inbox:
+    return Inbox(workspace_id=UUID(int=1), id=uuid4(), name=name, provider=provider, channel=channel, region="TR", **more)
+
+
+def target_of(provider: str) -> Target:
+    if SHARED.get(provider) == "meta":
+        inboxes = (
+            inbox("wa", "whatsapp", "social", address="1100"),
+            inbox("fb", "messenger", "social", address="PAGE1"),
+            inbox("ig", "instagram", "social", address="IG1"),
+        )
+        secrets = {"app_secret": SECRET, "verify_token": "verify me"}
+        return Target(
+            id=uuid4(), workspace_id=UUID(int=1), provider="meta", settings={"app_id": "42"}, secrets=secrets, inboxes=inboxes
+        )
+    own = {
+        "asterisk": {"settings": {"time_zone": "Europe/Istanbul", "inbound_contexts": ["from-trunk"]}},
+        "smtp": {"address": "destek@ornek.com", "settings": {"authserv_id": "mx.ornek.com"}},
+    }.get(provider, {})
+    one = inbox(provider, provider, adapter_for(provider).channel, **own)
+    secrets = {"signing_secret": SECRET, "post_secret": SECRET}
+    return Target(id=one.id, workspace_id=UUID(int=1), provider=provider, secrets=secrets, inboxes=(one,), settings=one.settings)
+
+
+def request_of(fixture: Mapping[str, Any], *, body: bytes | None = None) -> Request:
+    if body is None:
+        body = json.dumps(fixture["json"]).encode() if "json" in fixture else fixture["text"].encode()
+    headers: dict[str, str] = {}
+    if fixture.get("signed"):
+        headers["x-hub-signature-256"] = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    elif fixture.get("timed"):
+        stamp, token = str(NOW.timestamp()), "token-1"
+        digest = hmac.new(SECRET.encode(), f"{stamp}.{token}.".encode() + body, hashlib.sha256).hexdigest()
+        headers |= {"santral-timestamp": stamp, "santral-token": token, "santral-signature": digest}
+    else:
+        headers["authorization"] = f"Bearer {SECRET}"
+    return Request(method="POST", url="http://x/in/t", headers=headers, query={}, body=body, received_at=NOW)
+
+
+def cases() -> Iterator[Any]:
+    for path in sorted(FIXTURES.glob("*/*.request.json")):
+        yield pytest.param(path.parent.name, path, id=f"{path.parent.name}-{path.name.removesuffix('.request.json')}")
+
+
+def shown(parsed: Parsed) -> dict[str, Any]:
+    if isinstance(parsed, Unparsed):
+        return {"unparsed": parsed.inbox.name if parsed.inbox else None}
+    message = draft_message(parsed, message_id=uuid4(), accepted_at=NOW, external_id=parsed.external_id or "none")
+    flat: dict[str, Any] = {"inbox": parsed.inbox.name, "others": [f"{one.kind}:{one.value}" for one in message.other_handles]}
+    for name, value in message.model_dump(mode="json").items():
+        flat[name] = value
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": what for inner, what in value.items()}
+    return flat
+
+
+@pytest.mark.parametrize(("provider", "path"), list(cases()))
+def test_a_request_becomes_what_is_expected(provider: str, path: Path) -> None:
+    fixture = json.loads(path.read_text())
+    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    request = request_of(fixture)
+    adapter.verify(target, request)
+    found = [shown(one) for one in adapter.parse(target, request)]
+    expected = json.loads(path.with_name(path.name.replace(".request.", ".expected.")).read_text())
+    assert len(found) == len(expected)
+    for one, wanted in zip(found, expected, strict=True):
+        assert {name: one.get(name) for name in wanted} == wanted
+    again = [shown(one).get("external_id") for one in adapter.parse(target, request)]
+    assert again == [one.get("external_id") for one in found]
+
+
+@pytest.mark.parametrize(("provider", "path"), list(cases()))
+def test_a_wrong_or_missing_signature_is_refused(provider: str, path: Path) -> None:
+    fixture = json.loads(path.read_text())
+    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    request = request_of(fixture)
+    with pytest.raises(Unauthenticated):
+        adapter.verify(target, replace(request, headers={}))
+    if "authorization" not in request.headers:
+        with pytest.raises(Unauthenticated):
+            adapter.verify(target, replace(request, body=request.body + b" "))
+
+
+@pytest.mark.parametrize(("provider", "path"), list(cases()))
+def test_what_was_not_understood_can_be_parsed_again_alone(provider: str, path: Path) -> None:
+    fixture = json.loads(path.read_text())
+    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    for one in adapter.parse(target, request_of(fixture)):
+        if isinstance(one, Unparsed):
+            again = adapter.parse(target, request_of(fixture, body=one.original))
+            assert [type(element) for element in again] == [Unparsed]
+
+
+@pytest.mark.parametrize("provider", sorted(set(adapters()) - OVER_THE_SOCKET))
+@given(body=st.one_of(st.binary(max_size=300), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["object", "entry", "changes", "messaging", "id", "field", "value", "messages", "metadata"]), inner),
+).map(lambda value: json.dumps({"object": "page", "entry": value}).encode())))  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_garbage_never_raises(provider: str, body: bytes) -> None:
+    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    for one in adapter.parse(target, request_of({}, body=body)):
+        assert isinstance(one, Draft | Unparsed)
+
+
+def test_every_adapter_has_fixtures() -> None:
+    with_fixtures = {path.parent.name for path in FIXTURES.glob("*/*.request.json")} | {"smtp"} | OVER_THE_SOCKET
+    assert set(adapters()) <= with_fixtures
+
+
+@pytest.mark.parametrize("provider", sorted(adapters()))
+def test_settings_are_described(provider: str) -> None:
+    schema = adapter_for(provider).settings_schema()
+    assert schema
+    for part in schema.values():
+        assert part["settings"]["additionalProperties"] is False
+        assert part["secrets"]["additionalProperties"] is False
+
+
+def test_metas_challenge() -> None:
+    target = target_of("meta")
+    asked = Request(
+        method="GET", url="", headers={}, body=b"", received_at=NOW,
+        query={"hub.mode": "subscribe", "hub.verify_token": "verify me", "hub.challenge": "1158201444"},
+    )  # fmt: skip
+    answer = adapter_for("meta").challenge(target, asked)
+    assert answer is not None
+    assert answer.text == "1158201444"
+    with pytest.raises(Unauthenticated):
+        adapter_for("meta").challenge(target, replace(asked, query={**asked.query, "hub.verify_token": "guess"}))
