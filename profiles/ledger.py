@@ -25,7 +25,7 @@ from shared.ids import HandleId, WorkspaceId, new_id
 _ADD: Final = """
 insert into santral.link
     (workspace_id, id, a, b, kind, assurance, source, evidence, actor, first_seen_at, last_seen_at, verified_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, case when $6 <> 'asserted' then $10 end, $11)
+values ($1, $2, $3, $4, $5, $6::text, $7, $8, $9, $10::timestamptz, $10, case when $6 <> 'asserted' then $10 end, $11)
 on conflict (workspace_id, source, a, b, kind) do nothing returning id
 """
 _SAME: Final = "select id from santral.link where workspace_id = $1 and source = $2 and a = $3 and b = $4 and kind = $5"

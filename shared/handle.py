@@ -10,6 +10,7 @@ Source: RFC 5321 §2.4 (the domain of a mailbox is case-insensitive; in practice
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,7 @@ KINDS: Final = frozenset(
     }
 )  # fmt: skip
 VALUE_LENGTH_MAX: Final = 512
+_DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[a-z0-9:.]+\]")
 _ASSURANCE_RANK: Final = {"asserted": 0, "channel_verified": 1, "authenticated": 2}
 ASSURANCES: Final = tuple(_ASSURANCE_RANK)
 
@@ -56,7 +58,7 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
     """
     if kind not in KINDS:
         raise InputRejected(f"unknown kind of handle {kind!r}", field="kind", remedy=f"one of {', '.join(sorted(KINDS))}")
-    text = unicodedata.normalize("NFC", value).strip().replace("\x00", "")
+    text = unicodedata.normalize("NFC", value.replace("\x00", "")).strip()
     if not text or len(text) > VALUE_LENGTH_MAX:
         raise InputRejected(f"a {kind} of {len(text)} characters", field="value", remedy=f"1 to {VALUE_LENGTH_MAX}")
     if kind == "email":
@@ -67,16 +69,19 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
 
 
 def _email(text: str) -> str:
-    local, at, domain = text.strip("<>").rpartition("@")
-    if not at or not local or not domain or any(c.isspace() for c in domain):
+    local, at, domain = text.strip("<> ").rpartition("@")
+    if not at or not local or local != local.strip():
         raise InputRejected("not an e-mail address", field="value", remedy="like ayse@ornek.com")
     domain = domain.rstrip(".").lower()
     try:
-        ascii_domain = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
+        ascii_domain = domain.encode("idna").decode("ascii").lower() if not domain.isascii() else domain
     except UnicodeError as error:
         raise InputRejected("the domain is not valid", field="value", remedy="like ayse@ornek.com") from error
+    if not _DOMAIN.fullmatch(ascii_domain):
+        raise InputRejected("the domain is not valid", field="value", remedy="like ayse@ornek.com")
     # Folding ASCII only: 'İ'.lower() gives two code points, and a mailbox that differs in them is another mailbox.
-    folded = "".join(c.lower() if c.isascii() else c for c in local)
+    # Some letters compose with an accent in lower case only (w and a ring), so the result is composed once more.
+    folded = unicodedata.normalize("NFC", "".join(c.lower() if c.isascii() else c for c in local))
     return f"{folded}@{ascii_domain}"
 
 
