@@ -96,6 +96,7 @@ skill = sa.Table(
     workspace_id(),
     required("name", sa.Text),
     required("title", sa.Text, server_default=""),
+    required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "name"),
 )
@@ -144,7 +145,9 @@ agent = sa.Table(
     at("lease_until", null=True),  # the socket's ping keeps it
     at("idle_since", now=True),
     required("seq", sa.BigInteger, server_default="0"),
-    required("version", sa.BigInteger, server_default="1"),
+    required("version", sa.BigInteger, server_default="1"),  # of the whole row: dispatch applies the highest
+    required("config_version", sa.BigInteger, server_default="1"),  # of what an administrator sets
+    required("title", sa.Text, server_default=""),
     required("enabled", sa.Boolean, server_default=sa.true()),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),

@@ -30,6 +30,7 @@ role = sa.Table(
     required("name", sa.Text),
     required("scopes", pg.ARRAY(sa.Text)),
     required("visibility", sa.Text),  # own, team, queue, workspace
+    required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "name"),
     sa.CheckConstraint("visibility in ('own', 'team', 'queue', 'workspace')", name="visibility"),
@@ -44,6 +45,7 @@ user = sa.Table(
     sa.Column("email", sa.Text, info={"pii": True}),
     required("role", sa.Text),
     required("enabled", sa.Boolean, server_default=sa.true()),
+    required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     at("created_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),

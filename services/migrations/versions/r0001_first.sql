@@ -19,6 +19,8 @@ CREATE TABLE santral.agent (
     idle_since TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     seq BIGINT DEFAULT '0' NOT NULL,
     version BIGINT DEFAULT '1' NOT NULL,
+    config_version BIGINT DEFAULT '1' NOT NULL,
+    title TEXT DEFAULT '' NOT NULL,
     enabled BOOLEAN DEFAULT true NOT NULL,
     managed_digest TEXT,
     CONSTRAINT agent_pkey PRIMARY KEY (workspace_id, id),
@@ -305,6 +307,7 @@ CREATE TABLE santral.role (
     name TEXT NOT NULL,
     scopes TEXT[] NOT NULL,
     visibility TEXT NOT NULL,
+    version BIGINT DEFAULT '1' NOT NULL,
     managed_digest TEXT,
     CONSTRAINT role_pkey PRIMARY KEY (workspace_id, name),
     CONSTRAINT role_visibility_check CHECK (visibility in ('own', 'team', 'queue', 'workspace'))
@@ -343,6 +346,7 @@ CREATE TABLE santral.skill (
     workspace_id UUID NOT NULL,
     name TEXT NOT NULL,
     title TEXT DEFAULT '' NOT NULL,
+    version BIGINT DEFAULT '1' NOT NULL,
     managed_digest TEXT,
     CONSTRAINT skill_pkey PRIMARY KEY (workspace_id, name)
 );
@@ -497,6 +501,7 @@ CREATE TABLE santral."user" (
     email TEXT,
     role TEXT NOT NULL,
     enabled BOOLEAN DEFAULT true NOT NULL,
+    version BIGINT DEFAULT '1' NOT NULL,
     managed_digest TEXT,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT user_pkey PRIMARY KEY (workspace_id, id),
