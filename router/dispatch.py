@@ -12,7 +12,7 @@ matched. Freed agents choose first, the smallest key of all of them first; then 
 """
 
 from collections.abc import Iterable
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heapreplace, merge
 from itertools import islice
 from typing import Literal
 
@@ -38,18 +38,22 @@ class Dispatch:
         *,
         retry_s: float = RETRY_S,
         reserve_max: int = 500,
+        batch_min: int = 8,
         runners_up_max: int = 10,
         sure: bool = False,
         explain: bool = True,
     ) -> None:
         """Make an empty core.
 
+        ``batch_min``: from so many agents freed at once on, items are matched by key instead of agent by agent.
         ``sure``: the caller is the only writer and executes every reservation, so none is answered; the versions of
-        the item and of the agent go up by one each time. ``explain`` False leaves the decisions empty. Both are for simulated clocks.
+        the item and of the agent go up by one each time. ``explain`` False leaves the decisions empty. Both are for
+        simulated clocks.
         """
         self._floor = Floor(retry_s)
         self._ticket = 0
         self._reserve_max = reserve_max
+        self._batch_min = batch_min
         self._runners_up_max = runners_up_max
         self._sure = sure
         self._explain = explain
@@ -97,7 +101,11 @@ class Dispatch:
         return sum(1 for item in self._floor.items.values() if item.entry is not None)
 
     def _match(self, now: float) -> None:
-        room = self._match_agents(self._reserve_max, now) if self._floor.free_agents else self._reserve_max
+        room = self._reserve_max
+        if len(self._floor.free_agents) >= self._batch_min:
+            room = self._match_batch(room, now)
+        if self._floor.free_agents:
+            room = self._match_agents(room, now)
         if self._floor.free_agents or not self._floor.new_items:
             return
         items = [item for item in self._floor.new_items if item.entry is not None]
@@ -112,6 +120,42 @@ class Dispatch:
             if found is not None:
                 self._reserve(item, *found, now)
                 room -= 1
+
+    def _match_batch(self, room: int, now: float) -> int:
+        """Many agents came free: walk the waiting items by key, each to its best agent. Return what is left of room.
+
+        Agents' own priorities among queues order whole lanes here (the best priority any freed member has).
+        What this leaves, one portion per lane being looked at, ``_match_agents`` finishes.
+        """
+        free = self._floor.free_agents
+        lanes: dict[Lane, int] = {}
+        looked_at = 0
+        for agent in list(free):
+            if not agent.personal.size and all(agent.status.values()):
+                del free[agent]
+                continue
+            for channel, places in agent.lanes.items():
+                if agent.status[channel] is None:
+                    for lane, priority, _ in places:
+                        if lane.waiting.size:
+                            lanes[lane] = min(priority, lanes.get(lane, priority))
+            looked_at += 1
+            if looked_at >= room:
+                break
+        portions = [
+            [(lane.rank(entry, priority, now), entry[4]) for entry in islice(lane.waiting, room)]
+            for lane, priority in lanes.items()
+        ]
+        for _, item in merge(*portions, key=_rank_of):
+            if room == 0:
+                break
+            if item.entry is None:
+                continue
+            found = best_agent(item, now)
+            if found is not None:
+                self._reserve(item, *found, now)
+                room -= 1
+        return room
 
     def _match_agents(self, room: int, now: float) -> int:
         """Let agents with new room take, best key of all of them first. Return how many more may be reserved."""
@@ -178,3 +222,7 @@ class Dispatch:
                 decision=decision,
             )
         )
+
+
+def _rank_of(ranked: tuple[Rank, Item]) -> Rank:
+    return ranked[0]

@@ -133,12 +133,12 @@ class Life(RuleBasedStateMachine):
         self.world.tell(*(self.world.said[pick % len(self.world.said)] for pick in picks))
         assert before == (self.world.items, self.world.agents, len(self.world.offers))
 
-    @rule()
-    def crash(self) -> None:
+    @rule(batch_min=st.sampled_from([2, 8]))
+    def crash(self, batch_min: int) -> None:
         """The core is lost and built again from the rows, without disturbing what is agreed."""
         world = self.world
         held = {item.id: item.agent for item in world.items.values() if item.state in ("offered", "assigned")}
-        world.core = Dispatch()
+        world.core = Dispatch(batch_min=batch_min)
         world.in_flight.clear()
         world.tell(*world.agents.values(), *world.items.values())
         assert held.items() <= {item.id: item.agent for item in world.items.values()}.items()

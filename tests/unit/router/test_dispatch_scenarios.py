@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from router.admission import DEFAULT_RULES
-from router.agents import Pull
+from router.agents import AgentState, Pull
 from router.dispatch import Dispatch
-from router.dispatch_vocabulary import AgentLease, Escalate, QueueState, Reserve, Widen
-from router.item import Change
+from router.dispatch_vocabulary import Advance, AgentLease, Escalate, ItemRemoved, QueueState, Reserve, Widen
+from router.item import Change, ItemState
 from router.plan import Plan, Step, reach
 from shared.errors import Conflict
 from tests.support.dispatch_world import CHAT, EMAIL, PHONE, World, uid
@@ -420,3 +420,19 @@ def test_i7_an_item_is_overtaken_only_by_what_arrives_within_the_bound() -> None
         world.done(world.offers[-1][0])
     before = [world.items[item].enqueued_at for item, _ in world.offers[:-1]]
     assert max(before) - world.items[slow].enqueued_at <= 80.0
+
+
+def test_a_sure_core_needs_no_answers() -> None:
+    core = Dispatch(sure=True, explain=False)
+    agent = AgentState(id=uid(101), version=1, queues={Q: Pull()}, channels=DEFAULT_RULES)
+    items = [
+        ItemState(id=uid(n), version=1, state="queued", terms=CHAT, queue=Q, due=float(n), enqueued_at=0.0) for n in range(1, 6)
+    ]
+    given = [one.item.int for one in core.steps((agent, *items), 0.0) if isinstance(one, Reserve)]
+    assert given == [1, 2, 3]
+    late = core.steps((), CHAT.offer_s)
+    assert [(one.item.int, one.item_version) for one in late if isinstance(one, Advance)] == [(1, 2), (2, 2), (3, 2)]
+    freed = replace(agent, version=core._floor.agents[agent.id].version + 1, used=66, counts={"chat": 2})
+    (reserve,) = core.steps((ItemRemoved(id=uid(2), version=3), freed), CHAT.offer_s)
+    assert isinstance(reserve, Reserve)
+    assert reserve.item == uid(4)
