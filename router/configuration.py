@@ -1,0 +1,150 @@
+"""What intake knows of each workspace while it works: settings, the active policy, queues. Held in memory, replaced whole.
+
+`services/configuration.py` reads it and watches for changes; here is what it becomes, and the reading of this room's tables.
+**Units**: seconds. Identity: a workspace by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from router.hours import Calendar, calendar_of
+from router.policy import NO_POLICY, Policy, checked
+from router.signals import Words, words_of
+from router.terms import terms_for
+from shared.database import Connection
+from shared.errors import InputRejected, Unprocessable
+
+CONTINUE_WITHIN_S: Final = 24 * 3600
+REOPEN_WITHIN_S: Final = 3 * 24 * 3600
+REPEAT_WITHIN_S: Final = 24 * 3600
+REOPEN_BOOST_S: Final = 900
+
+_POLICIES: Final = "select workspace_id, version, document from santral.policy where active"
+_QUEUES: Final = "select workspace_id, id, name, goals_s, plan, enabled from santral.queue order by workspace_id, name"
+_FIGURES: Final = """
+select q.workspace_id, q.name, w.waiting, w.oldest_s, a.online
+from santral.queue q
+cross join lateral (
+    select count(*) as waiting, coalesce(extract(epoch from now() - min(i.enqueued_at)), 0)::bigint as oldest_s
+    from santral.work_item i where i.workspace_id = q.workspace_id and i.queue_id = q.id and i.state = 'queued') w
+cross join lateral (
+    select count(*) as online from santral.queue_member m
+    join santral.agent g on g.workspace_id = m.workspace_id and g.id = m.agent_id
+    where m.workspace_id = q.workspace_id and m.queue_id = q.id and g.presence = 'online') a
+where q.workspace_id = any($1::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A queue as intake needs it; ``goals_s`` by channel, ``plan`` as stored."""
+
+    id: UUID
+    name: str
+    goals_s: Mapping[str, Any] = field(default_factory=dict)
+    plan: Sequence[Any] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One workspace's configuration. ``figures`` are the queues' measures for rules that ask for them."""
+
+    id: UUID
+    settings: Mapping[str, Any]
+    languages: tuple[str, ...] = ()
+    words: Words = field(default_factory=words_of)
+    policy: Policy = NO_POLICY
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    inboxes: Mapping[UUID, str] = field(default_factory=dict)
+    calendar: Calendar = field(default_factory=Calendar)
+    figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    continue_within_s: int = CONTINUE_WITHIN_S
+    reopen_within_s: int = REOPEN_WITHIN_S
+    repeat_within_s: int = REPEAT_WITHIN_S
+    reopen_boost_s: int = REOPEN_BOOST_S
+
+    def sticky_s(self, channel: str) -> float:
+        """How long an item waits for the agent who had it."""
+        return terms_for(channel, self.settings).sticky_s
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name, else the policy's default, else one called "default", else the first by name.
+
+        Raises `InputRejected` when the workspace has no queue that takes work.
+        """
+        for wanted in (name, self.policy.default_queue, NO_POLICY.default_queue):
+            queue = self.queues.get(wanted)
+            if queue is not None and queue.enabled:
+                return queue
+        for wanted in sorted(self.queues):
+            if self.queues[wanted].enabled:
+                return self.queues[wanted]
+        raise InputRejected("the workspace has no queue", field="queue", remedy="create a queue, then replay the message")
+
+
+def workspace_of(
+    workspace_id: UUID,
+    settings: Mapping[str, Any],
+    *,
+    policy: Policy = NO_POLICY,
+    queues: Sequence[Queue] = (),
+    inboxes: Mapping[UUID, str] | None = None,
+) -> Workspace:
+    """The configuration from stored settings. A setting that is not acceptable counts as not given: work goes on."""
+    try:
+        calendar = calendar_of(settings)
+    except Unprocessable:
+        calendar = Calendar()
+    languages = tuple(dict.fromkeys(str(one)[:2].lower() for one in settings.get("languages") or ()))
+    return Workspace(
+        id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")), policy=policy,
+        queues={queue.name: queue for queue in queues}, inboxes=inboxes or {}, calendar=calendar,
+        continue_within_s=_seconds(settings, "continue_within_s", CONTINUE_WITHIN_S),
+        reopen_within_s=_seconds(settings, "reopen_within_s", REOPEN_WITHIN_S),
+        repeat_within_s=_seconds(settings, "repeat_within_s", REPEAT_WITHIN_S),
+        reopen_boost_s=_seconds(settings, "reopen_boost_s", REOPEN_BOOST_S),
+    )  # fmt: skip
+
+
+async def read_policies(connection: Connection) -> dict[UUID, tuple[int, Mapping[str, Any]]]:
+    """Each workspace's active policy: its version and document."""
+    return {row["workspace_id"]: (row["version"], row["document"]) for row in await connection.fetch(_POLICIES)}
+
+
+async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:
+    """Each workspace's queues by name."""
+    queues: dict[UUID, list[Queue]] = {}
+    for row in await connection.fetch(_QUEUES):
+        queues.setdefault(row["workspace_id"], []).append(
+            Queue(id=row["id"], name=row["name"], goals_s=row["goals_s"], plan=row["plan"], enabled=row["enabled"])
+        )
+    return queues
+
+
+async def read_figures(connection: Connection, workspaces: Sequence[UUID]) -> dict[UUID, dict[str, dict[str, int]]]:
+    """``queue['name'].*`` as rules see it. The expected wait is the queue's length over its online agents, in five minutes each."""
+    figures: dict[UUID, dict[str, dict[str, int]]] = {}
+    for row in await connection.fetch(_FIGURES, list(workspaces)):
+        waiting, online = row["waiting"], row["online"]
+        figures.setdefault(row["workspace_id"], {})[row["name"]] = {
+            "waiting": waiting,
+            "oldest_s": row["oldest_s"],
+            "agents_online": online,
+            "expected_wait_s": 300 * (waiting + 1) // max(1, online),
+        }
+    return figures
+
+
+def compiled_policy(version: int, document: Mapping[str, Any]) -> Policy:
+    """A stored version, compiled. Raises `Unprocessable` when an older release accepted what this one does not."""
+    return checked(document, version=version)
+
+
+def _seconds(settings: Mapping[str, Any], name: str, default: int) -> int:
+    value = settings.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default

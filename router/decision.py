@@ -1,0 +1,80 @@
+"""The record of why a message went to a queue: what was asked, what matched, with which facts and versions.
+
+A record re-evaluates to itself: the message's own fields are in its row, everything else the rules saw is in here. It holds no
+text, name or handle; of the profile's attributes only those the policy names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.expressions import Facts
+from router.goals import DueKey
+from router.policy import Choice, Policy
+
+_NOT_RECORDED = frozenset({"message"})
+
+
+def routing_record(
+    *, policy: Policy, choice: Choice, queue: str, key: DueKey, facts: Facts, reopened: bool, degraded: bool
+) -> dict[str, Any]:
+    """The JSON of a routing decision. ``queue`` is the one that was taken, where the chosen one does not exist any more."""
+    record: dict[str, Any] = {
+        "summary": _summary(choice, queue, reopened),
+        "queue": queue,
+        "rule": choice.rule,
+        "matched": list(choice.matched),
+        "policy_version": policy.version,
+        "class": key.due_class,
+        "goal_s": key.goal_s,
+        "boost_s": key.boost_s,
+        "due_at": key.due_at.isoformat(),
+        "facts": {name: values for name, values in facts.values.items() if values and name not in _NOT_RECORDED},
+    }
+    if choice.queue != queue:
+        record["queue_missing"] = choice.queue
+    if choice.tags:
+        record["tags"] = list(choice.tags)
+    if choice.skills:
+        record["skills"] = dict(choice.skills)
+    if choice.errors:
+        record["errors"] = dict(choice.errors)
+    if choice.out_of_time:
+        record["out_of_time"] = True
+    if degraded:
+        record["profile_degraded"] = True
+    return record
+
+
+def _summary(choice: Choice, queue: str, reopened: bool) -> str:
+    """One sentence for the agent who asks why this is in front of them."""
+    if choice.out_of_time:
+        why = "the rules took too long, so the default queue was taken"
+    elif choice.rule is not None:
+        why = f"rule “{choice.rule}” matched"
+    else:
+        why = "no rule matched, so the default queue was taken"
+    again = "; the customer came back to finished work" if reopened else ""
+    return f"Queue {queue}: {why}{again}."
+
+
+def profile_facts(snapshot: Any, policy: Policy, open_conversations: int) -> Mapping[str, Any]:
+    """``profile.*`` as rules see it; without a snapshot only that the profile is not known."""
+    if snapshot is None:
+        return {"known": False, "attributes": {}, "tags": []}
+    attributes = {name: value for name, value in snapshot.attributes.items() if name in policy.attributes}
+    facts: dict[str, Any] = {
+        "known": True,
+        "version": snapshot.version,
+        "tags": list(snapshot.tags or ()),
+        "attributes": attributes,
+        "open_conversations": open_conversations,
+    }
+    if snapshot.tier:
+        facts["tier"] = snapshot.tier
+    if snapshot.language:
+        facts["language"] = snapshot.language
+    if snapshot.last_agent_id:
+        facts["last_agent"] = str(snapshot.last_agent_id)
+    return facts

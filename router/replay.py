@@ -1,0 +1,116 @@
+"""Taking a message out of quarantine and into its conversation, with the time at which it was accepted.
+
+One transaction: the receipt is locked and must still be `quarantined`, the message takes the way of any other, the receipt becomes
+`taken`, the entry resolved. So two replays at once, or a replay and a discard, have one winner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from router.arrivals import Arrival, of_message
+from router.batch import Batch, Outcome
+from router.intake import Configuration, resolved_people
+from router.quarantine import Entry, end_entry, show_entry
+from shared import outbox
+from shared.cloudevent import decode_message
+from shared.database import Connection, Database, retried
+from shared.errors import Conflict, Unprocessable
+from shared.event import Event
+from shared.ids import new_id
+from shared.message import InboundMessage
+
+_TAKE: Final = """
+select state, clock_timestamp() as now from santral.receipt where workspace_id = $1 and id = $2 for no key update
+"""
+_TAKEN: Final = "update santral.receipt set state = 'taken' where workspace_id = $1 and id = $2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """Where the message stands now, or would stand."""
+
+    message_id: UUID
+    conversation_id: UUID | None
+    seq: int | None
+    item_id: UUID | None
+    queue: str | None
+    dry_run: bool
+
+
+class _RolledBack(Exception):
+    """Ends a dry run's transaction with its result."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("dry run")
+        self.outcome = outcome
+
+
+async def replay(
+    db: Database,
+    batch: Batch,
+    configuration: Configuration,
+    *,
+    workspace_id: UUID,
+    entry_id: UUID,
+    actor: str,
+    dry_run: bool = False,
+) -> Replayed:
+    """Replays one entry through the worker's role. A second time is a `Conflict`.
+
+    Raises `NotFound`, `Conflict` (resolved before), `Unprocessable` (it fails again, or its bytes need their parser): the entry
+    stays as it was.
+    """
+    async with db.session() as connection:
+        entry = await show_entry(connection, workspace_id, entry_id)
+    message = message_of(entry)
+    workspace = configuration.workspace(workspace_id)
+    if workspace is None or message.workspace_id != workspace_id:
+        raise Unprocessable("the message belongs to another workspace", field="workspace_id", remedy="discard it")
+    arrival = of_message(message, workspace=workspace)
+    resolved = await resolved_people(db, [arrival], configuration)
+
+    async def once() -> Outcome:
+        async with db.batch() as connection:
+            outcome = await _replayed(connection, batch, arrival, resolved, entry, actor)
+            if dry_run:
+                raise _RolledBack(outcome)
+            return outcome
+
+    try:
+        outcome = await retried(once)
+    except _RolledBack as rolled_back:
+        outcome = rolled_back.outcome
+    return Replayed(
+        message_id=message.id, conversation_id=outcome.conversation_id, seq=outcome.seq, item_id=outcome.item_id,
+        queue=outcome.queue, dry_run=dry_run,
+    )  # fmt: skip
+
+
+def message_of(entry: Entry) -> InboundMessage:
+    """The message in an entry. Raises `Unprocessable` when it still cannot be read."""
+    message = decode_message({name: value.encode() for name, value in entry.headers.items()}, entry.record)
+    if message.kind == "unparsed":
+        raise Unprocessable(
+            "the provider's bytes were never understood", field="record", remedy="repair the adapter, then parse them again"
+        )
+    return message
+
+
+async def _replayed(connection: Connection, batch: Batch, arrival: Arrival, resolved: object, entry: Entry, actor: str) -> Outcome:
+    receipt = await connection.fetchrow(_TAKE, arrival.workspace_id, entry.message_id)
+    if receipt is None or receipt["state"] != "quarantined":
+        raise Conflict("the message is not in quarantine any more", field="state")
+    await connection.execute(_TAKEN, arrival.workspace_id, entry.message_id)
+    (outcome,) = await batch.place(connection, [arrival], resolved, now=receipt["now"])  # type: ignore[arg-type]
+    if outcome.arrival.refusal is not None:
+        raise Unprocessable(f"it fails again: {outcome.arrival.refusal.error}", field="record", remedy="repair the cause first")
+    await end_entry(connection, arrival.workspace_id, entry.id, state="replayed", actor=actor)
+    data = {"message_id": str(arrival.id), "quarantine_id": str(entry.id)}
+    await outbox.record(
+        connection,
+        [Event(id=new_id(), workspace_id=arrival.workspace_id, type="message.replayed", at=receipt["now"], data=data)],
+    )
+    return outcome

@@ -1,0 +1,109 @@
+"""Which conversation a message belongs to. Pure: it looks at what was found and at what this batch has opened already.
+
+Strongest first: a reference (a signed token in the address, the id of a mail it answers, the post under which it stands); the same
+person's thread where the channel keeps threads apart; the same handle's conversation that is open or was closed a short while
+ago; the person's newest open conversation, if the sender is vouched for by the channel and both are private.
+
+Mail without authentication never continues another channel. A reference that others can guess or share (a comment's post, an
+external id) leads only to a conversation of the same person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from shared.handle import assurance_rank
+from shared.message import InboundMessage
+
+_SHARED_REFS: Final = ("ext:", "post:", "thread:")
+_THREADS: Final = ("thread:", "post:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A conversation as far as threading looks at it."""
+
+    workspace_id: UUID
+    id: UUID
+    handle_id: UUID
+    last_handle_id: UUID
+    profile_id: UUID | None
+    channel: str
+    visibility: str
+    thread_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Who wrote, once resolved."""
+
+    handle_id: UUID
+    profile_id: UUID
+    assurance: str
+
+
+@dataclass(slots=True)
+class Candidates:
+    """What may be continued: found in the database, then overlaid by what this batch opens. Keys carry the workspace."""
+
+    by_ref: dict[tuple[UUID, str], Found] = field(default_factory=dict)
+    by_handle: dict[tuple[UUID, UUID, str], Found] = field(default_factory=dict)
+    by_profile: dict[tuple[UUID, UUID], Found] = field(default_factory=dict)
+
+    def add(self, conversation: Found, *, refs: Sequence[str], handle_id: UUID, is_open: bool) -> None:
+        """A conversation this batch opened or continued; the first that defined a reference keeps it."""
+        workspace = conversation.workspace_id
+        for ref in refs:
+            self.by_ref.setdefault((workspace, ref), conversation)
+        self.by_handle[workspace, handle_id, conversation.thread_key] = conversation
+        if is_open and conversation.profile_id is not None and conversation.visibility == "private":
+            self.by_profile[workspace, conversation.profile_id] = conversation
+
+
+def thread_key(message: InboundMessage) -> str:
+    """What keeps one person's threads apart on this channel; empty where a person has one conversation."""
+    post = message.traits.get("post")
+    if post and message.visibility != "private":
+        return f"post:{message.inbox_id}:{post}"
+    for ref in (*message.refs, *message.defines):
+        if ref.startswith(_THREADS):
+            return ref
+    return "" if message.visibility == "private" else f"public:{message.inbox_id}"
+
+
+def may_continue(message: InboundMessage, assurance: str) -> bool:
+    """Whether a message may continue a conversation that the same person has under another handle."""
+    if message.visibility != "private" or assurance_rank(assurance) < assurance_rank("channel_verified"):
+        return False
+    return message.channel != "email" or message.authenticated
+
+
+def choose(message: InboundMessage, writer: Writer | None, key: str, candidates: Candidates) -> Found | None:
+    """The conversation to continue, or None to open one. The same inputs give the same answer."""
+    workspace = message.workspace_id
+    for ref in message.refs:
+        found = candidates.by_ref.get((workspace, ref))
+        if found is not None and _reaches(message, ref, found, writer):
+            return found
+    if writer is None:
+        return None
+    found = candidates.by_handle.get((workspace, writer.handle_id, key))
+    if found is not None:
+        return found
+    if key or not may_continue(message, writer.assurance):
+        return None
+    found = candidates.by_profile.get((workspace, writer.profile_id))
+    return None if found is None or found.visibility != "private" or found.thread_key else found
+
+
+def _reaches(message: InboundMessage, ref: str, found: Found, writer: Writer | None) -> bool:
+    if writer is None or ref.startswith("conversation:"):
+        return True
+    own_handle = writer.handle_id in (found.handle_id, found.last_handle_id)
+    if ref.startswith(_SHARED_REFS):
+        return own_handle or writer.profile_id == found.profile_id
+    # Who forges a From may have seen a Message-ID: without authentication it leads to mail only, or to the writer's own.
+    return own_handle or message.authenticated or message.channel != "email" or found.channel == "email"

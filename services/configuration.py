@@ -1,0 +1,148 @@
+"""The router's configuration in memory: workspaces, active policies, queues, inboxes; reread when something changed.
+
+One statement of counts and versions tells whether; a hint wakes the look, and it looks by itself every second, so a change is
+effective within one. While the database is away the last known configuration serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from profiles.sighting import Key as HandleKey
+from router.configuration import Queue, Workspace, compiled_policy, read_figures, read_policies, read_queues, workspace_of
+from router.policy import NO_POLICY, Policy
+from shared.database import Connection, Database
+from shared.errors import InputRejected, Unavailable, Unprocessable
+from shared.handle import normalized
+from shared.hints import Waiter
+from shared.ids import WorkspaceId
+from shared.logs import get_log
+from shared.metrics import CONFIGURATION_AGE
+
+log = get_log(__name__)
+LOOK_S: Final = 1.0
+_STAMP: Final = """
+select jsonb_build_array(
+    (select jsonb_build_array(count(*), sum(version)) from santral.workspace),
+    (select jsonb_build_array(count(*), sum(version)) from santral.queue),
+    (select jsonb_build_array(count(*), sum(version)) from santral.inbox),
+    (select coalesce(jsonb_object_agg(workspace_id, version), '{}') from santral.policy where active))::text
+"""
+_WORKSPACES: Final = "select id, settings from santral.workspace order by created_at, id"
+_INBOXES: Final = "select workspace_id, id, name, channel, address from santral.inbox"
+
+
+class RouterConfiguration:
+    """Every workspace as intake sees it. Look-ups never wait; `refresh` and `follow` read."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._stamp = ""
+        self._workspaces: dict[UUID, Workspace] = {}
+        self._own: frozenset[HandleKey] = frozenset()
+        self._compiled: dict[tuple[UUID, int], Policy] = {}
+        self._reading = asyncio.Lock()
+
+    def workspace(self, workspace_id: UUID) -> Workspace | None:
+        """A workspace's configuration as last read."""
+        return self._workspaces.get(workspace_id)
+
+    def first(self) -> Workspace | None:
+        """The oldest workspace."""
+        return next(iter(self._workspaces.values()), None)
+
+    def own_handles(self) -> frozenset[HandleKey]:
+        """Mail addresses and numbers of the workspaces' own inboxes."""
+        return self._own
+
+    async def refresh(self) -> bool:
+        """Rereads when something changed; True when it did. Raises `Unavailable`, keeping what it had."""
+        async with self._reading, self._db.session() as connection:
+            stamp = await connection.fetchval(_STAMP)
+            if stamp == self._stamp:
+                return False
+            await self._read(connection)
+            self._stamp = stamp
+        log.info("the configuration was read", action="configuration_read", count=len(self._workspaces))
+        return True
+
+    async def refresh_figures(self) -> None:
+        """Rereads the queues' measures, for the workspaces whose policy asks for them."""
+        asking = [workspace.id for workspace in self._workspaces.values() if workspace.policy.asks_queues]
+        if not asking:
+            return
+        async with self._db.session() as connection:
+            figures = await read_figures(connection, asking)
+        for workspace_id in asking:
+            self._workspaces[workspace_id] = replace(self._workspaces[workspace_id], figures=figures.get(workspace_id, {}))
+
+    async def follow(self, waiter: Waiter) -> None:
+        """Refreshes for ever."""
+        while True:
+            try:
+                await self.refresh()
+                await self.refresh_figures()
+                CONFIGURATION_AGE.set_to_current_time()
+            except Unavailable as error:
+                log.warning("the configuration could not be read again", action="configuration_stale", error=str(error))
+            await waiter.wait(LOOK_S)
+
+    async def _read(self, connection: Connection) -> None:
+        policies = await read_policies(connection)
+        queues = await read_queues(connection)
+        inboxes = await connection.fetch(_INBOXES)
+        names: dict[UUID, dict[UUID, str]] = {}
+        for row in inboxes:
+            names.setdefault(row["workspace_id"], {})[row["id"]] = row["name"]
+        rows = await connection.fetch(_WORKSPACES)
+        regions = {row["id"]: row["settings"].get("region") for row in rows}
+        self._own = frozenset(key for row in inboxes if (key := _own_handle(row, regions)) is not None)
+        self._workspaces = {
+            row["id"]: self._workspace(row["id"], row["settings"], policies, queues, names.get(row["id"], {})) for row in rows
+        }
+
+    def _workspace(
+        self, workspace_id: UUID, settings: Mapping[str, Any], policies: Mapping[UUID, tuple[int, Mapping[str, Any]]],
+        queues: Mapping[UUID, list[Queue]], inboxes: Mapping[UUID, str],
+    ) -> Workspace:  # fmt: skip
+        before = self._workspaces.get(workspace_id)
+        workspace = workspace_of(
+            workspace_id, settings, policy=self._policy(workspace_id, policies), queues=queues.get(workspace_id, ()),
+            inboxes=inboxes,
+        )  # fmt: skip
+        return workspace if before is None else replace(workspace, figures=before.figures)
+
+    def _policy(self, workspace_id: UUID, policies: Mapping[UUID, tuple[int, Mapping[str, Any]]]) -> Policy:
+        active = policies.get(workspace_id)
+        if active is None:
+            return NO_POLICY
+        version, document = active
+        key = (workspace_id, version)
+        if key not in self._compiled:
+            try:
+                self._compiled[key] = compiled_policy(version, document)
+            except Unprocessable as error:
+                # Only a document that an older release accepted: routing goes on with its default queue.
+                log.exception(
+                    "a stored policy is not acceptable any more", action="configuration_stale", workspace=str(workspace_id),
+                    revision=version, error=str(error),
+                )  # fmt: skip
+                default = document.get("default_queue")
+                kept = str(default) if default else NO_POLICY.default_queue
+                self._compiled[key] = Policy(version=version, rules=(), default_queue=kept)
+        return self._compiled[key]
+
+
+def _own_handle(row: Mapping[str, Any], regions: Mapping[UUID, str | None]) -> HandleKey | None:
+    kind = {"email": "email", "phone": "phone"}.get(row["channel"])
+    if kind is None or not row["address"]:
+        return None
+    try:
+        handle = normalized(kind, row["address"], region=regions.get(row["workspace_id"]))
+    except InputRejected:
+        return None
+    return (WorkspaceId(row["workspace_id"]), handle)
