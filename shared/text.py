@@ -13,7 +13,7 @@ import re
 import unicodedata
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LINE_BREAKS = re.compile("[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
+_LINE_BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DOTLESS = str.maketrans({"İ": "i", "I": "i", "ı": "i"})
 
@@ -28,7 +28,11 @@ def clean_line(s: str) -> str:
 
     For header values, names, subjects and file names. The ends are stripped. Twice is once.
     """
-    return _CONTROLS.sub(" ", _LINE_BREAKS.sub(" ", clean_text(s))).strip()
+    # Split and strip, not one pattern with blanks on both sides: that is quadratic in a run of blanks.
+    pieces = _LINE_BREAKS.split(clean_text(s))
+    if len(pieces) > 1:
+        pieces = [piece for piece in (one.strip(" \t") for one in pieces) if piece]
+    return _CONTROLS.sub(" ", " ".join(pieces)).strip()
 
 
 def fold_turkish(s: str) -> str:
@@ -36,6 +40,8 @@ def fold_turkish(s: str) -> str:
 
     Not for display and not for identity of handles. Twice is once.
     """
+    if s.isascii():
+        return s.lower()
     folded = s
     # Compatibility forms may unfold to letters with case and the reverse, so once is not always enough.
     for _ in range(3):

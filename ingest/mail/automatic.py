@@ -1,0 +1,223 @@
+"""Mail that no person wrote: auto-replies, bounces, lists, receipts, abuse reports. Pure; never raises.
+
+Source: RFC 3834 (Auto-Submitted), RFC 2919 and RFC 2369 (List-*), RFC 3464 and RFC 6522 (delivery status), RFC 8098 (disposition),
+RFC 5965 (feedback), MS-OXCMAIL (X-Auto-Response-Suppress); the rest are habits of programs that answer by themselves.
+Meaning: any kind suppresses our automatic answer, none is a reason to drop the mail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ingest.mail.addresses import parse_mailboxes
+from ingest.mail.body import MailPart
+from ingest.mail.charsets import decode_text
+from ingest.mail.headers import Headers, header_text, message_ids, parameters, split_block, values_of
+from shared.text import clean_line, clean_text, fold_turkish
+
+AutomaticKind = Literal["auto_reply", "bounce", "bulk", "disposition", "feedback", "out_of_office"]
+
+LOOP_HEADER = "X-Santral-Loop"
+"""Stands in every mail we send by ourselves; a mail that carries it came from us or from an echo of us."""
+
+_REPORTS: dict[str, AutomaticKind] = {
+    "delivery-status": "bounce",
+    "disposition-notification": "disposition",
+    "feedback-report": "feedback",
+}
+_ABSENT = re.compile(
+    r"\b(?:out of (?:the )?office|ooo|on (?:vacation|leave|holiday)|away from (?:my|the) (?:office|desk|mail)|vacation|ofis disi|ofiste degil"
+    r"|izindeyim|izinliyim|yillik izin|tatildeyim|abwesend|abwesenheit\w*|absence du bureau|fuera de la oficina|fuori sede|afwezig\w*)\b"
+)
+_AUTOMATIC = re.compile(
+    r"^\s*(?:auto(?:matic|mated)?[ -]?(?:reply|response|antwort)|otomatik (?:yanit|cevap)|automatische antwort|reponse automatique"
+    r"|respuesta automatica|risposta automatica|resposta automatica|automatisch antwoord|autoreply)\b"
+)
+_FAILED = re.compile(
+    r"^\s*(?:undeliver(?:able|ed)|mail delivery (?:failed|failure|subsystem)|delivery (?:status notification|failure|has failed)|returned mail"
+    r"|failure notice|mail system error|teslim edilemeyen|teslim edilemedi|iletilemeyen|iletilemedi|unzustellbar|non remis|no se puede entregar)"
+)
+_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_BASIC = re.compile(r"\b([45]\d\d)[ -]")
+_ORIGINAL_ID = re.compile(r"(?im)^[ \t>]*message-id:\s*<([^<>\r\n]{1,900})>")
+_ADDRESS = re.compile(r"<?([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z0-9-]{2,63})>?")
+_SCAN_CHARS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """What a delivery report says: which mail of ours, which recipient, for good or for now.
+
+    ``status`` is the enhanced code (``5.1.1``) or empty; ``permanent`` False covers delays and full mailboxes.
+    """
+
+    original_message_id: str | None
+    recipient: str | None
+    status: str
+    permanent: bool
+    reason: str
+
+
+def automatic_kind(headers: Headers, parts: Sequence[MailPart] = ()) -> AutomaticKind | None:
+    """What kind of automatic mail this is; None when a person seems to have written it. ``headers`` decoded, of the whole mail."""
+    subject = fold_turkish(" ".join(values_of(headers, "Subject"))[:500])
+    submitted = _words(headers, "Auto-Submitted")
+    report = _report_kind(headers, parts)
+    if report:
+        return report
+    if _is_plain_bounce(headers, subject):
+        return "bounce"
+    precedence = _words(headers, "Precedence")
+    answered = bool(
+        (submitted and submitted[0] != "no")
+        or "auto_reply" in precedence
+        or any(values_of(headers, name) for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", LOOP_HEADER, "X-Loop"))
+        or {"oof", "all", "autoreply"} & set(_words(headers, "X-Auto-Response-Suppress"))
+        or _AUTOMATIC.search(subject)
+    )
+    if _ABSENT.search(subject) and (answered or _from_nobody(headers)):
+        return "out_of_office"
+    if "vacation" in " ".join(submitted) or "oof" in " ".join(values_of(headers, "X-MS-Exchange-Generated-Message-Source")).lower():
+        return "out_of_office"
+    if answered:
+        return "auto_reply"
+    if {"bulk", "list", "junk"} & set(precedence) or any(
+        values_of(headers, name) for name in ("List-Id", "List-Unsubscribe", "Feedback-ID", "X-Campaign-Id")
+    ):
+        return "bulk"
+    return "auto_reply" if _from_nobody(headers) else None
+
+
+def read_bounce(headers: Headers, parts: Sequence[MailPart], text: str) -> Bounce | None:
+    """The delivery report in a mail whose kind is ``bounce``; None for any other mail.
+
+    The machine-readable part is read first, the returned mail or its header next, the text for people last.
+    """
+    if automatic_kind(headers, parts) != "bounce":
+        return None
+    status_part = next((part for part in parts if part.content_type in _STATUS_TYPES), None)
+    fields = _report_fields(status_part.content) if status_part else {}
+    scanned = text[:_SCAN_CHARS_MAX]
+    status = _status(fields.get("status", "")) or _status(fields.get("diagnostic-code", "")) or _status(scanned)
+    recipient = (
+        _recipient(fields) or _first_address(" ".join(values_of(headers, "X-Failed-Recipients"))) or _text_recipient(scanned)
+    )
+    action = fields.get("action", "").lower()
+    return Bounce(
+        original_message_id=_original_id(headers, parts, scanned),
+        recipient=recipient,
+        status=status,
+        permanent=action not in {"delayed", "relayed", "delivered", "expanded"} and not status.startswith(("4", "2", "5.2.2")),
+        reason=_reason(fields, scanned),
+    )
+
+
+_STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
+_RETURNED_TYPES = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"}
+
+
+def _words(headers: Headers, name: str) -> list[str]:
+    return re.findall(r"[a-z_-]+", " ".join(values_of(headers, name))[:500].lower())
+
+
+def _report_kind(headers: Headers, parts: Sequence[MailPart]) -> AutomaticKind | None:
+    main, given = parameters(" ".join(values_of(headers, "Content-Type")[:1]).encode("utf-8", "replace"))
+    types = {part.content_type for part in parts}
+    if main == "multipart/report" and given.get("report-type", "").lower() in _REPORTS:
+        return _REPORTS[given["report-type"].lower()]
+    if main == "multipart/report" or any(one.lower() == "<>" for one in values_of(headers, "Return-Path")):
+        for name, kind in _REPORTS.items():
+            if {f"message/{name}", f"message/global-{name}"} & types:
+                return kind
+    return None
+
+
+def _is_plain_bounce(headers: Headers, subject: str) -> bool:
+    """Bounces of programs that do not write reports (qmail, Exim, old Exchange)."""
+    if values_of(headers, "X-Failed-Recipients"):
+        return True
+    return bool(_FAILED.search(subject)) and _from_nobody(headers)
+
+
+def _from_nobody(headers: Headers) -> bool:
+    """A null return path, or the names that mail servers write under."""
+    if any("".join(one.split()) == "<>" for one in values_of(headers, "Return-Path")):
+        return True
+    boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1]))
+    local = boxes[0].address.partition("@")[0].lower() if boxes else ""
+    return local in {"mailer-daemon", "postmaster"} or local.startswith("microsoftexchange")
+
+
+def _report_fields(content: bytes) -> dict[str, str]:
+    """Fields of a delivery status: of the whole message and of the first recipient that failed, one on top of the other."""
+    text = decode_text(content[:_SCAN_CHARS_MAX])[0].replace("\r\n", "\n")
+    blocks = [_block(block) for block in re.split(r"\n[ \t]*\n", text) if block.strip()]
+    recipients = [block for block in blocks if "final-recipient" in block or "original-recipient" in block or "action" in block]
+    chosen = next(
+        (block for block in recipients if block.get("action", "").lower() == "failed"), recipients[0] if recipients else {}
+    )
+    return {**(blocks[0] if blocks else {}), **chosen}
+
+
+def _block(text: str) -> dict[str, str]:
+    fields, _ = split_block(text.strip("\n").encode("utf-8", "replace") + b"\n", 0, len(text.encode("utf-8", "replace")) + 1)
+    found: dict[str, str] = {}
+    for one in fields:
+        found.setdefault(one.name.lower(), header_text(one.value))
+    return found
+
+
+def _status(text: str) -> str:
+    match = _ENHANCED.search(text)
+    if match:
+        return match[0]
+    basic = _BASIC.search(text)
+    return f"{basic[1][0]}.0.0" if basic else ""
+
+
+def _recipient(fields: dict[str, str]) -> str | None:
+    for name in ("original-recipient", "final-recipient"):
+        value = fields.get(name, "").rpartition(";")[2]
+        if "@" in value:
+            return clean_line(value).strip("<> ") or None
+    return None
+
+
+def _first_address(text: str) -> str | None:
+    match = _ADDRESS.search(text)
+    return match[1] if match else None
+
+
+def _text_recipient(text: str) -> str | None:
+    """The address alone on a line, as servers write it; else the first one of the text."""
+    for line in text.splitlines()[:500]:
+        match = _ADDRESS.fullmatch(line.strip().rstrip(":"))
+        if match:
+            return match[1]
+    return _first_address(text)
+
+
+def _original_id(headers: Headers, parts: Sequence[MailPart], text: str) -> str | None:
+    for part in parts:
+        if part.content_type in _RETURNED_TYPES:
+            fields, _ = split_block(part.content, 0, len(part.content))
+            for one in fields:
+                ids = message_ids(header_text(one.value)) if one.name.lower() == "message-id" else ()
+                if ids:
+                    return ids[0]
+    match = _ORIGINAL_ID.search(text)
+    if match:
+        return "".join(match[1].split())
+    cited = message_ids(" ".join(values_of(headers, "In-Reply-To") or values_of(headers, "References")))
+    return cited[-1] if cited else None
+
+
+def _reason(fields: dict[str, str], text: str) -> str:
+    diagnostic = fields.get("diagnostic-code", "").partition(";")[2] or fields.get("diagnostic-code", "")
+    if not diagnostic.strip():
+        lines = [line for line in text.splitlines()[:500] if _ENHANCED.search(line) or _BASIC.search(line)]
+        diagnostic = lines[0] if lines else next((line for line in text.splitlines() if line.strip()), "")
+    return clean_line(clean_text(diagnostic))[:500]

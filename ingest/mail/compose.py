@@ -1,0 +1,217 @@
+"""An outgoing mail as bytes: `compose_reply(...)`. Pure: the same arguments give the same mail but for its MIME boundaries.
+
+Source: RFC 5322 (fields, threading), RFC 2047 and RFC 2231 (names and subjects outside ASCII), RFC 3834 (automatic answers),
+RFC 5890 (domains as A-labels). Header fields are ASCII throughout, so no server on the way needs SMTPUTF8.
+The fields are written here and not by `EmailMessage`, which folds a long Message-ID into encoded words that no program threads by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import cast
+
+from ingest.mail.addresses import Mailbox
+from ingest.mail.automatic import LOOP_HEADER
+from shared.errors import InputRejected
+
+REFERENCES_MAX = 20
+_REPLY_PREFIX = re.compile(
+    r"\s*(?:re|ynt|yan[ıi]t|cvp|aw|antw|sv|vs|odp|ref|rif|res|回复|答复)\s*(?:\[\d{1,3}\]|\(\d{1,3}\))?\s*[:：]", re.IGNORECASE
+)
+_UNSAFE = re.compile("[\r\n\x00\ud800-\udfff\u2028\u2029]")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
+_ID = re.compile(r"[!-;=?-~]{3,900}")
+_CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingFile:
+    """A file to send. ``content_id`` (without brackets) makes it a picture inside the HTML."""
+
+    name: str
+    content_type: str
+    content: bytes
+    content_id: str | None = None
+
+
+def compose_reply(
+    *,
+    sender: Mailbox,
+    to: Sequence[Mailbox],
+    subject: str,
+    text: str,
+    message_id: str,
+    date: datetime,
+    cc: Sequence[Mailbox] = (),
+    bcc: Sequence[Mailbox] = (),
+    html: str | None = None,
+    in_reply_to: str | None = None,
+    references: Sequence[str] = (),
+    reply_to: str | None = None,
+    attachments: Sequence[OutgoingFile] = (),
+    automatic: bool = False,
+) -> bytes:
+    """The mail with CRLF line ends. ``subject`` gets one ``Re:`` when ``in_reply_to`` is given; ids come without brackets.
+
+    ``bcc`` is checked and left out of the mail: give it to the envelope with `envelope_of`. ``automatic`` marks the mail so that no
+    other program answers it. Raises `InputRejected`, naming the field, for a line break in any header value, an address without
+    ASCII form, a malformed id or no recipient; nothing was built then.
+    """
+    if not (*to, *cc, *bcc):
+        raise InputRejected("no recipient", field="to", remedy="give at least one address in to, cc or bcc")
+    envelope_of(bcc)
+    if date.tzinfo is None:
+        raise InputRejected("a date without time zone", field="date", remedy="give an aware time")
+    lines = [
+        _addresses("From", [sender]),
+        *([_addresses("To", to)] if to else []),
+        *([_addresses("Cc", cc)] if cc else []),
+        *([f"Reply-To: <{_ascii_address(reply_to, 'reply_to')}>"] if reply_to else []),
+        _text_field("Subject", reply_subject(subject) if in_reply_to else subject),
+        f"Date: {format_datetime(date.astimezone(UTC))}",
+        f"Message-ID: {_id(message_id, 'message_id')}",
+        *([f"In-Reply-To: {_id(in_reply_to, 'in_reply_to')}"] if in_reply_to else []),
+    ]
+    chain = _chain(references, in_reply_to)
+    if chain:
+        lines.append("References: " + "\r\n ".join(_id(one, "references") for one in chain))
+    if automatic:
+        lines += ["Auto-Submitted: auto-replied", "X-Auto-Response-Suppress: All", f"{LOOP_HEADER}: 1"]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n" + _body(text, html, attachments)
+
+
+def reply_subject(subject: str) -> str:
+    """The subject with exactly one ``Re:``, whatever chain of ``RE:``, ``YNT:``, ``AW:`` it carries."""
+    rest = subject
+    while match := _REPLY_PREFIX.match(rest):
+        rest = rest[match.end() :]
+    return f"Re: {rest.strip()}".rstrip()
+
+
+def envelope_of(*groups: Iterable[Mailbox]) -> tuple[str, ...]:
+    """The recipients' ASCII addresses for the envelope, each once, in order. Raises `InputRejected` for one without ASCII form."""
+    return tuple(dict.fromkeys(_ascii_address(box.address, "to") for group in groups for box in group))
+
+
+def _checked(value: str, field: str) -> str:
+    if _UNSAFE.search(value):
+        raise InputRejected("a line break or unprintable character in a header value", field=field, remedy="send it on one line")
+    return value
+
+
+def _text_field(name: str, value: str) -> str:
+    _checked(value, name.lower())
+    if value.isascii() and value.isprintable() and "=?" not in value:
+        return _folded(f"{name}: {value}")
+    return f"{name}: {Header(value, 'utf-8', header_name=name, maxlinelen=76).encode(linesep=chr(13) + chr(10))}"
+
+
+def _folded(line: str) -> str:
+    """Broken at blanks before 78 characters; a word longer than that stays whole, up to the 998 the standard allows."""
+    out, current = [], ""
+    for word in line.split(" "):
+        if current and len(current) + 1 + len(word) > 78 and word:
+            out.append(current)
+            current = word
+        else:
+            current = f"{current} {word}" if current else word
+    whole = "\r\n ".join([*out, current])
+    if max(map(len, whole.split("\r\n"))) > 990:
+        name, _, value = line.partition(": ")
+        return f"{name}: {Header(value, 'utf-8', header_name=name, maxlinelen=76).encode(linesep=chr(13) + chr(10))}"
+    return whole
+
+
+def _addresses(name: str, boxes: Sequence[Mailbox]) -> str:
+    return f"{name}: " + ",\r\n ".join(_mailbox(box, name.lower()) for box in boxes)
+
+
+def _mailbox(box: Mailbox, field: str) -> str:
+    address = _ascii_address(box.address, field)
+    name = _checked(box.name or "", field).strip()
+    if not name:
+        return address
+    if name.isascii() and name.isprintable() and "=?" not in name and len(name) < 200:
+        quoted = name if _ATOMS.fullmatch(name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{quoted} <{address}>"
+    return f"{Header(name, 'utf-8', header_name=field, maxlinelen=60).encode(linesep=chr(13) + chr(10))} <{address}>"
+
+
+def _ascii_address(address: str, field: str) -> str:
+    local, at, domain = _checked(address, field).strip().rpartition("@")
+    if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise InputRejected(
+            "not an address that every mail server takes", field=field, remedy="local@domain, the local part in ASCII"
+        )
+    try:
+        ascii_domain = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise InputRejected("a domain without ASCII form", field=field, remedy="check the domain") from error
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f.:]{2,60}\]", ascii_domain, re.IGNORECASE):
+        raise InputRejected("not a domain", field=field, remedy="check what follows the @")
+    return f"{local}@{ascii_domain}"
+
+
+def _id(value: str, field: str) -> str:
+    bare = _checked(value, field).strip().removeprefix("<").removesuffix(">")
+    if not _ID.fullmatch(bare):
+        raise InputRejected("not a message id", field=field, remedy="printable ASCII without blanks or angle brackets")
+    return f"<{bare}>"
+
+
+def _chain(references: Sequence[str], in_reply_to: str | None) -> list[str]:
+    """The first reference, which opened the thread, and the newest; what is answered stands last. Ids of strangers that are
+    malformed are dropped: they would make an answer impossible.
+    """
+    wanted = [*references, *([in_reply_to] if in_reply_to else [])]
+    good = [one for one in (value.strip().removeprefix("<").removesuffix(">") for value in wanted) if _ID.fullmatch(one)]
+    chain = list(dict.fromkeys(reversed(good)))[::-1]
+    return chain if len(chain) <= REFERENCES_MAX else chain[:1] + chain[-(REFERENCES_MAX - 1) :]
+
+
+def _body(text: str, html: str | None, attachments: Sequence[OutgoingFile]) -> bytes:
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    message.set_content(_sendable(text))
+    pictures = [file for file in attachments if file.content_id and html]
+    if html is not None:
+        message.add_alternative(_sendable(html), subtype="html")
+        page = cast(EmailMessage, list(message.iter_parts())[-1])
+        for file in pictures:
+            main, sub = _type_of(file)
+            page.add_related(
+                file.content,
+                main,
+                sub,
+                cid=_id(file.content_id or "", "content_id"),
+                filename=_file_name(file),
+                disposition="inline",
+            )
+    for file in attachments:
+        if file not in pictures:
+            main, sub = _type_of(file)
+            message.add_attachment(file.content, main, sub, filename=_file_name(file))
+    return message.as_bytes()
+
+
+def _sendable(text: str) -> str:
+    return re.sub("[\x00\ud800-\udfff]", "\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _type_of(file: OutgoingFile) -> tuple[str, str]:
+    if not _CONTENT_TYPE.fullmatch(file.content_type):
+        raise InputRejected("not a content type", field="attachments", remedy="give type/subtype without parameters")
+    main, _, sub = file.content_type.lower().partition("/")
+    # Text and messages as bytes would be re-encoded on the way; what we send must arrive as it is.
+    return ("application", "octet-stream") if main in {"message", "multipart"} else (main, sub)
+
+
+def _file_name(file: OutgoingFile) -> str:
+    return _checked(file.name, "attachments").replace("/", "_").replace("\\", "_") or "file"

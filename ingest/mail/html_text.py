@@ -1,0 +1,174 @@
+"""Lines of text from HTML tokens, as a reader sees the page. Pure; linear.
+
+Source: WHATWG HTML §15.3 (which elements are blocks, what collapses), with quotes and lists as plain-text mail writes them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ingest.mail.html_tokens import Token
+from shared.text import clean_line
+
+LINKS_MAX = 5_000
+
+
+def names(text: str) -> set[str]:
+    """The element names in a text separated by blanks."""
+    return set(text.split())
+
+
+_BLOCKS = names(
+    "address article aside center dd div dl dt fieldset figcaption figure footer form header hgroup li main menu nav ol"
+    " section table tbody tfoot thead tr ul body html caption details summary"
+)
+_PARAGRAPHS = names("p h1 h2 h3 h4 h5 h6 blockquote pre")
+_HIDDEN = names("script style head title template svg math object select datalist map")
+_RAW_HIDDEN = names("script style title")
+_SHOWN_RAW = names("xmp textarea plaintext")
+_BLANKS = re.compile(r"[ \t\n\r\f]+")
+_FOLLOWED = re.compile(r"(?i)https?://|mailto:")
+
+
+class TextWriter:
+    """Lines of text in the making: blanks collapse, blocks break lines, paragraphs leave one line empty."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.line: list[str] = []
+        self.quotes = 0
+        self.preformatted = 0
+        self.hidden: list[str] = []
+        self.link: str | None = None
+        self.label: list[str] = []
+        self.links = 0
+        self.raw_shown = False
+        self.numbers: list[int] = []
+
+    def open(self, token: Token) -> None:
+        name = token.value
+        self.raw_shown = name in _SHOWN_RAW
+        if name in _HIDDEN:
+            if name not in _RAW_HIDDEN:  # the content of those comes as a raw token
+                self.hidden.append(name)
+            return
+        if name == "body":
+            self.hidden.clear()  # an unclosed head must not swallow the page
+        if self.hidden:
+            return
+        if name == "br":
+            self.end_line()
+        elif name == "hr":
+            self.paragraph()
+            self.write("---")
+            self.end_line()
+        elif name == "img":
+            self.write(clean_line(token.attributes.get("alt", "")))
+        elif name == "a":
+            self.link, self.label = clean_line(token.attributes.get("href", "")), []
+        elif name in ("td", "th"):
+            self.write(" ")
+        elif name in _PARAGRAPHS or name in _BLOCKS:
+            self.block(name)
+
+    def block(self, name: str) -> None:
+        if name in _PARAGRAPHS:
+            self.paragraph()
+        else:
+            self.end_line(only_started=True)
+        if name == "blockquote":
+            self.quotes = min(self.quotes + 1, 20)
+        elif name == "pre":
+            self.preformatted += 1
+        elif name in ("ol", "ul", "menu"):
+            self.numbers = [*self.numbers[-50:], 0 if name == "ol" else -1]
+        elif name == "li":
+            self.write(self.bullet())
+
+    def bullet(self) -> str:
+        if not self.numbers or self.numbers[-1] < 0:
+            return "- "
+        self.numbers[-1] += 1
+        return f"{self.numbers[-1]}. "
+
+    def close(self, name: str) -> None:
+        if self.hidden:
+            if name in self.hidden:
+                while self.hidden and self.hidden.pop() != name:
+                    pass
+            return
+        if name == "a" and self.link is not None:
+            self.end_link()
+        elif name == "blockquote":
+            self.end_line(only_started=True)
+            self.quotes = max(0, self.quotes - 1)
+            self.paragraph()
+        elif name == "pre":
+            self.paragraph()
+            self.preformatted = max(0, self.preformatted - 1)
+        elif name in _PARAGRAPHS:
+            self.paragraph()
+        elif name in _BLOCKS:
+            self.end_line(only_started=True)
+            if name in ("ol", "ul", "menu") and self.numbers:
+                self.numbers.pop()
+
+    def text(self, text: str) -> None:
+        if self.hidden:
+            return
+        if self.preformatted:
+            first, *others = text.split("\n")
+            self.write(first)
+            for other in others:
+                self.end_line()
+                self.write(other)
+            return
+        words = _BLANKS.sub(" ", text)
+        if words == " " and (not self.line or self.line[-1].endswith(" ")):
+            return
+        self.write(words)
+
+    def write(self, words: str) -> None:
+        self.line.append(words)
+        if self.link is not None:
+            self.label.append(words)
+
+    def raw(self, text: str) -> None:
+        if self.raw_shown and not self.hidden:
+            self.text(text)
+
+    def end_link(self) -> None:
+        target, shown = self.link or "", "".join(self.label).strip()
+        self.link, self.label = None, []
+        self.links += 1
+        bare = target.removeprefix("mailto:").removeprefix("tel:")
+        if self.links > LINKS_MAX or not shown or not _FOLLOWED.match(target):
+            return
+        if bare.rstrip("/").partition("://")[2] not in shown and bare not in shown and len(target) <= 500:
+            self.line.append(f" ({bare})")
+
+    def end_line(self, *, only_started: bool = False) -> None:
+        line = "".join(self.line)
+        if not self.preformatted:
+            line = re.sub(" {2,}", " ", line).strip(" \t")
+        self.line = []
+        if line or not only_started:
+            prefix = "> " * self.quotes
+            self.lines.append((prefix + line).rstrip() if not self.preformatted else prefix + line)
+
+    def paragraph(self) -> None:
+        self.end_line(only_started=True)
+        blank = ("> " * self.quotes).rstrip()
+        if self.lines and self.lines[-1].strip(" >"):
+            self.lines.append(blank)
+        elif self.lines:
+            self.lines[-1] = blank
+
+    def result(self) -> str:
+        self.preformatted = 0
+        self.end_line(only_started=True)
+        out: list[str] = []
+        for line in self.lines:
+            if line.strip() or (out and out[-1].strip()) or (len(out) > 1 and out[-2].strip()):
+                out.append(line)
+        return "\n".join(out).strip("\n")

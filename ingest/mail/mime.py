@@ -1,0 +1,143 @@
+"""A mail, read: `read_mail(raw)` gives one frozen `Mail` for any bytes. Pure; never raises.
+
+Source: RFC 5322 and RFC 2045-2049; RFC 1847 (signed, encrypted), RFC 8551 (S/MIME), RFC 5546/6047 (calendar), RFC 2387 (related).
+Units: sizes in bytes, dates aware in UTC.
+Identity: the raw bytes; two reads of equal bytes are equal. ``message_id`` alone identifies nothing: one mail in six has none
+or repeats one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ingest.mail.addresses import Mailbox, parse_mailboxes
+from ingest.mail.body import Body, MailPart, collect
+from ingest.mail.charsets import codec_of
+from ingest.mail.headers import Field, first, header_text, message_ids, parse_date, unfold
+from ingest.mail.parts import Node, read_tree
+from ingest.mail.quotes import split_reply
+from shared.text import clean_text
+
+ENCRYPTED_TEXT = "encrypted"
+"""The text of a mail whose body nobody here can read."""
+
+_SENDER_FIELDS = ("From", "Reply-To", "Sender", "Return-Path")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A mail without its encodings. Every string is free of NUL and lone surrogates; header values are one line each.
+
+    ``message_id``, ``in_reply_to``, ``references`` without angle brackets. ``sender`` falls back from From to Reply-To, Sender
+    and Return-Path. ``text`` is the whole plain text (from HTML when there is only HTML), ``text_stripped`` the new part of
+    it and never empty when ``text`` is not, ``quoted`` what the answer quotes. ``html`` is as sent: clean it before showing it.
+    ``warnings`` say what was repaired; empty means a well-formed mail.
+    """
+
+    message_id: str | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    sender: Mailbox | None = None
+    reply_to: tuple[Mailbox, ...] = ()
+    to: tuple[Mailbox, ...] = ()
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+    subject: str = ""
+    date: datetime | None = None
+    text: str = ""
+    text_stripped: str = ""
+    quoted: str = ""
+    html: str | None = None
+    content_type: str = "text/plain"
+    attachments: tuple[MailPart, ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+def read_mail(raw: bytes) -> Mail:
+    """The mail in these bytes: whatever of it can be read. Never raises; reading twice gives equal values.
+
+    Nothing is fetched, decrypted or unpacked (TNEF and zip stay attachments). Takes time linear in the bytes; call it in a
+    thread for mails of many megabytes.
+    """
+    try:
+        return _read(raw)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as defect:
+        # No known bytes lead here. If some do, the customer's mail must not be lost for it: the original is kept by the
+        # caller, the text below lets an agent work, and the warning makes the defect visible.
+        text = clean_text(raw[:200_000].decode("utf-8", "replace"))
+        return Mail(text=text, text_stripped=text, warnings=(f"unreadable: {type(defect).__name__}",))
+
+
+def _read(raw: bytes) -> Mail:
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    warnings: list[str] = []
+    root = read_tree(raw, warnings)
+    body = collect(root, warnings)
+    hint = _charset_hint(root)
+    text = _text_of(body)
+    reply = split_reply(text)
+    mailboxes = {name: _mailboxes(root.fields, name, hint) for name in (*_SENDER_FIELDS, "To", "Cc", "Bcc")}
+    sender = next((mailboxes[name][0] for name in _SENDER_FIELDS if mailboxes[name]), None)
+    if not mailboxes["From"]:
+        warnings.append("no sender in From")
+    date = first(root.fields, "Date")
+    moment = parse_date(header_text(date, hint)) if date else None
+    if date and moment is None:
+        warnings.append("the date could not be read")
+    ids = message_ids(_ids_text(root.fields, "Message-ID", hint))
+    return Mail(
+        message_id=ids[0] if ids else None,
+        in_reply_to=message_ids(_ids_text(root.fields, "In-Reply-To", hint)),
+        references=message_ids(_ids_text(root.fields, "References", hint)),
+        sender=sender,
+        reply_to=mailboxes["Reply-To"],
+        to=mailboxes["To"],
+        cc=mailboxes["Cc"],
+        bcc=mailboxes["Bcc"],
+        subject=header_text(first(root.fields, "Subject"), hint),
+        date=moment,
+        text=text,
+        text_stripped=reply.text,
+        quoted=reply.quoted,
+        html=body.html or None,
+        content_type=root.content_type,
+        attachments=tuple(body.attachments),
+        headers=tuple((one.name, header_text(one.value, hint)) for one in root.fields),
+        warnings=tuple(warnings),
+    )
+
+
+def _mailboxes(fields: list[Field], name: str, hint: str | None) -> tuple[Mailbox, ...]:
+    """All mailboxes of every field of that name: some programs write one To for each recipient."""
+    found = [parse_mailboxes(unfold(one.value, hint)) for one in fields if one.name.lower() == name.lower()]
+    return tuple(dict.fromkeys(box for boxes in found for box in boxes))
+
+
+def _ids_text(fields: list[Field], name: str, hint: str | None) -> str:
+    return header_text(first(fields, name), hint)
+
+
+def _charset_hint(root: Node) -> str | None:
+    """The charset the mail declares for its text: raw bytes in its headers are most likely in the same."""
+    pending = [root]
+    while pending:
+        node = pending.pop(0)
+        label = node.parameters.get("charset")
+        if label and node.content_type.startswith("text/") and codec_of(label) not in (None, "ascii"):
+            return label
+        pending.extend(node.children[:8])
+    return root.parameters.get("charset")
+
+
+_BLANK_EDGES = re.compile(r"\A(?:[^\S\n]*\n)+")
+
+
+def _text_of(body: Body) -> str:
+    text = body.text
+    if not text.strip():
+        return ENCRYPTED_TEXT if body.encrypted else ""
+    return _BLANK_EDGES.sub("", text).rstrip()

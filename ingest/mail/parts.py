@@ -1,0 +1,147 @@
+"""The MIME tree of a mail as offsets into its bytes. Pure; never raises; nothing is decoded before it is asked for.
+
+Source: RFC 2045 (transfer encodings), RFC 2046 §5.1 (multiparts), RFC 7103 (missing boundaries, missing ends).
+Units: at most 1,000 parts, 50 levels; what goes beyond stays in the original, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass, field
+
+from ingest.mail.headers import Field, first, header_text, lenient_base64, parameters, split_block
+
+PARTS_MAX = 1_000
+DEPTH_MAX = 50
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """One part: its fields, its type, and where its body lies in the mail."""
+
+    raw: bytes = field(repr=False)
+    start: int
+    end: int
+    fields: list[Field]
+    content_type: str
+    parameters: dict[str, str]
+    disposition: str
+    name: str
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def encoding(self) -> str:
+        words = header_text(first(self.fields, "Content-Transfer-Encoding")).lower().split()
+        return words[0].strip("\"';") if words else "7bit"
+
+    def content(self) -> bytes:
+        """The body without its transfer encoding; what cannot be decoded is skipped, never raised."""
+        return decode_transfer(self.raw[self.start : self.end], self.encoding)
+
+
+def read_tree(raw: bytes, warnings: list[str]) -> Node:
+    """The root of the mail's tree. Repairs are appended to ``warnings``, each once."""
+    return _Reader(raw, warnings).node(0, len(raw), depth=0, fallback="text/plain")
+
+
+def decode_transfer(body: bytes, encoding: str) -> bytes:
+    """The bytes without base64, quoted-printable or uuencode; any other encoding means as they are."""
+    if encoding == "base64":
+        return lenient_base64(body)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(body)
+    if encoding in {"x-uuencode", "uuencode", "x-uue", "uue"}:
+        return _uudecoded(body)
+    return body
+
+
+def _uudecoded(body: bytes) -> bytes:
+    out = []
+    for line in body.splitlines():
+        if line.startswith(b"begin ") or line in (b"end", b"`", b""):
+            continue
+        try:
+            out.append(binascii.a2b_uu(line))
+        except binascii.Error:
+            continue
+    return b"".join(out)
+
+
+class _Reader:
+    """Cuts one mail; counts parts over the whole tree."""
+
+    def __init__(self, raw: bytes, warnings: list[str]) -> None:
+        self.raw = raw
+        self.warnings = warnings
+        self.parts = 0
+
+    def warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def node(self, start: int, end: int, *, depth: int, fallback: str) -> Node:
+        self.parts += 1
+        fields, body = split_block(self.raw, start, end)
+        content_type, given = parameters(first(fields, "Content-Type"))
+        if not _TYPE.fullmatch(content_type):
+            if content_type:
+                self.warn("a content type could not be read")
+            content_type = "text/plain" if content_type == "text" else fallback
+        disposition, disposed = parameters(first(fields, "Content-Disposition"))
+        node = Node(
+            raw=self.raw, start=body, end=end, fields=fields, content_type=content_type, parameters=given,
+            disposition=disposition, name=disposed.get("filename") or given.get("name") or disposed.get("name") or "",
+        )  # fmt: skip
+        if content_type.startswith("multipart/"):
+            self._cut(node, depth)
+        return node
+
+    def _cut(self, node: Node, depth: int) -> None:
+        spans = self._spans(node)
+        if not spans:
+            self.warn("a multipart without parts was read as text")
+            node.content_type = "text/plain"
+            return
+        if depth >= DEPTH_MAX:
+            self.warn("parts nested too deep were left in the original")
+            return
+        fallback = "message/rfc822" if node.content_type == "multipart/digest" else "text/plain"
+        for start, end in spans:
+            if self.parts >= PARTS_MAX:
+                self.warn("parts beyond the thousandth were left in the original")
+                return
+            node.children.append(self.node(start, end, depth=depth + 1, fallback=fallback))
+
+    def _spans(self, node: Node) -> list[tuple[int, int]]:
+        """Start and end of each part's bytes; an absent end delimiter means until the multipart's own end."""
+        boundary = node.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
+        if not boundary:
+            self.warn("a multipart without boundary")
+            sniffed = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?$").search(self.raw, node.start, node.end)
+            if sniffed is None:
+                return []
+            boundary = sniffed[1]
+        delimiter = re.compile(rb"(?m)^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$")
+        spans: list[tuple[int, int]] = []
+        opened = -1
+        for match in delimiter.finditer(self.raw, node.start, node.end):
+            if opened >= 0:
+                spans.append((opened, self._without_line_end(opened, match.start())))
+            opened = -1 if match[1] else min(match.end() + 1, node.end)
+            if match[1] or len(spans) > PARTS_MAX:
+                break
+        else:
+            if opened >= 0:
+                self.warn("a multipart without end")
+                spans.append((opened, node.end))
+        return spans
+
+    def _without_line_end(self, start: int, end: int) -> int:
+        """The line break before a delimiter belongs to the delimiter."""
+        if end > start and self.raw[end - 1 : end] == b"\n":
+            end -= 1
+        if end > start and self.raw[end - 1 : end] == b"\r":
+            end -= 1
+        return end

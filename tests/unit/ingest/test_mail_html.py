@@ -1,0 +1,148 @@
+import asyncio
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.mail.html import clean_html, is_tame, plain_text
+from ingest.mail.html_worker import HtmlCleaner
+
+ADOPTION_BOMB = "".join(f"<b {n}>" for n in range(2_000)) + "".join(f"<i {n}>" for n in range(2_000)) + "x</b>" * 2_000
+DEPTH_BOMB = "<div>" * 40_000 + "dip"
+MEGABYTE_BOMB = ("".join(f"<b {n}>" for n in range(30_000)) + "x</b>" * 120_000)[:1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>Bir</p><p>İki</p>", "Bir\n\nİki"),
+        ("Bir<br>İki<div>Üç</div>Dört", "Bir\nİki\nÜç\nDört"),
+        ("<head><title>t</title><style>a{}</style></head><body>x<script>y</script></body>", "x"),
+        ("<head><meta>asla<body>görünür", "görünür"),
+        ("<ul><li>a<li>b</ul><ol><li>c</li><li>d</li></ol>", "- a\n- b\n1. c\n2. d"),
+        ("<blockquote>alıntı<blockquote>iç</blockquote></blockquote>dış", "> alıntı\n>\n> > iç\n\ndış"),
+        ('<a href="https://ornek.com/iade">tıklayın</a>', "tıklayın (https://ornek.com/iade)"),
+        ('<a href="https://ornek.com/">ornek.com</a> <a href="mailto:a@b.c">a@b.c</a>', "ornek.com a@b.c"),
+        ('<a href="javascript:x">dokun</a>', "dokun"),
+        ("<table><tr><td>ad</td><td>soyad</td></tr><tr><td>Ali</td></tr></table>", "ad soyad\nAli"),
+        ("<pre>a\n  b</pre>c", "a\n  b\n\nc"),
+        ("a&nbsp;b &amp; &#351; &#x1F600; &#99999999999999999999;", "a\xa0b & ş 😀 \ufffd"),
+        ('<img alt="logo" src=x>', "logo"),
+        ("1 < 2 <!-- gizli --> <![if x]>son", "1 < 2 son"),
+        ("<p>kapanmayan <b attr='x", "kapanmayan"),
+    ],
+)
+def test_text_is_what_a_reader_sees(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@given(st.text(alphabet="<>/ab=\"'& \n!-#;x9", max_size=200))
+def test_any_page_has_a_text_and_a_clean_form(html: str) -> None:
+    assert "\x00" not in plain_text(html)
+    assert not re.search(r"(?i)<(?!/?(?:a|b|ab|abbr|/)\b)[a-z]", clean_html(html).replace("<br>", ""))
+
+
+ATTACKS = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)><animate></svg>", '<a href="javascript:alert(1)">x</a>',
+    '<a href=" jAvA\tscript:alert(1)">x</a>', "<math><mtext><style><img src=x onerror=alert(1)></style></math>", "<iframe srcdoc='<b>'></iframe>",
+    "<form action=//kotu><input name=p><button>gir</button></form>", "<style>@import url(//kotu)</style>", "<object data=x></object>",
+    "<base href=//kotu>", "<meta http-equiv=refresh content='0;url=//kotu'>", "<a href='//kotu.example'>x</a>", "<a href='data:text/html,x'>x</a>",
+    "<img src='https://izci.example/1.gif'>", "<img src='//izci.example/1.gif'>", "<img srcset='https://izci.example/1.gif 1x'>",
+    "<table background='https://izci.example/x'>", "<p style='background:url(https://izci.example)'>x</p>", "<video src=https://izci.example></video>",
+    "<a href='cid:x'>x</a>", "<body onload=alert(1)>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_runs_loads_or_submits(attack: str) -> None:
+    cleaned = clean_html(attack)
+    assert not re.search(
+        r"(?i)<[^>]*\s(?:on\w+|style|srcset|background|action|srcdoc)\s*=|javascript:|izci|<(?:script|svg|math|style|form|iframe|meta|base|object|video|input)",
+        cleaned,
+    )
+    assert not re.search(r"(?i)(?:src|href)=[\"']?(?!https?://|mailto:|tel:)[^\s>\"']", cleaned)
+
+
+def test_what_is_allowed_stays() -> None:
+    cleaned = clean_html('<p dir="rtl"><a href="https://ornek.com/x">git</a> <img src="cid:logo@x" alt="logo"></p>')
+    assert 'href="https://ornek.com/x"' in cleaned
+    assert 'rel="noopener noreferrer nofollow"' in cleaned
+    assert '<img src="cid:logo@x" alt="logo">' in cleaned
+    assert clean_html('<img src="https://izci.example/x" alt="resim">') == '<img alt="resim">'
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [ADOPTION_BOMB, DEPTH_BOMB, MEGABYTE_BOMB, "<a " + "b " * 100 + ">x", "x" * 1_000_001],
+    ids=["b", "div", "1 MB", "attributes", "long"],
+)
+def test_bombs_become_text(bomb: str) -> None:
+    assert not is_tame(bomb)
+    assert "<b" not in clean_html(bomb).replace("<br>", "")
+
+
+def test_real_pages_are_tame() -> None:
+    assert is_tame("<table><tr><td><p>x<li>y" * 150)
+    assert is_tame("<p>x" * 10_000)
+    assert is_tame("<b>x</b>" * 10_000)
+
+
+async def test_worker_cleans_and_is_used_again() -> None:
+    async with HtmlCleaner(timeout_s=10) as cleaner:
+        assert await cleaner.clean("<p onclick=x>ş</p><script>y</script>") == "<p>ş</p>"
+        assert await asyncio.gather(*(cleaner.clean(f"<b>{n}</b>") for n in range(20))) == [f"<b>{n}</b>" for n in range(20)]
+
+
+async def test_worker_that_is_too_slow_is_replaced() -> None:
+    async with HtmlCleaner(timeout_s=0.0) as cleaner:
+        assert await cleaner.clean("<p>bir</p>") == "bir"
+        assert await cleaner.clean("<p>iki & üç</p>") == "iki &amp; üç"
+
+
+async def test_worker_that_was_killed_is_replaced() -> None:
+    async with HtmlCleaner(timeout_s=10) as cleaner:
+        assert await cleaner.clean("<p>bir</p>") == "<p>bir</p>"
+        (child,) = cleaner._children
+        await child.kill()
+        assert await cleaner.clean("<p>iki</p>") == "<p>iki</p>"
+
+
+async def test_cancelled_page_leaves_no_answer_behind() -> None:
+    async with HtmlCleaner(timeout_s=10) as cleaner:
+        await cleaner.clean("")
+        task = asyncio.create_task(cleaner.clean("<p>" + "x" * 500_000))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await cleaner.clean("<p>sonra</p>") == "<p>sonra</p>"
+
+
+async def test_closed_worker_answers_text() -> None:
+    cleaner = HtmlCleaner()
+    await cleaner.close()
+    await cleaner.close()
+    assert await cleaner.clean("<p>x</p>") == "x"
+
+
+async def test_event_loop_goes_on_while_bombs_are_cleaned() -> None:
+    gaps = [0.0]
+
+    async def watch() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    async with HtmlCleaner(timeout_s=2) as cleaner:
+        await cleaner.clean("")
+        watcher = asyncio.create_task(watch())
+        results = await asyncio.gather(cleaner.clean(MEGABYTE_BOMB), cleaner.clean(ADOPTION_BOMB), cleaner.clean(DEPTH_BOMB))
+        watcher.cancel()
+    assert all("<b" not in result.replace("<br>", "") for result in results)
+    # A blocked loop would stand still for seconds; the bound leaves room for a busy machine.
+    assert max(gaps) < 1.0
