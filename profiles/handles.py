@@ -38,10 +38,12 @@ order by place
 on conflict (workspace_id, kind, scope, value) do nothing
 returning id
 """
+# The nested loop goes through the ids in the order given; a join would be free to lock in another one.
 _LOCK: Final = """
-select h.id from santral.handle h
-join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
-order by h.workspace_id, h.id for no key update of h
+select l.id from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+cross join lateral (
+    select f.id from santral.handle f where f.workspace_id = g.workspace_id and f.id = g.id limit 1 for no key update of f
+) l
 """
 _RANK: Final = "array_position(array['asserted', 'channel_verified', 'authenticated'], h.assurance) - 1"
 _TOUCH: Final = f"""

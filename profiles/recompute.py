@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -45,29 +46,38 @@ with recursive reach(workspace_id, id) as (
 )
 select workspace_id, id from reach
 """
+# LATERAL with a LIMIT keeps every look-up on its index, whatever the tables' sizes.
 _HANDLES: Final = """
-select h.workspace_id, h.id, h.kind, h.scope, h.value, h.first_seen_at, h.shared, h.shared_by, h.profile_id, now() as as_of
-from santral.handle h join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) using (workspace_id, id)
+select g.workspace_id, g.id, h.kind, h.scope, h.value, h.first_seen_at, h.shared, h.shared_by, h.profile_id, now() as as_of
+from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+cross join lateral (select f.* from santral.handle f where f.workspace_id = g.workspace_id and f.id = g.id limit 1) h
 """
 _PROFILES: Final = """
-select p.workspace_id, p.id, p.version, p.merged_into, p.effective
-from santral.profile p join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) using (workspace_id, id)
+select g.workspace_id, g.id, p.version, p.merged_into, p.effective
+from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+cross join lateral (select f.* from santral.profile f where f.workspace_id = g.workspace_id and f.id = g.id limit 1) p
 """
 _LINKS: Final = """
-select l.workspace_id, l.a, l.b, l.kind, l.assurance, l.first_seen_at, l.expires_at
+select g.workspace_id, l.a, l.b, l.kind, l.assurance, l.first_seen_at, l.expires_at
 from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
-join santral.link l on l.workspace_id = g.workspace_id and l.a = g.id
-where l.b = any($2) and l.retracted_at is null and l.assurance <> 'asserted'
+cross join lateral (
+    select f.* from santral.link f
+    where f.workspace_id = g.workspace_id and f.a = g.id and f.retracted_at is null and f.assurance <> 'asserted' offset 0
+) l
 """
 _CANNOT: Final = """
-select c.workspace_id, c.a, c.b from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
-join santral.cannot_link c on c.workspace_id = g.workspace_id and c.a = g.id
-where c.b = any($2) and c.retracted_at is null
+select g.workspace_id, c.a, c.b from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+cross join lateral (
+    select f.a, f.b from santral.cannot_link f
+    where f.workspace_id = g.workspace_id and f.a = g.id and f.retracted_at is null offset 0
+) c
 """
 FACTS: Final = """
-select f.workspace_id, f.handle_id, f.name, f.value, f.source, f.assurance, f.observed_at
+select g.workspace_id, f.handle_id, f.name, f.value, f.source, f.assurance, f.observed_at
 from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
-join santral.fact f on f.workspace_id = g.workspace_id and f.handle_id = g.id
+cross join lateral (
+    select c.* from santral.fact c where c.workspace_id = g.workspace_id and c.handle_id = g.id offset 0
+) f
 """
 _MOVE: Final = """
 update santral.handle h set profile_id = g.profile_id, shared = g.shared_by <> '', shared_by = g.shared_by
@@ -116,36 +126,26 @@ async def rebuild(
     """
     if not places:
         return []
-    pairs = sorted(places)
-    ids = ([w for w, _ in pairs], [handle_id for _, handle_id in pairs])
-    handles = _by_workspace(await connection.fetch(_HANDLES, *ids))
-    heads = {(w, row["profile_id"]) for w, rows in handles.items() for row in rows} | set(pairs)
-    profiles = _by_workspace(
-        await connection.fetch(_PROFILES, [w for w, _ in sorted(heads)], [handle_id for _, handle_id in sorted(heads)])
-    )
-    links = _by_workspace(await connection.fetch(_LINKS, *ids))
-    cannot = _by_workspace(await connection.fetch(_CANNOT, *ids))
-    facts = _by_workspace(await connection.fetch(FACTS, *ids))
+    asked = {handle_id for _, handle_id in reconsider}
+    known = await _known(connection, places, asked)
     events: list[Event] = []
     moved: list[tuple[UUID, UUID, UUID, str]] = []
     stored: list[dict[str, Any]] = []
-    for workspace_id in sorted(handles):
-        rows = handles[workspace_id]
-        asked = {handle_id for w, handle_id in reconsider if w == workspace_id}
-        as_of: datetime = rows[0]["as_of"]
+    for workspace_id, handles in sorted(known.handles.items()):
+        as_of: datetime = handles[0]["as_of"]
         found = partition(
-            [_node(row, asked) for row in rows],
-            [Link(**{name: row[name] for name in ("a", "b", "kind", "assurance", "first_seen_at", "expires_at")})
-             for row in links.get(workspace_id, [])],
-            [(row["a"], row["b"]) for row in cannot.get(workspace_id, [])],
-            as_of=as_of, rules=rules,
-        )  # fmt: skip
-        moved += [(workspace_id, *move) for move in _moves(rows, found, asked)]
+            [_node(row, asked) for row in handles],
+            [_link(row) for row in known.links[workspace_id]],
+            [(row["a"], row["b"]) for row in known.cannot_links[workspace_id]],
+            as_of=as_of,
+            rules=rules,
+        )
+        moved += [(workspace_id, *move) for move in _moves(handles, found, asked)]
         for change in changes(
             found.components,
-            before={row["id"]: row["profile_id"] for row in rows},
-            rows={row["id"]: _standing(row) for row in profiles.get(workspace_id, [])},
-            effective=_effective(found, facts.get(workspace_id, [])),
+            before={row["id"]: row["profile_id"] for row in handles},
+            rows={row["id"]: _standing(row) for row in known.profiles[workspace_id]},
+            effective=_effective(found, known.facts[workspace_id]),
         ):
             stored.append(_stored(workspace_id, change))
             events += _events(workspace_id, change, as_of)
@@ -163,9 +163,34 @@ async def recompute(connection: Connection, seeds: Collection[Place], *, reconsi
     return await rebuild(connection, places, reconsider=reconsider)
 
 
-def _by_workspace(rows: Iterable[Any]) -> dict[WorkspaceId, list[Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The rows a decision needs, by workspace."""
+
+    handles: Mapping[WorkspaceId, list[Any]]
+    profiles: Mapping[WorkspaceId, list[Any]]
+    links: Mapping[WorkspaceId, list[Any]]
+    cannot_links: Mapping[WorkspaceId, list[Any]]
+    facts: Mapping[WorkspaceId, list[Any]]
+
+
+async def _known(connection: Connection, places: Collection[Place], asked: Collection[UUID]) -> _Known:
+    handles = await _rows(connection, _HANDLES, places)
+    each = [(workspace_id, row) for workspace_id, rows in handles.items() for row in rows]
+    # A wall's links never merge and may be very many; those between other handles start at one that is no wall.
+    open_places = [(workspace_id, row["id"]) for workspace_id, row in each if not _declared(row, asked)]
+    return _Known(
+        handles=handles,
+        profiles=await _rows(connection, _PROFILES, {*places, *((workspace_id, row["profile_id"]) for workspace_id, row in each)}),
+        links=await _rows(connection, _LINKS, open_places),
+        cannot_links=await _rows(connection, _CANNOT, places),
+        facts=await _rows(connection, FACTS, places),
+    )
+
+
+async def _rows(connection: Connection, query: str, places: Collection[Place]) -> Mapping[WorkspaceId, list[Any]]:
     found: dict[WorkspaceId, list[Any]] = defaultdict(list)
-    for row in rows:
+    for row in await connection.fetch(query, [w for w, _ in places], [handle_id for _, handle_id in places]):
         found[row["workspace_id"]].append(row)
     return found
 
@@ -179,6 +204,13 @@ def _node(row: Any, asked: Collection[UUID]) -> Node:
     return Node(
         id=row["id"], kind=row["kind"], scope=row["scope"], value=row["value"], first_seen_at=row["first_seen_at"],
         shared=_declared(row, asked),
+    )  # fmt: skip
+
+
+def _link(row: Any) -> Link:
+    return Link(
+        a=row["a"], b=row["b"], kind=row["kind"], assurance=row["assurance"], first_seen_at=row["first_seen_at"],
+        expires_at=row["expires_at"],
     )  # fmt: skip
 
 
