@@ -11,7 +11,7 @@ import json
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -70,22 +70,28 @@ def write_private(path: Path, text: str) -> None:
         raise unusable(path.parent, error) from error
 
 
-def kept_ports(folder: Path, names: Iterable[str], progress: Progress) -> dict[str, int]:
+def kept_ports(
+    folder: Path, names: Iterable[str], progress: Progress, *, preferred: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """The folder's ports by name: chosen at the first call, the same ever after, unless a stranger took one meanwhile.
 
-    A port that is taken is replaced by a new one, and `progress` is told. Raises `FolderUnusable`.
+    A port that is taken is replaced by a new one, and `progress` is told. A new one is the `preferred` one where that is free.
+    Raises `FolderUnusable`.
     """
     path = folder / "ports.json"
     known = _read_ports(path)
     ports: dict[str, int] = {}
     for name in names:
         port = known.get(name)
-        if port is not None and not _free(port):
+        if port is not None and not port_is_free(port):
             progress(f"Port {port} is taken by another program; choosing a new one for {folder.name}. The data stays.")
             port = None
-        ports[name] = port if port is not None else _new_port(taken=ports.values())
-    if ports != known:
-        write_private(path, json.dumps(ports))
+        wish = (preferred or {}).get(name)
+        if port is None and wish and wish not in ports.values() and port_is_free(wish):
+            port = wish
+        ports[name] = port if port is not None else _new_port(taken=[*known.values(), *ports.values()])
+    if {**known, **ports} != known:
+        write_private(path, json.dumps({**known, **ports}))
     return ports
 
 
@@ -101,7 +107,8 @@ def _read_ports(path: Path) -> dict[str, int]:
     return {name: port for name, port in ports.items() if isinstance(port, int)} if isinstance(ports, dict) else {}
 
 
-def _free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
+    """Whether nobody listens there on loopback at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -114,7 +121,7 @@ def _free(port: int) -> bool:
 def _new_port(taken: Iterable[int]) -> int:
     while True:
         port = random.choice(_PORTS)  # noqa: S311 - not a secret
-        if port not in taken and _free(port):
+        if port not in taken and port_is_free(port):
             return port
 
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +63,11 @@ class ServerProcess:
         death_signal: signal.Signals,
         account: Account | None = None,
         standard_input: IO[bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> ServerProcess:
         """Starts `command` in `folder`, its output appended to `log`; `death_signal` is what it gets when we die.
 
-        The environment is ours alone: settings that a person keeps for another PostgreSQL or Java do not reach it.
+        Without an `environment` it gets a bare one: settings that a person keeps for another PostgreSQL or Java do not reach it.
         """
         shim = [sys.executable, "-I", "-S", str(_CHILD), str(os.getpid()), str(int(death_signal))]
         shim += [str(account.uid), str(account.gid)] if account else ["-1", "-1"]
@@ -76,7 +77,7 @@ class ServerProcess:
             lambda: subprocess.Popen(  # noqa: S603 - our own programs, no shell
                 [*shim, *command],
                 cwd=folder,
-                env={"PATH": os.defpath, "LC_ALL": "C"},
+                env={"PATH": os.defpath, "LC_ALL": "C"} if environment is None else dict(environment),
                 stdin=standard_input or subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

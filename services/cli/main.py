@@ -1,0 +1,80 @@
+"""`santral`: the list of verbs, and how errors look at a console.
+
+A known error is one line on standard error and exit status 1, a wrong use is 2, Ctrl-C is 130. Tracebacks appear with ``--debug`` only.
+A new verb is a module with `register(app)` and a line in `VERBS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Annotated, Final
+
+import typer
+
+from shared.embedded_errors import EmbeddedError
+from shared.errors import SantralError
+from shared.hosts import release
+
+VERBS: Final = (
+    "services.cli.serve",
+    "services.cli.init",
+    "services.cli.migrate",
+    "services.cli.topics",
+    "services.cli.processes",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"santral {release()}")
+        raise typer.Exit
+
+
+def create_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="santral",
+        help="Omnichannel message routing for customer service.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+        version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    ) -> None:
+        """Omnichannel message routing for customer service: every channel, one customer, the right agent, and the reason why."""
+
+    for verb in VERBS:
+        importlib.import_module(verb).register(app)
+    return app
+
+
+def main() -> None:
+    """The entry point ``santral``."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        create_app()()
+    except Exception as error:  # the console's edge: a person reads this, not a debugger
+        if debug:
+            traceback.print_exc()
+        print(f"santral: {sentence(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+def sentence(error: BaseException) -> str:
+    """What a person reads of an error."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, SantralError | EmbeddedError):
+        return str(error)
+    return f"something unforeseen went wrong ({type(error).__name__}: {error}); --debug shows where."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The operator's word about positions on the log: the database moves to another cluster, or what the log no longer holds is lost.
+
+Both raise the leases' epochs, so a router that still reads under the old positions writes nothing more and takes its partitions anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiokafka
+
+from shared.database import Database
+from shared.kafka import KafkaSettings, kafka_errors
+from shared.kafka_topics import cluster_id
+from shared.topics import PARTITIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Records of one partition that ran out of the log before they were taken."""
+
+    partition: int
+    records: int
+
+
+async def accept_cluster(db: Database, settings: KafkaSettings, topic: str) -> str:
+    """Binds the database to the cluster that answers now, each partition from that log's start; returns the cluster's id.
+
+    Messages that were only on the old cluster are not taken in any more. Calling it again for the same cluster changes nothing.
+    """
+    cluster = await cluster_id(settings)
+    starts = await _log_starts(settings, topic)
+    async with db.batch() as connection:
+        known = await connection.fetchval("select kafka_cluster_id from santral.deployment for update")
+        if known != cluster:
+            await connection.execute("update santral.deployment set kafka_cluster_id = $1", cluster)
+            await connection.execute(
+                "update santral.partition_lease l set epoch = epoch + 1, next_offset = n.start, updated_at = now()"
+                " from unnest($2::int[], $3::bigint[]) as n(partition, start) where l.topic = $1 and l.partition = n.partition",
+                topic, list(starts), list(starts.values()),
+            )  # fmt: skip
+    return cluster
+
+
+async def accept_loss(db: Database, settings: KafkaSettings, topic: str) -> list[Lost]:
+    """Moves each position that the log no longer holds to the log's start; returns what is lost. Positions it holds stay."""
+    starts = await _log_starts(settings, topic)
+    async with db.batch() as connection:
+        rows = await connection.fetch(
+            "select partition, next_offset from santral.partition_lease where topic = $1 order by partition for no key update",
+            topic,
+        )
+        lost = [
+            Lost(partition=row["partition"], records=starts[row["partition"]] - row["next_offset"])
+            for row in rows
+            if row["next_offset"] < starts.get(row["partition"], 0)
+        ]
+        for one in lost:
+            await connection.execute(
+                "update santral.partition_lease set epoch = epoch + 1, next_offset = $3, updated_at = now()"
+                " where topic = $1 and partition = $2",
+                topic, one.partition, starts[one.partition],
+            )  # fmt: skip
+    return lost
+
+
+async def _log_starts(settings: KafkaSettings, topic: str) -> Mapping[int, int]:
+    """The first offset that the log holds, by partition."""
+    consumer = aiokafka.AIOKafkaConsumer(**settings.client())
+    with kafka_errors("log starts"):
+        try:
+            await consumer.start()
+            found = await consumer.beginning_offsets([aiokafka.TopicPartition(topic, one) for one in range(PARTITIONS)])
+        finally:
+            await consumer.stop()
+    return {one.partition: offset for one, offset in found.items()}
