@@ -114,11 +114,11 @@ class Desk:
             told: dict[UUID, list[Told]] = {}
             if fresh:
                 for workspace, all_of_it in (await read_everything(connection, fresh)).items():
-                    self._cores[workspace] = Dispatch()
+                    self._cores[workspace] = Dispatch(reserve_max=200)
                     told[workspace] = all_of_it
             known = changes.only(lambda workspace: slot_of(workspace) in kept - fresh)
             for workspace, some in (await read_changes(connection, known)).items():
-                self._cores.setdefault(workspace, Dispatch())
+                self._cores.setdefault(workspace, Dispatch(reserve_max=200))
                 told.setdefault(workspace, []).extend(some)
         self._loaded |= fresh
         return told, now

@@ -6,7 +6,7 @@ What is locked by somebody else is skipped and tried again from rows read anew; 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -49,9 +49,12 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
                 )  # fmt: skip
     pairs = list(dict.fromkeys((workspace, effect.item) for workspace, effect in wanted))
     stored = {(one.workspace_id, one.state.id): one for one in await lock_items(connection, pairs, skip_locked=True)}
+    await _widen(connection, carried, wanted, stored)
     moves: list[tuple[UUID, Effect, Move]] = []
     moved_items: set[tuple[UUID, UUID]] = set()
     for workspace, effect in wanted:
+        if isinstance(effect, Widen):
+            continue
         found = stored.get((workspace, effect.item))
         move = _move(found, effect, at) if found is not None and (workspace, effect.item) not in moved_items else None
         if move is None:
@@ -69,6 +72,30 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
     return carried
 
 
+async def _widen(
+    connection: Connection,
+    carried: Carried,
+    wanted: Sequence[tuple[UUID, Effect]],
+    stored: dict[tuple[UUID, UUID], StoredItem],
+) -> None:
+    """Stores the step an item entered. Its version stays: a reservation by the same version may follow in the same answer."""
+    rows = []
+    for workspace, effect in wanted:
+        found = stored.get((workspace, effect.item))
+        if not isinstance(effect, Widen):
+            continue
+        if found is None or found.state.version != effect.item_version:
+            carried.again.add((workspace, "item", effect.item))
+            continue
+        state = replace(found.state, step=effect.step, step_at=effect.step_at)
+        stored[workspace, effect.item] = replace(found, state=state)
+        rows.append((workspace, effect.item, effect.step, effect.step_at))
+    if rows:
+        await connection.executemany(
+            "update santral.work_item set step = $3, step_at = to_timestamp($4) where workspace_id = $1 and id = $2", rows
+        )
+
+
 def _move(stored: StoredItem | None, effect: Effect, at: datetime) -> Move | None:
     """The move an effect means for the row as it is now; None when the row has moved on since."""
     if stored is None or stored.state.version != effect.item_version:
@@ -78,21 +105,15 @@ def _move(stored: StoredItem | None, effect: Effect, at: datetime) -> Move | Non
         after = transition(stored.state, change, at.timestamp())
     except Conflict:
         return None
-    return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", reason=_reason(effect), decision=decision)
+    return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", decision=decision)
 
 
 def _change(effect: Effect) -> tuple[Change, dict[str, Any] | None]:
     if isinstance(effect, Reserve):
         trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
         return Change(trigger=trigger, agent=effect.agent), _record(effect.decision)
-    if isinstance(effect, Widen):
-        return Change(trigger="step_passed", step=effect.step), None
     assert isinstance(effect, Advance)
     return Change(trigger=effect.trigger, agent=effect.agent), None
-
-
-def _reason(effect: Effect) -> str:
-    return effect.reason if isinstance(effect, Widen) else ""
 
 
 def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:

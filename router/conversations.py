@@ -1,0 +1,217 @@
+"""Reading conversations, their messages and events: what the API and the sockets show. Reads only, one workspace.
+
+Messages and events share one sequence per conversation: a message and the event that tells of it carry the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from shared.database import Connection
+from shared.errors import NotFound
+
+_MESSAGE: Final = """
+select m.conversation_id, m.seq, m.id, m.direction, m.kind, m.channel, m.provider, m.inbox_id, m.handle_id, m.agent_id, m.visibility,
+       m.external_id, m.subject, m.text, m.body, m.accepted_at, m.sent_at, a.name as agent_name, h.name as sender_name,
+       h.kind as sender_kind, h.value as sender_value
+from santral.message m
+left join santral.agent a on a.workspace_id = m.workspace_id and a.id = m.agent_id
+left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
+"""
+_CONVERSATION: Final = """
+select c.id, c.handle_id, c.channel, c.channels, c.visibility, c.subject, c.language, c.state, c.seq, c.opened_at, c.last_in_at,
+       c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, h.profile_id, h.name as customer_name, h.kind as customer_kind,
+       h.value as customer_value, h.assurance as customer_assurance, x.name as inbox, x.provider,
+       i.id as item_id, i.state as item_state, i.version as item_version, i.agent_id as item_agent_id, i.due_at as item_due_at,
+       i.decision_id as item_decision_id, q.name as queue, g.name as agent_name,
+       (select m.text from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in'
+        order by m.seq desc limit 1) as preview
+from santral.conversation c
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id
+join santral.inbox x on x.workspace_id = c.workspace_id and x.id = c.last_inbox_id
+left join lateral (
+    select * from santral.work_item i where i.workspace_id = c.workspace_id and i.conversation_id = c.id order by i.enqueued_at desc limit 1
+) i on true
+left join santral.queue q on q.workspace_id = c.workspace_id and q.id = i.queue_id
+left join santral.agent g on g.workspace_id = c.workspace_id and g.id = i.agent_id
+"""
+PREVIEW_CHARS: Final = 160
+
+
+def message_view(row: Any) -> dict[str, Any]:
+    """A message as agents see it; ``html`` says that a sanitized view can be fetched."""
+    body = row["body"]
+    files = [
+        {"n": n, "name": part["name"], "content_type": part.get("content_type"), "size_bytes": part["size_bytes"]}
+        for n, part in enumerate(body.get("parts", ()))
+        if part.get("role", "attachment") == "attachment"
+    ]
+    sender = None
+    if row["direction"] == "in":
+        sender = {"name": row["sender_name"], "kind": row["sender_kind"], "value": row["sender_value"]}
+    return {
+        "id": row["id"],
+        "conversation_id": row["conversation_id"],
+        "seq": row["seq"],
+        "direction": row["direction"],
+        "kind": row["kind"],
+        "channel": row["channel"],
+        "visibility": row["visibility"],
+        "subject": row["subject"],
+        "text": row["text"],
+        "text_stripped": body.get("text_stripped"),
+        "html": any(part.get("role") == "html" for part in body.get("parts", ())),
+        "files": files,
+        "call": body.get("call"),
+        "automatic": (body.get("automatic") or {}).get("kind"),
+        "authenticated": bool(body.get("authenticated")),
+        "in_reply_to": body.get("in_reply_to"),
+        "participants": body.get("participants") or [],
+        "sender": sender,
+        "agent_id": row["agent_id"],
+        "agent_name": row["agent_name"],
+        "client_id": (body.get("traits") or {}).get("client_id"),
+        "at": row["sent_at"] or row["accepted_at"],
+        "accepted_at": row["accepted_at"],
+    }
+
+
+def conversation_view(row: Any) -> dict[str, Any]:
+    """A conversation with its newest item."""
+    item = None
+    if row["item_id"] is not None:
+        item = {
+            "id": row["item_id"], "state": row["item_state"], "version": row["item_version"], "queue": row["queue"],
+            "agent_id": row["item_agent_id"], "agent_name": row["agent_name"], "due_at": row["item_due_at"],
+            "decision_id": row["item_decision_id"],
+        }  # fmt: skip
+    return {
+        "id": row["id"],
+        "state": row["state"],
+        "seq": row["seq"],
+        "channel": row["channel"],
+        "channels": row["channels"],
+        "visibility": row["visibility"],
+        "subject": row["subject"],
+        "language": row["language"],
+        "inbox": row["inbox"],
+        "provider": row["provider"],
+        "customer": {
+            "profile_id": row["profile_id"], "name": row["customer_name"], "kind": row["customer_kind"],
+            "value": row["customer_value"], "assurance": row["customer_assurance"],
+        },
+        "preview": (row["preview"] or "")[:PREVIEW_CHARS],
+        "opened_at": row["opened_at"],
+        "last_in_at": row["last_in_at"],
+        "last_out_at": row["last_out_at"],
+        "window_expires_at": row["window_expires_at"],
+        "closed_at": row["closed_at"],
+        "item": item,
+    }  # fmt: skip
+
+
+async def read_conversation(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> dict[str, Any]:
+    """One conversation. Raises `NotFound`."""
+    row = await connection.fetchrow(_CONVERSATION + "where c.workspace_id = $1 and c.id = $2", workspace_id, conversation_id)
+    if row is None:
+        raise NotFound("no such conversation", field="conversation_id")
+    return conversation_view(row)
+
+
+async def list_conversations(
+    connection: Connection,
+    workspace_id: UUID,
+    *,
+    state: str | None = None,
+    queue: str | None = None,
+    agent_id: UUID | None = None,
+    handle_ids: Sequence[UUID] | None = None,
+    member_id: UUID | None = None,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Conversations, newest first. ``member_id`` keeps those in an agent's queues or hands, ``handle_ids`` those of a person."""
+    before_at, before_id = before or (None, None)
+    rows = await connection.fetch(
+        _CONVERSATION
+        + """
+where c.workspace_id = $1 and ($2::text is null or c.state = $2) and ($3::text is null or q.name = $3)
+  and ($4::uuid is null or i.agent_id = $4) and ($5::uuid[] is null or c.handle_id = any($5))
+  and ($6::uuid is null or $6 in (i.agent_id, i.last_agent_id) or exists (
+      select 1 from santral.queue_member m where m.workspace_id = c.workspace_id and m.queue_id = i.queue_id and m.agent_id = $6))
+  and ($7::timestamptz is null or (c.opened_at, c.id) < ($7, $8::uuid))
+order by c.opened_at desc, c.id desc limit $9
+""",
+        workspace_id, state, queue, agent_id, list(handle_ids) if handle_ids is not None else None, member_id, before_at, before_id, limit,
+    )  # fmt: skip
+    return [conversation_view(row) for row in rows]
+
+
+async def messages_page(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, *, after_seq: int = 0, limit: int = 200
+) -> list[dict[str, Any]]:
+    """Messages of a conversation after a sequence, oldest first."""
+    rows = await connection.fetch(
+        _MESSAGE + "where m.workspace_id = $1 and m.conversation_id = $2 and m.seq > $3 order by m.seq limit $4",
+        workspace_id, conversation_id, after_seq, limit,
+    )  # fmt: skip
+    return [message_view(row) for row in rows]
+
+
+async def read_message(connection: Connection, workspace_id: UUID, conversation_id: UUID, seq: int) -> Mapping[str, Any]:
+    """One message's row with its body. Raises `NotFound`."""
+    row = await connection.fetchrow(
+        _MESSAGE + "where m.workspace_id = $1 and m.conversation_id = $2 and m.seq = $3", workspace_id, conversation_id, seq
+    )
+    if row is None:
+        raise NotFound("no such message", field="seq")
+    return dict(row)
+
+
+def event_view(row: Any) -> dict[str, Any]:
+    """An event as sockets and REST show it."""
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "at": row["at"],
+        "conversation_id": row["conversation_id"],
+        "seq": row["seq"],
+        "agent_id": row["agent_id"],
+        "agent_seq": row["agent_seq"],
+        "profile_id": row["profile_id"],
+        "data": row["data"],
+    }
+
+
+async def conversation_events(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, *, after_seq: int, limit: int = 500
+) -> list[dict[str, Any]]:
+    """A conversation's events after a sequence, in order, without gaps."""
+    rows = await connection.fetch(
+        "select * from santral.event where workspace_id = $1 and conversation_id = $2 and seq > $3 order by seq limit $4",
+        workspace_id, conversation_id, after_seq, limit,
+    )  # fmt: skip
+    return [event_view(row) for row in rows]
+
+
+async def agent_events(
+    connection: Connection, workspace_id: UUID, agent_id: UUID, *, after_seq: int, limit: int = 500
+) -> list[dict[str, Any]]:
+    """An agent's events after a sequence, in order, without gaps."""
+    rows = await connection.fetch(
+        "select * from santral.event where workspace_id = $1 and agent_id = $2 and agent_seq > $3 order by agent_seq limit $4",
+        workspace_id, agent_id, after_seq, limit,
+    )  # fmt: skip
+    return [event_view(row) for row in rows]
+
+
+async def list_events(connection: Connection, workspace_id: UUID, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """A workspace's events by id (time of making). For order and completeness consumers read the topic."""
+    rows = await connection.fetch(
+        "select * from santral.event where workspace_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
+        workspace_id, after, limit,
+    )  # fmt: skip
+    return [event_view(row) for row in rows]

@@ -1,0 +1,149 @@
+"""What an agent's desk and a queue look like now: offers, items, positions. Reads only; snapshots are the caller's transaction."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from router.conversations import PREVIEW_CHARS
+from shared.database import Connection
+from shared.errors import NotFound
+
+_ITEM: Final = """
+select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at, i.enqueued_at, i.queued_at, i.agent_id, i.offer_id,
+       i.timer_at, i.decision_id, i.reopened_from, i.first_reply_at, i.assigned_at, q.name as queue, q.title as queue_title,
+       c.subject, c.language, c.visibility, c.seq, c.last_in_at, c.last_out_at, h.profile_id, h.name as customer_name, h.kind as customer_kind,
+       h.value as customer_value, h.assurance as customer_assurance, d.record as decision, d.kind as decision_kind,
+       o.made_at as offer_made_at, o.until as offer_until, a.name as agent_name,
+       (select m.text from santral.message m where m.workspace_id = i.workspace_id and m.conversation_id = i.conversation_id
+        and m.direction = 'in' order by m.seq desc limit 1) as preview
+from santral.work_item i
+join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
+join santral.conversation c on c.workspace_id = i.workspace_id and c.id = i.conversation_id
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id
+left join santral.decision d on d.workspace_id = i.workspace_id and d.id = i.decision_id
+left join santral.offer o on o.workspace_id = i.workspace_id and o.id = i.offer_id
+left join santral.agent a on a.workspace_id = i.workspace_id and a.id = i.agent_id
+"""
+_MINE: Final = "where i.workspace_id = $1 and i.agent_id = $2 and i.state in ('offered', 'assigned', 'wrapping', 'parked')"
+_POSITION: Final = """
+select count(*) + 1 from santral.work_item o
+where o.workspace_id = $1 and o.queue_id = $2 and o.state = 'queued' and (o.due_class, o.due_at, o.id) < ($3, $4, $5)
+"""
+
+
+def item_view(row: Any) -> dict[str, Any]:
+    """A work item as an agent sees it."""
+    offer = None
+    if row["state"] == "offered":
+        offer = {"id": row["offer_id"], "made_at": row["offer_made_at"], "until": row["offer_until"]}
+    return {
+        "id": row["id"],
+        "conversation_id": row["conversation_id"],
+        "state": row["state"],
+        "version": row["version"],
+        "channel": row["channel"],
+        "kind": row["kind"],
+        "queue": row["queue"],
+        "queue_title": row["queue_title"] or row["queue"],
+        "agent_id": row["agent_id"],
+        "agent_name": row["agent_name"],
+        "due_at": row["due_at"],
+        "enqueued_at": row["enqueued_at"],
+        "timer_at": row["timer_at"],
+        "reopened_from": row["reopened_from"],
+        "subject": row["subject"],
+        "language": row["language"],
+        "visibility": row["visibility"],
+        "seq": row["seq"],
+        "last_in_at": row["last_in_at"],
+        "last_out_at": row["last_out_at"],
+        "preview": (row["preview"] or "")[:PREVIEW_CHARS],
+        "customer": {
+            "profile_id": row["profile_id"], "name": row["customer_name"], "kind": row["customer_kind"],
+            "value": row["customer_value"], "assurance": row["customer_assurance"],
+        },
+        "offer": offer,
+        "decision_id": row["decision_id"],
+        "why": row["decision"],
+    }  # fmt: skip
+
+
+async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UUID) -> dict[str, Any]:
+    """An agent's desk: presence, load, offers and items, with the sequence it is true at. Raises `NotFound`.
+
+    Call it in a REPEATABLE READ transaction, so that rows and sequence are of one moment.
+    """
+    agent = await connection.fetchrow(
+        "select id, name, presence, presence_reason, presence_at, used, budget, counts, channels, seq, lease_until from santral.agent"
+        " where workspace_id = $1 and id = $2",
+        workspace_id, agent_id,
+    )  # fmt: skip
+    if agent is None:
+        raise NotFound("no such agent", field="agent_id")
+    rows = [item_view(row) for row in await connection.fetch(f"{_ITEM} {_MINE} order by i.enqueued_at", workspace_id, agent_id)]
+    queues = await connection.fetch(
+        "select q.name, q.title, q.mode, (select count(*) from santral.work_item i where i.workspace_id = q.workspace_id"
+        " and i.queue_id = q.id and i.state = 'queued') as waiting from santral.queue_member m"
+        " join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id"
+        " where m.workspace_id = $1 and m.agent_id = $2 order by m.priority, q.name",
+        workspace_id, agent_id,
+    )  # fmt: skip
+    shown = {name: agent[name] for name in ("id", "name", "presence", "presence_reason", "presence_at", "used", "budget", "counts")}
+    return {
+        "agent": {**shown, "agent_seq": agent["seq"]},
+        "offers": [one for one in rows if one["state"] == "offered"],
+        "items": [one for one in rows if one["state"] != "offered"],
+        "queues": [dict(row) for row in queues],
+    }
+
+
+async def read_item(connection: Connection, workspace_id: UUID, item_id: UUID) -> dict[str, Any]:
+    """One item. Raises `NotFound`."""
+    row = await connection.fetchrow(_ITEM + "where i.workspace_id = $1 and i.id = $2", workspace_id, item_id)
+    if row is None:
+        raise NotFound("no such item", field="item_id")
+    return item_view(row)
+
+
+async def list_items(
+    connection: Connection, workspace_id: UUID, *, state: str | None, queue: str | None, agent_id: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Items in the order they will be served."""
+    rows = await connection.fetch(
+        _ITEM + "where i.workspace_id = $1 and ($2::text is null or i.state = $2) and ($3::text is null or q.name = $3)"
+        " and ($4::uuid is null or i.agent_id = $4) order by i.due_class, i.due_at, i.id limit $5",
+        workspace_id, state, queue, agent_id, limit,
+    )  # fmt: skip
+    return [item_view(row) for row in rows]
+
+
+async def queue_snapshot(connection: Connection, workspace_id: UUID, queue: str, limit: int = 200) -> list[dict[str, Any]]:
+    """A queue's waiting items in order, each with its absolute state and version."""
+    rows = await connection.fetch(
+        "select i.id, i.state, i.version, i.due_at, i.channel, row_number() over (order by i.due_class, i.due_at, i.id) as position"
+        " from santral.work_item i join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id"
+        " where i.workspace_id = $1 and q.name = $2 and i.state = 'queued' order by i.due_class, i.due_at, i.id limit $3",
+        workspace_id, queue, limit,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+async def place_in_line(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> dict[str, Any]:
+    """Where a customer's conversation stands: waiting with a position, with an agent, or closed."""
+    row = await connection.fetchrow(
+        "select i.*, a.name as agent_name from santral.work_item i"
+        " left join santral.agent a on a.workspace_id = i.workspace_id and a.id = i.agent_id"
+        " where i.workspace_id = $1 and i.conversation_id = $2 order by i.enqueued_at desc limit 1",
+        workspace_id, conversation_id,
+    )  # fmt: skip
+    if row is None or row["state"] in ("completed", "abandoned", "canceled"):
+        return {"state": "closed" if row is not None else "waiting", "position": None, "agent": None}
+    if row["state"] in ("queued", "offered"):
+        ahead = (
+            await connection.fetchval(_POSITION, workspace_id, row["queue_id"], row["due_class"], row["due_at"], row["id"])
+            if row["state"] == "queued"
+            else 1
+        )
+        return {"state": "waiting", "position": ahead, "agent": None}
+    return {"state": "with_agent", "position": None, "agent": row["agent_name"]}
