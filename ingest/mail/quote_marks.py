@@ -19,6 +19,8 @@ _WROTE = (
     r"|napisal(?:\(a\)|a)?|napsal(?:\(a\)|a)?|schreef|het volgende geschreven|skrev|написал(?:\(а\)|а)?|пише|写道|님이 작성"
 )
 _ENDS_WROTE = re.compile(rf"(?:{_WROTE})\s*(?:\([^()]{{0,80}}\))?\s*(?:[:：][\s>*_-]*|-{{2,}})$")
+# Yahoo on telephones goes on with the quoted text on the same line.
+_WROTE_THEN = re.compile(rf"(?:{_WROTE})\s?:\s{{2,}}\S")
 _WROTE_SOMEONE = re.compile(r"\b(?:schrieb|schreef|skrev)\s.{1,160}:$")
 _WROTE_ON = re.compile(r"\b(?:wrote|schrieb)\s(?:on|am)\s.{4,160}:$")
 _DATED = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.]\d\d\b|\b\d{1,2}[./-]\d{1,2}[./-]\d\d\b")
@@ -49,7 +51,13 @@ _FIELD = re.compile(
     r"|till|amne|sendt|til|emne|отправлено|дата|кому|тема|发送时间|收件人|主题|送信日時|宛先|件名|importance|reply-to|organization)"
     r"\s?(?:\((?:cc|bilgi)\))?\s?\*{0,2}\s?[:：]"
 )
+# "İstanbul'dan gönderildi" is news of a parcel: only what names a device or a mail program is a signature.
+_DEVICE = (
+    r"(?=.*\b(?:iphone|ipad|ipod|android|ios|telefon|cihaz|tablet|samsung|galaxy|huawei|xiaomi|redmi|oppo|blackberry|mobil|outlook|windows|yahoo"
+    r"|gmail|yandex|proton|thunderbird|mail|e-posta|my |meinem|mon |mi |meu|mijn|mio|min |mojego))"
+)
 _MOBILE = re.compile(
+    rf"{_DEVICE}"
     r"[\s*]*(?:(?:sent|gesendet|envoye|enviado|inviato|verzonden|skickat|wyslano|отправлено)\s(?:from|via|with|von|mit|depuis|de|do|desde"
     r"|da|dal|vanaf|van|fran|z|с|из)\s.{2,60}|von meinem .{2,40} gesendet|get outlook for .{2,60}"
     r"|.{0,40}\b\S{0,30}(?:['’]?(?:umdan|imden|imdan|umden|dan|den|tan|ten))\s(?:gonderildi|gonderilmistir|iletildi)\.?"
@@ -74,6 +82,8 @@ def is_attribution(joined: str, *, quote_follows: bool) -> bool:
 
 def attribution_start(folded: Sequence[str], end: int, *, quote_follows: bool) -> int | None:
     """The first line of the attribution that ends in line ``end``; None when there is none. Programs wrap it up to four lines."""
+    if (then := _WROTE_THEN.search(folded[end])) and _YEAR.search(folded[end][: then.start()]) and _ADDRESS.search(folded[end]):
+        return end
     if not folded[end].rstrip(" *_").endswith((":", "：", "--")):
         return None
     for start in range(end, max(-1, end - 4), -1):

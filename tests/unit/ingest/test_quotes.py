@@ -40,6 +40,15 @@ CASES = {
     "signature": ("Tamam.\n\n-- \nAli Can\nMüdür", "Tamam."),
     "wrapped quote": ("Tamam.\n\n> " + "uzun " * 14 + "\ndevamı\n> son", "Tamam."),
     "reply above": ("Tamam.\n\n##- Lütfen bu satırın üzerine yazın -##\neski", "Tamam."),
+    "yahoo tr": (
+        "Tamam.\n\nAndroid’de Yahoo Mail’den gönderildi\n\n3 Kas 2025, 14:05 tarihinde Destek<d@x.com> şunu yazdı:   eski\neski",
+        "Tamam.",
+    ),
+    "outlook app tr": (
+        "Tamam.\n\niOS için Outlook'u edinin<https://aka.ms/x>\n____________\nKimden: D\nKime: a\nKonu: b\n\neski",
+        "Tamam.",
+    ),
+    "parcel, no telephone": ("Bilgi:\nÜrün İstanbul'dan gönderildi", "Bilgi:\nÜrün İstanbul'dan gönderildi"),
     "verb in prose": ("Dün bana şunu yazdı:\nkargo gecikti", "Dün bana şunu yazdı:\nkargo gecikti"),
     "colon in prose": ("Kimden: bilmiyorum\nama geldi", "Kimden: bilmiyorum\nama geldi"),
     "only a quote": ("> yalnız alıntı", "> yalnız alıntı"),
