@@ -17,13 +17,17 @@ from shared.embedded_errors import EmbeddedError
 from shared.errors import SantralError
 from shared.hosts import release
 
-VERBS: Final = (
-    "services.cli.serve",
-    "services.cli.init",
-    "services.cli.migrate",
-    "services.cli.topics",
-    "services.cli.processes",
-)
+VERBS: Final = {
+    "serve": "services.cli.serve",
+    "init": "services.cli.init",
+    "migrate": "services.cli.migrate",
+    "topics": "services.cli.topics",
+    "gateway": "services.cli.processes",
+    "router": "services.cli.processes",
+    "api": "services.cli.processes",
+    "courier": "services.cli.processes",
+}
+"""The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
 
 def _version(asked: bool) -> None:
@@ -32,8 +36,8 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def create_app() -> typer.Typer:
-    """The whole command line."""
+def create_app(verb: str | None = None) -> typer.Typer:
+    """The whole command line, or the part of it that has ``verb``."""
     app = typer.Typer(
         name="santral",
         help="Omnichannel message routing for customer service.",
@@ -50,8 +54,8 @@ def create_app() -> typer.Typer:
     ) -> None:
         """Omnichannel message routing for customer service: every channel, one customer, the right agent, and the reason why."""
 
-    for verb in VERBS:
-        importlib.import_module(verb).register(app)
+    for module in dict.fromkeys([VERBS[verb]] if verb in VERBS else VERBS.values()):
+        importlib.import_module(module).register(app)
     return app
 
 
@@ -59,7 +63,7 @@ def main() -> None:
     """The entry point ``santral``."""
     debug = "--debug" in sys.argv[1:]
     try:
-        create_app()()
+        create_app(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except Exception as error:  # the console's edge: a person reads this, not a debugger
         if debug:
             traceback.print_exc()

@@ -1,0 +1,87 @@
+# Needs Python 3.11+ and make; everything else is brought along. Nothing runs again, and nothing needs a network, when nothing changed.
+PYTHON ?= python3
+ARGS ?=
+DATA ?= .santral
+
+BIN := .venv/bin
+STAMPS := .venv/stamps
+DIST := services/web/dist
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
+       $(shell find services/web/src -type f 2>/dev/null)
+SUITES := tests/unit tests/contract tests/integration tests/e2e tests/chaos
+PYTEST := $(BIN)/python -m pytest -m "not bench"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench format migrate build lock
+
+help: ## Show this help
+	@echo "make TARGET [ARGS=\"…\"]"
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
+
+setup: $(STAMPS)/project ## Make .venv with everything pinned in requirements.lock
+
+run: $(STAMPS)/project $(DIST)/.built ## Start everything with the demo; ARGS="--port 8080 --ready-file FILE"; Ctrl-C stops it
+	@exec $(BIN)/santral serve --demo --data $(DATA) $(ARGS)
+
+test: $(STAMPS)/project $(DIST)/.built ## Run every test: real PostgreSQL, real Kafka, real browser
+	$(PYTEST) $(ARGS)
+
+check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m services.web.build --check
+
+test-unit: $(STAMPS)/project ## The tests without servers
+	$(PYTEST) $(wildcard tests/unit tests/contract) $(ARGS)
+
+test-integration: $(STAMPS)/project $(DIST)/.built ## The tests with real PostgreSQL and Kafka
+	$(PYTEST) tests/integration $(ARGS)
+
+test-e2e: $(STAMPS)/project $(DIST)/.built ## The tests that start everything, with a real browser
+	$(PYTEST) tests/e2e $(ARGS)
+
+test-chaos: $(STAMPS)/project $(DIST)/.built ## The tests that kill things
+	$(PYTEST) tests/chaos $(ARGS)
+
+bench: $(STAMPS)/project $(DIST)/.built ## Measure; the README's table comes from here
+	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+
+format: $(STAMPS)/project ## Put the code into shape
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+	$(BIN)/python -m services.web.build --format
+
+migrate: $(STAMPS)/project ## Bring the database of SANTRAL_DATABASE_OWNER_URL to this release
+	$(BIN)/santral migrate $(ARGS)
+
+build: $(STAMPS)/project $(DIST)/.built ## Build the wheel into dist/
+	$(BIN)/hatchling build -t wheel
+
+lock: $(STAMPS)/project ## Pin dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url -o requirements.lock $(ARGS)
+
+# A virtual environment is made once; its stamps live in it, so that removing .venv starts over.
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Santral needs Python 3.11 or newer, and $(PYTHON) is older or missing: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+# What counts is the content: a file that only looks newer installs nothing.
+$(STAMPS)/requirements: requirements.lock | $(STAMPS)/venv
+	@cmp -s requirements.lock $@ || { echo "Installing what requirements.lock names" && $(PIP) install --require-hashes -r requirements.lock; }
+	@cp requirements.lock $@
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/requirements
+	@cmp -s pyproject.toml $@ || { echo "Installing Santral itself" && $(PIP) install --quiet --no-deps --no-build-isolation --editable .; }
+	@cp pyproject.toml $@
+
+$(DIST)/.built: $(WEB) | $(STAMPS)/project
+	@echo "Building the front end"
+	@$(BIN)/python -m services.web.build
+	@touch $@
