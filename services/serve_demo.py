@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import yaml
 
 from services.serve_folder import ServeFolder
 from shared.embedded_folder import Progress
@@ -38,10 +37,11 @@ async def prepare(folder: ServeFolder, *, url: str, api_key: str, progress: Prog
     if folder.read("demo/applied") == digest:
         return
     # Loaded here: only the first start of a release needs it.
-    from services.apply import apply_document
+    from services.apply import apply_file
+    from services.workspace_file import read_workspace_file
 
     progress("Setting up the demo workspace.")
-    await apply_document(yaml.safe_load(content), url=url, api_key=api_key, progress=progress)
+    await apply_file(read_workspace_file(WORKSPACE_FILE), url=url, api_key=api_key, take_over=True)
     folder.keep("demo/applied", digest)
 
 

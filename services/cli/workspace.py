@@ -1,0 +1,78 @@
+"""`santral apply` and `santral export`: a workspace as a file, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.apply import ApplyResult, Step, apply_file
+from services.export import export_workspace
+from services.workspace_file import read_workspace_file
+from services.workspace_schema import workspace_schema
+from shared.errors import InputRejected
+
+Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
+ApiKey = Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="An admin key.")]
+_SIGNS = {"create": "+", "change": "~", "adopt": "=", "same": " ", "delete": "-", "left": "?", "by_hand": "!"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds both commands."""
+
+    @app.command("apply", help="Make a workspace what a file says. Idempotent; deletes only with --prune.")
+    def apply(
+        file: Annotated[Path | None, typer.Argument(help="The YAML file.")] = None,
+        url: Url = "http://127.0.0.1:8080",
+        api_key: ApiKey = "",
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the difference, change nothing.")] = False,
+        prune: Annotated[bool, typer.Option("--prune", help="Delete what an earlier file made and this one leaves out.")] = False,
+        take_over: Annotated[bool, typer.Option("--take-over", help="Overwrite what was changed by hand.")] = False,
+        schema: Annotated[bool, typer.Option("--schema", help="Print the file's JSON Schema.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ) -> None:
+        if schema:
+            typer.echo(json.dumps(workspace_schema(), indent=1, ensure_ascii=False))
+            return
+        if file is None:
+            raise InputRejected("no file was named", field="FILE", remedy="santral apply workspace.yaml")
+        done = asyncio.run(
+            apply_file(
+                read_workspace_file(file), url=url, api_key=_key(api_key), prune=prune, dry_run=dry_run, take_over=take_over,
+                progress=(lambda _: None) if as_json else _say,
+            )
+        )  # fmt: skip
+        if as_json:
+            typer.echo(json.dumps([asdict(step) for step in done.steps], ensure_ascii=False))
+        elif dry_run:
+            for step in done.steps:
+                _say(step)
+        if not as_json:
+            _sum_up(done, dry_run=dry_run)
+
+    @app.command("export", help="Print the workspace as a file that `apply` takes.")
+    def export(url: Url = "http://127.0.0.1:8080", api_key: ApiKey = "") -> None:
+        typer.echo(asyncio.run(export_workspace(url=url, api_key=_key(api_key))), nl=False)
+
+
+def _key(given: str) -> str:
+    if not given:
+        raise InputRejected("no API key", field="--api-key", remedy="give it, or set SANTRAL_API_KEY")
+    return given
+
+
+def _say(step: Step) -> None:
+    if step.action == "same":
+        return
+    differences = f"  ({', '.join(step.differences)})" if step.differences else ""
+    notes = {"left": "  not in the file; --prune deletes it", "by_hand": "  changed by hand; --take-over overwrites it"}
+    typer.echo(f"{_SIGNS[step.action]} {step.section}/{step.name}{differences}{notes.get(step.action, '')}")
+
+
+def _sum_up(done: ApplyResult, *, dry_run: bool) -> None:
+    same = sum(1 for step in done.steps if step.action == "same")
+    typer.echo(f"{'would change' if dry_run else 'changed'} {done.changes}, unchanged {same}")
