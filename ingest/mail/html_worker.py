@@ -72,6 +72,12 @@ class HtmlCleaner:
             await self._children.pop().kill()
 
 
+async def clean(html: str) -> str:
+    """One page, in a process of its own (0.2 s to start): for who cleans a page now and then and keeps no `HtmlCleaner`."""
+    async with HtmlCleaner() as cleaner:
+        return await cleaner.clean(html)
+
+
 class _Child:
     """One process that cleans pages."""
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.mail.html import clean_html, is_tame, plain_text
-from ingest.mail.html_worker import HtmlCleaner
+from ingest.mail.html_worker import HtmlCleaner, clean
 
 ADOPTION_BOMB = "".join(f"<b {n}>" for n in range(2_000)) + "".join(f"<i {n}>" for n in range(2_000)) + "x</b>" * 2_000
 DEPTH_BOMB = "<div>" * 40_000 + "dip"
@@ -83,6 +83,12 @@ def test_bombs_become_text(bomb: str) -> None:
     assert "<b" not in clean_html(bomb).replace("<br>", "")
 
 
+def test_open_formatting_elements_are_bounded_before_depth_is() -> None:
+    assert is_tame("<i x>" * 64)
+    assert not is_tame("<i x>" * 65)
+    assert is_tame("<span>" * 200)
+
+
 def test_real_pages_are_tame() -> None:
     assert is_tame("<table><tr><td><p>x<li>y" * 150)
     assert is_tame("<p>x" * 10_000)
@@ -117,7 +123,12 @@ async def test_cancelled_page_leaves_no_answer_behind() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert not cleaner._children, "the child with half an answer must be gone"
         assert await cleaner.clean("<p>sonra</p>") == "<p>sonra</p>"
+
+
+async def test_one_page_now_and_then() -> None:
+    assert await clean("<p>x</p><script>y</script>") == "<p>x</p>"
 
 
 async def test_closed_worker_answers_text() -> None:
