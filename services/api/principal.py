@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from services.api.credentials import read_token
 from shared.database import Connection, Database
 from shared.errors import Forbidden, Unauthenticated
+from shared.ids import WorkspaceId
 
 Visibility = Literal["own", "team", "queue", "workspace"]
 SCOPES: Final = (
@@ -35,7 +36,7 @@ _KINDS: Final = {"live": "key", "agent": "agent", "visitor": "visitor", "code": 
 class Principal:
     """A caller whose credential held."""
 
-    workspace_id: UUID
+    workspace_id: WorkspaceId
     id: UUID
     kind: Literal["key", "agent", "visitor"]
     name: str = ""

@@ -1,0 +1,325 @@
+"""Conversations: read them, their messages, events and files; write replies and read what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from ingest.adapter import Inbox, Reply
+from ingest.adapters.smtp import own_message_id
+from ingest.mail.html_worker import clean
+from ingest.registry import adapter_for
+from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
+from router.reply import write_reply
+from services.api.audit import audit
+from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from shared.database import Connection, retried
+from shared.errors import NotFound, Unprocessable
+from shared.ids import new_id
+
+router = APIRouter(prefix="/v1", tags=["conversations"])
+Json = dict[str, Any]
+Seq = Annotated[int, Query(ge=0, description="Only what comes after this number")]
+
+
+class TextContent(BaseModel):
+    """Plain text, or HTML where the channel carries it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["text", "html"] = "text"
+    text: Annotated[str, Field(min_length=1, max_length=500_000)]
+    html: Annotated[str, Field(max_length=1_000_000)] | None = None
+    quote: bool = False
+
+
+class TemplateContent(BaseModel):
+    """A template that the provider has approved."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["template"]
+    name: Annotated[str, Field(min_length=1, max_length=512)]
+    language: Annotated[str, Field(max_length=20)] = "tr"
+    components: list[dict[str, Any]] = Field(default_factory=list)
+    text: Annotated[str, Field(max_length=5000)] = ""
+
+
+class MediaContent(BaseModel):
+    """Files of this workspace's blob store, with a caption."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["media"]
+    text: Annotated[str, Field(max_length=5000)] = ""
+    files: Annotated[list[dict[str, str]], Field(min_length=1, max_length=20)]
+
+
+class ReplyIn(BaseModel):
+    """An answer. Recipients other than the customer only where the channel knows copies."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"content": {"kind": "text", "text": "Merhaba, hemen bakıyorum."}}]}
+    )
+
+    content: Annotated[TextContent | TemplateContent | MediaContent, Field(discriminator="kind")]
+    subject: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n\x00]*$")] = ""
+    to: Annotated[str, Field(max_length=320)] | None = None
+    cc: Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=50)] = Field(default_factory=list)
+    bcc: Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=50)] = Field(default_factory=list)
+
+
+class ReplyOut(BaseModel):
+    """A reply on its way."""
+
+    id: UUID
+    conversation_id: UUID
+    seq: int
+    state: Literal["queued", "sent", "delivered", "read", "failed"]
+    reason: str = ""
+    attempts: int = 0
+    at: datetime
+
+
+@router.get("/conversations", summary="List conversations, newest first")
+async def conversations(
+    request: Request, principal: ConversationReader, state: Literal["open", "closed"] | None = None, queue: str | None = None,
+    agent: UUID | None = None, limit: Limit = 50, cursor: Cursor = None,
+) -> Page[Json]:  # fmt: skip
+    """Those that the caller's visibility reaches."""
+    values = values_of(cursor, 2)
+    before = (datetime.fromisoformat(values[0]), UUID(values[1])) if values else None
+    if principal.visibility == "own":
+        agent = principal.agent_id
+    member = principal.agent_id if principal.visibility in ("queue", "team") else None
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await list_conversations(
+            connection,
+            principal.workspace_id,
+            state=state,
+            queue=queue,
+            agent_id=agent,
+            member_id=member,
+            before=before,
+            limit=limit + 1,
+        )
+    more = cursor_of(rows[limit - 1]["opened_at"].isoformat(), rows[limit - 1]["id"]) if len(rows) > limit else None
+    return Page(items=rows[:limit], next=more)
+
+
+@router.get("/conversations/{conversation_id}", summary="Read a conversation")
+async def conversation(request: Request, principal: ConversationReader, conversation_id: UUID) -> Json:
+    """One conversation with its newest item."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        found = await read_conversation(connection, principal.workspace_id, conversation_id)
+        await require_conversation(connection, principal, conversation_id)
+    return found
+
+
+@router.get("/conversations/{conversation_id}/messages", summary="Messages, oldest first")
+async def messages(
+    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200
+) -> Page[Json]:
+    """Messages after a sequence number, each reply with its delivery."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await read_conversation(connection, principal.workspace_id, conversation_id)
+        await require_conversation(connection, principal, conversation_id)
+        rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
+        await add_deliveries(connection, principal.workspace_id, rows)
+    return Page(items=rows)
+
+
+async def add_deliveries(connection: Connection, workspace_id: UUID, rows: list[Json]) -> None:
+    """Puts ``delivery`` on each message of direction out."""
+    replies = [row["id"] for row in rows if row["direction"] == "out"]
+    if not replies:
+        return
+    found = await connection.fetch(
+        "select message_id, state, reason, attempts from santral.delivery where workspace_id = $1 and message_id = any($2)",
+        workspace_id, replies,
+    )  # fmt: skip
+    known = {row["message_id"]: {"state": row["state"], "reason": row["reason"], "attempts": row["attempts"]} for row in found}
+    for row in rows:
+        row["delivery"] = known.get(row["id"])
+
+
+@router.get("/conversations/{conversation_id}/events", summary="Events, in order")
+async def events(
+    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200
+) -> Page[Json]:
+    """A conversation's events after a sequence number, without gaps."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await read_conversation(connection, principal.workspace_id, conversation_id)
+        await require_conversation(connection, principal, conversation_id)
+        return Page(
+            items=await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
+        )
+
+
+async def _part(
+    request: Request, principal: Principal, conversation_id: UUID, seq: int, role: str, n: int | None
+) -> tuple[Json, bytes]:
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await require_conversation(connection, principal, conversation_id)
+        row = await read_message(connection, principal.workspace_id, conversation_id, seq)
+    parts = list(enumerate(row["body"].get("parts", ())))
+    found = next((part for place, part in parts if (n is None or place == n) and part.get("role", "attachment") == role), None)
+    if found is None:
+        raise NotFound("this message has no such part", field="n" if n is not None else "seq")
+    return found, await request.app.state.blobs.get(found["blob"])
+
+
+@router.get("/conversations/{conversation_id}/messages/{seq}/html", summary="A mail's HTML, sanitized")
+async def message_html(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Response:
+    """For a sandboxed frame only: no scripts, no remote content."""
+    _, content = await _part(request, principal, conversation_id, seq, "html", None)
+    html = await clean(content.decode("utf-8", "replace"))
+    headers = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/conversations/{conversation_id}/messages/{seq}/parts/{n}", summary="A file of a message")
+async def message_part(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int, n: int) -> Response:
+    """As a download, never shown inline."""
+    part, content = await _part(request, principal, conversation_id, seq, "attachment", n)
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in part.get("name") or "file")
+    headers = {"content-disposition": f'attachment; filename="{name}"', "content-security-policy": "sandbox"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/conversations/{conversation_id}/replies", status_code=202, summary="Answer")
+async def reply(
+    request: Request, principal: ConversationWriter, conversation_id: UUID, body: ReplyIn,
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)] = None,
+) -> ReplyOut:  # fmt: skip
+    """Stores the reply in the conversation and hands it to the courier; what the channel cannot carry is refused at once."""
+    state = request.app.state
+
+    async def work() -> ReplyOut:
+        async with state.db.batch(principal.workspace_id) as connection:
+            return await _write(connection, principal, conversation_id, body, key, state.secret)
+
+    written = await retried(work)
+    for topic in ("delivery", "outbox", "dispatch"):
+        state.hints.wake(topic)
+    state.hints.wake("stream", str(principal.workspace_id))
+    return written
+
+
+async def _write(
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes
+) -> ReplyOut:
+    workspace_id, reply_id = principal.workspace_id, new_id()
+    digest = hashlib.sha256(body.model_dump_json().encode()).digest()
+    if key is not None:
+        marker = f"reply:{conversation_id}:{key}"
+        await connection.execute(
+            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4) on conflict do nothing",
+            workspace_id, marker, digest, reply_id,
+        )  # fmt: skip
+        known = await connection.fetchrow(
+            "select body_hash, message_id from santral.idempotency where workspace_id = $1 and key = $2", workspace_id, marker
+        )
+        assert known is not None
+        if known["body_hash"] != digest:
+            raise Unprocessable(
+                "this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new reply"
+            )
+        if known["message_id"] != reply_id:
+            return await read_reply_state(connection, workspace_id, known["message_id"])
+    await read_conversation(connection, workspace_id, conversation_id)
+    await require_conversation(connection, principal, conversation_id)
+    content = body.content.model_dump(mode="json", exclude_none=True)
+    address = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret)
+    defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
+    written = await write_reply(
+        connection, workspace_id=workspace_id, conversation_id=conversation_id, reply_id=reply_id, agent_id=principal.agent_id,
+        actor=principal.actor, content=content, subject=body.subject, copies={"cc": body.cc, "bcc": body.bcc}, defines=defines,
+    )  # fmt: skip
+    request = {"content": content, "subject": body.subject, "to": body.to, "cc": body.cc, "bcc": body.bcc}
+    if content["kind"] == "media":
+        request["files"] = content["files"]
+    await connection.execute(
+        "insert into santral.delivery (workspace_id, id, conversation_id, message_id, inbox_id, handle_id, item_id, agent_id, request)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        workspace_id, new_id(), conversation_id, reply_id, written.inbox_id, written.handle_id, written.item_id, principal.agent_id, request,
+    )  # fmt: skip
+    await audit(connection, principal, "reply.written", "conversation", str(conversation_id), {"message_id": str(reply_id)})
+    return ReplyOut(id=reply_id, conversation_id=conversation_id, seq=written.seq, state="queued", at=written.at)
+
+
+async def _require_carried(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, reply_id: UUID, body: ReplyIn, content: Json, secret: bytes
+) -> str | None:
+    """Raises `Unprocessable` for what the channel cannot carry; returns a mail inbox's address."""
+    row = await connection.fetchrow(
+        "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, clock_timestamp() as now,"
+        " (select external_id from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id"
+        "  and m.direction = 'in' order by m.seq desc limit 1) as last_in"
+        " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
+        " join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id"
+        " where c.workspace_id = $1 and c.id = $2",
+        workspace_id, conversation_id,
+    )  # fmt: skip
+    assert row is not None
+    adapter = adapter_for(row["provider"])
+    can = adapter.capabilities
+    if (body.cc or body.bcc or body.to) and not can.copies:
+        raise Unprocessable("this channel has one recipient", field="cc", remedy="leave to, cc and bcc out")
+    if content["kind"] == "html" and not can.html:
+        raise Unprocessable("this channel does not carry HTML", field="content.kind", remedy="text")
+    if content["kind"] == "media" and not can.files:
+        raise Unprocessable("this channel does not carry files", field="content.kind", remedy="text")
+    for file in content.get("files", ()):
+        if not file.get("blob", "").startswith(f"{workspace_id}/"):
+            raise Unprocessable("no such file", field="content.files", remedy="a blob of this workspace")
+    inbox = Inbox(
+        workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
+        address=row["address"] or "", settings=row["settings"],
+    )  # fmt: skip
+    adapter.reply(
+        Reply(
+            id=reply_id, conversation_id=conversation_id, at=row["now"], inbox=inbox, to_kind=row["kind"], to_scope=row["scope"],
+            to_value=body.to or row["value"], content=content, subject=body.subject, cc=body.cc, bcc=body.bcc,
+            visibility=row["visibility"], last_in_external_id=row["last_in"], window_expires_at=row["window_expires_at"],
+            token_secret=secret,
+        )
+    )  # fmt: skip
+    return str(row["address"]) if row["provider"] == "smtp" else None
+
+
+async def read_reply_state(connection: Connection, workspace_id: UUID, reply_id: UUID) -> ReplyOut:
+    """A reply's delivery. Raises `NotFound`."""
+    row = await connection.fetchrow(
+        "select d.*, r.seq from santral.delivery d join santral.receipt r on r.workspace_id = d.workspace_id and r.id = d.message_id"
+        " where d.workspace_id = $1 and d.message_id = $2",
+        workspace_id, reply_id,
+    )  # fmt: skip
+    if row is None:
+        raise NotFound("no such reply", field="reply_id")
+    return ReplyOut(
+        id=row["message_id"], conversation_id=row["conversation_id"], seq=row["seq"], state=row["state"], reason=row["reason"],
+        attempts=row["attempts"], at=row["created_at"],
+    )  # fmt: skip
+
+
+@router.get("/replies/{reply_id}", summary="What became of a reply")
+async def reply_by_id(request: Request, principal: ConversationReader, reply_id: UUID) -> ReplyOut:
+    """Queued, sent, delivered, read, or failed with the reason."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        found = await read_reply_state(connection, principal.workspace_id, reply_id)
+        await require_conversation(connection, principal, found.conversation_id)
+    return found
+
+
+def as_json(value: Any) -> Any:
+    """A value of rows as JSON knows it: ids and times as text."""
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,94 @@
+"""API keys: made with scopes, shown once, listed without their secret, revoked within seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from services.api.audit import audit
+from services.api.credentials import new_token
+from services.api.lists import Page
+from services.api.principal import SCOPES, Principal, needs
+from shared.errors import Forbidden, NotFound, Unprocessable
+from shared.ids import new_id
+
+router = APIRouter(prefix="/v1/keys", tags=["keys"])
+KeyWriter = Annotated[Principal, Depends(needs("keys:write"))]
+
+
+class KeyIn(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[str], Field(min_length=1, max_length=50)]
+    expires_at: AwareDatetime | None = None
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    id: UUID
+    name: str
+    public_id: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewKey(KeyOut):
+    """A key with its token, shown only now."""
+
+    token: str
+
+
+@router.get("", summary="List keys")
+async def list_keys(request: Request, principal: KeyWriter) -> Page[KeyOut]:
+    """Every key of the workspace, revoked ones included."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await connection.fetch(
+            "select id, name, public_id, scopes, created_at, expires_at, revoked_at from santral.api_key"
+            " where workspace_id = $1 order by created_at limit 200",
+            principal.workspace_id,
+        )  # fmt: skip
+    return Page(items=[KeyOut(**dict(row)) for row in rows])
+
+
+@router.post("", status_code=201, summary="Make a key")
+async def make_key(request: Request, principal: KeyWriter, body: KeyIn) -> NewKey:
+    """Nobody can give a key more than they have."""
+    unknown = sorted(set(body.scopes) - set(SCOPES))
+    if unknown:
+        raise Unprocessable(f"no such scope: {unknown[0]}", field="scopes", remedy=f"of {', '.join(SCOPES)}")
+    beyond = sorted(set(body.scopes) - principal.scopes) if "admin" not in principal.scopes else []
+    if beyond:
+        raise Forbidden(f"the caller has no {beyond[0]} to give", field="scopes")
+    made, key_id = new_token("live"), new_id()
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        row = await connection.fetchrow(
+            "insert into santral.api_key (workspace_id, id, public_id, secret_hash, name, scopes, expires_at)"
+            " values ($1, $2, $3, $4, $5, $6, $7)"
+            " returning id, name, public_id, scopes, created_at, expires_at, revoked_at",
+            principal.workspace_id, key_id, made.public_id, made.secret_hash, body.name, body.scopes, body.expires_at,
+        )  # fmt: skip
+        await audit(connection, principal, "key.created", "key", str(key_id))
+    return NewKey(**dict(row), token=made.text)
+
+
+@router.delete("/{key_id}", status_code=204, summary="Revoke a key")
+async def revoke_key(request: Request, principal: KeyWriter, key_id: UUID) -> None:
+    """It stops working within seconds on every replica."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        revoked = await connection.fetchval(
+            "update santral.api_key set revoked_at = coalesce(revoked_at, now()) where workspace_id = $1 and id = $2 returning 1",
+            principal.workspace_id, key_id,
+        )  # fmt: skip
+        if revoked is None:
+            raise NotFound("no such key", field="key_id")
+        await audit(connection, principal, "key.revoked", "key", str(key_id))

@@ -1,0 +1,124 @@
+"""Every error of the API as a problem (RFC 9457): one shape, a request id, no internals.
+
+The handlers here stand at the HTTP edge: the one place besides worker loops where any exception is caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from services.problems import MEDIA_TYPE, problem, problem_response
+from shared.errors import SantralError
+from shared.ids import new_id
+from shared.logs import get_log
+
+log = get_log(__name__)
+_KINDS: Final[Mapping[int, str]] = {
+    400: "input-rejected", 404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type",
+}  # fmt: skip
+_REMEDIES: Final[Mapping[str, str]] = {
+    "extra_forbidden": "leave it out; see the schema in /openapi.json",
+    "missing": "send it",
+    "json_invalid": "send valid JSON as application/json",
+}
+
+
+class Problem(BaseModel):
+    """An error. ``field`` names the input at fault and ``remedy`` what to do, where they are known."""
+
+    type: str = Field(examples=["urn:santral:problem:unprocessable"])
+    title: str = Field(examples=["The input is not acceptable"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["Extra inputs are not permitted"])
+    field: str | None = Field(default=None, examples=["body.role"])
+    remedy: str | None = Field(default=None, examples=["leave it out"])
+    request_id: str
+    errors: list[dict[str, str]] | None = None
+
+
+def request_id(request: Request) -> str:
+    """The request's id: given by a proxy in X-Request-Id where it looks like one, else made at the edge."""
+    return str(request.scope.get("santral.request_id") or new_id())
+
+
+def place_of(location: Sequence[Any]) -> str:
+    """``body.content.text`` from a validation error's location."""
+    return ".".join(str(part) for part in location) or "body"
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SantralError)
+    if error.status >= 500:
+        log.warning(
+            "a request could not be served", action="request_failed", path=request.url.path, status=error.status,
+            error=str(error), request_id=request_id(request),
+        )  # fmt: skip
+    return problem_response(error, request_id=request_id(request))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    first = found[0]
+    errors = [{"field": place_of(one["loc"]), "detail": str(one["msg"])} for one in found[:20]]
+    body = problem(
+        status=422, kind="unprocessable", detail=str(first["msg"]), field=place_of(first["loc"]),
+        remedy=_REMEDIES.get(str(first["type"]), "see the schema in /openapi.json"), request_id=request_id(request), errors=errors,
+    )  # fmt: skip
+    return JSONResponse(body, status_code=422, media_type=MEDIA_TYPE)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    body = problem(
+        status=status, kind=_KINDS.get(status, "error"), detail=str(error.detail), request_id=request_id(request),
+        remedy="see /openapi.json" if status in (404, 405) else None,
+    )  # fmt: skip
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    identity = request_id(request)
+    log.error(
+        "an unexpected error", action="request_failed", path=request.url.path, method=request.method, request_id=identity,
+        exc_info=error,
+    )  # fmt: skip
+    body = problem(
+        status=500, kind="error", detail="an unexpected error; nothing was changed", request_id=identity,
+        remedy="report the request id",
+    )  # fmt: skip
+    return JSONResponse(body, status_code=500, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the app in one shape."""
+    app.add_exception_handler(SantralError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def document(schema: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with the problem on every operation: as the answer of each status that is not a success."""
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema()
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    answer = {
+        "description": "A problem (RFC 9457): 401 no good token, 403 scope or visibility, 404 not there or not yours, 409 somebody"
+        " was first, 413 too large, 422 the field named, 503 try again after Retry-After.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path in schema.get("paths", {}).values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = answer
+    return schema

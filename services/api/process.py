@@ -1,0 +1,1 @@
+"""`santral api`: the process."""

@@ -1,0 +1,1 @@
+"""Pages and assets of the front end, with the headers that keep them safe."""

@@ -1,0 +1,186 @@
+"""Offers and items: an agent's answers and commands. Each is one conditional change in one transaction: 200, or 409 at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from router import offer as offers
+from router import work
+from router.desk_view import desk_snapshot, list_items, read_item
+from services.api.audit import audit
+from services.api.lists import Limit, Page
+from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from shared.database import Connection, retried
+from shared.errors import Forbidden
+
+router = APIRouter(prefix="/v1", tags=["work"])
+Json = dict[str, Any]
+
+
+class Declined(BaseModel):
+    """Why an offer is not taken."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=200)] = ""
+
+
+class Outcome(BaseModel):
+    """What came of the work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=100)] | None = None
+    resolved: bool | None = None
+    note: Annotated[str, Field(max_length=2000)] | None = None
+
+
+class Parked(BaseModel):
+    """Until when to wait for the customer; left out, as long as the channel's rule says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wake_at: AwareDatetime | None = None
+
+
+class ItemOut(BaseModel):
+    """An item as a command left it."""
+
+    id: UUID
+    conversation_id: UUID
+    queue_id: UUID
+    channel: str
+    state: str
+    version: int
+    agent_id: UUID | None
+
+
+def _agent(principal: Principal) -> UUID:
+    if principal.agent_id is None:
+        raise Forbidden("only an agent works on items", field="Authorization", remedy="use the agent's token")
+    return principal.agent_id
+
+
+async def _command(
+    request: Request, principal: Principal, action: str, target: UUID, work_on: Callable[[Connection], Awaitable[Any]]
+) -> Any:
+    """Runs a command in a transaction of its own, audited, and wakes those who wait for it."""
+    state = request.app.state
+
+    async def once() -> Any:
+        async with state.db.batch(principal.workspace_id) as connection:
+            result = await work_on(connection)
+            await audit(connection, principal, action, action.partition(".")[0], str(target))
+            return result
+
+    result = await retried(once)
+    for topic in ("dispatch", "outbox"):
+        state.hints.wake(topic)
+    state.hints.wake("stream", str(principal.workspace_id))
+    return result
+
+
+@router.get("/offers", summary="My open offers")
+async def my_offers(request: Request, principal: ConversationReader) -> Page[Json]:
+    """What is offered to the agent now."""
+    async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
+        return Page(items=(await desk_snapshot(connection, principal.workspace_id, _agent(principal)))["offers"])
+
+
+@router.post("/offers/{offer_id}/accept", summary="Take an offer")
+async def accept(request: Request, principal: ConversationWriter, offer_id: UUID) -> ItemOut:
+    """Of any number of answers exactly one wins; a late one is 409."""
+    agent = _agent(principal)
+    view = await _command(
+        request, principal, "offer.accept", offer_id,
+        lambda c: offers.accept(c, workspace_id=principal.workspace_id, offer_id=offer_id, agent_id=agent),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+@router.post("/offers/{offer_id}/decline", status_code=204, summary="Decline an offer")
+async def decline(request: Request, principal: ConversationWriter, offer_id: UUID, body: Declined | None = None) -> None:
+    """The item keeps its place and goes to somebody else."""
+    agent, reason = _agent(principal), (body or Declined()).reason
+    await _command(
+        request, principal, "offer.decline", offer_id,
+        lambda c: offers.decline(c, workspace_id=principal.workspace_id, offer_id=offer_id, agent_id=agent, reason=reason),
+    )  # fmt: skip
+
+
+@router.get("/items", summary="Items, in the order they are served")
+async def items(
+    request: Request, principal: ConversationReader, limit: Limit = 100, queue: str | None = None, agent: UUID | None = None,
+    state: Literal["queued", "offered", "assigned", "parked", "wrapping", "completed", "abandoned", "canceled"] | None = None,
+) -> Page[Json]:  # fmt: skip
+    """With an agent's visibility: the items of the queues they work in, or their own."""
+    if principal.visibility == "own":
+        agent = principal.agent_id
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        if principal.visibility in ("queue", "team") and queue is not None:
+            await _require_member(connection, principal, queue)
+        elif principal.visibility in ("queue", "team"):
+            agent = agent or principal.agent_id
+        return Page(
+            items=await list_items(connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, limit=limit)
+        )
+
+
+async def _require_member(connection: Connection, principal: Principal, queue: str) -> None:
+    member = await connection.fetchval(
+        "select 1 from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id"
+        " where m.workspace_id = $1 and q.name = $2 and m.agent_id = $3",
+        principal.workspace_id, queue, principal.agent_id,
+    )  # fmt: skip
+    if member is None:
+        raise Forbidden(f"the agent is no member of {queue}", field="queue")
+
+
+@router.get("/items/{item_id}", summary="Read an item")
+async def item(request: Request, principal: ConversationReader, item_id: UUID) -> Json:
+    """One item with its conversation and why it is where it is."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        found = await read_item(connection, principal.workspace_id, item_id)
+        await require_conversation(connection, principal, found["conversation_id"])
+    return found
+
+
+@router.post("/items/{item_id}/claim", summary="Take a waiting item")
+async def claim(request: Request, principal: ConversationWriter, item_id: UUID) -> ItemOut:
+    """Where the queue allows it."""
+    agent = _agent(principal)
+    view = await _command(
+        request, principal, "item.claim", item_id,
+        lambda c: work.claim(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+@router.post("/items/{item_id}/done", summary="Finish an item")
+async def done(request: Request, principal: ConversationWriter, item_id: UUID, body: Outcome | None = None) -> ItemOut:
+    """The capacity comes back."""
+    agent, outcome = _agent(principal), (body or Outcome()).model_dump(exclude_none=True)
+    view = await _command(
+        request, principal, "item.done", item_id,
+        lambda c: work.done(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, outcome=outcome),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+@router.post("/items/{item_id}/park", summary="Wait for the customer")
+async def park(request: Request, principal: ConversationWriter, item_id: UUID, body: Parked | None = None) -> ItemOut:
+    """The capacity comes back, the owner is remembered."""
+    agent = _agent(principal)
+    wake_at: datetime | None = (body or Parked()).wake_at
+    view = await _command(
+        request, principal, "item.park", item_id,
+        lambda c: work.park(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, wake_at=wake_at),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
