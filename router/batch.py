@@ -35,7 +35,7 @@ from shared.metrics import POLICY_ERRORS, POLICY_SECONDS
 log = get_log(__name__)
 SNAPSHOT_MS: Final = 200
 ProviderWords = Callable[[Connection, Sequence[ProviderWord]], Awaitable[None]]
-Snapshots = Callable[[Connection, Sequence[Key]], Awaitable[Mapping[Key, Any]]]
+Snapshots = Callable[[Connection, Sequence[Any]], Awaitable[Mapping[Any, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ class Batch:
                 if connection.is_closed():
                     raise Unavailable("the connection was lost") from error
                 degraded = True
-                log.warning("profiles were not read in time", action="dependency_down", error=str(error)[:300])
+                log.warning("profiles were not read in time", action="dependency_down", error=type(error).__name__)
         for arrival in fresh:
             key = (arrival.workspace_id, arrival.id)
             if key not in resolved or arrival.message is None or arrival.message.sender is None:
@@ -193,8 +193,16 @@ class Batch:
         except InputRejected as error:
             return Outcome(arrival=arrival.refused("not_routable", error))
         except Exception as error:
-            log.exception("a message could not be placed", action="message_quarantined", message=str(arrival.id))
-            return Outcome(arrival=arrival.refused("failed", error))
+            refused = arrival.refused("failed", error)
+            assert refused.refusal is not None
+            # Neither text nor locals of an exception go to the log: they may hold the customer's words.
+            log.error(  # noqa: TRY400
+                "a message could not be placed",
+                action="message_quarantined",
+                message=str(arrival.id),
+                error=f"{type(error).__name__} {refused.refusal.trace_hash}",
+            )
+            return Outcome(arrival=refused)
         where = effects.receipts[receipts]
         opened = effects.items[items] if len(effects.items) > items else None
         return Outcome(

@@ -100,7 +100,7 @@ class RouterConfiguration:
             names.setdefault(row["workspace_id"], {})[row["id"]] = row["name"]
         rows = await connection.fetch(_WORKSPACES)
         regions = {row["id"]: row["settings"].get("region") for row in rows}
-        self._own = frozenset(key for row in inboxes if (key := _own_handle(row, regions)) is not None)
+        self._own = frozenset(key for row in inboxes if (key := _own_handle(dict(row), regions)) is not None)
         self._workspaces = {
             row["id"]: self._workspace(row["id"], row["settings"], policies, queues, names.get(row["id"], {})) for row in rows
         }

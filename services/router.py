@@ -1,0 +1,130 @@
+"""The router: intake (which conversation, which queue) and dispatch (which agent), and replays out of quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+from uuid import UUID
+
+from profiles.snapshot import snapshots
+from router import language
+from router.desk import Desk
+from router.intake import Intake
+from router.ledger import ProviderWord
+from router.quarantine import asked_replays, put_back
+from router.replay import replay
+from services.configuration import RouterConfiguration
+from services.courier.receipts import ProviderReceipt, apply_receipts
+from services.intake_loop import IntakeLoop
+from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.settings import Settings
+from shared.database import Connection, Database
+from shared.errors import Conflict, InputRejected
+from shared.hints import Hints, Waiter
+from shared.ids import new_id
+from shared.kafka import Reader
+from shared.leases import Leases
+from shared.logs import get_log
+from shared.metrics import QUARANTINE_OPEN
+from shared.partition_leases import PartitionLeases
+
+log = get_log(__name__)
+SLOTS: Final = 64
+_LOOK_S: Final = 1.0
+_OPEN: Final = "select count(*) from santral.quarantine where state in ('open', 'replaying')"
+
+
+async def run(settings: Settings) -> None:
+    """Runs the router until it is told to stop. Raises what `run_process` raises."""
+    kafka, topics = settings.kafka(), settings.topics()
+    owner = new_id()
+    async with AsyncExitStack() as stack:
+        db = await Database.open(settings.database("worker"), name="router")
+        stack.push_async_callback(db.close)
+        hints = Hints(settings.database("worker"))
+        await hints.start()
+        stack.push_async_callback(hints.stop)
+        configuration = RouterConfiguration(db)
+        leases = PartitionLeases(db, topic=topics.messages, owner=owner)
+        intake = Intake(
+            db,
+            topic=topics.messages,
+            leases=leases,
+            configuration=configuration,
+            secret=settings.deployment_secret(),
+            snapshots=snapshots,
+            on_provider_words=apply_words,
+        )
+        reader = Reader(kafka, topic=topics.messages, group=f"{settings.topic_prefix}-router")
+        loop = IntakeLoop(reader=reader, leases=leases, intake=intake, hints=hints)
+        slots = Leases(db, kind="dispatch", slots=SLOTS, owner=owner)
+        desk = Desk(db=db, leases=slots, hints=hints)
+
+        async def take_in() -> None:
+            # Without the workspaces every message would look as if its own were gone; without the model the first would wait.
+            await configuration.refresh()
+            await asyncio.to_thread(language.load)
+            await loop.run()
+
+        await run_process(
+            Plan(
+                name="router",
+                host=settings.host,
+                health_port=settings.router_health_port,
+                checks={"database": database_check(db), "broker": kafka_check(kafka), "intake": loop.check},
+                entry=database_entry(db, kafka),
+                workers={
+                    "configuration": lambda: configuration.follow(hints.waiter("config")),
+                    "intake": take_in,
+                    "replays": lambda: follow_replays(db, intake, configuration, hints, hints.waiter("intake")),
+                    "slots": slots.run,
+                    "dispatch": lambda: desk.run(hints.waiter("dispatch")),
+                    "host": host_worker(db, settings, "router", settings.router_health_port, owner=owner),
+                },
+            )
+        )
+
+
+async def apply_words(connection: Connection, words: Sequence[ProviderWord]) -> None:
+    """Hands providers' receipts and bounces to the courier's bookkeeping, in intake's transaction."""
+    await apply_receipts(
+        connection,
+        [
+            ProviderReceipt(
+                workspace_id=word.workspace_id, inbox_id=word.inbox_id, provider_id=word.provider_id or None,
+                message_id=word.message_id, state=word.state, reason=word.reason, permanent=word.permanent,
+            )
+            for word in words
+        ],
+    )  # fmt: skip
+
+
+async def follow_replays(db: Database, intake: Intake, configuration: RouterConfiguration, hints: Hints, waiter: Waiter) -> None:
+    """Does the replays that were asked for, for ever; one that fails is open again with its new reason."""
+    while True:
+        async with db.session() as connection:
+            asked = await asked_replays(connection)
+            QUARANTINE_OPEN.set(await connection.fetchval(_OPEN))
+        for workspace_id, entry_id, actor in asked:
+            await _replay_one(db, intake, configuration, workspace_id, entry_id, actor)
+            hints.wake("dispatch")
+            hints.wake("outbox")
+            hints.wake("stream", str(workspace_id))
+        await waiter.wait(_LOOK_S)
+
+
+async def _replay_one(
+    db: Database, intake: Intake, configuration: RouterConfiguration, workspace_id: UUID, entry_id: UUID, actor: str
+) -> None:
+    try:
+        await replay(db, intake.batch, configuration, workspace_id=workspace_id, entry_id=entry_id, actor=actor)
+    except Conflict:
+        log.info("a replay lost against another", action="message_quarantined", id=str(entry_id))
+        async with db.batch() as connection:
+            await put_back(connection, workspace_id, entry_id, error="the message was resolved otherwise")
+    except InputRejected as error:
+        log.warning("a replay failed again", action="message_quarantined", id=str(entry_id), error=str(error))
+        async with db.batch() as connection:
+            await put_back(connection, workspace_id, entry_id, error=str(error))
