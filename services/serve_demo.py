@@ -32,8 +32,8 @@ class DemoAgent:
 
 async def prepare(folder: ServeFolder, *, url: str, api_key: str, progress: Progress) -> None:
     """Applies the demo's workspace file unless this very file was applied here before."""
-    content = WORKSPACE_FILE.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
+    content = WORKSPACE_FILE.read_text(encoding="utf-8")
+    digest = hashlib.sha256(content.encode()).hexdigest()
     if folder.read("demo/applied") == digest:
         return
     # Loaded here: only the first start of a release needs it.
