@@ -113,9 +113,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool =
     """The settings from an environment. Raises `InputRejected` naming the variable and what it should look like."""
     values: dict[str, Any] = {}
     for name, value in environment.items():
-        if not name.startswith(PREFIX) or (_KUBERNETES.match(name) and _KUBERNETES_VALUE.match(value)):
-            continue
         field = name.removeprefix(PREFIX).lower()
+        if not name.startswith(PREFIX) or _from_kubernetes(name, value, known=field in Settings.model_fields):
+            continue
         if field in Settings.model_fields:
             values[field] = value
         elif field.endswith("_file") and field.removesuffix("_file") in Settings.model_fields:
@@ -128,6 +128,12 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool =
         first = error.errors(include_url=False, include_input=False)[0]
         variable = PREFIX + str(first["loc"][0]).upper()
         raise InputRejected(first["msg"], field=variable, remedy="see the README's table of settings") from error
+
+
+def _from_kubernetes(name: str, value: str, *, known: bool) -> bool:
+    """A setting that is known may end in PORT too: then only an address, never a plain number, is Kubernetes' doing."""
+    alike = _KUBERNETES.match(name) is not None and _KUBERNETES_VALUE.match(value) is not None
+    return alike and (not known or "://" in value)
 
 
 def _read_file(name: str, path: str) -> str:
