@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request, Response
@@ -59,10 +60,10 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
             query = query.where(codec.table.c.name > after[0])
         async with _context(request, principal) as context:
             rows = (await context.connection.execute(query.order_by(codec.table.c.name).limit(limit + 1))).mappings().all()
-            items = [await codec.shown(context, row) for row in rows[:limit]]
+            items = [await codec.shown(context, dict(row)) for row in rows[:limit]]
         return Page(items=items, next=cursor_of(rows[limit - 1]["name"]) if len(rows) > limit else None)
 
-    async def create(request: Request, principal: ConfigWriter, body: model, response: Response) -> Any:  # type: ignore[valid-type]
+    async def create(request: Request, principal: ConfigWriter, body: Any, response: Response) -> Any:
         async with _context(request, principal) as context:
             values = fresh_id(codec.table) | await codec.columns(context, body, None)
             values["workspace_id"] = principal.workspace_id
@@ -81,11 +82,7 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
             return await codec.shown(context, await _find(context, codec, principal, key))
 
     async def replace(
-        request: Request,
-        principal: ConfigWriter,
-        key: str,
-        body: model,
-        if_match: Annotated[str | None, Header()] = None,  # type: ignore[valid-type]
+        request: Request, principal: ConfigWriter, key: str, body: Any, if_match: Annotated[str | None, Header()] = None
     ) -> Any:
         async with _context(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
@@ -169,7 +166,7 @@ def _add_workspace(router: APIRouter) -> None:
         """The workspace's own settings."""
         async with _context(request, principal) as context:
             row = (await context.connection.execute(sa.select(workspace))).mappings().one()
-        return shown(row)
+        return shown(dict(row))
 
     @router.put("/workspace", tags=["configuration"])
     async def replace_workspace(
@@ -177,14 +174,12 @@ def _add_workspace(router: APIRouter) -> None:
     ) -> WorkspaceOut:
         """Replaces the workspace's settings."""
         try:
-            from zoneinfo import ZoneInfo
-
             ZoneInfo(body.settings.time_zone)
         except (KeyError, ValueError) as error:
             raise Unprocessable("no such time zone", field="settings.time_zone", remedy="like Europe/Istanbul") from error
         async with _context(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
-            _require_version(if_match, known)
+            _require_version(if_match, dict(known))
             values = {
                 "title": body.title,
                 "settings": body.settings.model_dump(mode="json", exclude_unset=True),
@@ -195,4 +190,4 @@ def _add_workspace(router: APIRouter) -> None:
             await audit(context.connection, principal, "workspace.replaced", "workspace", str(principal.workspace_id))
             row = (await context.connection.execute(sa.select(workspace))).mappings().one()
         request.app.state.hints.wake("config")
-        return shown(row)
+        return shown(dict(row))
