@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
+from ingest.digest import content_digest
 from ingest.mail.reply_token import conversation_of
 from shared.blobs import Blobs
 from shared.clock import Clock
@@ -178,18 +178,6 @@ def _weak_id(draft: Draft, now: datetime) -> tuple[str, str, int]:
     day = int(now.timestamp()) // 86400
     digest = content_digest(draft.values, draft.parts)
     return f"digest:{digest}:{day}", digest, day
-
-
-def content_digest(values: Mapping[str, Any], parts: Sequence[Part] = ()) -> str:
-    """32 hex digits over what a person would call the same message: sender, subject, text, files; not times or traces."""
-    sender = values.get("sender")
-    summary = {
-        "sender": getattr(sender, "value", None),
-        "subject": values.get("subject", ""),
-        "text": values.get("text", ""),
-        "parts": [hashlib.blake2b(part.content, digest_size=16).hexdigest() for part in parts if part.role == "attachment"],
-    }
-    return hashlib.blake2b(json.dumps(summary, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _unparsed_draft(target: Target, element: Unparsed) -> Draft:

@@ -24,9 +24,7 @@ def verify_meta(body: bytes, header: str | None, app_secret: str) -> None:
         raise Unauthenticated("the signature does not match the body", field="X-Hub-Signature-256", remedy="check the app secret")
 
 
-def verify_timed(
-    body: bytes, *, timestamp: str | None, token: str | None, signature: str | None, secret: str, now_s: float
-) -> str:
+def verify_timed(body: bytes, *, timestamp: str | None, token: str | None, signature: str | None, secret: str, now_s: float) -> str:
     """The generic inbox's scheme: hex HMAC-SHA256 of ``timestamp.token.body``, five minutes tolerance, token good once.
 
     Returns the token; the caller remembers it with the digest of the body after the message is durable.
@@ -41,9 +39,7 @@ def verify_timed(
         raise Unauthenticated("signed too long ago", field="Santral-Timestamp", remedy=f"within {TOLERANCE_S} s; check the clock")
     expected = hmac.new(secret.encode(), f"{timestamp}.{token}.".encode() + body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, signature.strip().lower().removeprefix("sha256=")):
-        raise Unauthenticated(
-            "the signature does not match", field="Santral-Signature", remedy="check the inbox's signing secret"
-        )
+        raise Unauthenticated("the signature does not match", field="Santral-Signature", remedy="check the inbox's signing secret")
     return token
 
 

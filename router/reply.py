@@ -82,6 +82,40 @@ async def write_reply(
     if not text and content.get("kind") in ("text", "html"):
         raise Unprocessable("an empty reply", field="content.text", remedy="write something")
     at = await database_now(connection)
+    seq = await _announce(connection, workspace_id, conversation_id, reply_id, agent_id, actor, content, dict(row), item, at)
+    body = {"content": dict(content), **({"copies": {k: list(v) for k, v in copies.items()}} if copies else {}), "actor": actor}
+    await connection.execute(
+        _INSERT, workspace_id, conversation_id, seq, reply_id, row["channel"], row["provider"], row["last_inbox_id"],
+        row["last_handle_id"], agent_id, row["visibility"], f"reply:{reply_id}", subject, text, body, at,
+    )  # fmt: skip
+    await _keep_refs(connection, workspace_id, conversation_id, reply_id, seq, defines)
+    await connection.execute(
+        "update santral.conversation set last_out_at = $3, last_agent_id = coalesce($4, last_agent_id)"
+        " where workspace_id = $1 and id = $2",
+        workspace_id, conversation_id, at, agent_id,
+    )  # fmt: skip
+    if item is not None and agent_id is not None:
+        await _answered(connection, item, agent_id, actor, at)
+    return Written(
+        message_id=reply_id, conversation_id=conversation_id, seq=seq, inbox_id=row["last_inbox_id"],
+        handle_id=row["last_handle_id"], item_id=item.state.id if item else None, channel=row["channel"],
+        provider=row["provider"], at=at,
+    )  # fmt: skip
+
+
+async def _announce(
+    connection: Connection,
+    workspace_id: UUID,
+    conversation_id: UUID,
+    reply_id: UUID,
+    agent_id: UUID | None,
+    actor: str,
+    content: Mapping[str, Any],
+    row: Mapping[str, Any],
+    item: StoredItem | None,
+    at: datetime,
+) -> int:
+    """Writes the event ``reply.queued`` and returns its number in the conversation, which is the message's too."""
     data = {
         "message_id": str(reply_id), "channel": row["channel"], "kind": content.get("kind"), "actor": actor,
         "human": agent_id is not None, "visibility": row["visibility"], "item_id": str(item.state.id) if item else None,
@@ -95,34 +129,24 @@ async def write_reply(
             "select 1 from santral.agent where workspace_id = $1 and id = $2 for no key update", workspace_id, agent_id
         )
     (placed,) = await numbered(connection, [event])
-    assert placed.seq is not None
-    body = {"content": dict(content), **({"copies": {k: list(v) for k, v in copies.items()}} if copies else {}), "actor": actor}
-    await connection.execute(
-        _INSERT, workspace_id, conversation_id, placed.seq, reply_id, row["channel"], row["provider"], row["last_inbox_id"],
-        row["last_handle_id"], agent_id, row["visibility"], f"reply:{reply_id}", subject, text, body, at,
-    )  # fmt: skip
+    await record(connection, [placed])
+    assert placed.seq is not None, "an event of a conversation has its number"
+    return placed.seq
+
+
+async def _keep_refs(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, reply_id: UUID, seq: int, defines: Sequence[str]
+) -> None:
+    """The receipt by which the reply is found, and what a later message may answer."""
     await connection.execute(
         "insert into santral.receipt (workspace_id, id, state, conversation_id, seq) values ($1, $2, 'taken', $3, $4)",
-        workspace_id, reply_id, conversation_id, placed.seq,
+        workspace_id, reply_id, conversation_id, seq,
     )  # fmt: skip
     await connection.executemany(
         "insert into santral.thread_ref (workspace_id, ref, conversation_id, message_id) values ($1, $2, $3, $4)"
         " on conflict do nothing",
         [(workspace_id, ref, conversation_id, reply_id) for ref in defines],
     )
-    await record(connection, [placed])
-    await connection.execute(
-        "update santral.conversation set last_out_at = $3, last_agent_id = coalesce($4, last_agent_id)"
-        " where workspace_id = $1 and id = $2",
-        workspace_id, conversation_id, at, agent_id,
-    )  # fmt: skip
-    if item is not None and agent_id is not None:
-        await _answered(connection, item, agent_id, actor, at)
-    return Written(
-        message_id=reply_id, conversation_id=conversation_id, seq=placed.seq, inbox_id=row["last_inbox_id"],
-        handle_id=row["last_handle_id"], item_id=item.state.id if item else None, channel=row["channel"],
-        provider=row["provider"], at=at,
-    )  # fmt: skip
 
 
 async def _open_item(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> StoredItem | None:

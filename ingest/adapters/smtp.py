@@ -29,13 +29,13 @@ from ingest.adapter import (
     Target,
     Unparsed,
 )
+from ingest.digest import content_digest
 from ingest.mail.addresses import Mailbox
 from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import automatic_kind, read_bounce
 from ingest.mail.compose import OutgoingFile, compose_reply
 from ingest.mail.mime import Mail, read_mail
 from ingest.mail.reply_token import reply_address
-from ingest.receive import content_digest
 from ingest.signatures import verify_bearer
 from shared.errors import InputRejected
 from shared.handle import normalized

@@ -3,7 +3,8 @@
 A row is one path between two channels, not one call: parallel dials, queues, transfers and parking make several.
 
 Source: Asterisk, "CDR Specification"; `cdr_csv` column order.
-**Identity**: a row by (uniqueid, linkedid, sequence), a call by its linkedid; without those columns a row is its own call, named by its digest.
+**Identity**: a row by (uniqueid, linkedid, sequence), a call by its linkedid; without those
+columns a row is its own call, named by its digest.
 **Units**: seconds; times in the PBX's zone unless ``usegmtime=yes``, given by the inbox.
 """
 

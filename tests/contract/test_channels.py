@@ -42,7 +42,7 @@ def target_of(provider: str) -> Target:
         return Target(
             id=uuid4(), workspace_id=UUID(int=1), provider="meta", settings={"app_id": "42"}, secrets=secrets, inboxes=inboxes
         )
-    own = {
+    own: dict[str, Any] = {
         "asterisk": {"settings": {"time_zone": "Europe/Istanbul", "inbound_contexts": ["from-trunk"]}},
         "smtp": {"address": "destek@ornek.com", "settings": {"authserv_id": "mx.ornek.com"}},
     }.get(provider, {})
