@@ -3,7 +3,8 @@
 Order of a start: folder, servers (both at once), schema and topics, processes, ready, demo, ready file. Order of a stop: processes,
 Kafka, PostgreSQL. Nothing that is kept depends on a clean stop: after SIGKILL of everything the next start finds all data.
 
-The ready file is JSON, for this account only, and replaced in one step when everything is ready; an old one is removed first.
+The ready file is JSON, for this account only, and replaced in one step when everything is ready; an old one is removed first. The same
+lies in the data folder as ``serve.json`` for as long as it is true.
 """
 
 from __future__ import annotations
@@ -79,10 +80,12 @@ def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
 async def _serve(
     options: ServeOptions, settings: Settings, environment: Mapping[str, str], progress: Progress, hurry: asyncio.Event
 ) -> None:
-    _remove(options.ready_file)
+    if options.ready_file is not None:
+        _remove(options.ready_file)
     async with contextlib.AsyncExitStack() as stack:
         folder = ServeFolder(options.folder)
         stack.callback(folder.release)
+        _remove(folder.path / "serve.json")
         progress(f"The data folder is {folder.path}.")
         ports = folder.ports(http=options.port, given=_given_ports(settings), progress=progress)
         servers = Servers(folder.path, settings, progress)
@@ -103,20 +106,20 @@ async def _serve(
             **where, "postgres": addresses.owner, "kafka": addresses.bootstrap, "api_key": api_key,
             "agents": [asdict(agent) for agent in agents],
         }  # fmt: skip
-        _tell(where, agents, folder, progress, demo=options.demo)
         folder.keep("serve.json", json.dumps(facts))
+        stack.callback(_remove, folder.path / "serve.json")
         if options.ready_file is not None:
             write_private(options.ready_file, json.dumps(facts, indent=2))
+        _tell(where, agents, folder, progress, demo=options.demo)
         await servers.supervise()
 
 
-def _remove(ready_file: Path | None) -> None:
-    if ready_file is not None:
-        try:
-            ready_file.unlink(missing_ok=True)
-            ready_file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unusable(ready_file.parent, error) from error
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unusable(path.parent, error) from error
 
 
 def _given_ports(settings: Settings) -> dict[str, int]:
