@@ -1,1 +1,155 @@
-"""The API as an ASGI app: `create_app` takes collaborators and reads nothing."""
+"""The API as an ASGI app: `create_app` takes collaborators and reads nothing.
+
+REST under ``/v1``, sockets under ``/v1/stream`` and ``/v1/chat/…``, pages and assets beside them. ``/openapi.json`` describes REST,
+``/docs`` shows it.
+Errors are problems (RFC 9457); unknown members of a body are refused; every answer carries a request id.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from ingest.mail.html_worker import HtmlCleaner
+from ingest.receive import Receiver
+from services.api import (
+    agents,
+    chat,
+    chat_socket,
+    conversations,
+    keys,
+    messages,
+    policies,
+    profiles,
+    quarantine,
+    records,
+    reference,
+    static_pages,
+    stream,
+    work,
+)
+from services.api.config import config_routes
+from services.api.edge import Edge
+from services.api.fanout import FanOut
+from services.api.principal import Credentials
+from services.api.problems import document, install
+from services.api.sockets import Guard
+from services.api.static_pages import Front
+from shared.blobs import Blobs
+from shared.clock import Clock
+from shared.database import Database
+from shared.hints import Hints
+from shared.sealing import Sealer
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+_TAGS: Final = {
+    "messages": "Hand messages in and see what became of them.",
+    "conversations": "Conversations, their messages, events and replies.",
+    "work": "Offers and work items: what agents answer and do.",
+    "agents": "Presence, desks, tokens.",
+    "profiles": "The unified customer.",
+    "records": "Decisions and events: what happened and why.",
+    "quarantine": "What could not be understood, until somebody resolves it.",
+    "configuration": "Connections, inboxes, people, queues, skills, roles, policies, the workspace.",
+    "keys": "API keys.",
+    "chat": "The chat widget's sessions.",
+}
+_OPERATIONS: Final = {  # where the function's name alone would not say it
+    "conversations": "list_conversations",
+    "conversation": "read_conversation",
+    "messages": "list_messages",
+    "events": "list_conversation_events",
+    "message_html": "read_message_html",
+    "message_part": "read_message_part",
+    "reply": "write_reply",
+    "reply_by_id": "read_reply",
+    "my_offers": "list_offers",
+    "accept": "accept_offer",
+    "decline": "decline_offer",
+    "items": "list_items",
+    "item": "read_item",
+    "claim": "claim_item",
+    "done": "finish_item",
+    "park": "park_item",
+    "presence": "set_presence",
+    "desk": "read_desk",
+    "token": "make_agent_token",
+    "code": "make_agent_code",
+    "exchange": "exchange_code",
+    "look_up": "look_up_profiles",
+    "read_events": "list_events",
+    "entries": "list_quarantine",
+    "entry": "read_quarantined",
+    "replay": "replay_quarantined",
+    "throw_away": "discard_quarantined",
+    "active_policy": "read_active_policy",
+}
+_DESCRIPTION: Final = """
+Every channel, one customer, the right agent, and the reason why.
+
+**Authentication**: `Authorization: Bearer santral_…`, an API key or an agent's token. **Errors**: problem details (RFC 9457) with the field
+and the remedy. **Lists**: `{"items": […], "next": cursor}`. **Retries**: send an `Idempotency-Key`. **Changes**: `If-Match: <version>`.
+"""
+
+
+def create_app(
+    *,
+    db: Database,
+    receiver: Receiver,
+    hints: Hints,
+    sealer: Sealer,
+    blobs: Blobs,
+    clock: Clock,
+    secret: bytes,
+    front: Front,
+    cleaner: HtmlCleaner,
+    public_url: str = "http://127.0.0.1:8080",
+    docs: bool = True,
+    demo_dir: Path | None = None,
+    desk_ancestors: tuple[str, ...] = (),
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> FastAPI:
+    """The app. Its workers, `app.state.fanout.run` and `app.state.guard.run`, are the process's to start."""
+    app = FastAPI(
+        title="Santral", version="1", summary="Omnichannel message routing", description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        openapi_tags=[{"name": name, "description": text} for name, text in _TAGS.items()], redirect_slashes=False,
+        max_body_size=body_bytes_max, generate_unique_id_function=_operation_id,
+    )  # fmt: skip
+    parts = urlsplit(public_url)
+    state = app.state
+    state.db, state.receiver, state.hints, state.sealer, state.blobs = db, receiver, hints, sealer, blobs
+    state.clock, state.secret, state.front, state.cleaner = clock, secret, front, cleaner
+    state.origin, state.demo_dir, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", demo_dir, desk_ancestors
+    state.credentials, state.fanout, state.guard = Credentials(db), FanOut(db), Guard(db)
+    install(app)
+    app.include_router(config_routes())
+    modules = [
+        messages, conversations, work, agents, profiles, records, keys, policies, quarantine, chat, stream, chat_socket, static_pages,
+    ]  # fmt: skip
+    for module in modules:
+        app.include_router(module.router)
+    if docs:
+        app.include_router(reference.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(Edge, secure=parts.scheme == "https")
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """A name of its own for each operation, so clients made from the document read well and a moved path keeps its name."""
+    return route.operation_id or _OPERATIONS.get(route.name, route.name)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes,
+            tags=app.openapi_tags,
+        )  # fmt: skip
+        app.openapi_schema = document(schema)
+    return app.openapi_schema

@@ -131,7 +131,9 @@ def claims_of(token: str, widget: Widget, now: datetime) -> dict[str, str]:
         registry.validate(claims)
         ahead_s = float(claims["exp"]) - now.timestamp()
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise Unauthenticated("the identity is not good", field="identity", remedy="sign a fresh HS256 token for this inbox") from error
+        raise Unauthenticated(
+            "the identity is not good", field="identity", remedy="sign a fresh HS256 token for this inbox"
+        ) from error
     if ahead_s > IDENTITY_S_MAX + _LEEWAY_S:
         raise Unauthenticated("the identity lives too long", field="identity", remedy="exp at most an hour ahead")
     said = {**claims, "external_id": claims.get("external_id") or claims.get("sub")}

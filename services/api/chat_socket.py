@@ -121,7 +121,9 @@ class VisitorSocket:
             own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
             after, messages = 0, []
             if own is not None:
-                holds = resume is not None and str(resume.incarnation) == incarnation and resume.conversation_id == own.conversation_id
+                holds = (
+                    resume is not None and str(resume.incarnation) == incarnation and resume.conversation_id == own.conversation_id
+                )
                 after = resume.seq if holds and resume is not None and resume.seq <= own.seq else 0
                 messages = await public_messages(connection, self._workspace_id, self._inbox.id, own, after_seq=after)
                 self._place = await place_in_line(connection, self._workspace_id, own.conversation_id)
@@ -222,7 +224,9 @@ class VisitorSocket:
         async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
             if self._awaited:
                 rows = await connection.fetch(
-                    "select id from santral.receipt where workspace_id = $1 and id = any($2)", self._workspace_id, list(self._awaited)
+                    "select id from santral.receipt where workspace_id = $1 and id = any($2)",
+                    self._workspace_id,
+                    list(self._awaited),
                 )
                 self._awaited -= {row["id"] for row in rows}
             own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
@@ -274,9 +278,7 @@ async def chat(websocket: WebSocket, widget_token: str) -> None:
         SOCKETS.labels(kind="visitor").inc()
         try:
             await socket.welcome(hello.resume)
-            await first_of(
-                socket.listen(), socket.send_news(), guard.revoked("visitor", read_token(hello.token).public_id)
-            )
+            await first_of(socket.listen(), socket.send_news(), guard.revoked("visitor", read_token(hello.token).public_id))
         finally:
             SOCKETS.labels(kind="visitor").dec()
             fanout.leave(socket, widget.inbox.workspace_id)

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.adapter import Inbox, Reply
 from ingest.adapters.smtp import own_message_id
-from ingest.mail.html_worker import clean
 from ingest.registry import adapter_for
 from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from router.reply import write_reply
@@ -181,7 +180,7 @@ async def _part(
 async def message_html(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Response:
     """For a sandboxed frame only: no scripts, no remote content."""
     _, content = await _part(request, principal, conversation_id, seq, "html", None)
-    html = await clean(content.decode("utf-8", "replace"))
+    html: str = await request.app.state.cleaner.clean(content.decode("utf-8", "replace"))
     headers = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 

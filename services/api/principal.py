@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from services.api.credentials import read_token
 from shared.database import Connection, Database
@@ -121,23 +122,30 @@ where a.workspace_id = $1 and a.id = $2 and a.enabled
 """
 
 
-async def caller(request: Request) -> Principal:
-    """The request's principal, from its bearer token."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key or an agent's token: `santral_…`.")
+
+
+async def caller(
+    request: Request, scopes: SecurityScopes, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+) -> Principal:
+    """The request's principal, from its bearer token, with the scopes the operation needs."""
+    if given is None:
         raise Unauthenticated("no bearer token", field="Authorization", remedy="Bearer santral_…")
     credentials: Credentials = request.app.state.credentials
-    return await credentials.principal(token)
+    principal = await credentials.principal(given.credentials)
+    for scope in scopes.scopes:
+        principal.require(scope)
+    return principal
 
 
-Caller = Annotated[Principal, Depends(caller)]
+Caller = Annotated[Principal, Security(caller)]
 
 
 def needs(scope: str) -> Callable[[Principal], Awaitable[Principal]]:
-    """A dependency: the caller, who has this scope."""
+    """A dependency: the caller, who has this scope. The OpenAPI document names it with the operation."""
+    assert scope in SCOPES, f"{scope} is no scope"
 
-    async def checked(principal: Caller) -> Principal:
-        principal.require(scope)
+    async def checked(principal: Principal = Security(caller, scopes=[scope])) -> Principal:  # noqa: B008  read by FastAPI
         return principal
 
     return checked

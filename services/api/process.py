@@ -1,1 +1,68 @@
-"""`santral api`: the process."""
+"""`santral api`: REST, sockets and pages on one port.
+
+On SIGTERM every open socket is closed with 1012 and clients connect to another replica, where they resume without a gap.
+Limits: frames of a browser ≤ 64 kB, pings every 10 s answered within 10 s, bodies ≤ 1 MB.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any, Final
+
+from ingest.mail.html_worker import HtmlCleaner
+from ingest.receive import Receiver
+from services.api.app import create_app
+from services.api.static_pages import DIST, Front
+from services.doors import WebDoor
+from services.process import Plan, database_check, database_entry, kafka_check, run_process
+from services.settings import Settings
+from shared.blobs_files import FileBlobs
+from shared.clock import SystemClock
+from shared.database import Database
+from shared.hints import Hints
+from shared.kafka import Publisher
+from shared.sealing import Sealer
+
+POOL: Final = 16
+UVICORN: Final[dict[str, Any]] = {
+    "ws": "websockets-sansio", "ws_max_size": 64 * 1024, "ws_max_queue": 32, "ws_ping_interval": 10.0, "ws_ping_timeout": 10.0,
+    "ws_per_message_deflate": False, "timeout_keep_alive": 75, "limit_concurrency": 10_000, "timeout_graceful_shutdown": 10,
+}  # fmt: skip
+
+
+async def run(settings: Settings) -> None:
+    """Runs the API until it is told to stop. Raises what `run_process` raises."""
+    secret = settings.deployment_secret()
+    kafka = settings.kafka()
+    async with AsyncExitStack() as stack:
+        db = await Database.open(settings.database("api"), name="api", pool_size=POOL)
+        stack.push_async_callback(db.close)
+        hints = Hints(settings.database("api"))
+        await hints.start()
+        stack.push_async_callback(hints.stop)
+        publisher = Publisher(kafka)
+        stack.push_async_callback(publisher.stop)
+        cleaner = await stack.enter_async_context(HtmlCleaner())
+        clock = SystemClock()
+        blobs = FileBlobs(settings.blob_dir)
+        receiver = Receiver(publisher=publisher, topic=settings.topics().messages, blobs=blobs, secret=secret, clock=clock)
+        app = create_app(
+            db=db, receiver=receiver, hints=hints, sealer=Sealer(secret), blobs=blobs, clock=clock, secret=secret,
+            front=Front.read(DIST), cleaner=cleaner, public_url=settings.public_url, demo_dir=settings.demo_dir,
+        )  # fmt: skip
+        await run_process(
+            Plan(
+                name="api",
+                host=settings.host,
+                health_port=settings.api_health_port,
+                checks={"database": database_check(db), "broker": kafka_check(kafka)},
+                entry=database_entry(db, None),
+                doors=[WebDoor(app, host=settings.host, port=settings.http_port, setting="SANTRAL_HTTP_PORT", **UVICORN)],
+                workers={
+                    "fanout": partial(app.state.fanout.run, hints.waiter("stream")),
+                    "guard": app.state.guard.run,
+                    "producer": publisher.start,
+                },
+            )
+        )
