@@ -26,6 +26,10 @@ VERBS: Final = {
     "router": "services.cli.processes",
     "api": "services.cli.processes",
     "courier": "services.cli.processes",
+    "apply": "services.cli.workspace",
+    "export": "services.cli.workspace",
+    "quarantine": "services.cli.quarantine",
+    "asyncapi": "services.cli.asyncapi",
 }
 """The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
