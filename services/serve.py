@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from services.demo.sink import Sink
 from services.serve_children import Children
-from services.serve_demo import DemoAgent, prepare, sign_in, write_info
+from services.serve_demo import DemoAgent, prepare, shop_front, sign_in, write_info
 from services.serve_folder import PROCESSES, Ports, ServeFolder
 from services.serve_servers import Addresses, Servers
 from services.settings import PREFIX, Settings
@@ -214,7 +214,11 @@ async def _demo(folder: ServeFolder, where: Mapping[str, Any], api_key: str, pro
     await prepare(folder, url=where["http"], api_key=api_key, progress=progress)
     agents = await sign_in(url=where["http"], api_key=api_key)
     pages = [{"name": agent.name, "page": agent.page} for agent in agents]
-    write_info(folder, {**where, "docs": f"{where['http']}/docs", "agents": pages})
+    info = {
+        "shop": where["shop"], "smtp": where["smtp"], "api_docs": f"{where['http']}/docs", "health": f"{where['health']['api']}/healthz",
+        "agents": pages, **await shop_front(url=where["http"], api_key=api_key),
+    }  # fmt: skip
+    write_info(folder, info)
     return agents
 
 

@@ -45,17 +45,28 @@ async def prepare(folder: ServeFolder, *, url: str, api_key: str, progress: Prog
     folder.keep("demo/applied", digest)
 
 
+async def shop_front(*, url: str, api_key: str) -> dict[str, str]:
+    """How the shop's customers reach it: the chat's ``widget_token`` and the mailbox ``support_email``, where there are such inboxes."""
+    async with _client(url, api_key) as client:
+        inboxes = (await _call(client, "GET", "/v1/inboxes"))["items"]
+    chats = [inbox["widget_token"] for inbox in inboxes if inbox.get("widget_token")]
+    mailboxes = [inbox["address"] for inbox in inboxes if inbox["provider"] == "smtp" and inbox.get("address")]
+    return {name: found[0] for name, found in (("widget_token", chats), ("support_email", mailboxes)) if found}
+
+
 async def sign_in(*, url: str, api_key: str) -> list[DemoAgent]:
     """A fresh page code and token for each agent of the workspace. Raises `Unavailable` or `Conflict`."""
-    async with httpx.AsyncClient(
-        base_url=url, headers={"authorization": f"Bearer {api_key}"}, trust_env=False, timeout=10
-    ) as client:
+    async with _client(url, api_key) as client:
         agents = []
         for agent in (await _call(client, "GET", "/v1/agents"))["items"]:
             code = (await _call(client, "POST", f"/v1/agents/{agent['id']}/codes"))["code"]
             token = (await _call(client, "POST", f"/v1/agents/{agent['id']}/tokens"))["token"]
             agents.append(DemoAgent(name=agent["name"], token=token, page=f"{url}/desk#code={code}"))
         return agents
+
+
+def _client(url: str, api_key: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {api_key}"}, trust_env=False, timeout=10)
 
 
 async def _call(client: httpx.AsyncClient, method: str, path: str) -> Any:

@@ -93,5 +93,5 @@ def health_app(health: Health) -> Starlette:
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    paths = {"/livez": livez, "/startupz": startupz, "/readyz": readyz, "/healthz": healthz, "/metrics": metrics}
+    paths = {"/": healthz, "/livez": livez, "/startupz": startupz, "/readyz": readyz, "/healthz": healthz, "/metrics": metrics}
     return Starlette(routes=[Route(path, endpoint) for path, endpoint in paths.items()])

@@ -64,7 +64,7 @@ def summary(content: bytes, mail_from: str, recipients: list[str]) -> dict[str, 
     return {
         "at": datetime.now(UTC).isoformat(),
         "from": str(mail.get("From", mail_from)),
-        "to": recipients,
+        "to": ", ".join(recipients),
         "subject": str(mail.get("Subject", "")),
         "text": body.get_content() if body is not None else "",
         "message_id": str(mail.get("Message-ID", "")),

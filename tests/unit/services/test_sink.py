@@ -30,7 +30,7 @@ async def test_keeps_what_a_client_sends(tmp_path: Path) -> None:
     await aiosmtplib.send(mail("Sipariş"), hostname="127.0.0.1", port=port, start_tls=False)
     listener.close()
     (kept,) = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert (kept["subject"], kept["to"], kept["in_reply_to"]) == ("Sipariş", ["ayse@ornek.net"], "<0@ornek.net>")
+    assert (kept["subject"], kept["to"], kept["in_reply_to"]) == ("Sipariş", "ayse@ornek.net", "<0@ornek.net>")
     assert kept["text"].strip() == "Siparişiniz yolda."
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
