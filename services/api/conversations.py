@@ -18,7 +18,7 @@ from ingest.registry import adapter_for
 from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from router.reply import write_reply
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from shared.database import Connection, retried
 from shared.errors import NotFound, Unprocessable
@@ -94,8 +94,7 @@ async def conversations(
     agent: UUID | None = None, limit: Limit = 50, cursor: Cursor = None,
 ) -> Page[Json]:  # fmt: skip
     """Those that the caller's visibility reaches."""
-    values = values_of(cursor, 2)
-    before = (datetime.fromisoformat(values[0]), UUID(values[1])) if values else None
+    before = moment_of(cursor)
     if principal.visibility == "own":
         agent = principal.agent_id
     member = principal.agent_id if principal.visibility in ("queue", "team") else None
@@ -110,8 +109,7 @@ async def conversations(
             before=before,
             limit=limit + 1,
         )
-    more = cursor_of(rows[limit - 1]["opened_at"].isoformat(), rows[limit - 1]["id"]) if len(rows) > limit else None
-    return Page(items=rows[:limit], next=more)
+    return Page(items=rows[:limit], next=next_of(rows, limit, "opened_at"))
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
@@ -167,8 +165,8 @@ async def _part(
     request: Request, principal: Principal, conversation_id: UUID, seq: int, role: str, n: int | None
 ) -> tuple[Json, bytes]:
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        await require_conversation(connection, principal, conversation_id)
         row = await read_message(connection, principal.workspace_id, conversation_id, seq)
+        await require_conversation(connection, principal, conversation_id)
     parts = list(enumerate(row["body"].get("parts", ())))
     found = next((part for place, part in parts if (n is None or place == n) and part.get("role", "attachment") == role), None)
     if found is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -39,3 +42,19 @@ def values_of(cursor: str | None, count: int) -> list[Any] | None:
     if not isinstance(values, list) or len(values) != count:
         raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before")
     return values
+
+
+def moment_of(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The time and id that a cursor of a list by time carries. Raises `Unprocessable` for one that is not ours."""
+    values = values_of(cursor, 2)
+    if values is None:
+        return None
+    try:
+        return datetime.fromisoformat(values[0]), UUID(values[1])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
+
+
+def next_of(rows: Sequence[Mapping[str, Any]], limit: int, by: str) -> str | None:
+    """The next page's cursor when one row more than ``limit`` was read; the list is ordered by the time ``by`` and the id."""
+    return cursor_of(rows[limit - 1][by].isoformat(), rows[limit - 1]["id"]) if len(rows) > limit else None

@@ -164,6 +164,14 @@ select exists (
       and ($3 in (i.agent_id, i.last_agent_id, i.sticky_agent_id)
            or ($4 and exists (select 1 from santral.queue_member m
                               where m.workspace_id = i.workspace_id and m.queue_id = i.queue_id and m.agent_id = $3)))
+) or exists (
+    -- The history of the customer in front of them, on whichever channel and with whichever handle.
+    select 1 from santral.conversation c
+    join santral.handle own on own.workspace_id = c.workspace_id and own.id = c.handle_id
+    join santral.handle other on other.workspace_id = own.workspace_id and other.profile_id = own.profile_id
+    join santral.conversation o on o.workspace_id = other.workspace_id and o.handle_id = other.id
+    join santral.work_item i on i.workspace_id = o.workspace_id and i.conversation_id = o.id
+    where c.workspace_id = $1 and c.id = $2 and i.agent_id = $3 and i.state in ('offered', 'assigned', 'wrapping', 'parked')
 )
 """
 

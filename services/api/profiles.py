@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from profiles.store import links_of, lookup, profile_view
 from profiles.timeline import timeline
 from router.conversations import list_conversations
-from services.api.lists import Cursor, Limit
-from services.api.principal import ProfileReader
-from shared.errors import InputRejected, Unprocessable
+from services.api.lists import Cursor, Limit, moment_of, next_of
+from services.api.principal import Principal, ProfileReader
+from shared.database import Connection
+from shared.errors import Forbidden, InputRejected, Unprocessable
 from shared.handle import Handle, normalized
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
@@ -60,7 +62,17 @@ async def read_profile(request: Request, principal: ProfileReader, profile_id: U
     """Looks through merges: any id the person ever had finds them."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
+        await _require_profile(connection, principal, [handle.id for handle in view.handles])
     return asdict(view)
+
+
+async def _require_profile(connection: Connection, principal: Principal, handle_ids: Sequence[UUID]) -> None:
+    """Raises `Forbidden` unless the caller may see some conversation with this person: the customer in front of them always."""
+    if principal.visibility == "workspace":
+        return
+    member = principal.agent_id
+    if not await list_conversations(connection, principal.workspace_id, handle_ids=handle_ids, member_id=member, limit=1):
+        raise Forbidden("this person is outside the role's visibility", field="profile_id", remedy="ask a supervisor")
 
 
 @router.get("/{profile_id}/links", summary="Why handles are one person")
@@ -75,15 +87,20 @@ async def read_links(request: Request, principal: ProfileReader, profile_id: UUI
 async def read_timeline(
     request: Request, principal: ProfileReader, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None
 ) -> Json:
-    """Every conversation on every channel, newest first, and what changed about who they are."""
+    """Every conversation on every channel, newest first; with the first page what changed about who they are."""
+    before = moment_of(cursor)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        page = await timeline(connection, principal.workspace_id, profile_id, cursor, limit)
-        conversations = await list_conversations(connection, principal.workspace_id, handle_ids=[*page.handle_ids], limit=limit)
+        page = await timeline(connection, principal.workspace_id, profile_id)
+        await _require_profile(connection, principal, page.handle_ids)
+        rows = await list_conversations(
+            connection, principal.workspace_id, handle_ids=[*page.handle_ids], before=before, limit=limit + 1
+        )
+    history = [asdict(entry) for entry in page.entries] if cursor is None else []
     return {
         "profile_id": page.profile_id,
-        "conversations": conversations,
-        "items": [asdict(entry) for entry in page.entries],
-        "next": page.next_cursor,
+        "conversations": rows[:limit],
+        "items": history,
+        "next": next_of(rows, limit, "opened_at"),
     }
 
 
