@@ -25,6 +25,7 @@ from shared.topics import Topics
 log = get_log(__name__)
 PREFIX: Final = "SANTRAL_"
 _KUBERNETES: Final = re.compile(r"^SANTRAL_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?|PORT(?:_\d+_(?:TCP|UDP).*)?)$")
+_MISSPELT: Final = re.compile(r"^SANTRAL_\w+(?<!_SERVICE)(?<!_TCP)(?<!_UDP)_PORT$")
 _KUBERNETES_VALUE: Final = re.compile(r"^(?:(?:tcp|udp)://.*|[\d.]+|tcp|udp)$")
 
 
@@ -117,7 +118,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool =
         if not name.startswith(PREFIX) or _from_kubernetes(name, value, known=field in Settings.model_fields):
             continue
         if field in Settings.model_fields:
-            values[field] = value
+            if value:  # compose files hand on what nobody set as an empty value
+                values[field] = value
         elif field.endswith("_file") and field.removesuffix("_file") in Settings.model_fields:
             values[field.removesuffix("_file")] = _read_file(name, value)
         else:
@@ -131,9 +133,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool =
 
 
 def _from_kubernetes(name: str, value: str, *, known: bool) -> bool:
-    """A setting that is known may end in PORT too: then only an address, never a plain number, is Kubernetes' doing."""
+    """A name that ends in PORT is Kubernetes' doing with an address only; with a plain number it is a setting, or one misspelt."""
     alike = _KUBERNETES.match(name) is not None and _KUBERNETES_VALUE.match(value) is not None
-    return alike and (not known or "://" in value)
+    return alike and ("://" in value or not (known or _MISSPELT.match(name)))
 
 
 def _read_file(name: str, path: str) -> str:

@@ -30,31 +30,41 @@ class FileBlobs:
 
     async def delete(self, key: str) -> None:
         path = self._path(key)
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        try:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        except OSError as error:
+            raise Unavailable(f"the blob folder cannot be written: {error.strerror}") from error
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
-        if len(parts) != 3 or any(not part or part.startswith(".") or "\\" in part for part in parts):
+        if len(parts) != 3 or any(not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts):
             raise InputRejected("not a key of the blob store", field="blob", remedy="workspace/message/part")
         return self._folder.joinpath(*parts)
 
     def _put(self, path: Path, content: bytes) -> None:
         if path.exists():
             return
+        scratch = path.with_name(f".{new_id()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            scratch = path.with_name(f".{new_id()}")
             with open(scratch, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            # The file's name is durable with its folder, a new folder's name with the one above.
+            for folder in (path.parent, path.parent.parent, self._folder):
+                _sync_folder(folder)
         except OSError as error:
+            scratch.unlink(missing_ok=True)
             raise Unavailable(
                 f"the blob folder cannot be written: {error.strerror}", remedy="free space or fix the folder"
             ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

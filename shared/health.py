@@ -18,8 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shared.errors import SantralError
+from shared.logs import get_log
 from shared.metrics import LOOP_LAG
 
+log = get_log(__name__)
 LAG_S_MAX: Final = 5.0
 CHECK_S: Final = 1.0
 Check = Callable[[], Awaitable[str]]  # what is so, in words; raises SantralError when it is not
@@ -61,6 +63,9 @@ class Health:
             return False, f"no answer within {CHECK_S:g} s"
         except SantralError as error:
             return False, str(error)
+        except Exception:
+            log.exception("a check failed unforeseen", action="not_ready", name=name)
+            return False, "the check itself failed; see the log"
 
 
 def health_app(health: Health) -> Starlette:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 import asyncpg
@@ -23,6 +25,7 @@ CHANNEL: Final = "santral_hint"
 GAP_S: Final = 0.005
 RECONNECT_S: Final = 1.0
 _PAYLOAD_BYTES_MAX: Final = 7000
+_AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class Waiter:
@@ -89,49 +92,59 @@ class Hints:
             waiter.ring(details)
 
     async def _send(self) -> None:
-        connection: asyncpg.Connection[Any] | None = None
         while True:
-            await self._due.wait()
-            self._due.clear()
-            pending, self._pending = self._pending, {}
-            payload = json.dumps({topic: sorted(details) for topic, details in pending.items()}, separators=(",", ":"))
-            if len(payload) > _PAYLOAD_BYTES_MAX:
-                payload = json.dumps({topic: [] for topic in pending})
             try:
-                if connection is None or connection.is_closed():
-                    connection = await self._connect()
-                await connection.execute("select pg_notify($1, $2)", CHANNEL, payload)
-                HINTS_SENT.inc()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.debug("a hint was lost", action="dependency_down", error=str(error))
-                connection = None
-                await asyncio.sleep(RECONNECT_S)
-            await asyncio.sleep(GAP_S)
+                async with self._connected() as connection:
+                    while True:
+                        await self._due.wait()
+                        self._due.clear()
+                        await connection.execute("select pg_notify($1, $2)", CHANNEL, self._payload())
+                        HINTS_SENT.inc()
+                        await asyncio.sleep(GAP_S)
+            except _AWAY as error:
+                log.debug("hints are lost", action="dependency_down", error=str(error))
+            await asyncio.sleep(RECONNECT_S)
+
+    def _payload(self) -> str:
+        pending, self._pending = self._pending, {}
+        payload = json.dumps({topic: sorted(details) for topic, details in pending.items()}, separators=(",", ":"))
+        return payload if len(payload) <= _PAYLOAD_BYTES_MAX else json.dumps({topic: [] for topic in pending})
 
     async def _listen(self) -> None:
         while True:
             try:
-                connection = await self._connect()
-                closed = asyncio.Event()
-                connection.add_termination_listener(lambda _, closed=closed: closed.set())
-                await connection.add_listener(CHANNEL, self._heard)
-                self._ring_all()
-                while not closed.is_set():
-                    try:
-                        await asyncio.wait_for(closed.wait(), 5)
-                    except TimeoutError:
-                        await connection.fetchval("select 1", timeout=5)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                async with self._connected() as connection:
+                    closed = asyncio.Event()
+                    connection.add_termination_listener(lambda _, closed=closed: closed.set())
+                    await connection.add_listener(CHANNEL, self._heard)
+                    self._ring_all()
+                    while not closed.is_set():
+                        try:
+                            await asyncio.wait_for(closed.wait(), 5)
+                        except TimeoutError:
+                            await connection.fetchval("select 1", timeout=5)
+            except _AWAY as error:
                 log.debug("hints are not heard", action="dependency_down", error=str(error))
             await asyncio.sleep(RECONNECT_S)
 
-    async def _connect(self) -> asyncpg.Connection[Any]:
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """A connection of its own, dropped without a goodbye: a black-holed server would not hear it."""
         settings = {"application_name": "santral-hints", "tcp_keepalives_idle": "5"}
-        return await asyncpg.connect(driver_url(self._url), timeout=CONNECT_S, command_timeout=5, server_settings=settings)
+        connection = await asyncpg.connect(driver_url(self._url), timeout=CONNECT_S, command_timeout=5, server_settings=settings)
+        try:
+            yield connection
+        finally:
+            connection.terminate()
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
-        for topic, details in json.loads(str(payload)).items():
-            self._ring(topic, set(details))
+        try:
+            hints = {str(topic): {str(one) for one in details} for topic, details in json.loads(str(payload)).items()}
+        except (ValueError, TypeError, AttributeError):
+            log.debug("a hint that is not ours", action="hint_ignored", count=len(str(payload)))
+            return
+        for topic, details in hints.items():
+            self._ring(topic, details)
 
     def _ring_all(self) -> None:
         """After a gap nobody knows what was missed: all look by themselves."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiokafka
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
@@ -28,6 +30,7 @@ log = get_log(__name__)
 PUBLISH_DEADLINE_S: Final = 3.0
 FETCH_RECORDS: Final = 500
 SILENT_S: Final = 60.0
+_ANSWER_S: Final = 10.0
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -83,10 +86,12 @@ def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
 
 
 @contextmanager
-def kafka_errors(what: str) -> Any:
-    """The client's exceptions as ours."""
+def kafka_errors(what: str) -> Iterator[None]:
+    """The client's exceptions as ours: `TooLarge` for a record over the limit, else `Unavailable`."""
     try:
         yield
+    except MessageSizeTooLargeError as error:
+        raise TooLarge("the record is larger than the broker takes", field="message") from error
     except (KafkaError, OSError, TimeoutError, IllegalStateError) as error:
         raise Unavailable(f"{what}: the broker cannot be reached ({type(error).__name__})", remedy="see santral doctor") from error
 
@@ -111,11 +116,16 @@ class Publisher:
     async def stop(self) -> None:
         """Flushes what is in flight for at most the deadline, then closes."""
         producer, self._producer = self._producer, None
-        if producer is not None:
-            try:
+        if producer is None:
+            return
+        try:
+            with kafka_errors("closing"):
                 await asyncio.wait_for(producer.stop(), self._deadline_s)
-            except TimeoutError:
-                log.warning("the producer was closed with records in flight", action="stopping")
+        except Unavailable:
+            log.warning("the producer was closed with records in flight", action="stopping")
+            # Cut short, the client leaves its sender and its connections behind; it has no public way to drop them.
+            await producer._sender.close()
+            await producer.client.close()
 
     async def _connected(self) -> aiokafka.AIOKafkaProducer:
         async with self._starting:
@@ -154,8 +164,6 @@ class Publisher:
                             for record in records
                         ]
                         await asyncio.gather(*sent)
-            except aiokafka.errors.MessageSizeTooLargeError as error:
-                raise TooLarge("the record is larger than the broker takes", field="message") from error
             except (TimeoutError, Unavailable) as error:
                 PUBLISH_FAILURES.inc()
                 raise Unavailable("the broker did not acknowledge in time", remedy="try again; see santral doctor") from error
@@ -168,12 +176,18 @@ class Reader:
     records may be handed out before a seek in them takes effect.
     """
 
-    def __init__(self, settings: KafkaSettings, *, topic: str, group: str, member: str | None = None) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, topic: str, group: str, member: str | None = None, silent_s: float = SILENT_S
+    ) -> None:
         self._settings = settings
         self._topic = topic
         self._group = group
         self._member = member
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
+        self._silent_s = silent_s
+        self._moved_at = 0.0
+        # The client keeps an assignor's memory on its class, so two readers of one process would mix theirs up.
+        self._assignor = type("StickyAssignor", (StickyPartitionAssignor,), {})
 
     async def start(self) -> None:
         """Joins the group. Raises `Unavailable`."""
@@ -181,7 +195,7 @@ class Reader:
             self._topic, **self._settings.client(), group_id=self._group, group_instance_id=self._member,
             enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
             max_poll_records=FETCH_RECORDS, session_timeout_ms=10000, heartbeat_interval_ms=2000, max_poll_interval_ms=300000, fetch_max_wait_ms=200,
-            fetch_max_bytes=16_000_000, max_partition_fetch_bytes=4_000_000,
+            fetch_max_bytes=16_000_000, max_partition_fetch_bytes=4_000_000, partition_assignment_strategy=(self._assignor,),
         )  # fmt: skip
         try:
             with kafka_errors("reading"):
@@ -190,6 +204,7 @@ class Reader:
             await consumer.stop()
             raise
         self._consumer = consumer
+        self._moved_at = time.monotonic()
 
     async def stop(self) -> None:
         """Leaves the group."""
@@ -205,11 +220,18 @@ class Reader:
         return frozenset(one.partition for one in self._consumer.assignment())
 
     async def fetches(self) -> AsyncIterator[dict[int, list[Fetched]]]:
-        """What each poll returned, by partition; an empty one each 200 ms without records, so that the loop can look around."""
+        """What each poll returned, by partition; an empty one each 200 ms without records, so that the loop can look around.
+
+        Raises `Unavailable` when the client has gone dumb: for a minute no partition, or no record although the log has more.
+        """
         assert self._consumer is not None, "start the reader first"
         while True:
             with kafka_errors("reading"):
                 found = await self._consumer.getmany(timeout_ms=200, max_records=FETCH_RECORDS)
+                if found:
+                    self._moved_at = time.monotonic()
+                elif time.monotonic() - self._moved_at > self._silent_s:
+                    await self._require_alive(self._consumer)
             yield {
                 partition.partition: [
                     Fetched(
@@ -224,6 +246,19 @@ class Reader:
                 ]
                 for partition, records in found.items()
             }
+
+    async def _require_alive(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        """The client may stay up and never join or fetch again after a broker's restart; only asking the broker shows it."""
+        assigned = consumer.assignment()
+        async with asyncio.timeout(_ANSWER_S):
+            ends = await consumer.end_offsets(list(assigned)) if assigned else {}
+            waiting = [one for one, end in ends.items() if await consumer.position(one) < end]
+        if waiting or not assigned:
+            what = f"{len(waiting)} partitions have records" if assigned else "it has no partition"
+            raise Unavailable(
+                f"the client handed out nothing for {self._silent_s:g} s, and {what}", remedy="start the reader again"
+            )
+        self._moved_at = time.monotonic()
 
     def seek(self, partition: int, offset: int) -> None:
         """The next poll of this partition starts here."""
@@ -250,4 +285,4 @@ class Reader:
         try:
             await self._consumer.commit({aiokafka.TopicPartition(self._topic, one): offset for one, offset in positions.items()})
         except (KafkaError, IllegalStateError, OSError) as error:
-            log.debug("positions were not shown to lag tools", action="lease_lost", error=str(error))
+            log.debug("positions were not shown to lag tools", action="dependency_down", error=str(error))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from uuid import UUID
 
-from shared.database import Connection, Database
+from shared.database import Connection, Contended, Database
 from shared.errors import SantralError
 from shared.logs import get_log
 from shared.metrics import FENCED
@@ -19,10 +19,16 @@ from shared.metrics import FENCED
 log = get_log(__name__)
 LEASE_S: Final = 3.0
 RENEW_S: Final = 1.0
+# Locked in slot order first, as work under these leases does: in the order of the heap the two would meet in a deadlock.
 _RENEW: Final = """
-update santral.lease set until = clock_timestamp() + $4 * interval '1 s'
-where kind = $1 and owner = $2 and slot = any($3::int[]) and until > clock_timestamp()
-returning slot, epoch
+with mine as (
+    select slot from santral.lease
+    where kind = $1 and owner = $2 and slot = any($3::int[]) and until > clock_timestamp()
+    order by slot for no key update
+)
+update santral.lease l set until = clock_timestamp() + $4 * interval '1 s'
+from mine where l.kind = $1 and l.slot = mine.slot
+returning l.slot, l.epoch
 """
 _OTHERS: Final = """
 select count(distinct owner) filter (where owner <> $2 and until > clock_timestamp()) from santral.lease where kind = $1
@@ -63,6 +69,8 @@ class Leases:
             while True:
                 try:
                     await self.round()
+                except Contended:
+                    log.debug("leases are renewed a little later", action="lease_lost", kind=self._kind)
                 except SantralError as error:
                     if self._epochs:
                         log.warning("leases are forgotten", action="lease_lost", kind=self._kind, error=str(error))
