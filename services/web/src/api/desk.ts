@@ -9,6 +9,7 @@ import type {
   Page,
   Presence,
   Profile,
+  Timeline,
   Why,
   Written,
 } from "./vocabulary.ts";
@@ -20,6 +21,13 @@ export interface AgentSession {
   readonly token: string;
   readonly agent_id: string;
   readonly expires_at: string;
+}
+
+/** What came of an item. */
+export interface Outcome {
+  readonly reason: string;
+  readonly resolved: boolean;
+  readonly note?: string;
 }
 
 export class DeskApi {
@@ -50,16 +58,21 @@ export class DeskApi {
     return this.client.json(`/v1/offers/${offerId}/decline`, { method: "POST", body: { reason } });
   }
 
-  done(itemId: string, outcome: Readonly<Record<string, string>>): Promise<unknown> {
-    return this.client.json(`/v1/items/${itemId}/done`, { method: "POST", body: { outcome } });
+  done(itemId: string, outcome: Outcome): Promise<unknown> {
+    return this.client.json(`/v1/items/${itemId}/done`, { method: "POST", body: outcome });
   }
 
   park(itemId: string, wakeAt: string | null): Promise<unknown> {
     return this.client.json(`/v1/items/${itemId}/park`, { method: "POST", body: { wake_at: wakeAt } });
   }
 
-  item(id: string): Promise<Item> {
-    return this.client.json(`/v1/items/${id}`);
+  /** Who waits in a queue, in the order they are served. */
+  waiting(queue: string, limit: number): Promise<Page<Item>> {
+    return this.client.json("/v1/items", { query: { queue, state: "queued", limit } });
+  }
+
+  claim(itemId: string): Promise<unknown> {
+    return this.client.json(`/v1/items/${itemId}/claim`, { method: "POST", body: {} });
   }
 
   conversation(id: string): Promise<Conversation> {
@@ -76,27 +89,32 @@ export class DeskApi {
 
   reply(conversationId: string, key: string, text: string): Promise<Written> {
     const body = { content: { kind: "text", text } };
-    return this.client.json(`/v1/conversations/${conversationId}/replies`, { method: "POST", body, idempotencyKey: key });
+    return this.client.json(`/v1/conversations/${conversationId}/replies`, {
+      method: "POST",
+      body,
+      idempotencyKey: key,
+    });
   }
 
   mailHtml(conversationId: string, seq: number): Promise<string> {
     return this.client.text(`/v1/conversations/${conversationId}/messages/${seq}/html`);
   }
 
-  part(conversationId: string, seq: number, index: number): Promise<Blob> {
-    return this.client.blob(`/v1/conversations/${conversationId}/messages/${seq}/parts/${index}`);
+  file(conversationId: string, seq: number, n: number): Promise<Blob> {
+    return this.client.blob(`/v1/conversations/${conversationId}/messages/${seq}/parts/${n}`);
+  }
+
+  /** The record of a decision: why a queue, or why an agent. */
+  decision(id: string): Promise<{ readonly record: Why }> {
+    return this.client.json(`/v1/decisions/${id}`);
   }
 
   profile(id: string): Promise<Profile> {
     return this.client.json(`/v1/profiles/${id}`);
   }
 
-  timeline(profileId: string): Promise<Page<Conversation>> {
+  timeline(profileId: string): Promise<Timeline> {
     return this.client.json(`/v1/profiles/${profileId}/timeline`);
-  }
-
-  decision(id: string): Promise<{ readonly record?: Why } & Why> {
-    return this.client.json(`/v1/decisions/${id}`);
   }
 
   /** Everything with a place in the conversation's order, page by page, oldest first. */

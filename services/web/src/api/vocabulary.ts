@@ -1,7 +1,15 @@
 /** What the API says about offers, items, conversations, messages, profiles and decisions. Times are ISO 8601 in UTC. */
 
 export type Presence = "online" | "busy" | "away" | "not_responding" | "offline";
-export type ItemState = "queued" | "offered" | "assigned" | "parked" | "wrapping" | "completed" | "abandoned" | "canceled";
+export type ItemState =
+  | "queued"
+  | "offered"
+  | "assigned"
+  | "parked"
+  | "wrapping"
+  | "completed"
+  | "abandoned"
+  | "canceled";
 export type Assurance = "asserted" | "channel_verified" | "authenticated";
 
 export interface Page<T> {
@@ -16,33 +24,47 @@ export interface Handle {
   readonly assurance?: Assurance;
 }
 
+/** Who a conversation or item is with: the handle they wrote from, and the profile it belongs to. */
+export interface Customer {
+  readonly profile_id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly value: string;
+  readonly assurance: Assurance;
+}
+
+/** A person. An attribute is `{value, source, …}`; `name`, `tier`, `tags` and `language` are attributes like any other. */
 export interface Profile {
   readonly id: string;
-  readonly name?: string | null;
-  readonly handles?: readonly Handle[];
-  readonly attributes?: Readonly<Record<string, unknown>>;
-  readonly tier?: string | null;
-  readonly tags?: readonly string[];
-  readonly language?: string | null;
+  readonly name: string;
+  readonly handles: readonly Handle[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export interface ConversationItem {
+  readonly id: string;
+  readonly state: ItemState;
+  readonly version: number;
+  readonly queue: string;
+  readonly agent_id: string | null;
+  readonly agent_name: string | null;
 }
 
 export interface Conversation {
   readonly id: string;
-  readonly subject?: string;
-  readonly state?: "open" | "closed";
+  readonly state: "open" | "closed";
+  readonly seq: number;
   readonly channel: string;
-  readonly channels?: readonly string[];
-  readonly visibility?: string;
-  readonly language?: string;
-  readonly seq?: number;
-  readonly opened_at?: string;
-  readonly last_in_at?: string | null;
-  readonly last_out_at?: string | null;
-  readonly closed_at?: string | null;
-  readonly window_expires_at?: string | null;
-  readonly profile_id?: string | null;
-  readonly customer?: Profile | null;
-  readonly preview?: string;
+  readonly channels: readonly string[];
+  readonly visibility: string;
+  readonly subject: string;
+  readonly language: string;
+  readonly customer: Customer;
+  readonly preview: string;
+  readonly opened_at: string;
+  readonly last_in_at: string | null;
+  readonly last_out_at: string | null;
+  readonly item: ConversationItem | null;
 }
 
 /** Why an item is where it is: the routing record (rule, queue) and the dispatch record (candidates), as far as known. */
@@ -62,40 +84,45 @@ export interface Why {
   readonly candidates?: readonly Candidate[];
   readonly excluded?: Readonly<Record<string, number>>;
   readonly tags?: readonly string[];
-  readonly routing?: Why | null;
 }
 
 export interface Candidate {
   readonly agent_id: string;
-  readonly name?: string;
   readonly load: number;
   readonly idle_s: number;
 }
 
-export interface Offer {
-  readonly id: string;
-  readonly item_id: string;
-  readonly conversation_id: string;
-  readonly made_at: string;
-  readonly until: string;
-  readonly queue: string;
-  readonly channel: string;
-  readonly why?: Why | null;
-  readonly customer?: Profile | null;
-  readonly preview?: string;
-}
-
 export interface Item {
   readonly id: string;
+  readonly conversation_id: string;
   readonly state: ItemState;
   readonly version: number;
-  readonly conversation: Conversation;
-  readonly queue: string;
   readonly channel: string;
-  readonly due_at?: string | null;
-  readonly customer?: Profile | null;
-  readonly preview?: string;
-  readonly why?: Why | null;
+  readonly queue: string;
+  readonly queue_title: string;
+  readonly due_at: string | null;
+  readonly enqueued_at: string;
+  readonly subject: string;
+  readonly visibility: string;
+  readonly seq: number;
+  readonly last_in_at: string | null;
+  readonly last_out_at: string | null;
+  readonly preview: string;
+  readonly customer: Customer;
+  readonly offer: { readonly id: string; readonly made_at: string; readonly until: string } | null;
+  readonly decision_id: string | null;
+  readonly why: Why | null;
+}
+
+/** An item that is offered: the offer is there. */
+export type Offer = Item & { readonly offer: NonNullable<Item["offer"]> };
+
+/** A queue that the agent works in, and how many wait in it. */
+export interface DeskQueue {
+  readonly name: string;
+  readonly title: string;
+  readonly mode: "push" | "pull" | "both";
+  readonly waiting: number;
 }
 
 export interface DeskAgent {
@@ -114,14 +141,14 @@ export interface DeskSnapshot {
   readonly agent: DeskAgent;
   readonly offers: readonly Offer[];
   readonly items: readonly Item[];
+  readonly queues?: readonly DeskQueue[];
 }
 
-export interface MessagePart {
-  readonly name?: string;
-  readonly content_type?: string;
-  readonly size_bytes?: number;
-  readonly role?: string;
-  readonly inline?: boolean;
+export interface MessageFile {
+  readonly n: number;
+  readonly name: string;
+  readonly content_type?: string | null;
+  readonly size_bytes: number;
 }
 
 export interface CallRecord {
@@ -134,25 +161,35 @@ export interface CallRecord {
   readonly callee?: string;
 }
 
+export type DeliveryState = "queued" | "sent" | "delivered" | "read" | "failed";
+
 export interface Message {
   readonly id: string;
-  readonly conversation_id?: string;
+  readonly conversation_id: string;
   readonly seq: number;
   readonly direction: "in" | "out";
   readonly kind: string;
   readonly channel: string;
-  readonly visibility?: string;
-  readonly subject?: string;
-  readonly text?: string;
-  readonly text_stripped?: string | null;
+  readonly visibility: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly text_stripped: string | null;
+  readonly html: boolean;
+  readonly files: readonly MessageFile[];
+  readonly call: CallRecord | null;
+  readonly automatic: string | null;
+  readonly authenticated: boolean;
+  readonly sender: { readonly name: string | null; readonly kind: string | null; readonly value: string | null } | null;
+  readonly agent_id: string | null;
+  readonly agent_name: string | null;
   readonly at: string;
-  readonly agent_id?: string | null;
-  readonly agent_name?: string | null;
-  readonly sender_name?: string | null;
-  readonly parts?: readonly MessagePart[];
-  readonly call?: CallRecord | null;
-  readonly has_html?: boolean;
-  readonly state?: string | null;
+  readonly delivery?: { readonly state: string; readonly reason: string } | null;
+}
+
+/** A person's history: the conversations on every channel, newest first. */
+export interface Timeline {
+  readonly profile_id: string;
+  readonly conversations: readonly Conversation[];
 }
 
 export interface DomainEvent {
@@ -163,8 +200,6 @@ export interface DomainEvent {
   readonly seq?: number | null;
   readonly agent_id?: string | null;
   readonly agent_seq?: number | null;
-  readonly message_id?: string;
-  readonly reason?: string;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 

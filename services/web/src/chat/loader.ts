@@ -12,15 +12,15 @@ const SEEN = "santral-chat";
 const own = document.currentScript as HTMLScriptElement | null;
 const home = own?.src ? new URL(own.src).origin : location.origin;
 
-const styles = `:host{position:fixed;inset:auto 20px 20px auto;z-index:2147483000}
-button{all:unset;box-sizing:border-box;position:relative;display:grid;place-items:center;width:56px;height:56px;margin-left:auto;border-radius:50%;background:var(--santral-accent,#0b6e64);color:#fff;cursor:pointer;box-shadow:0 6px 20px #18222b40;transition:transform .15s}
-button:hover{transform:scale(1.05)}
-button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px var(--santral-accent,#0b6e64)}
-b{position:absolute;top:-2px;right:-2px;min-width:20px;padding:0 5px;border-radius:10px;background:#c62f26;font:700 12px/20px Arial,sans-serif;text-align:center}
-iframe{display:block;width:380px;height:min(620px,calc(100vh - 120px));margin-bottom:14px;border:0;border-radius:16px;background:Canvas;box-shadow:0 12px 40px #18222b38}
-[hidden]{display:none}
-@media(max-width:480px){:host(.open){inset:0}:host(.open) button{display:none}iframe{width:100%;height:100%;border-radius:0;margin:0}}
-@media(prefers-reduced-motion:reduce){button{transition:none}}`;
+const styles =
+  ":host{position:fixed;right:20px;bottom:20px;z-index:2147483000}" +
+  "button{all:unset;position:relative;display:grid;place-items:center;width:56px;height:56px;margin-left:auto;border-radius:50%;background:var(--santral-accent,#0b6e64);cursor:pointer;box-shadow:0 9px 40px #18222b40}" +
+  "button:focus-visible{outline:3px solid #fff}" +
+  'i{width:24px;height:24px;background:#fff;clip-path:path("M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z")}' +
+  "b{position:absolute;top:-2px;right:-2px;min-width:10px;padding:0 5px;border-radius:10px;background:#c62f26;color:#fff;font:12px/20px Arial;text-align:center}" +
+  "iframe{display:block;width:380px;height:min(620px,100vh - 120px);margin-bottom:14px;border:0;border-radius:16px;box-shadow:0 9px 40px #18222b40}" +
+  "[hidden]{display:none}" +
+  "@media(max-width:480px){:host(.open){inset:0}:host(.open) button{display:none}iframe{width:100%;height:100%;border-radius:0;margin:0}}";
 
 class SantralChat extends HTMLElement {
   identity = "";
@@ -37,9 +37,8 @@ class SantralChat extends HTMLElement {
     sheet.replaceSync(styles);
     root.adoptedStyleSheets = [sheet];
     this.#labels = this.#language().startsWith("tr") ? ["Sohbeti aç", "Sohbeti kapat"] : ["Open chat", "Close chat"];
-    this.#button.type = "button";
     this.#badge.hidden = true;
-    this.#button.append(bubble(), this.#badge);
+    this.#button.append(document.createElement("i"), this.#badge);
     this.#button.onclick = () => this.toggle();
     root.append(this.#button);
     this.#show(false);
@@ -62,7 +61,7 @@ class SantralChat extends HTMLElement {
   }
 
   #language() {
-    return this.lang || this.dataset.lang || document.documentElement.lang || navigator.language;
+    return this.dataset.lang || document.documentElement.lang || navigator.language;
   }
 
   #load() {
@@ -98,18 +97,6 @@ class SantralChat extends HTMLElement {
       this.#badge.textContent = unread > 9 ? "9+" : unread;
     }
   };
-}
-
-function bubble() {
-  const name = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(name, "svg");
-  const path = document.createElementNS(name, "path");
-  for (const [key, value] of Object.entries({ width: "26", height: "26", viewBox: "0 0 24 24", "aria-hidden": "true" }))
-    picture.setAttribute(key, value);
-  path.setAttribute("fill", "currentColor");
-  path.setAttribute("d", "M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z");
-  picture.append(path);
-  return picture;
 }
 
 function remembered(write = false) {

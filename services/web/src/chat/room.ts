@@ -7,6 +7,7 @@ import { Client } from "../api/client.ts";
 import { ApiError } from "../api/problem.ts";
 import { backoffMs } from "../stream/backoff.ts";
 import { Stream, type StreamState } from "../stream/stream.ts";
+import { newId } from "../ui/ids.ts";
 import type { Memory, Session } from "./memory.ts";
 import {
   type ClientFrame,
@@ -107,7 +108,7 @@ export class Room {
   write(text: string): boolean {
     const words = text.trim();
     if (!words || words.length > TEXT_CHARS_MAX || unconfirmed(this.talk).length >= UNSENT_MAX) return false;
-    const id = crypto.randomUUID();
+    const id = newId();
     this.#become(written(this.talk, id, words, new Date().toISOString()));
     this.#stream.send({ type: "message", id, text: words });
     return true;

@@ -80,7 +80,7 @@ export class SantralRoom extends LitElement {
     const lines = this.#transcript();
     return html`${this.#header()} ${this.#status()}
       <div class="log" role="log" aria-live="polite" aria-label=${say.log} tabindex="0">
-        ${lines.length === 0 ? this.#greeting() : nothing}
+        ${this.#greeting()}
         ${lines.map((line, index) => this.#line(line, lines[index - 1], lines[index + 1]))} ${this.#ending()}
       </div>
       ${this.#asking ? this.#ask() : nothing} ${this.#composer()}`;
@@ -94,7 +94,7 @@ export class SantralRoom extends LitElement {
       <span class="avatar" aria-hidden="true">${agent ? initials(agent, this.#locale) : icon("chat", 20)}</span>
       <div class="who">
         <h1>${agent ?? (this.#room.title || say.title)}</h1>
-        <p>${agent ? say.withAgent(agent) : say.subtitle}</p>
+        <p>${agent ? this.#room.title || say.yourAgent : say.subtitle}</p>
       </div>
       ${
         open
@@ -130,7 +130,8 @@ export class SantralRoom extends LitElement {
   }
 
   #greeting(): TemplateResult {
-    if (this.#room.door === "opening") return html`<p class="opening"><span class="spinner"></span>${this.#say.connecting}</p>`;
+    if (this.#room.door === "opening")
+      return html`<p class="opening"><span class="spinner"></span>${this.#say.connecting}</p>`;
     return html`<div class="hello">
       <strong>${this.#say.greeting}</strong>
       <p>${this.#say.greetingMore}</p>
@@ -141,11 +142,19 @@ export class SantralRoom extends LitElement {
     const { messages, pending } = this.#room.talk;
     const said = messages.map((one: PublicMessage): Line => {
       const mine = one.direction === "in";
-      return { key: `${one.seq}`, mine, text: one.text, at: one.at, who: mine ? this.#say.you : (one.agent_name ?? this.#say.agent) };
+      return {
+        key: `${one.seq}`,
+        mine,
+        text: one.text,
+        at: one.at,
+        who: mine ? this.#say.you : (one.agent_name ?? this.#say.agent),
+      };
     });
     return [
       ...said,
-      ...pending.map((one): Line => ({ key: one.id, mine: true, text: one.text, at: one.at, who: this.#say.you, pending: one })),
+      ...pending.map(
+        (one): Line => ({ key: one.id, mine: true, text: one.text, at: one.at, who: this.#say.you, pending: one }),
+      ),
     ];
   }
 

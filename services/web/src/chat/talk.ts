@@ -50,8 +50,17 @@ export type ServerFrame =
   | { readonly type: "accepted"; readonly id: string; readonly message_id: string }
   | { readonly type: "message"; readonly message: PublicMessage; readonly conversation_id?: string }
   | { readonly type: "position"; readonly position: number | null }
-  | { readonly type: "state"; readonly state: TalkState; readonly agent?: string | null; readonly conversation_id?: string }
-  | { readonly type: "error"; readonly id?: string; readonly problem: { readonly detail?: string; readonly title?: string } };
+  | {
+      readonly type: "state";
+      readonly state: TalkState;
+      readonly agent?: string | null;
+      readonly conversation_id?: string;
+    }
+  | {
+      readonly type: "error";
+      readonly id?: string;
+      readonly problem: { readonly detail?: string; readonly title?: string };
+    };
 
 export type ClientFrame =
   | { readonly type: "message"; readonly id: string; readonly text: string }

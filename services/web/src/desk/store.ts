@@ -6,18 +6,43 @@
  * that was lost or came twice cannot leave a wrong picture. Conversations are merged line by line, by their sequence.
  */
 import { Client } from "../api/client.ts";
-import { DeskApi } from "../api/desk.ts";
+import { DeskApi, type Outcome } from "../api/desk.ts";
 import { ApiError, type Problem } from "../api/problem.ts";
-import type { Conversation, DeskSnapshot, DomainEvent, Item, Message, Offer, Presence, Profile } from "../api/vocabulary.ts";
+import type {
+  Conversation,
+  DeskQueue,
+  DeskSnapshot,
+  DomainEvent,
+  Item,
+  Message,
+  Offer,
+  Presence,
+  Profile,
+  Why,
+} from "../api/vocabulary.ts";
 import { Stream, type StreamState } from "../stream/stream.ts";
 import { Coalesced } from "./coalesced.ts";
 import { agentSession, forgetSession, takeCode } from "./session.ts";
-import { type Thread, threadOf, withEvent, withMessage, withOutgoing, withoutOutgoing, withSent } from "./thread.ts";
+import {
+  fact,
+  type Thread,
+  threadOf,
+  withEvent,
+  withMessage,
+  withOutgoing,
+  withoutOutgoing,
+  withSent,
+} from "./thread.ts";
 
 type DeskFrame =
-  | { readonly type: "welcome"; readonly incarnation: string; readonly agent_seq?: number; readonly desk?: DeskSnapshot | null }
+  | {
+      readonly type: "welcome";
+      readonly incarnation: string;
+      readonly agent_seq?: number;
+      readonly desk?: DeskSnapshot | null;
+    }
   | { readonly type: "event"; readonly event: DomainEvent }
-  | { readonly type: "message"; readonly message: Message; readonly conversation_id?: string }
+  | { readonly type: "message"; readonly message: Message }
   | { readonly type: "error"; readonly problem: Problem };
 
 type DeskCommand =
@@ -26,8 +51,9 @@ type DeskCommand =
 
 export type Door = "opening" | "open" | "signed_out" | "failed";
 
-export interface Customer {
-  readonly profile: Profile | null;
+/** All that is known of the person in an open conversation. */
+export interface Known {
+  readonly profile: Profile;
   readonly timeline: readonly Conversation[];
 }
 
@@ -39,6 +65,7 @@ const OFFER_ENDS: ReadonlySet<string> = new Set([
   "offer.revoked",
 ]);
 const FOLLOWED_MAX = 60;
+const LOOK_MS = 10_000;
 
 export class DeskStore extends EventTarget {
   door: Door = "opening";
@@ -47,7 +74,9 @@ export class DeskStore extends EventTarget {
   problem: Problem | null = null;
   selected: string | null = null;
   readonly threads = new Map<string, Thread>();
-  readonly customers = new Map<string, Customer>();
+  readonly customers = new Map<string, Known>();
+  /** Why each conversation went to its queue, once somebody asked. */
+  readonly routes = new Map<string, Why>();
   readonly unread = new Set<string>();
   readonly drafts = new Map<string, string>();
   readonly busy = new Set<string>();
@@ -56,6 +85,7 @@ export class DeskStore extends EventTarget {
   readonly #refresh = new Coalesced(() => this.#read());
   #followed = new Set<string>();
   #token = "";
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(origin = "") {
     super();
@@ -83,9 +113,14 @@ export class DeskStore extends EventTarget {
       return;
     }
     this.#stream.start();
+    // Who waits in the queues changes without an event of mine; and whatever was missed is right again after this.
+    this.#timer = setInterval(() => {
+      if (document.visibilityState === "visible" && this.link === "open") this.#refresh.soon();
+    }, LOOK_MS);
   }
 
   stop(): void {
+    clearInterval(this.#timer);
     this.#stream.stop();
     this.#refresh.stop();
   }
@@ -99,7 +134,7 @@ export class DeskStore extends EventTarget {
   }
 
   get item(): Item | null {
-    return this.desk?.items.find((one) => one.conversation.id === this.selected) ?? null;
+    return this.desk?.items.find((one) => one.conversation_id === this.selected) ?? null;
   }
 
   get offers(): readonly Offer[] {
@@ -124,11 +159,11 @@ export class DeskStore extends EventTarget {
   }
 
   accept(offer: Offer): Promise<boolean> {
-    return this.#doing(offer.id, async () => {
+    return this.#doing(offer.offer.id, async () => {
       try {
-        await this.api.accept(offer.id);
+        await this.api.accept(offer.offer.id);
       } finally {
-        this.#withoutOffer(offer.id); // accepted or gone: in both cases it is no offer any more
+        this.#withoutOffer(offer.offer.id); // accepted or gone: in both cases it is no offer any more
       }
       await this.#read();
       await this.select(offer.conversation_id);
@@ -136,18 +171,30 @@ export class DeskStore extends EventTarget {
   }
 
   decline(offer: Offer, reason: string): Promise<boolean> {
-    return this.#doing(offer.id, async () => {
-      await this.api.decline(offer.id, reason);
-      this.#withoutOffer(offer.id);
+    return this.#doing(offer.offer.id, async () => {
+      await this.api.decline(offer.offer.id, reason);
+      this.#withoutOffer(offer.offer.id);
     });
   }
 
-  done(item: Item, outcome: Readonly<Record<string, string>>): Promise<boolean> {
+  done(item: Item, outcome: Outcome): Promise<boolean> {
     return this.#doing(item.id, () => this.api.done(item.id, outcome));
   }
 
   park(item: Item, wakeAt: string | null): Promise<boolean> {
     return this.#doing(item.id, () => this.api.park(item.id, wakeAt));
+  }
+
+  /** Takes the first who waits in a queue from which agents may help themselves. */
+  claimNext(queue: DeskQueue): Promise<boolean> {
+    return this.#doing(`claim:${queue.name}`, async () => {
+      const { items } = await this.api.waiting(queue.name, 1);
+      const [first] = items;
+      if (!first) return;
+      await this.api.claim(first.id);
+      await this.#read();
+      await this.select(first.conversation_id);
+    });
   }
 
   /** Sends the draft of a conversation; a failure leaves it in the field. */
@@ -160,6 +207,23 @@ export class DeskStore extends EventTarget {
     });
     if (!sent) this.#thread(conversationId, (thread) => withoutOutgoing(thread, key));
     return sent;
+  }
+
+  /** Reads why a conversation went to its queue. Asking again changes nothing. */
+  async explain(conversationId: string): Promise<void> {
+    if (this.routes.has(conversationId)) return;
+    try {
+      const known = this.threads.get(conversationId)?.events.values();
+      const queued = (known ? [...known] : await this.api.events(conversationId)).findLast(
+        (one) => one.type === "item.queued",
+      );
+      const decision = queued ? fact(queued, "decision_id") : "";
+      if (decision) this.routes.set(conversationId, (await this.api.decision(decision)).record);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      console.warn("the routing decision could not be read", error.message); // the agent's own part is shown without it
+    }
+    this.#changed();
   }
 
   forget(): void {
@@ -188,7 +252,11 @@ export class DeskStore extends EventTarget {
 
   #hello(): { type: "hello"; token: string; resume?: unknown } {
     if (!this.desk) return { type: "hello", token: this.#token };
-    const conversations = Object.fromEntries([...this.threads].map(([id, thread]) => [id, thread.seq]));
+    const known = [...this.#followed].flatMap((id) => {
+      const seq = this.threads.get(id)?.seq;
+      return seq === undefined ? [] : [[id, seq] as const];
+    });
+    const conversations = Object.fromEntries(known);
     const { incarnation, agent } = this.desk;
     return { type: "hello", token: this.#token, resume: { incarnation, agent_seq: agent.agent_seq, conversations } };
   }
@@ -196,7 +264,7 @@ export class DeskStore extends EventTarget {
   #frame(frame: DeskFrame): void {
     if (frame.type === "welcome") this.#welcomed(frame);
     else if (frame.type === "event") this.#happened(frame.event);
-    else if (frame.type === "message") this.#said(frame.message, frame.message.conversation_id ?? frame.conversation_id ?? "");
+    else if (frame.type === "message") this.#said(frame.message, frame.message.conversation_id);
     else if (frame.type === "error") this.problem = frame.problem;
     this.#changed();
   }
@@ -216,8 +284,8 @@ export class DeskStore extends EventTarget {
     const id = event.conversation_id ?? "";
     this.#thread(id, (thread) => withEvent(thread, event));
     if (OFFER_ENDS.has(event.type)) {
-      const ended = event.data?.offer_id ?? (event as unknown as Record<string, unknown>).offer_id;
-      if (typeof ended === "string") this.#withoutOffer(ended);
+      const ended = fact(event, "offer_id");
+      if (ended) this.#withoutOffer(ended);
     }
     this.#refresh.soon();
   }
@@ -230,11 +298,11 @@ export class DeskStore extends EventTarget {
   }
 
   #snapshot(desk: DeskSnapshot): void {
-    const before = new Set(this.desk?.items.map((one) => one.conversation.id));
+    const before = new Set(this.desk?.items.map((one) => one.conversation_id));
     const first = this.desk === null;
     this.desk = desk;
     for (const item of desk.items) {
-      const id = item.conversation.id;
+      const id = item.conversation_id;
       if (!first && !before.has(id) && id !== this.selected) this.unread.add(id);
     }
     this.#follow();
@@ -242,15 +310,15 @@ export class DeskStore extends EventTarget {
 
   /** Follows the conversations in hand, so that their new messages arrive while another one is open. */
   #follow(): void {
-    const wanted = new Set((this.desk?.items ?? []).slice(0, FOLLOWED_MAX).map((one) => one.conversation.id));
+    const wanted = new Set((this.desk?.items ?? []).slice(0, FOLLOWED_MAX).map((one) => one.conversation_id));
     if (this.selected) wanted.add(this.selected);
     for (const id of this.#followed) {
       if (!wanted.has(id) && this.#stream.send({ type: "unfollow", conversation_id: id })) this.#followed.delete(id);
     }
     for (const id of wanted) {
       if (this.#followed.has(id)) continue;
-      const item = this.desk?.items.find((one) => one.conversation.id === id);
-      const seq = this.threads.get(id)?.seq ?? item?.conversation.seq ?? 0;
+      const item = this.desk?.items.find((one) => one.conversation_id === id);
+      const seq = this.threads.get(id)?.seq ?? item?.seq ?? 0;
       if (this.#stream.send({ type: "follow", conversation_id: id, seq })) this.#followed.add(id);
     }
   }
@@ -272,21 +340,18 @@ export class DeskStore extends EventTarget {
     this.#followed.delete(id);
     this.#follow();
     this.#changed();
-    await this.#loadCustomer(id);
+    await Promise.all([this.#loadCustomer(id), this.explain(id)]);
   }
 
   async #loadCustomer(id: string): Promise<void> {
-    const conversation = this.threads.get(id)?.conversation;
-    const known = conversation?.customer ?? this.item?.conversation.customer ?? this.item?.customer ?? null;
-    const profileId = conversation?.profile_id ?? known?.id;
+    const profileId = this.threads.get(id)?.conversation.customer.profile_id;
     if (!profileId) return;
     try {
       const [profile, timeline] = await Promise.all([this.api.profile(profileId), this.api.timeline(profileId)]);
-      this.customers.set(id, { profile, timeline: timeline.items });
+      this.customers.set(id, { profile, timeline: timeline.conversations });
     } catch (error) {
-      // The conversation can be worked on without its customer's panel; what the desk said already is shown instead.
+      // The conversation can be worked on without its customer's panel; what the conversation says is shown instead.
       console.warn("the customer's profile could not be read", error);
-      this.customers.set(id, { profile: known, timeline: [] });
     }
     this.#changed();
   }
@@ -302,7 +367,7 @@ export class DeskStore extends EventTarget {
   }
 
   #withoutOffer(id: string): void {
-    if (this.desk) this.desk = { ...this.desk, offers: this.desk.offers.filter((one) => one.id !== id) };
+    if (this.desk) this.desk = { ...this.desk, offers: this.desk.offers.filter((one) => one.offer.id !== id) };
   }
 
   #thread(id: string, change: (thread: Thread) => Thread): void {

@@ -4,10 +4,10 @@
  * Messages and events share a conversation's sequence: the event of a message carries the message's own number, so a number is
  * one line. Pure: functions from one thread to the next.
  */
-import type { Conversation, DomainEvent, Message } from "../api/vocabulary.ts";
+import type { Conversation, DeliveryState, DomainEvent, Message } from "../api/vocabulary.ts";
 
 export interface Delivery {
-  readonly state: "queued" | "sent" | "delivered" | "read" | "failed";
+  readonly state: DeliveryState;
   readonly reason: string;
 }
 
@@ -27,7 +27,13 @@ export interface Thread {
 }
 
 export type ThreadLine =
-  | { readonly kind: "message"; readonly seq: number; readonly at: string; readonly message: Message; readonly delivery: Delivery | null }
+  | {
+      readonly kind: "message";
+      readonly seq: number;
+      readonly at: string;
+      readonly message: Message;
+      readonly delivery: Delivery | null;
+    }
   | { readonly kind: "event"; readonly seq: number; readonly at: string; readonly event: DomainEvent }
   | { readonly kind: "outgoing"; readonly seq: number; readonly at: string; readonly outgoing: Outgoing };
 
@@ -47,7 +53,11 @@ const TOLD: ReadonlySet<string> = new Set([
   "profile.merged",
 ]);
 
-export function threadOf(conversation: Conversation, messages: readonly Message[], events: readonly DomainEvent[]): Thread {
+export function threadOf(
+  conversation: Conversation,
+  messages: readonly Message[],
+  events: readonly DomainEvent[],
+): Thread {
   const empty: Thread = { conversation, messages: new Map(), events: new Map(), outgoing: [], seq: 0 };
   let thread = empty;
   for (const message of messages) thread = withMessage(thread, message);
@@ -83,9 +93,9 @@ export function withoutOutgoing(thread: Thread, key: string): Thread {
   return { ...thread, outgoing: thread.outgoing.filter((one) => one.key !== key) };
 }
 
-/** A field of an event, wherever the event carries it. */
+/** A word that an event carries; empty when it does not. */
 export function fact(event: DomainEvent, name: string): string {
-  const value = (event as unknown as Record<string, unknown>)[name] ?? event.data?.[name];
+  const value = event.data?.[name];
   return typeof value === "string" ? value : "";
 }
 
@@ -121,5 +131,6 @@ export function lines(thread: Thread): ThreadLine[] {
 
 function known(message: Message): Delivery {
   const states = ["sent", "delivered", "read", "failed"] as const;
-  return { state: states.find((one) => one === message.state) ?? "queued", reason: "" };
+  const { state, reason = "" } = message.delivery ?? {};
+  return { state: states.find((one) => one === state) ?? "queued", reason };
 }

@@ -7,25 +7,33 @@ export interface Reason {
   readonly text: string;
 }
 
-/** The sentences in reading order; empty parts are left out. `me` is the reader's agent id. */
-export function reasons(why: Why, me: string, say: DeskMessages): Reason[] {
+/**
+ * The sentences in reading order; empty parts are left out. `routing` is the record
+ * of the queue (`why` itself, where no agent was chosen yet), `me` the reader's agent id.
+ */
+export function reasons(why: Why, routing: Why, me: string, say: DeskMessages): Reason[] {
   const found: Reason[] = [];
   const add = (label: string, text: string) => {
     if (text) found.push({ label, text });
   };
-  const routing = why.routing ?? why;
-  add(say.whyRule, routing.rule ? say.whyRuleIs(routing.rule) : routing.queue || routing.summary ? say.whyRuleNone : "");
+  add(
+    say.whyRule,
+    routing.rule ? say.whyRuleIs(routing.rule) : routing.queue || routing.summary ? say.whyRuleNone : "",
+  );
   const [winner, ...others] = why.candidates ?? [];
   if (winner) {
-    const who = winner.agent_id === me ? say.whyYou : (winner.name ?? say.whySomebody);
-    add(say.whyAgent, why.personal ? say.whyPersonal : say.whyChosen(who, percent(winner.load), duration(winner.idle_s, say)));
+    const who = winner.agent_id === me ? say.whyYou : say.whySomebody;
+    add(
+      say.whyAgent,
+      why.personal ? say.whyPersonal : say.whyChosen(who, percent(winner.load, say), duration(winner.idle_s, say)),
+    );
     add(say.whyOrder, why.comparator ? (say.comparators[why.comparator] ?? why.comparator) : "");
   }
   if (typeof why.waited_s === "number") add(say.whyWaited, duration(why.waited_s, say));
   if (typeof why.step === "number") add(say.whyStep, String(why.step + 1));
   if (routing.boost_s) add(say.whyBoost, duration(routing.boost_s, say));
   if (others.length > 0) {
-    const list = others.slice(0, 3).map((one) => `${one.name ?? say.whySomebody} ${percent(one.load)}`);
+    const list = others.slice(0, 3).map((one) => say.whyOther(percent(one.load, say), duration(one.idle_s, say)));
     add(say.whyOthers, list.join(" · ") + (others.length > 3 ? ` +${others.length - 3}` : ""));
   }
   const excluded = Object.entries(why.excluded ?? {}).filter(([, count]) => count > 0);
@@ -33,8 +41,8 @@ export function reasons(why: Why, me: string, say: DeskMessages): Reason[] {
   return found;
 }
 
-function percent(load: number): string {
-  return `%${Math.round(load * 100)}`;
+function percent(load: number, say: DeskMessages): string {
+  return say.percent(Math.round(load * 100));
 }
 
 /** Seconds as people say them, in the largest unit that fits. */

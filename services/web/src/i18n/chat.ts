@@ -3,7 +3,7 @@ import type { Locale } from "./locale.ts";
 
 const tr = {
   title: "Canlı destek",
-  subtitle: "Genellikle birkaç dakika içinde yanıt veririz",
+  subtitle: "Birkaç dakika içinde yanıt veririz",
   open: "Sohbeti aç",
   close: "Sohbeti küçült",
   greeting: "Merhaba! Size nasıl yardımcı olabiliriz?",
@@ -19,9 +19,8 @@ const tr = {
   retry: "Yeniden dene",
   waiting: "Temsilci bekleniyor",
   position: (n: number) => `Sıradaki yeriniz: ${n}`,
+  yourAgent: "Temsilciniz",
   next: "Sıra sizde, birazdan bağlanıyorsunuz",
-  withAgent: (name: string) => `${name} ile görüşüyorsunuz`,
-  joined: (name: string) => `${name} sohbete katıldı`,
   ended: "Sohbet sona erdi",
   endedMore: "Yeniden yazarsanız yeni bir görüşme başlar.",
   leave: "Sohbeti bitir",
@@ -36,7 +35,6 @@ const tr = {
   unknownInbox: "Bu sohbet penceresi tanınmıyor",
   unknownInboxMore: "Site sahibinin yerleştirme kodunu denetlemesi gerekir.",
   tooLong: (most: number) => `Mesaj en çok ${most} karakter olabilir`,
-  older: "Daha eski",
   poweredBy: "Santral ile",
   unread: (n: number) => `${n} okunmamış mesaj`,
 };
@@ -61,9 +59,8 @@ const en: ChatMessages = {
   retry: "Try again",
   waiting: "Waiting for an agent",
   position: (n) => `Your place in line: ${n}`,
+  yourAgent: "Your agent",
   next: "You are next, connecting shortly",
-  withAgent: (name) => `You are talking with ${name}`,
-  joined: (name) => `${name} joined the chat`,
   ended: "The chat has ended",
   endedMore: "Write again to start a new one.",
   leave: "End chat",
@@ -78,7 +75,6 @@ const en: ChatMessages = {
   unknownInbox: "This chat is not known",
   unknownInboxMore: "The owner of this site should check the embedding code.",
   tooLong: (most) => `A message may have at most ${most} characters`,
-  older: "Older",
   poweredBy: "By Santral",
   unread: (n) => (n === 1 ? "1 unread message" : `${n} unread messages`),
 };

@@ -1,11 +1,13 @@
 /** Line icons on a 24 × 24 grid, drawn in the text's colour. They say nothing to a screen reader: the label beside them does. */
-import { svg, type TemplateResult } from "lit";
+import { html, type TemplateResult } from "lit";
 
 const PATHS = {
   email: "M3.5 6.5h17v11h-17zM4 7l8 6.5L20 7",
   chat: "M4 5.5h16v10.5h-9l-4.5 3.5V16H4z",
-  phone: "M6.5 3.5l3 .5 1 4-2 1.5c1 2.5 3 4.500 5.500 5.500L15.500 13l4 1 .5 3c0 2-1.500 3.500-3.500 3.500C9.500 20 4 14 3.500 7c0-2 1-3.500 3-3.500z",
-  social: "M12 20s-7.500-4.600-7.500-10A4.200 4.200 0 0 1 12 7.500 4.200 4.200 0 0 1 19.500 10c0 5.400-7.500 10-7.500 10z",
+  phone:
+    "M6.5 3.5l3 .5 1 4-2 1.5c1 2.5 3 4.500 5.500 5.500L15.500 13l4 1 .5 3c0 2-1.500 3.500-3.500 3.500C9.500 20 4 14 3.500 7c0-2 1-3.500 3-3.500z",
+  social:
+    "M12 20s-7.500-4.600-7.500-10A4.200 4.200 0 0 1 12 7.500 4.200 4.200 0 0 1 19.500 10c0 5.400-7.500 10-7.500 10z",
   other: "M4 12h16M12 4v16M6.500 6.500l11 11M17.500 6.500l-11 11",
   send: "M4 12l16-8-5 16-3.500-6.500z",
   check: "M5 12.500l4.500 4.500L19 7.500",
@@ -30,7 +32,7 @@ export type IconName = keyof typeof PATHS;
 
 /** `size` in CSS pixels. */
 export function icon(name: IconName, size = 18): TemplateResult {
-  return svg`<svg width=${size} height=${size} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"
+  return html`<svg width=${size} height=${size} viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.75"
     stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${PATHS[name]}></path></svg>`;
 }
 

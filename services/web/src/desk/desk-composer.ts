@@ -1,0 +1,250 @@
+/** The reply, and what becomes of the item: done with an outcome, or parked until a time. */
+import { css, html, nothing, type TemplateResult } from "lit";
+import type { Item } from "../api/vocabulary.ts";
+import { controls } from "../ui/controls.ts";
+import { icon } from "../ui/icons.ts";
+import { newId } from "../ui/ids.ts";
+import { DeskPart } from "./part.ts";
+
+type Menu = "done" | "park";
+
+const WORKABLE: ReadonlySet<string> = new Set(["assigned", "parked", "wrapping"]);
+
+export class DeskComposer extends DeskPart {
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+        border-top: 1px solid var(--line);
+        background: var(--surface);
+      }
+      form.reply {
+        display: grid;
+        gap: 0.5rem;
+        padding: 0.75rem 1.25rem;
+      }
+      textarea {
+        display: block;
+        min-height: 4.25rem;
+        max-height: 14rem;
+        resize: none;
+        field-sizing: content;
+      }
+      .bar {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0.5rem;
+      }
+      .bar .to {
+        flex: 1;
+        min-width: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        color: var(--ink-soft);
+        font-size: var(--text-2);
+      }
+      kbd {
+        color: var(--ink-faint);
+        font: inherit;
+        font-size: var(--text-1);
+      }
+      .menu {
+        display: grid;
+        gap: 0.75rem;
+        padding: 0.875rem 1.25rem;
+        border-bottom: 1px solid var(--line);
+        background: var(--canvas);
+      }
+      .choices {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.5rem;
+      }
+      .choices label {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.375rem;
+        padding: 0.3125rem 0.75rem;
+        border: 1px solid var(--line-strong);
+        border-radius: 1.25rem;
+        background: var(--surface);
+        font-size: var(--text-2);
+        cursor: pointer;
+      }
+      .choices label:has(:checked) {
+        border-color: var(--accent);
+        background: var(--accent-soft);
+        color: var(--accent-ink);
+        font-weight: 600;
+      }
+      .choices input {
+        margin: 0;
+      }
+      .readonly {
+        padding: 0.875rem 1.25rem;
+        color: var(--ink-soft);
+        font-size: var(--text-2);
+        text-align: center;
+      }
+      @media (max-width: 900px) {
+        form.reply {
+          padding: 0.625rem 0.75rem;
+        }
+        kbd {
+          display: none;
+        }
+      }
+    `,
+  ];
+
+  #menu: Menu | null = null;
+  #conversation: string | null = null;
+  #keys = new Map<string, string>();
+
+  protected override willUpdate(): void {
+    if (this.#conversation === this.store.selected) return;
+    this.#conversation = this.store.selected;
+    this.#menu = null;
+  }
+
+  protected override render(): TemplateResult | typeof nothing {
+    const id = this.store.selected;
+    const item = this.store.item;
+    if (!id) return nothing;
+    if (!item || !WORKABLE.has(item.state)) return html`<p class="readonly">${this.say.notMine}</p>`;
+    const draft = this.store.drafts.get(id) ?? "";
+    const busy = this.store.busy.has(`reply:${id}`);
+    const open = this.store.thread?.conversation.visibility === "public";
+    return html`${this.#menu === "done" ? this.#done(item) : this.#menu === "park" ? this.#park(item) : nothing}
+      <form class="reply" @submit=${(event: Event) => this.#send(event, id)}>
+        <label class="unseen" for="reply">${this.say.replyPlaceholder}</label>
+        <textarea id="reply" class="field" rows="2" placeholder=${this.say.replyPlaceholder} .value=${draft}
+          @input=${(event: Event) => this.#typed(event, id)} @keydown=${(event: KeyboardEvent) => this.#key(event, id)}></textarea>
+        <div class="bar">
+          <span class="to">${this.say.replyTo(this.channel(item.channel))}
+            ${open ? html`<span class="chip warn">${this.say.publicReply}</span>` : nothing}</span>
+          <button class="button quiet" type="button" aria-expanded=${this.#menu === "park"} @click=${() => this.openMenu("park")}>
+            ${icon("pause", 16)} ${this.say.park}
+          </button>
+          <button class="button" type="button" aria-expanded=${this.#menu === "done"} @click=${() => this.openMenu("done")}>
+            ${icon("check", 16)} ${this.say.done}
+          </button>
+          <kbd>${this.say.sendHint}</kbd>
+          <button class="button primary" type="submit" ?disabled=${busy || !draft.trim()}>
+            ${busy ? html`<span class="spinner"></span>` : icon("send", 16)} ${this.say.send}
+          </button>
+        </div>
+      </form>`;
+  }
+
+  focusText(): void {
+    this.renderRoot.querySelector("textarea")?.focus();
+  }
+
+  /** Opens the menu, or closes it when it is open. */
+  async openMenu(menu: Menu): Promise<void> {
+    this.#menu = this.#menu === menu ? null : menu;
+    this.requestUpdate();
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>(".menu input, .menu button")?.focus();
+  }
+
+  #done(item: Item): TemplateResult {
+    const [first] = Object.keys(this.say.outcomes);
+    return html`<form class="menu" @submit=${(event: Event) => this.#finish(event, item)} @keydown=${this.#escape}>
+      <div class="choices" role="radiogroup" aria-label=${this.say.doneAs}>
+        ${Object.entries(this.say.outcomes).map(
+          ([value, label]) =>
+            html`<label><input type="radio" name="outcome" value=${value} ?checked=${value === first} />${label}</label>`,
+        )}
+      </div>
+      <div class="bar">
+        <label class="unseen" for="note">${this.say.note}</label>
+        <input id="note" class="field" name="note" maxlength="500" placeholder=${this.say.note} autocomplete="off" />
+        <button class="button primary" type="submit">${this.say.finish}</button>
+        <button class="button quiet" type="button" @click=${() => this.openMenu("done")}>${this.say.dismiss}</button>
+      </div>
+    </form>`;
+  }
+
+  #park(item: Item): TemplateResult {
+    return html`<div class="menu" @keydown=${this.#escape}>
+      <strong>${this.say.parkUntil}</strong>
+      <div class="choices">
+        ${Object.entries(this.say.parks).map(
+          ([value, label]) =>
+            html`<button class="button" type="button" @click=${() => this.#rest(item, value)}>${label}</button>`,
+        )}
+        <button class="button quiet" type="button" @click=${() => this.openMenu("park")}>${this.say.dismiss}</button>
+      </div>
+    </div>`;
+  }
+
+  #typed(event: Event, id: string): void {
+    this.store.drafts.set(id, (event.target as HTMLTextAreaElement).value);
+    this.#keys.delete(id);
+    this.requestUpdate();
+  }
+
+  #key(event: KeyboardEvent, id: string): void {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) this.#send(event, id);
+  }
+
+  async #send(event: Event, id: string): Promise<void> {
+    event.preventDefault();
+    const text = (this.store.drafts.get(id) ?? "").trim();
+    if (!text || this.store.busy.has(`reply:${id}`)) return;
+    // The same words sent again after a failure are the same reply: the key stays until the text changes.
+    const key = this.#keys.get(id) ?? newId();
+    this.#keys.set(id, key);
+    this.store.drafts.delete(id);
+    if (await this.store.reply(id, text, key)) this.#keys.delete(id);
+    else if (!this.store.drafts.has(id)) this.store.drafts.set(id, text);
+    this.requestUpdate();
+  }
+
+  async #finish(event: Event, item: Item): Promise<void> {
+    event.preventDefault();
+    const form = new FormData(event.target as HTMLFormElement);
+    const note = String(form.get("note") ?? "").trim();
+    const reason = String(form.get("outcome"));
+    const outcome = { reason, resolved: reason === "resolved", ...(note ? { note } : {}) };
+    if (await this.store.done(item, outcome)) this.#menu = null;
+    this.requestUpdate();
+  }
+
+  async #rest(item: Item, choice: string): Promise<void> {
+    if (await this.store.park(item, wakeAt(choice, new Date()))) this.#menu = null;
+    this.requestUpdate();
+  }
+
+  readonly #escape = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape") return;
+    this.#menu = null;
+    this.requestUpdate();
+    this.focusText();
+  };
+}
+
+/** When a parked item comes back, in UTC; null waits for the customer. Tomorrow at nine is the agent's own nine o'clock. */
+export function wakeAt(choice: string, now: Date): string | null {
+  const at = new Date(now);
+  if (choice === "hour") at.setHours(at.getHours() + 1);
+  else if (choice === "four") at.setHours(at.getHours() + 4);
+  else if (choice === "tomorrow") {
+    at.setDate(at.getDate() + 1);
+    at.setHours(9, 0, 0, 0);
+  } else return null;
+  return at.toISOString();
+}
+
+customElements.define("santral-desk-composer", DeskComposer);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "santral-desk-composer": DeskComposer;
+  }
+}

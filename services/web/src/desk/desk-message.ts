@@ -1,0 +1,182 @@
+/** One message of any channel: a bubble, a mail, a call record; with its files and what became of it. */
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { ApiError } from "../api/problem.ts";
+import type { Message } from "../api/vocabulary.ts";
+import { controls } from "../ui/controls.ts";
+import { channelIcon, type IconName, icon } from "../ui/icons.ts";
+import { words } from "../ui/text.ts";
+import { messageStyles } from "./desk-message-styles.ts";
+import { mailFrame } from "./mail-frame.ts";
+import { DeskPart } from "./part.ts";
+import type { Delivery } from "./thread.ts";
+import { duration } from "./why.ts";
+
+const TICKS: Readonly<Record<Delivery["state"], IconName>> = {
+  queued: "clock",
+  sent: "check",
+  delivered: "checks",
+  read: "checks",
+  failed: "warning",
+};
+
+export class DeskMessage extends DeskPart {
+  static override properties = {
+    ...DeskPart.properties,
+    message: { attribute: false },
+    delivery: { attribute: false },
+    customer: {},
+  };
+  static override styles = [controls, messageStyles];
+
+  declare message: Message;
+  declare delivery: Delivery | null;
+  declare customer: string;
+  #frame: HTMLIFrameElement | null = null;
+  #quoted = false;
+  #problem = "";
+
+  protected override willUpdate(changed: PropertyValues): void {
+    const out = this.message.direction === "out";
+    if (changed.has("message")) this.className = out ? "out" : "in";
+  }
+
+  protected override render(): TemplateResult {
+    const { message } = this;
+    const call =
+      message.call || message.kind === "call" || message.kind === "missed_call" || message.kind === "voicemail";
+    return html`<article>
+      ${this.#head()}
+      ${message.subject && message.channel === "email" ? html`<h3>${message.subject}</h3>` : nothing}
+      ${call ? this.#call() : nothing} ${this.#frame ?? this.#body()} ${this.#files()} ${this.#tools()}
+      ${this.#problem ? html`<p class="notice danger">${this.#problem}</p>` : nothing}
+    </article>
+    ${this.#foot()}`;
+  }
+
+  #head(): TemplateResult {
+    const { message } = this;
+    const out = message.direction === "out";
+    const mine = out && message.agent_id === this.store.me?.id;
+    const who = out
+      ? mine
+        ? this.say.you
+        : (message.agent_name ?? this.say.agent)
+      : message.sender?.name || this.customer;
+    return html`<header>
+      <span title=${this.channel(message.channel)}>${channelIcon(message.channel, 14)}</span>
+      <strong>${who}</strong>
+      ${unverified(message) ? html`<span class="chip warn">${this.say.unverified}</span>` : nothing}
+      ${message.automatic ? html`<span class="chip">${this.say.automatic}</span>` : nothing}
+      <time datetime=${message.at} title=${this.formats.full(message.at)}>${this.formats.time(message.at)}</time>
+    </header>`;
+  }
+
+  #body(): TemplateResult | typeof nothing {
+    const { text = "", text_stripped: stripped } = this.message;
+    const short = stripped && stripped !== text ? stripped : null;
+    if (!text && !short) return nothing;
+    return html`<p class="text">${words(short && !this.#quoted ? short : text)}</p>
+      ${
+        short
+          ? html`<button class="link" type="button" @click=${this.#toggleQuoted}>
+              ${this.#quoted ? this.say.unquoted : this.say.quoted}
+            </button>`
+          : nothing
+      }`;
+  }
+
+  #call(): TemplateResult {
+    const { call, kind } = this.message;
+    const name =
+      kind === "voicemail"
+        ? "voicemail"
+        : call?.answered === false || kind === "missed_call"
+          ? "missed"
+          : (call?.direction ?? "in");
+    const facts = [
+      call?.caller && call.callee ? `${call.caller} → ${call.callee}` : (call?.caller ?? ""),
+      call?.talk_s ? this.say.talked(duration(call.talk_s, this.say)) : "",
+      call?.wait_s ? this.say.waited(duration(call.wait_s, this.say)) : "",
+    ].filter(Boolean);
+    return html`<div class="call ${name === "missed" ? "missed" : ""}">
+      <span class="disc">${icon("phone", 18)}</span>
+      <div><strong>${this.say.call[name] ?? name}</strong><p class="soft small numbers">${facts.join(" · ")}</p></div>
+    </div>`;
+  }
+
+  #files(): TemplateResult | typeof nothing {
+    const { files } = this.message;
+    if (files.length === 0) return nothing;
+    return html`<ul class="files" aria-label=${this.say.attachments}>
+      ${files.map((file) => {
+        const name = file.name || file.content_type || "…";
+        return html`<li><button type="button" aria-label=${this.say.download(name)} @click=${() => void this.#save(file.n, name)}>
+          ${icon("clip", 16)} <span>${name}</span> <span class="faint small">${size(file.size_bytes)}</span></button></li>`;
+      })}
+    </ul>`;
+  }
+
+  #tools(): TemplateResult | typeof nothing {
+    const { message } = this;
+    if (!message.html || message.direction === "out") return nothing;
+    return html`<button class="link" type="button" @click=${() => void this.#toggleMail()}>
+      ${this.#frame ? this.say.hideMail : this.say.showMail}
+    </button>`;
+  }
+
+  #foot(): TemplateResult | typeof nothing {
+    if (!this.delivery) return nothing;
+    const { state, reason } = this.delivery;
+    return html`<p class="foot ${state}">${icon(TICKS[state], 14)} ${this.say.delivery[state] ?? state}${reason ? `: ${reason}` : ""}</p>`;
+  }
+
+  readonly #toggleQuoted = (): void => {
+    this.#quoted = !this.#quoted;
+    this.requestUpdate();
+  };
+
+  async #toggleMail(): Promise<void> {
+    this.#problem = "";
+    if (this.#frame) {
+      this.#frame = null;
+    } else {
+      await this.#fetched(async (id, seq) => {
+        this.#frame = mailFrame(await this.store.api.mailHtml(id, seq), this.message.subject || this.say.noSubject);
+      });
+    }
+    this.requestUpdate();
+  }
+
+  /** Attachments are saved, never opened in the page. */
+  async #save(n: number, name: string): Promise<void> {
+    await this.#fetched(async (id, seq) => {
+      const address = URL.createObjectURL(await this.store.api.file(id, seq, n));
+      const link = document.createElement("a");
+      link.href = address;
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    });
+    this.requestUpdate();
+  }
+
+  async #fetched(work: (conversationId: string, seq: number) => Promise<void>): Promise<void> {
+    try {
+      await work(this.message.conversation_id, this.message.seq);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#problem = error.problem.detail || this.say.mailFailed;
+    }
+  }
+}
+
+/** A mail whose sender nobody vouches for: it may come from anybody. */
+function unverified(message: Message): boolean {
+  return message.direction === "in" && message.channel === "email" && !message.authenticated;
+}
+
+function size(bytes: number): string {
+  return bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+customElements.define("santral-desk-message", DeskMessage);

@@ -1,0 +1,134 @@
+/** The open conversation: its head, its lines in order, and the composer under them. */
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { DomainEvent } from "../api/vocabulary.ts";
+import { controls } from "../ui/controls.ts";
+import { channelIcon, icon } from "../ui/icons.ts";
+import { words } from "../ui/text.ts";
+import "./desk-composer.ts";
+import "./desk-message.ts";
+import { threadStyles } from "./desk-thread-styles.ts";
+import { DeskPart } from "./part.ts";
+import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
+
+const NEAR_PX = 120;
+
+export class DeskThread extends DeskPart {
+  static override styles = [controls, threadStyles];
+
+  #shown = "";
+  #count = 0;
+
+  protected override render(): TemplateResult {
+    const { thread, selected } = this.store;
+    if (!selected) return this.#pick();
+    if (!thread)
+      return html`<div class="empty middle"><span class="spinner"></span><span>${this.say.loading}</span></div>`;
+    const found = lines(thread);
+    return html`${this.#head(thread)}
+      <div class="log" role="log" aria-label=${this.say.conversation} tabindex="0">
+        ${repeat(
+          found,
+          (line) => (line.kind === "outgoing" ? line.outgoing.key : line.seq),
+          (line, index) => html`${this.#day(found[index - 1], line)}${this.#line(line)}`,
+        )}
+      </div>
+      <santral-desk-composer .desk=${this.desk}></santral-desk-composer>`;
+  }
+
+  protected override updated(): void {
+    const log = this.renderRoot.querySelector(".log");
+    const thread = this.store.thread;
+    if (!log || !thread) return;
+    const count = thread.messages.size + thread.outgoing.length;
+    const opened = this.#shown !== thread.conversation.id;
+    const near = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX * 4;
+    if (opened || (count !== this.#count && near)) {
+      // The messages are elements that lay themselves out after us.
+      requestAnimationFrame(() => {
+        log.scrollTop = log.scrollHeight;
+      });
+    }
+    this.#shown = thread.conversation.id;
+    this.#count = count;
+  }
+
+  /** Puts the cursor into the reply. */
+  focusReply(): void {
+    this.renderRoot.querySelector("santral-desk-composer")?.focusText();
+  }
+
+  openDone(): void {
+    this.renderRoot.querySelector("santral-desk-composer")?.openMenu("done");
+  }
+
+  #pick(): TemplateResult {
+    return html`<div class="empty middle">
+      ${icon("chat", 44)}<strong>${this.say.pickTitle}</strong><span>${this.say.pickMore}</span>
+    </div>`;
+  }
+
+  #head(thread: Thread): TemplateResult {
+    const { conversation } = thread;
+    const item = this.store.item;
+    const channels = conversation.channels.length ? conversation.channels : [conversation.channel];
+    const customer = this.store.customers.get(conversation.id)?.profile ?? conversation.customer;
+    return html`<header>
+      <button class="button quiet icon back" type="button" aria-label=${this.say.back} @click=${() => void this.store.select(null)}>
+        ${icon("back")}
+      </button>
+      <div class="title">
+        <h1>${this.named(customer)}</h1>
+        <p>
+          ${channels.map((one) => html`<span class="with" title=${this.channel(one)}>${channelIcon(one, 15)} ${this.channel(one)}</span>`)}
+          ${conversation.subject ? html`<span class="subject">${conversation.subject}</span>` : nothing}
+        </p>
+      </div>
+      ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
+      ${item?.due_at ? html`<span class="chip due">${icon("clock", 13)} ${this.say.due(this.formats.ago(item.due_at))}</span>` : nothing}
+      <span class="chip ${item?.state === "assigned" ? "accent" : ""}">
+        ${item ? (this.say.states[item.state] ?? item.state) : conversation.state === "closed" ? this.say.states.completed : nothing}
+      </span>
+      <button class="button quiet icon details" type="button" title=${this.say.details} aria-label=${this.say.details}
+        @click=${() => this.dispatchEvent(new CustomEvent("desk-ask", { detail: "customer", bubbles: true, composed: true }))}>
+        ${icon("person")}
+      </button>
+    </header>`;
+  }
+
+  #day(before: ThreadLine | undefined, line: ThreadLine): TemplateResult | typeof nothing {
+    const day = this.formats.day(line.at);
+    if (before && this.formats.day(before.at) === day) return nothing;
+    return html`<p class="day"><span>${day}</span></p>`;
+  }
+
+  #line(line: ThreadLine): TemplateResult {
+    if (line.kind === "event") return this.#event(line.event);
+    if (line.kind === "outgoing") {
+      return html`<div class="sending"><p>${words(line.outgoing.text)}</p>
+        <span>${icon("clock", 14)} ${this.say.delivery.sending}</span></div>`;
+    }
+    const customer =
+      this.store.customers.get(line.message.conversation_id)?.profile ?? this.store.thread?.conversation.customer;
+    return html`<santral-desk-message .desk=${this.desk} .message=${line.message} .delivery=${line.delivery}
+      .customer=${this.named(customer)}></santral-desk-message>`;
+  }
+
+  #event(event: DomainEvent): TemplateResult {
+    const mine = event.agent_id && event.agent_id === this.store.me?.id;
+    const reason = fact(event, "reason");
+    const told = reason ? (this.say.declineReasons[reason] ?? reason) : "";
+    return html`<p class="event">
+      <span>${this.say.system[event.type] ?? event.type}${mine ? ` · ${this.say.you}` : nothing}${told ? ` · ${told}` : nothing}</span>
+      <time datetime=${event.at}>${this.formats.time(event.at)}</time>
+    </p>`;
+  }
+}
+
+customElements.define("santral-desk-thread", DeskThread);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "santral-desk-thread": DeskThread;
+  }
+}

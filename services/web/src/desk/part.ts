@@ -1,0 +1,58 @@
+/** A part of the desk: it has the store and the language, and draws itself anew when the store changes. */
+import { LitElement } from "lit";
+import type { Customer, Profile } from "../api/vocabulary.ts";
+import type { DeskMessages } from "../i18n/desk.ts";
+import type { Formats, Locale } from "../i18n/locale.ts";
+import type { DeskStore } from "./store.ts";
+
+export interface DeskContext {
+  readonly store: DeskStore;
+  readonly say: DeskMessages;
+  readonly formats: Formats;
+  readonly locale: Locale;
+}
+
+export class DeskPart extends LitElement {
+  static override properties = { desk: { attribute: false } };
+
+  declare desk: DeskContext;
+
+  readonly #changed = (): void => {
+    this.requestUpdate();
+  };
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.desk.store.addEventListener("change", this.#changed);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.desk.store.removeEventListener("change", this.#changed);
+  }
+
+  get store(): DeskStore {
+    return this.desk.store;
+  }
+
+  get say(): DeskMessages {
+    return this.desk.say;
+  }
+
+  get formats(): Formats {
+    return this.desk.formats;
+  }
+
+  /** A channel's name; channels are an open set, so an unknown one is shown as it is. */
+  channel(name: string): string {
+    return this.say.channels[name] ?? name;
+  }
+
+  /** Whom the agent talks with: the name, else the best handle, else nobody in particular. */
+  named(who: Profile | Customer | null | undefined): string {
+    if (!who) return this.say.unknownCustomer;
+    const handles = "handles" in who ? who.handles : [who];
+    const handle = handles.find((one) => one.kind !== "visitor");
+    return who.name || handle?.value || this.say.unknownCustomer;
+  }
+}
