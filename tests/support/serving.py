@@ -22,6 +22,7 @@ from shared.embedded_process import processes_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 110
+FROM_SOURCE = (sys.executable, "-P", "-m", "services.cli.main")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,10 +79,11 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, *, demo: bool = True, arguments: Sequence[str] = ("--port", "0"), environment: Mapping[str, str] | None = None
-) -> AsyncIterator[Served]:
+    folder: Path, *, demo: bool = True, arguments: Sequence[str] = ("--port", "0"),
+    environment: Mapping[str, str] | None = None, program: Sequence[str] = FROM_SOURCE,
+) -> AsyncIterator[Served]:  # fmt: skip
     """Starts it on ``folder / "data"`` and yields when it is ready; whatever still runs at the end is stopped, at worst killed."""
-    served = await start(folder, demo=demo, arguments=arguments, environment=environment)
+    served = await start(folder, demo=demo, arguments=arguments, environment=environment, program=program)
     try:
         yield served
     finally:
@@ -93,13 +95,14 @@ async def serving(
 
 
 async def start(
-    folder: Path, *, demo: bool = True, arguments: Sequence[str] = ("--port", "0"), environment: Mapping[str, str] | None = None
-) -> Served:
+    folder: Path, *, demo: bool = True, arguments: Sequence[str] = ("--port", "0"),
+    environment: Mapping[str, str] | None = None, program: Sequence[str] = FROM_SOURCE,
+) -> Served:  # fmt: skip
     """Starts it and returns when it is ready. Fails the test with all it said when it is not; nothing is left running then."""
     ready_file = folder / "ready.json"
     begun = time.monotonic()
     words = ["serve", *(["--demo"] if demo else []), "--data", str(folder / "data"), "--ready-file", str(ready_file), *arguments]
-    process = await santral(*words, environment=environment)
+    process = await santral(*words, environment=environment, program=program)
     assert process.stdout is not None
     said: list[str] = []
     ready = asyncio.Event()
@@ -126,13 +129,19 @@ async def start(
     return served
 
 
-async def santral(*words: str, environment: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
-    """Any verb as a process; standard output and error come as one stream. Our own settings are not inherited."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SANTRAL_")}
+async def santral(
+    *words: str, environment: Mapping[str, str] | None = None, program: Sequence[str] = FROM_SOURCE
+) -> asyncio.subprocess.Process:
+    """Any verb as a process; standard output and error come as one stream. Our own settings are not inherited.
+
+    ``program`` is how the command line is started: from these sources, or an installed ``santral``.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SANTRAL_") and name != "PYTHONPATH"}
+    ours = {"PYTHONPATH": str(ROOT)} if program is FROM_SOURCE else {}
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "services.cli.main", *words,
+        *program, *words,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        env={**inherited, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(environment or {})}, start_new_session=True,
+        env={**kept, **ours, "COLUMNS": "200", **(environment or {})}, start_new_session=True,
     )  # fmt: skip
 
 

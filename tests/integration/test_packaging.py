@@ -1,0 +1,113 @@
+"""The wheel: what is in it, that it is refused without its pages, and that an installed one serves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.serving import serving
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("ingest", "profiles", "router", "services", "shared")
+pytestmark = pytest.mark.timeout(240)
+
+
+def build(root: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of these sources, with the front end as it is built here."""
+    if not (ROOT / "services/web/dist/santral-chat.js").exists():
+        reason = "the front end is not built: make build"
+        assert not os.environ.get("CI"), reason
+        pytest.skip(reason)
+    target = tmp_path_factory.mktemp("wheel")
+    done = build(ROOT, target)
+    assert done.returncode == 0, done.stderr
+    (found,) = target.glob("santral-*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh virtual environment with the wheel in it; dependencies are seen where the tests have them. Its ``bin`` folder."""
+    home = tmp_path_factory.mktemp("venv")
+    venv.create(home, with_pip=False, symlinks=True)
+    python = home / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+    )
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    # A path in a .pth file is searched, but its own .pth files, such as an editable install's, are not followed.
+    (home / "lib" / version / "site-packages" / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return home / "bin"
+
+
+def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    needed = {
+        "services/migrations/versions/r0001_first.sql",
+        "services/migrations/script.py.mako",
+        "services/demo/workspace.yaml",
+        "shared/embedded_kafka.lock.json",
+        "services/web/dist/desk.html",
+        "services/web/dist/chat.html",
+        "services/web/dist/shop.html",
+        "services/web/dist/santral-chat.js",
+    }
+    assert needed - names == set()
+    (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+    folder = metadata.removesuffix("METADATA")
+    assert {f"{folder}licenses/LICENSE", f"{folder}licenses/NOTICE", f"{folder}entry_points.txt"} <= names
+    assert {name.split("/")[0] for name in names} == {*ROOMS, folder.rstrip("/")}
+    assert [name for name in names if "node_modules" in name or name.startswith(("services/web/src/", "services/web/tests/"))] == []
+    sources = {
+        str(path.relative_to(ROOT)) for room in ROOMS for path in (ROOT / room).rglob("*.py") if "node_modules" not in path.parts
+    }
+    assert {name for name in sources - names if not name.startswith("services/web/")} == set()
+
+
+def test_a_wheel_without_the_pages_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "NOTICE"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for room in ROOMS:
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "__init__.py").write_text("")
+    done = build(tmp_path, tmp_path / "dist")
+    assert done.returncode != 0
+    assert "build the front end first" in done.stderr
+    assert list((tmp_path / "dist").glob("*.whl")) == []
+
+
+async def test_an_installed_wheel_serves(installed: Path, tmp_path: Path) -> None:
+    where = subprocess.run(
+        [str(installed / "python"), "-c", "import services; print(services.__file__)"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert Path(where.strip()).is_relative_to(installed.parent)
+    async with serving(tmp_path, program=(str(installed / "santral"),)) as served:
+        async with httpx.AsyncClient(base_url=served.facts["http"], trust_env=False) as client:
+            assert (await client.get("/shop")).status_code == 200
+        command = Path(f"/proc/{served.child('router')}/cmdline").read_text().split("\0")
+        assert command[0] == str(installed / "python")
+        assert await served.interrupt() == 0
