@@ -24,6 +24,7 @@ from services.api import (
     conversations,
     keys,
     messages,
+    places,
     policies,
     profiles,
     quarantine,
@@ -129,7 +130,8 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, work, agents, profiles, records, keys, policies, quarantine, chat, stream, chat_socket, static_pages,
+        messages, conversations, work, agents, profiles, records, keys, policies, places, quarantine, chat, stream, chat_socket,
+        static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

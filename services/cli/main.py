@@ -30,6 +30,7 @@ VERBS: Final = {
     "export": "services.cli.workspace",
     "quarantine": "services.cli.quarantine",
     "asyncapi": "services.cli.asyncapi",
+    "ingest": "services.cli.ingest",
 }
 """The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
