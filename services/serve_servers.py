@@ -16,7 +16,6 @@ from shared.embedded_postgres import EmbeddedPostgres, PostgresUrls
 from shared.kafka import KafkaSettings
 from shared.kafka_topics import ensure_topics
 from shared.logs import get_log
-from shared.topics import Topics
 
 log = get_log(__name__)
 _BACKOFF_S = (0.2, 5.0)
@@ -64,12 +63,9 @@ class Servers:
         return urls
 
     async def _broker(self) -> str:
-        if self._kafka is None:
-            settings, replication = self._settings.kafka(), -1
-        else:
-            settings, replication = KafkaSettings(bootstrap=await self._kafka.start(self._progress)), 1
-        topics: Topics = self._settings.topics()
-        for name in await ensure_topics(settings, topics, replication=replication):
+        own = self._kafka
+        settings = self._settings.kafka() if own is None else KafkaSettings(bootstrap=await own.start(self._progress))
+        for name in await ensure_topics(settings, self._settings.topics()):
             self._progress(f"Made the topic {name}.")
         return settings.bootstrap
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from shared.errors import Conflict
 from shared.kafka import KafkaSettings, kafka_errors
 from shared.topics import PARTITIONS, Topics
+
+COPIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,10 @@ async def _plan(admin: AIOKafkaAdminClient, name: str, found: Mapping[str, Any] 
     return TopicPlan(topic=name, state="differs" if differences else "right", differences=tuple(differences))
 
 
-async def ensure_topics(settings: KafkaSettings, topics: Topics, *, replication: int = -1) -> list[str]:
+async def ensure_topics(settings: KafkaSettings, topics: Topics, *, replication: int | None = None) -> list[str]:
     """Makes what is missing and returns its names; calling it again, or twice at once, changes nothing.
 
+    Each partition gets three copies, or one on every broker where there are fewer, unless ``replication`` says otherwise.
     Raises `Conflict` when a topic has another number of partitions, `Unavailable` when the cluster cannot be reached.
     """
     missing = []
@@ -65,17 +68,26 @@ async def ensure_topics(settings: KafkaSettings, topics: Topics, *, replication:
     with kafka_errors("topics"):
         await admin.start()
         try:
-            await admin.create_topics(
+            copies = replication or min(COPIES, len((await admin.describe_cluster())["brokers"]))
+            answer = await admin.create_topics(
                 [
-                    NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=replication, topic_configs=topics.configs())
+                    NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=copies, topic_configs=topics.configs())
                     for name in missing
                 ]
             )
-        except TopicAlreadyExistsError:
-            return []
         finally:
             await admin.close()
-    return missing
+        return [name for name in missing if _made(answer, name)]
+
+
+def _made(answer: Any, name: str) -> bool:
+    """Whether this call made the topic; False when somebody else was first. Raises the broker's error."""
+    code, message = next((error[1], error[2]) for error in answer.topic_errors if error[0] == name)
+    if code == TopicAlreadyExistsError.errno:
+        return False
+    if code:
+        raise for_code(code)(message)
+    return True
 
 
 async def cluster_id(settings: KafkaSettings) -> str:

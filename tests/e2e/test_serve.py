@@ -13,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.embedded_postgres import PostgresUrls
 from shared.embedded_process import processes_of
+from shared.topics import Topics
 from tests.support.serving import Served, said_by, santral, serving, start
 
 pytestmark = pytest.mark.timeout(240)
@@ -153,3 +155,19 @@ async def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     assert rest.rstrip().endswith("Stopped.")
     assert processes_of(tmp_path / "data" / "postgres" / "data", "postgres") == []
     assert processes_of(tmp_path / "data" / "kafka", "java") == []
+
+
+async def test_servers_of_ones_own_are_used_and_none_is_started(
+    kafka: str, topics: Topics, database_urls: PostgresUrls, tmp_path: Path
+) -> None:
+    environment = {
+        "SANTRAL_DATABASE_URL": database_urls.api,
+        "SANTRAL_DATABASE_WORKER_URL": database_urls.worker,
+        "SANTRAL_KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "SANTRAL_TOPIC_PREFIX": topics.messages.removesuffix(".messages.v1"),
+    }
+    async with serving(tmp_path, demo=False, environment=environment) as served:
+        assert (served.facts["kafka"], served.facts["postgres"]) == (kafka, "")
+        assert not (served.folder / "postgres").exists()
+        assert not (served.folder / "kafka").exists()
+        assert (await ask(f"{served.facts['http']}/v1/workspace", headers=served.headers)).json()["name"] == "default"
