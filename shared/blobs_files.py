@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class FileBlobs:
             for folder in (path.parent, path.parent.parent, self._folder):
                 _sync_folder(folder)
         except OSError as error:
-            scratch.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                scratch.unlink()
             raise Unavailable(
                 f"the blob folder cannot be written: {error.strerror}", remedy="free space or fix the folder"
             ) from error

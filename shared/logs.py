@@ -92,15 +92,16 @@ def configure_logs(process: str, *, form: Literal["json", "console"] = "json", l
         _only_known,
     ]
     last: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    shown = [structlog.processors.format_exc_info, last] if form == "json" else [last]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, last] if form == "json" else [*shared, last],
+        processors=[*shared, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*_foreign(shared), last]))
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[*_foreign(shared), *shown]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -44,7 +44,7 @@ class Sealer:
             plain = key.decrypt(
                 sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :], sealed[:_ID_BYTES]
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise InputRejected("the sealed secrets were changed", field="secrets", remedy="set the secrets again") from error
         opened: dict[str, str] = json.loads(plain)
         return opened
