@@ -27,8 +27,10 @@ handle = sa.Table(
     at("first_seen_at", now=True),
     at("last_seen_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
-    sa.UniqueConstraint("workspace_id", "kind", "scope", "value"),
-    sa.Index("handle_profile_ix", "workspace_id", "profile_id"),
+    # The telling column first: before a table has statistics the planner picks among indexes that start alike by chance, and a
+    # look-up by key must not walk through a whole workspace.
+    sa.UniqueConstraint("value", "kind", "scope", "workspace_id"),
+    sa.Index("handle_profile_ix", "profile_id", "workspace_id"),
 )
 
 profile = sa.Table(  # one row per component that is or was; found again after an un-merge

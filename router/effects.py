@@ -67,13 +67,13 @@ class Effects:
         signals: dict[str, Any], accepted_at: datetime,
     ) -> None:  # fmt: skip
         """The message's row, its receipt and the references others may answer."""
-        workspace, owner = str(message.workspace_id), str(conversation.id)
+        workspace, owner, identity = str(message.workspace_id), str(conversation.id), str(message.id)
         self.messages.append(
             {
                 "workspace_id": workspace,
                 "conversation_id": owner,
                 "seq": seq,
-                "id": str(message.id),
+                "id": identity,
                 "direction": message.direction,
                 "kind": message.kind,
                 "channel": message.channel,
@@ -90,9 +90,9 @@ class Effects:
                 "sent_at": None if message.sent_at is None else message.sent_at.isoformat(),
             }
         )
-        self.receipt(message, conversation.id, seq)
+        self.receipts.append({"w": workspace, "i": identity, "c": owner, "s": seq})
         for ref in message.defines:
-            self.refs.append({"w": workspace, "r": ref, "c": owner, "m": str(message.id)})
+            self.refs.append({"w": workspace, "r": ref, "c": owner, "m": identity})
         self.touched[conversation.workspace_id, conversation.id] = conversation
 
 

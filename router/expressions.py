@@ -44,6 +44,10 @@ class Answer:
     error: str = ""
 
 
+_YES: Final = Answer(matched=True)
+_NO: Final = Answer(matched=False)
+
+
 class Expression:
     """A compiled condition. Safe to share between tasks."""
 
@@ -56,12 +60,15 @@ class Expression:
     def ask(self, facts: Facts) -> Answer:
         """Never raises: what the engine refuses (a missing key, an iteration budget) is an error and no match."""
         try:
-            value = self._compiled.eval(facts.activation)
+            value = self._compiled.eval(facts.activation).plain_value()
         except RuntimeError as error:
             return Answer(matched=False, error=_first_line(error))
-        if value.type() == cel.Type.BOOL:
-            return Answer(matched=value.plain_value() is True)
-        return Answer(matched=False, error=str(value.plain_value())[:300])
+        # Only the type BOOL has these two as its plain values; an error is a text, whatever the expression's own type is.
+        if value is True:
+            return _YES
+        if value is False:
+            return _NO
+        return Answer(matched=False, error=str(value)[:300] or "the expression gives nothing")
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,8 @@ from typing import Any, Final
 LETTERS_MIN: Final = 4
 CHARS_LOOKED_AT: Final = 120
 CONFIDENCE_MIN: Final = 0.5
+_TURKISH_LETTERS: Final = frozenset("ğşıİĞŞ")
+_WITHOUT_THEM: Final = frozenset({"tr", "en", "de", "fr", "es", "it", "nl", "pt", "ru", "ar", "el", "pl", "sv", "da", "fi"})
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +56,8 @@ def language_of(text: str, languages: Sequence[str], *, before: str = "") -> tup
     looked_at = text[:CHARS_LOOKED_AT]
     if sum(map(str.isalpha, looked_at)) < LETTERS_MIN:
         return before, 0.0
+    if "tr" in languages and _WITHOUT_THEM.issuperset(languages) and not _TURKISH_LETTERS.isdisjoint(looked_at):
+        return "tr", 0.99
     model = _restricted(tuple(languages))
     if model is None:
         return before or languages[0], 0.0

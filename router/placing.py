@@ -222,9 +222,11 @@ class Placing:
         sticky_until = self._ledger.now + timedelta(seconds=workspace.sticky_s(message.channel))
         version = facts.values["profile"].get("version")
         w, c = str(conversation.workspace_id), str(conversation.id)
+        item, decision, queue_id = str(item_id), str(decision_id), str(queue.id)
+        due_at, enqueued_at = key.due_at.isoformat(), accepted_at.isoformat()
         self.effects.decisions.append(
             {
-                "w": w, "i": str(decision_id), "c": c, "t": str(item_id), "m": str(message.id),
+                "w": w, "i": decision, "c": c, "t": item, "m": str(message.id),
                 "r": routing_record(
                     policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=reopened,
                     degraded=degraded,
@@ -233,14 +235,14 @@ class Placing:
         )  # fmt: skip
         self.effects.items.append(
             {
-                "workspace_id": w, "id": str(item_id), "conversation_id": c, "queue_id": str(queue.id),
-                "channel": message.channel, "kind": kind, "due_class": key.due_class, "due_at": key.due_at.isoformat(),
-                "enqueued_at": accepted_at.isoformat(), "plan": list(queue.plan), "skills": dict(choice.skills),
+                "workspace_id": w, "id": item, "conversation_id": c, "queue_id": queue_id,
+                "channel": message.channel, "kind": kind, "due_class": key.due_class, "due_at": due_at,
+                "enqueued_at": enqueued_at, "plan": list(queue.plan), "skills": dict(choice.skills),
                 "sticky_agent_id": None if sticky is None else str(sticky),
                 "sticky_until": None if sticky is None else sticky_until.isoformat(),
                 "last_agent_id": None if sticky is None else str(sticky),
                 "reopened_from": None if before is None else str(before.id), "policy_version": workspace.policy.version,
-                "profile_version": version, "decision_id": str(decision_id),
+                "profile_version": version, "decision_id": decision,
                 "reopen_count": 0 if before is None else before.reopen_count + 1,
             }
         )  # fmt: skip
@@ -250,9 +252,9 @@ class Placing:
         )  # fmt: skip
         conversation.state, conversation.closed_at = "open", None
         data = {
-            "item_id": str(item_id), "state": "queued", "version": 1, "queue_id": str(queue.id), "queue": queue.name,
-            "channel": message.channel, "kind": kind, "due_at": key.due_at.isoformat(), "due_class": key.due_class,
-            "enqueued_at": accepted_at.isoformat(), "rule": choice.rule, "decision_id": str(decision_id),
+            "item_id": item, "state": "queued", "version": 1, "queue_id": queue_id, "queue": queue.name,
+            "channel": message.channel, "kind": kind, "due_at": due_at, "due_class": key.due_class,
+            "enqueued_at": enqueued_at, "rule": choice.rule, "decision_id": decision,
         }  # fmt: skip
         if before is not None:
             data["reopened_from"] = str(before.id)

@@ -5,7 +5,7 @@ and the next ones are asked. A rule that errs does not match and is counted. Whe
 queue is taken and the choice says so.
 
 **Identity**: a policy by (workspace, version); the document never changes.
-**Units**: boosts in seconds, the budget in seconds of the monotonic clock.
+**Units**: boosts in seconds, the budget in seconds of this thread's processor time, so that a busy machine decides no differently.
 """
 
 from __future__ import annotations
@@ -137,9 +137,7 @@ def checked(document: Mapping[str, Any], *, version: int | None = None, queues: 
     )
 
 
-def queue_for(
-    policy: Policy, facts: Facts, *, clock: Callable[[], float] = time.perf_counter, budget_s: float = BUDGET_S
-) -> Choice:
+def queue_for(policy: Policy, facts: Facts, *, clock: Callable[[], float] = time.thread_time, budget_s: float = BUDGET_S) -> Choice:
     """Asks the rules in order. Never raises on a rule; the same facts give the same choice while time lasts."""
     ends_at = clock() + budget_s
     boost, due_class = 0, NORMAL

@@ -166,5 +166,6 @@ def _pattern(stems: Sequence[str]) -> re.Pattern[str]:
 
 def _shouts(text: str) -> bool:
     """At least twelve letters, most of them capitals."""
-    letters = [character for character in text[:300] if character.isalpha()]
-    return len(letters) >= 12 and sum(map(str.isupper, letters)) > 0.7 * len(letters)
+    looked_at = text[:160]
+    capitals = sum(map(str.isupper, looked_at))
+    return capitals >= 9 and (letters := sum(map(str.isalpha, looked_at))) >= 12 and capitals > 0.7 * letters

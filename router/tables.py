@@ -33,8 +33,8 @@ conversation = sa.Table(
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("handle", "handle_id"),
     reference("inbox", "inbox_id"),
-    sa.Index("conversation_handle_ix", "workspace_id", "handle_id", "opened_at"),
-    sa.Index("conversation_last_handle_ix", "workspace_id", "last_handle_id", "opened_at"),
+    sa.Index("conversation_handle_ix", "handle_id", "workspace_id", "opened_at"),
+    sa.Index("conversation_last_handle_ix", "last_handle_id", "workspace_id", "opened_at"),
     sa.CheckConstraint("state in ('open', 'closed')", name="state"),
 )
 
@@ -151,7 +151,7 @@ agent = sa.Table(
     required("enabled", sa.Boolean, server_default=sa.true()),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
-    sa.UniqueConstraint("workspace_id", "name"),
+    sa.UniqueConstraint("name", "workspace_id"),
     sa.CheckConstraint("presence in ('online', 'busy', 'away', 'not_responding', 'offline')", name="presence"),
     sa.CheckConstraint("used >= 0", name="used"),
 )
@@ -167,7 +167,7 @@ queue_member = sa.Table(
     sa.PrimaryKeyConstraint("workspace_id", "queue_id", "agent_id"),
     reference("queue", "queue_id", ondelete="CASCADE"),
     reference("agent", "agent_id", ondelete="CASCADE"),
-    sa.Index("queue_member_agent_ix", "workspace_id", "agent_id"),
+    sa.Index("queue_member_agent_ix", "agent_id", "workspace_id"),
 )
 
 policy = sa.Table(  # one row per version; the workspace's active one has `active`
@@ -235,7 +235,7 @@ work_item = sa.Table(
         "work_item_open_ix", "workspace_id", "conversation_id", unique=True,
         postgresql_where=sa.text("state not in ('completed', 'abandoned', 'canceled')"),
     ),
-    sa.Index("work_item_conversation_ix", "workspace_id", "conversation_id"),
+    sa.Index("work_item_conversation_ix", "conversation_id", "workspace_id"),
     sa.Index(
         "work_item_queued_ix", "workspace_id", "queue_id", "due_class", "due_at", postgresql_where=sa.text("state = 'queued'"),
     ),
@@ -281,7 +281,7 @@ decision = sa.Table(
     required("record", Json),
     at("decided_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
-    sa.Index("decision_conversation_ix", "workspace_id", "conversation_id"),
+    sa.Index("decision_conversation_ix", "conversation_id", "workspace_id"),
 )
 
 dispatch_change = sa.Table(  # dispatch's feed: no order, no key; duplicates fold in memory

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NoReturn
 
 from router.batch import Outcome
@@ -25,6 +25,7 @@ from shared.partition_leases import PartitionLeases
 log = get_log(__name__)
 AGAIN_S: Final = 1.0
 TELL_S: Final = 5.0
+HALVED_FROM: Final = 64
 _BACKOFF_S: Final = (0.1, 2.0)
 
 
@@ -107,23 +108,23 @@ class IntakeLoop:
         """Takes a fetch in, however long the database is away; what is committed already is left out of the next try."""
         wait_s, most_s = _BACKOFF_S
         while fetch:
-            try:
-                taken = await self._intake.take(fetch)
-            except QuarantineLimitReached:
-                raise
-            except Unavailable as error:
-                log.warning("intake waits and tries the same again", action="dependency_down", error=str(error))
-                await asyncio.sleep(wait_s)
-                wait_s = min(most_s, wait_s * 2)
-                fetch = self._ours(fetch)
-                continue
-            self._leases.forget(taken.fenced)
-            self._fenced_at |= dict.fromkeys(taken.fenced, time.monotonic())
-            self._wake(taken)
-            return
-
-    def _wake(self, taken: Taken) -> None:
-        wake_for(self._hints, taken.outcomes)
+            # Two at a time: while the database works on one half, the other is decoded and decided. A partition is in one of them.
+            results = await asyncio.gather(*(self._intake.take(half) for half in halves(fetch)), return_exceptions=True)
+            failed = [result for result in results if isinstance(result, BaseException)]
+            for result in results:
+                if isinstance(result, Taken):
+                    self._leases.forget(result.fenced)
+                    self._fenced_at |= dict.fromkeys(result.fenced, time.monotonic())
+                    wake_for(self._hints, result.outcomes)
+            if not failed:
+                return
+            for error in failed:
+                if isinstance(error, QuarantineLimitReached) or not isinstance(error, Unavailable):
+                    raise error
+            log.warning("intake waits and tries the same again", action="dependency_down", error=str(failed[0]))
+            await asyncio.sleep(wait_s)
+            wait_s = min(most_s, wait_s * 2)
+            fetch = self._ours(fetch)
 
     async def _tell(self) -> None:
         """Shows lag to metrics and to tools that watch groups; notices a client that went silent."""
@@ -140,6 +141,19 @@ class IntakeLoop:
             self._moved_at = now
         elif now - self._moved_at > SILENT_S:
             raise Unavailable("the client hands out nothing though records wait", remedy="the reader is started again")
+
+
+def halves(fetch: Mapping[int, list[Fetched]]) -> list[dict[int, list[Fetched]]]:
+    """A fetch in two parts of about equal size, each with whole partitions; a small one stays whole."""
+    if len(fetch) < 2 or sum(map(len, fetch.values())) < HALVED_FROM:
+        return [dict(fetch)]
+    parts: list[dict[int, list[Fetched]]] = [{}, {}]
+    sizes = [0, 0]
+    for partition, records in sorted(fetch.items(), key=lambda item: -len(item[1])):
+        smaller = sizes.index(min(sizes))
+        parts[smaller][partition] = records
+        sizes[smaller] += len(records)
+    return parts
 
 
 def wake_for(hints: Hints, outcomes: Sequence[Outcome]) -> None:

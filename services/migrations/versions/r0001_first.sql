@@ -24,7 +24,7 @@ CREATE TABLE santral.agent (
     enabled BOOLEAN DEFAULT true NOT NULL,
     managed_digest TEXT,
     CONSTRAINT agent_pkey PRIMARY KEY (workspace_id, id),
-    CONSTRAINT agent_workspace_id_name_key UNIQUE (workspace_id, name),
+    CONSTRAINT agent_name_workspace_id_key UNIQUE (name, workspace_id),
     CONSTRAINT agent_presence_check CHECK (presence in ('online', 'busy', 'away', 'not_responding', 'offline')),
     CONSTRAINT agent_used_check CHECK (used >= 0)
 );
@@ -85,7 +85,7 @@ CREATE TABLE santral.decision (
     CONSTRAINT decision_pkey PRIMARY KEY (workspace_id, id)
 );
 
-CREATE INDEX decision_conversation_ix ON santral.decision (workspace_id, conversation_id);
+CREATE INDEX decision_conversation_ix ON santral.decision (conversation_id, workspace_id);
 
 CREATE TABLE santral.delivery (
     workspace_id UUID NOT NULL,
@@ -165,10 +165,10 @@ CREATE TABLE santral.handle (
     first_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     last_seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT handle_pkey PRIMARY KEY (workspace_id, id),
-    CONSTRAINT handle_workspace_id_kind_scope_value_key UNIQUE (workspace_id, kind, scope, value)
+    CONSTRAINT handle_value_kind_scope_workspace_id_key UNIQUE (value, kind, scope, workspace_id)
 );
 
-CREATE INDEX handle_profile_ix ON santral.handle (workspace_id, profile_id);
+CREATE INDEX handle_profile_ix ON santral.handle (profile_id, workspace_id);
 
 CREATE TABLE santral.host (
     id UUID NOT NULL,
@@ -492,7 +492,7 @@ CREATE TABLE santral.queue_member (
     CONSTRAINT queue_member_workspace_id_agent_id_fkey FOREIGN KEY(workspace_id, agent_id) REFERENCES santral.agent (workspace_id, id) ON DELETE CASCADE
 );
 
-CREATE INDEX queue_member_agent_ix ON santral.queue_member (workspace_id, agent_id);
+CREATE INDEX queue_member_agent_ix ON santral.queue_member (agent_id, workspace_id);
 
 CREATE TABLE santral."user" (
     workspace_id UUID NOT NULL,
@@ -536,9 +536,9 @@ CREATE TABLE santral.conversation (
     CONSTRAINT conversation_state_check CHECK (state in ('open', 'closed'))
 );
 
-CREATE INDEX conversation_handle_ix ON santral.conversation (workspace_id, handle_id, opened_at);
+CREATE INDEX conversation_handle_ix ON santral.conversation (handle_id, workspace_id, opened_at);
 
-CREATE INDEX conversation_last_handle_ix ON santral.conversation (workspace_id, last_handle_id, opened_at);
+CREATE INDEX conversation_last_handle_ix ON santral.conversation (last_handle_id, workspace_id, opened_at);
 
 CREATE TABLE santral.poll (
     workspace_id UUID NOT NULL,
@@ -634,7 +634,7 @@ CREATE TABLE santral.work_item (
 
 CREATE INDEX work_item_agent_ix ON santral.work_item (workspace_id, agent_id) WHERE state in ('offered', 'assigned', 'wrapping');
 
-CREATE INDEX work_item_conversation_ix ON santral.work_item (workspace_id, conversation_id);
+CREATE INDEX work_item_conversation_ix ON santral.work_item (conversation_id, workspace_id);
 
 CREATE UNIQUE INDEX work_item_open_ix ON santral.work_item (workspace_id, conversation_id) WHERE state not in ('completed', 'abandoned', 'canceled');
 
