@@ -88,8 +88,8 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
             known = await _find(context, codec, principal, key, lock=True)
             _require_version(if_match, known)
             values = await codec.columns(context, body, known)
-            if "version" in codec.table.c:
-                values["version"] = known["version"] + 1
+            # An agent's row has a version of its own for dispatch, which must see this change too.
+            values |= {name: known[name] + 1 for name in ("version", "config_version") if name in codec.table.c}
             await context.connection.execute(sa.update(codec.table).where(_match(codec, principal, key)).values(values))
             await codec.after(context, known.get("id", known["name"]), body)
             await audit(context.connection, principal, f"{one}.replaced", one, key)
@@ -128,10 +128,9 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
 
 
 def _require_version(if_match: str | None, known: Mapping[str, Any]) -> None:
-    if if_match is None or "version" not in known:
-        return
-    if if_match.strip('" ') != str(known["version"]):
-        raise Conflict(f"it is at version {known['version']} now", field="If-Match", remedy="read it again")
+    version = known.get("config_version", known["version"])
+    if if_match is not None and if_match.strip('" ') != str(version):
+        raise Conflict(f"it is at version {version} now", field="If-Match", remedy="read it again")
 
 
 class _Opened:

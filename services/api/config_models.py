@@ -87,6 +87,7 @@ class AgentIn(Resource):
     """Who takes work. ``channels`` left empty means the usual limits."""
 
     name: Name
+    title: Annotated[str, Field(max_length=200)] = ""
     kind: Literal["human", "bot"] = "human"
     user: Name | None = None
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] = Field(default_factory=list)
@@ -173,7 +174,7 @@ class QueueOut(QueueIn, Stored):
 
 
 class AgentOut(AgentIn, Stored):
-    """An agent with presence and load."""
+    """An agent with presence and load. ``version`` is of what is configured here; work does not change it."""
 
     presence: str
     used: int
@@ -183,15 +184,17 @@ class AgentOut(AgentIn, Stored):
 class SkillOut(SkillIn):
     """A skill."""
 
+    version: int
+
 
 class RoleOut(RoleIn):
     """A role."""
 
+    version: int
 
-class UserOut(UserIn):
+
+class UserOut(UserIn, Stored):
     """A user."""
-
-    id: UUID
 
 
 class WorkspaceOut(WorkspaceIn, Stored):

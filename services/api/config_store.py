@@ -177,7 +177,7 @@ class Agents(Plain):
             .order_by(queue_member.c.priority, queue.c.name)
         )
         queues = [{"queue": name, "priority": priority, "delay_s": delay_s} for name, priority, delay_s in members]
-        known = {name: row[name] for name in AgentOut.model_fields if name in row}
+        known = {name: row[name] for name in AgentOut.model_fields if name in row} | {"version": row["config_version"]}
         return AgentOut(**known, queues=queues, user=await context.name_of(user, row["user_id"]))
 
 
