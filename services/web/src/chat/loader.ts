@@ -8,7 +8,8 @@
  * identity, a token signed by the host's server, goes in as a message (`element.identity = jwt` or `data-identity`), never
  * in an address. No framework and no markup from text: the host's own content security policy may be strict.
  */
-const SEEN = "santral-chat";
+/** The element, and what the host page's storage remembers that the chat was used. */
+const NAME = "santral-chat";
 const own = document.currentScript as HTMLScriptElement | null;
 const home = own?.src ? new URL(own.src).origin : location.origin;
 
@@ -18,7 +19,7 @@ const styles =
   "button:focus-visible{outline:3px solid #fff}" +
   'i{width:24px;height:24px;background:#fff;clip-path:path("M5 4h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2h-7l-5 4v-4H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2z")}' +
   "b{position:absolute;top:-2px;right:-2px;min-width:10px;padding:0 5px;border-radius:10px;background:#c62f26;color:#fff;font:12px/20px Arial;text-align:center}" +
-  "iframe{display:block;width:380px;height:min(620px,100vh - 120px);margin-bottom:14px;border:0;border-radius:16px;box-shadow:0 9px 40px #18222b40}" +
+  "iframe{display:block;width:380px;height:min(620px,100vh - 120px);margin-bottom:9px;border:0;border-radius:16px;box-shadow:0 9px 40px #18222b40}" +
   "[hidden]{display:none}" +
   "@media(max-width:480px){:host(.open){inset:0}:host(.open) button{display:none}iframe{width:100%;height:100%;border-radius:0;margin:0}}";
 
@@ -101,17 +102,17 @@ class SantralChat extends HTMLElement {
 
 function remembered(write = false) {
   try {
-    if (write) localStorage.setItem(SEEN, "1");
-    return localStorage.getItem(SEEN);
+    if (write) localStorage.setItem(NAME, "1");
+    return localStorage.getItem(NAME);
   } catch {
     return null; // storage may be forbidden here; the chat works without
   }
 }
 
-if (!customElements.get("santral-chat")) customElements.define("santral-chat", SantralChat);
+if (!customElements.get(NAME)) customElements.define(NAME, SantralChat);
 
 if (own?.dataset.inbox) {
-  const element = document.createElement("santral-chat");
+  const element = document.createElement(NAME);
   element.setAttribute("inbox", own.dataset.inbox);
   Object.assign(element.dataset, { lang: own.dataset.lang ?? "", identity: own.dataset.identity ?? "" });
   const place = () => document.body.append(element);

@@ -22,6 +22,7 @@ import type {
 } from "../api/vocabulary.ts";
 import { Stream, type StreamState } from "../stream/stream.ts";
 import { Coalesced } from "./coalesced.ts";
+import { type FollowFrame, Following } from "./following.ts";
 import { agentSession, forgetSession, takeCode } from "./session.ts";
 import {
   fact,
@@ -45,10 +46,6 @@ type DeskFrame =
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "error"; readonly problem: Problem };
 
-type DeskCommand =
-  | { readonly type: "follow"; readonly conversation_id: string; readonly seq: number }
-  | { readonly type: "unfollow"; readonly conversation_id: string };
-
 export type Door = "opening" | "open" | "signed_out" | "failed";
 
 /** All that is known of the person in an open conversation. */
@@ -64,7 +61,6 @@ const OFFER_ENDS: ReadonlySet<string> = new Set([
   "offer.rescinded",
   "offer.revoked",
 ]);
-const FOLLOWED_MAX = 60;
 const LOOK_MS = 10_000;
 
 export class DeskStore extends EventTarget {
@@ -81,16 +77,16 @@ export class DeskStore extends EventTarget {
   readonly drafts = new Map<string, string>();
   readonly busy = new Set<string>();
   readonly api: DeskApi;
-  readonly #stream: Stream<DeskFrame, DeskCommand>;
+  readonly #stream: Stream<DeskFrame, FollowFrame>;
   readonly #refresh = new Coalesced(() => this.#read());
-  #followed = new Set<string>();
+  readonly #following = new Following((frame) => this.#stream.send(frame));
   #token = "";
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(origin = "") {
     super();
     this.api = new DeskApi(new Client(origin));
-    this.#stream = new Stream<DeskFrame, DeskCommand>({
+    this.#stream = new Stream<DeskFrame, FollowFrame>({
       address: () => this.api.client.socketAddress("/v1/stream"),
       hello: () => this.#hello(),
       onFrame: (frame) => this.#frame(frame),
@@ -252,11 +248,7 @@ export class DeskStore extends EventTarget {
 
   #hello(): { type: "hello"; token: string; resume?: unknown } {
     if (!this.desk) return { type: "hello", token: this.#token };
-    const known = [...this.#followed].flatMap((id) => {
-      const seq = this.threads.get(id)?.seq;
-      return seq === undefined ? [] : [[id, seq] as const];
-    });
-    const conversations = Object.fromEntries(known);
+    const conversations = this.#following.seen((id) => this.threads.get(id)?.seq);
     const { incarnation, agent } = this.desk;
     return { type: "hello", token: this.#token, resume: { incarnation, agent_seq: agent.agent_seq, conversations } };
   }
@@ -272,7 +264,7 @@ export class DeskStore extends EventTarget {
   #welcomed(frame: Extract<DeskFrame, { type: "welcome" }>): void {
     const restarted = this.desk !== null && this.desk.incarnation !== frame.incarnation;
     if (restarted) this.threads.clear();
-    this.#followed = new Set();
+    this.#following.forget();
     this.door = "open";
     if (frame.desk) this.#snapshot(frame.desk);
     else this.#refresh.soon();
@@ -310,17 +302,14 @@ export class DeskStore extends EventTarget {
 
   /** Follows the conversations in hand, so that their new messages arrive while another one is open. */
   #follow(): void {
-    const wanted = new Set((this.desk?.items ?? []).slice(0, FOLLOWED_MAX).map((one) => one.conversation_id));
-    if (this.selected) wanted.add(this.selected);
-    for (const id of this.#followed) {
-      if (!wanted.has(id) && this.#stream.send({ type: "unfollow", conversation_id: id })) this.#followed.delete(id);
+    const wanted = new Map<string, number>();
+    for (const item of this.desk?.items ?? []) wanted.set(item.conversation_id, item.seq);
+    if (this.selected && !wanted.has(this.selected)) wanted.set(this.selected, 0);
+    for (const id of wanted.keys()) {
+      const seq = this.threads.get(id)?.seq;
+      if (seq !== undefined) wanted.set(id, seq);
     }
-    for (const id of wanted) {
-      if (this.#followed.has(id)) continue;
-      const item = this.desk?.items.find((one) => one.conversation_id === id);
-      const seq = this.threads.get(id)?.seq ?? item?.seq ?? 0;
-      if (this.#stream.send({ type: "follow", conversation_id: id, seq })) this.#followed.add(id);
-    }
+    this.#following.want(wanted);
   }
 
   async #load(id: string): Promise<void> {
@@ -337,7 +326,7 @@ export class DeskStore extends EventTarget {
       return;
     }
     // Followed again from what was read: nothing between the reading and the following is missed.
-    this.#followed.delete(id);
+    this.#following.forget(id);
     this.#follow();
     this.#changed();
     await Promise.all([this.#loadCustomer(id), this.explain(id)]);

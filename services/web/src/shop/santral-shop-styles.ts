@@ -318,6 +318,10 @@ export const shopStyles = css`
       padding: 2rem 1.5rem;
       align-items: start;
     }
+    .hills {
+      top: auto;
+      height: 17rem;
+    }
     .promises,
     .demo {
       grid-template-columns: 1fr;

@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import type { Why } from "../../src/api/vocabulary.ts";
+import { wakeAt } from "../../src/desk/desk-composer.ts";
+import { reasons } from "../../src/desk/why.ts";
+import { chatMessages } from "../../src/i18n/chat.ts";
+import { deskMessages } from "../../src/i18n/desk.ts";
+import { Formats, localeOf } from "../../src/i18n/locale.ts";
+import { shopMessages } from "../../src/i18n/shop.ts";
+import { initials } from "../../src/ui/names.ts";
+
+test("the first wish that is spoken wins", () => {
+  expect(localeOf(null, "de-DE", "tr-TR", "en")).toBe("tr");
+  expect(localeOf("TR")).toBe("tr");
+  expect(localeOf("fr", undefined)).toBe("en");
+});
+
+/** Every text of a record, with its path; a function is called with numbers it takes. */
+function texts(value: unknown, path = ""): Array<[string, string]> {
+  if (typeof value === "string") return [[path, value]];
+  if (typeof value === "function") return [[path, String((value as (...args: number[]) => string)(3, 5, 7))]];
+  return Object.entries(value as object).flatMap(([name, inner]) => texts(inner, `${path}.${name}`));
+}
+
+test.each([
+  ["chat", chatMessages],
+  ["desk", deskMessages],
+  ["shop", shopMessages],
+])("%s says the same things in both languages, and nothing empty", (_, messages) => {
+  const tr = texts(messages("tr"));
+  const en = texts(messages("en"));
+  expect(en.map(([path]) => path)).toEqual(tr.map(([path]) => path));
+  expect([...tr, ...en].filter(([, text]) => !text.trim())).toEqual([]);
+});
+
+test("initials are Turkish where the page is", () => {
+  expect(initials("ismail ışık", "tr")).toBe("İI");
+  expect(initials("  ", "tr")).toBe("?");
+  expect(initials("Deniz", "en")).toBe("D");
+});
+
+test("times are told in the largest unit that fits", () => {
+  const en = new Formats("en");
+  const now = Date.parse("2026-01-05T09:00:00Z");
+  expect(en.ago("2026-01-05T08:55:00Z", now)).toBe("5 min. ago");
+  expect(en.ago("2026-01-05T11:30:00Z", now)).toBe("in 2 hr.");
+  expect(en.ago("2026-01-03T09:00:00Z", now)).toBe("2 days ago");
+});
+
+test("a decision is told in sentences: rule, agent, others, left out", () => {
+  const why: Why = {
+    comparator: "load",
+    personal: false,
+    step: 1,
+    waited_s: 11.2,
+    candidates: [
+      { agent_id: "me", load: 0.33, idle_s: 252 },
+      { agent_id: "b", load: 0.5, idle_s: 30 },
+    ],
+    excluded: { offline: 4, never_heard_of: 1, budget: 0 },
+  };
+  const told = reasons(why, { rule: "vip", queue: "destek" }, "me", deskMessages("en")).map(
+    (one) => `${one.label}: ${one.text}`,
+  );
+  expect(told).toEqual([
+    "Queue: rule “vip” matched",
+    "Agent: You: load 33%, idle for 4 min",
+    "Order: Least load, then longest idle",
+    "Waited: 11 s",
+    "Plan step: 2",
+    "Other candidates: load 50%, idle 30 s",
+    "Left out: 4 offline · 1 never_heard_of",
+  ]);
+  expect(reasons({}, {}, "me", deskMessages("en"))).toEqual([]);
+});
+
+test("a parked item comes back when it was said", () => {
+  const now = new Date(2026, 0, 5, 17, 30);
+  expect(wakeAt("answer", now)).toBeNull();
+  expect(wakeAt("hour", now)).toBe(new Date(2026, 0, 5, 18, 30).toISOString());
+  expect(wakeAt("tomorrow", now)).toBe(new Date(2026, 0, 6, 9, 0).toISOString());
+});
