@@ -31,6 +31,7 @@ VERBS: Final = {
     "quarantine": "services.cli.quarantine",
     "asyncapi": "services.cli.asyncapi",
     "ingest": "services.cli.ingest",
+    "doctor": "services.cli.doctor",
 }
 """The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
