@@ -15,7 +15,7 @@ from shared.errors import NotFound
 
 _MESSAGE: Final = """
 select m.conversation_id, m.seq, m.id, m.direction, m.kind, m.channel, m.provider, m.inbox_id, m.handle_id, m.agent_id, m.visibility,
-       m.external_id, m.subject, m.text, m.body, m.accepted_at, m.sent_at, a.name as agent_name, h.name as sender_name,
+       m.external_id, m.subject, m.text, m.body - 'original' as body, m.accepted_at, m.sent_at, a.name as agent_name, h.name as sender_name,
        h.kind as sender_kind, h.value as sender_value
 from santral.message m
 left join santral.agent a on a.workspace_id = m.workspace_id and a.id = m.agent_id

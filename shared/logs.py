@@ -91,7 +91,11 @@ def configure_logs(process: str, *, form: Literal["json", "console"] = "json", l
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _only_known,
     ]
-    last: Any = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    last: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
     shown = [structlog.processors.format_exc_info, last] if form == "json" else [last]
     structlog.configure(
         processors=[*shared, *shown],

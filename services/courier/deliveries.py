@@ -144,8 +144,16 @@ class Deliveries:
             closed = await connection.fetchval(
                 _CLOSE, row["workspace_id"], row["id"], outcome.state, outcome.reason, outcome.provider_id, self._owner
             )
-            if closed:
-                await _tell(connection, row, outcome)
+            if not closed:
+                return
+            if outcome.provider_id:
+                # What the customer quotes, or the provider echoes, names our message by the provider's id.
+                await connection.execute(
+                    "insert into santral.thread_ref (workspace_id, ref, conversation_id, message_id) values ($1, $2, $3, $4)"
+                    " on conflict do nothing",
+                    row["workspace_id"], f"ext:{row['inbox_id']}:{outcome.provider_id}", row["conversation_id"], row["message_id"],
+                )  # fmt: skip
+            await _tell(connection, row, outcome)
 
     async def _attempt(self, row: Mapping[str, Any]) -> Outcome:
         inbox = self._directory.inbox(row["inbox_id"])
