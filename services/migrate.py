@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from services.migrations import HEAD
 from shared.database import translated
 from shared.errors import Unavailable
 
@@ -25,22 +23,19 @@ _LOCK: Final = 0x5A17A1
 _TRIES: Final = 10
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
 def head() -> str:
     """The revision this release needs."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None, "the package carries no migrations"
-    return revision
+    return HEAD
 
 
 def _upgrade(connection: Connection) -> None:
-    config = _config()
+    # Loaded here: every process asks for the revision, and hardly one migrates.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 

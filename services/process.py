@@ -21,14 +21,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
 
 from services.doors import Door, WebDoor
-from services.migrate import head
+from services.migrations import HEAD
 from services.settings import Settings
 from shared.database import Database
 from shared.errors import Conflict, SantralError, Unavailable
@@ -207,18 +207,12 @@ async def require_revision(db: Database) -> str:
         found = None
         if await connection.fetchval("select to_regclass('santral.revision')") is not None:
             found = await connection.fetchval("select version_num from santral.revision")
-    if found != needed_revision():
+    if found != HEAD:
         raise Conflict(
-            f"the schema is at {found or 'nothing'}, this release needs {needed_revision()}",
+            f"the schema is at {found or 'nothing'}, this release needs {HEAD}",
             field="database", remedy="run: santral migrate",
         )  # fmt: skip
     return f"answers, revision {found}"
-
-
-@cache
-def needed_revision() -> str:
-    """This release's revision, read from the package once."""
-    return head()
 
 
 def database_entry(db: Database, kafka: KafkaSettings | None, *, patient: bool = True) -> Callable[[], Awaitable[None]]:
