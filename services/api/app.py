@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from ingest.mail.html_worker import HtmlCleaner
 from ingest.receive import Receiver
@@ -119,7 +120,7 @@ def create_app(
     app = FastAPI(
         title="Santral", version="1", summary="Omnichannel message routing", description=_DESCRIPTION, docs_url=None, redoc_url=None,
         openapi_tags=[{"name": name, "description": text} for name, text in _TAGS.items()], redirect_slashes=False,
-        max_body_size=body_bytes_max, generate_unique_id_function=_operation_id,
+        generate_unique_id_function=_operation_id,
     )  # fmt: skip
     parts = urlsplit(public_url)
     state = app.state
@@ -138,6 +139,7 @@ def create_app(
     if docs:
         app.include_router(reference.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_bytes_max)
     app.add_middleware(Edge, secure=parts.scheme == "https")
     return app
 

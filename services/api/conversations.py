@@ -275,6 +275,8 @@ async def _require_carried(
         raise Unprocessable("this channel does not carry HTML", field="content.kind", remedy="text")
     if content["kind"] == "media" and not can.files:
         raise Unprocessable("this channel does not carry files", field="content.kind", remedy="text")
+    if len(content.get("text", "")) > can.text_chars_max:
+        raise Unprocessable(f"{len(content['text'])} characters", field="content.text", remedy=f"at most {can.text_chars_max}")
     for file in content.get("files", ()):
         if not file.get("blob", "").startswith(f"{workspace_id}/"):
             raise Unprocessable("no such file", field="content.files", remedy="a blob of this workspace")

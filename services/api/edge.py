@@ -13,6 +13,8 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.problems import MEDIA_TYPE, problem_response
+from shared.errors import TooLarge
 from shared.ids import new_id
 from shared.metrics import HTTP_SECONDS
 
@@ -43,8 +45,9 @@ class Edge:
         identity = given if _GOOD_ID.fullmatch(given) else str(new_id())
         scope["santral.request_id"] = identity
         began = time.perf_counter()
+        replaced = False
 
-        async def answer(message: Message) -> None:
+        async def started(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = identity
@@ -55,4 +58,20 @@ class Edge:
                 HTTP_SECONDS.labels(method=scope["method"], status=str(message["status"])).observe(time.perf_counter() - began)
             await send(message)
 
+        async def answer(message: Message) -> None:
+            nonlocal replaced
+            if replaced:
+                return
+            if message["type"] == "http.response.start" and _in_plain_words(message):
+                replaced = True
+                error = TooLarge("the body is too large", field="body", remedy="send less in one request")
+                await problem_response(error, request_id=identity)(scope, receive, started)
+                return
+            await started(message)
+
         await self._app(scope, receive, answer)
+
+
+def _in_plain_words(start: Message) -> bool:
+    """Whether this is the framework's own limit on bodies speaking: the status is right, the shape is not ours."""
+    return start["status"] == 413 and Headers(raw=start["headers"]).get("content-type") != MEDIA_TYPE

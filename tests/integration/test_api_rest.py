@@ -1,0 +1,269 @@
+"""REST as a client meets it: problems, limits, headers, configuration round trips, idempotent posts and replies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.cloudevent import decode_message
+from shared.database import Database
+from tests.support.api import Api, running_api
+from tests.support.workspaces import Workspace, add_item
+
+MESSAGE = {"inbox": "api", "external_id": "form-1", "from": {"kind": "email", "value": "ayse@ornek.com"}, "text": "Merhaba"}
+
+
+@pytest.fixture
+async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
+    async with running_api(api_db, worker_db) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/queues", {"name": "x", "workspace_id": "y"}, "body.workspace_id"),
+        ("/v1/queues", {"name": "x", "mode": "pull!"}, "body.mode"),
+        ("/v1/agents", {"name": "x", "role": "admin"}, "body.role"),
+        ("/v1/users", {"name": "x", "role": "agent", "id": "7"}, "body.id"),
+        ("/v1/messages", {**MESSAGE, "extra": 1}, "body.extra"),
+        ("/v1/policies", {"document": {"default_queue": "nowhere"}}, "default_queue"),
+        ("/v1/inboxes", {"name": "x", "provider": "webchat", "settings": {"titel": "x"}}, "settings"),
+        ("/v1/inboxes", {"name": "x", "provider": "telex"}, "provider"),
+    ],
+)
+async def test_what_is_not_acceptable_is_named(api: Api, workspace: Workspace, path: str, body: Any, field: str) -> None:
+    answer = await api.client.post(path, json=body, headers=await api.key(workspace.id))
+    problem = answer.json()
+    assert answer.status_code == 422, problem
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["field"] == field
+    assert problem["remedy"]
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_every_error_has_one_shape(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id)
+    answers = {
+        404: await api.client.get("/v1/nothing", headers=headers),
+        405: await api.client.patch("/v1/queues", headers=headers),
+        413: await api.client.post("/v1/messages", content=b"x" * 2_000_000, headers=headers),
+        422: await api.client.post("/v1/messages", content=b"{", headers={**headers, "content-type": "application/json"}),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert {"type", "title", "status", "detail", "request_id"} <= answer.json().keys()
+    deep = await api.client.post("/v1/messages", content=b"[" * 100_000, headers={**headers, "content-type": "application/json"})
+    assert deep.status_code in (400, 422)
+
+
+async def test_headers_of_each_kind_of_route(api: Api, workspace: Workspace) -> None:
+    rest = await api.client.get("/v1/queues", headers=await api.key(workspace.id) | {"x-request-id": "trace-12345678"})
+    assert rest.headers["x-request-id"] == "trace-12345678"
+    assert rest.headers["x-content-type-options"] == "nosniff"
+    assert rest.headers["cache-control"] == "no-store"
+    assert rest.headers["content-security-policy"].startswith("default-src 'none'")
+    desk = await api.client.get("/desk")
+    for part in ("script-src 'self'", "object-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'self'"):
+        assert part in desk.headers["content-security-policy"]
+    asset = await api.client.get("/assets/a-123.js")
+    assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert asset.headers["content-type"].startswith("text/javascript")
+    again = await api.client.get("/assets/a-123.js", headers={"if-none-match": asset.headers["etag"]})
+    assert again.status_code == 304
+    for path in ("/assets/../app.py", "/assets/%2e%2e/app.py", "/assets//etc/passwd", "/shop", "/demo/info"):
+        assert (await api.client.get(path)).status_code == 404, path
+    document = await api.client.get("/openapi.json")
+    assert document.json()["info"]["title"] == "Santral"
+    reference = await api.client.get("/docs")
+    assert reference.status_code == 200
+    assert "<script" not in reference.text
+    assert "write_reply" in reference.text
+
+
+async def test_the_document_is_stable_and_complete(api: Api) -> None:
+    document = api.app.openapi()
+    names = [operation["operationId"] for verbs in document["paths"].values() for operation in verbs.values()]
+    assert len(names) == len(set(names))
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            assert operation["tags"], operation["operationId"]
+            assert operation["summary"], operation["operationId"]
+            problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
+            assert problem == {"$ref": "#/components/schemas/Problem"}
+
+
+ROUNDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("skills", {"name": "kahve", "title": "Kahve"}, {"name": "kahve", "title": "Filtre kahve"}),
+    ("roles", {"name": "gece", "scopes": ["conversations:read"], "visibility": "own"},
+     {"name": "gece", "scopes": [], "visibility": "queue"}),
+    ("queues", {"name": "iade", "mode": "pull", "goals_s": {"chat": 60}}, {"name": "iade", "mode": "both", "offer_s": 20}),
+    ("agents", {"name": "Ece", "languages": ["tr"], "queues": [{"queue": "genel", "priority": 2}], "managed_digest": "d1"},
+     {"name": "Ece", "budget": 50, "channels": {"chat": {"cost": 10, "cap": 5}}, "queues": []}),
+    ("connections", {"name": "meta", "provider": "meta", "secrets": {"app_secret": "geheim-1234567890"}},
+     {"name": "meta", "provider": "meta", "settings": {"app_id": "7"}}),
+    ("inboxes", {"name": "site", "provider": "webchat", "settings": {"origins": ["https://shop.example"]},
+                 "secrets": {"identity_secret": "geheim-" * 6}},
+     {"name": "site", "provider": "webchat", "settings": {"title": "Sohbet"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "first", "second"), ROUNDS, ids=[one[0] for one in ROUNDS])
+async def test_configuration_goes_round(
+    api: Api, workspace: Workspace, worker_db: Database, path: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    headers = await api.key(workspace.id)
+    made = await api.client.post(f"/v1/{path}", json=first, headers=headers)
+    assert made.status_code == 201, made.text
+    place = made.headers["location"]
+    shown = (await api.client.get(place, headers=headers)).json()
+    assert shown == made.json()
+    for name, value in first.items():
+        if name == "secrets":
+            assert shown["secrets_set"] == sorted(value)
+        elif name == "queues":
+            assert [one["queue"] for one in shown["queues"]] == ["genel"]
+        else:
+            assert shown[name] == value
+    assert "geheim" not in made.text
+    assert (await api.client.post(f"/v1/{path}", json=first, headers=headers)).status_code == 409
+    stale = await api.client.put(place, json=second, headers=headers | {"if-match": "99"})
+    assert stale.status_code == 409
+    assert stale.json()["field"] == "If-Match"
+    replaced = await api.client.put(place, json=second, headers=headers | {"if-match": f'"{shown["version"]}"'})
+    assert replaced.status_code == 200, replaced.text
+    assert replaced.json()["version"] == shown["version"] + 1
+    if "secrets_set" in shown:
+        assert replaced.json()["secrets_set"] == shown["secrets_set"], "secrets that were not given stay"
+    listed = (await api.client.get(f"/v1/{path}?limit=200", headers=headers)).json()["items"]
+    assert replaced.json() in listed
+    assert (await api.client.delete(place, headers=headers)).status_code == 204
+    assert (await api.client.get(place, headers=headers)).status_code == 404
+    async with worker_db.batch() as connection:
+        actions = [row["action"] for row in await connection.fetch("select action from santral.audit order by at")]
+        stored = await connection.fetch("select secrets from santral.connection union all select secrets from santral.inbox")
+    assert [action.partition(".")[2] for action in actions] == ["created", "replaced", "deleted"]
+    assert all(b"geheim" not in (row["secrets"] or b"") for row in stored)
+
+
+async def test_lists_come_in_pages(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id)
+    for name in "abcdefg":
+        await api.client.post("/v1/skills", json={"name": name}, headers=headers)
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = (
+            await api.client.get("/v1/skills", params={"limit": 3, **({"cursor": cursor} if cursor else {})}, headers=headers)
+        ).json()
+        seen += [one["name"] for one in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == list("abcdefg")
+    for bad in ("x", "W10", "eyJhIjoxfQ"):
+        answer = await api.client.get("/v1/conversations", params={"cursor": bad}, headers=headers)
+        assert answer.status_code == 422, bad
+        assert answer.json()["field"] == "cursor"
+
+
+async def test_a_posted_message_has_one_identity(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id, "messages:write", "messages:read")
+    keyed = {**headers, "idempotency-key": "k1"}
+    first = await api.client.post("/v1/messages", json=MESSAGE, headers=keyed)
+    assert first.status_code == 202, first.text
+    again = await asyncio.gather(*(api.client.post("/v1/messages", json=MESSAGE, headers=keyed) for _ in range(5)))
+    assert {answer.json()["id"] for answer in again} == {first.json()["id"]}
+    other = await api.client.post("/v1/messages", json={**MESSAGE, "text": "Başka"}, headers=keyed)
+    assert other.status_code == 422
+    assert other.json()["field"] == "Idempotency-Key"
+    state = (await api.client.get(first.headers["location"], headers=headers)).json()
+    assert state["state"] == "accepted"
+    published = [decode_message(dict(record.headers), record.value) for record in api.broker.records]
+    assert {str(message.id) for message in published} == {first.json()["id"]}
+    assert published[0].text == "Merhaba"
+
+
+async def test_a_broker_that_is_down_is_503_and_nothing_is_accepted(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id) | {"idempotency-key": "k2"}
+    api.broker.down = True
+    answer = await api.client.post("/v1/messages", json=MESSAGE, headers=headers)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    api.broker.down = False
+    again = await api.client.post("/v1/messages", json=MESSAGE, headers=headers)
+    assert again.status_code == 202
+
+
+async def answered(api: Api, workspace: Workspace, worker: Database) -> tuple[str, dict[str, str]]:
+    """A chat that the workspace's agent has claimed: its conversation, the agent's headers."""
+    item = await add_item(worker, workspace)
+    headers = await api.agent(workspace.id, workspace.agent_id)
+    claimed = await api.client.post(f"/v1/items/{item}/claim", headers=headers)
+    assert claimed.status_code == 200, claimed.text
+    return claimed.json()["conversation_id"], headers
+
+
+async def test_a_reply_is_written_once_with_its_delivery(api: Api, workspace: Workspace, worker_db: Database) -> None:
+    conversation, headers = await answered(api, workspace, worker_db)
+    path, body = f"/v1/conversations/{conversation}/replies", {"content": {"kind": "text", "text": "Merhaba, bakıyorum."}}
+    keyed = headers | {"idempotency-key": "r1"}
+    answers = await asyncio.gather(*(api.client.post(path, json=body, headers=keyed) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    other = await api.client.post(path, json={"content": {"kind": "text", "text": "Başka"}}, headers=keyed)
+    assert other.status_code == 422
+    messages = (await api.client.get(f"/v1/conversations/{conversation}/messages", headers=headers)).json()["items"]
+    assert [message["text"] for message in messages] == ["Merhaba, bakıyorum."]
+    assert messages[0]["delivery"]["state"] == "queued"
+    state = (await api.client.get(f"/v1/replies/{answers[0].json()['id']}", headers=headers)).json()
+    assert (state["state"], state["seq"]) == ("queued", messages[0]["seq"])
+    async with worker_db.batch() as connection:
+        rows = await connection.fetch("select request from santral.delivery")
+    assert [row["request"]["content"]["text"] for row in rows] == ["Merhaba, bakıyorum."]
+
+
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"kind": "html", "text": "x", "html": "<p>x</p>"}, "content.kind"),
+        ({"kind": "template", "name": "hello"}, "content.kind"),
+        ({"kind": "text", "text": "x" * 20_000}, "content.text"),
+    ],
+)
+async def test_what_the_channel_cannot_carry_is_refused(
+    api: Api, workspace: Workspace, worker_db: Database, content: dict[str, Any], field: str
+) -> None:
+    conversation, headers = await answered(api, workspace, worker_db)
+    answer = await api.client.post(f"/v1/conversations/{conversation}/replies", json={"content": content}, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == field
+    async with worker_db.batch() as connection:
+        assert await connection.fetchval("select count(*) from santral.message") == 0
+
+
+async def test_a_page_code_is_good_once(api: Api, workspace: Workspace) -> None:
+    admin = await api.key(workspace.id)
+    made = await api.client.post(f"/v1/agents/{workspace.agent_id}/codes", headers=admin)
+    body = {"code": made.json()["code"]}
+    first = await api.client.post("/v1/sessions/exchange", json=body)
+    assert first.status_code == 201, first.text
+    assert UUID(first.json()["agent_id"]) == workspace.agent_id
+    headers = {"authorization": f"Bearer {first.json()['token']}"}
+    assert (await api.client.get("/v1/agents/me/desk", headers=headers)).json()["agent"]["name"] == "Deniz"
+    assert (await api.client.post("/v1/sessions/exchange", json=body)).status_code == 401
+
+
+async def test_the_database_holds_no_usable_token(api: Api, workspace: Workspace, database_urls: Any) -> None:
+    admin = await api.key(workspace.id)
+    token = (await api.client.post("/v1/keys", json={"name": "n", "scopes": ["admin"]}, headers=admin)).json()["token"]
+    secret = token.split("_")[3]
+    async with api.worker.batch() as connection:
+        rows = await connection.fetch("select to_jsonb(k) as row from santral.api_key k")
+    assert secret[:43] not in json.dumps([row["row"] for row in rows])
