@@ -9,7 +9,6 @@ DIST := services/web/dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
        $(shell find services/web/src -type f 2>/dev/null)
-SUITES := tests/unit tests/contract tests/integration tests/e2e tests/chaos
 PYTEST := $(BIN)/python -m pytest -m "not bench"
 
 .DEFAULT_GOAL := help
@@ -25,6 +24,7 @@ run: $(STAMPS)/project $(DIST)/.built ## Start everything with the demo; ARGS="-
 	@exec $(BIN)/santral serve --demo --data $(DATA) $(ARGS)
 
 test: $(STAMPS)/project $(DIST)/.built ## Run every test: real PostgreSQL, real Kafka, real browser
+	$(BIN)/python -m services.web.build --test
 	$(PYTEST) $(ARGS)
 
 check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too
@@ -35,7 +35,8 @@ check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's 
 	$(BIN)/python -m services.web.build --check
 
 test-unit: $(STAMPS)/project ## The tests without servers
-	$(PYTEST) $(wildcard tests/unit tests/contract) $(ARGS)
+	$(BIN)/python -m services.web.build --test
+	$(PYTEST) tests/unit tests/contract $(ARGS)
 
 test-integration: $(STAMPS)/project $(DIST)/.built ## The tests with real PostgreSQL and Kafka
 	$(PYTEST) tests/integration $(ARGS)
