@@ -45,8 +45,8 @@ def target_of(provider: str) -> Target:
     own: dict[str, Any] = {
         "asterisk": {"settings": {"time_zone": "Europe/Istanbul", "inbound_contexts": ["from-trunk"]}},
         "smtp": {"address": "destek@ornek.com", "settings": {"authserv_id": "mx.ornek.com"}},
-    }.get(provider, {})
-    one = inbox(provider, provider, adapter_for(provider).channel, **own)
+    }
+    one = inbox(provider, provider, adapter_for(provider).channel, **own.get(provider, {}))
     secrets = {"signing_secret": SECRET, "post_secret": SECRET}
     return Target(id=one.id, workspace_id=UUID(int=1), provider=provider, secrets=secrets, inboxes=(one,), settings=one.settings)
 
