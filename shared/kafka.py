@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiokafka
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
@@ -28,6 +28,7 @@ from shared.topics import PARTITIONS
 
 log = get_log(__name__)
 PUBLISH_DEADLINE_S: Final = 3.0
+CLOSE_S: Final = 3.0
 FETCH_RECORDS: Final = 500
 SILENT_S: Final = 60.0
 _ANSWER_S: Final = 10.0
@@ -96,6 +97,24 @@ def kafka_errors(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: the broker cannot be reached ({type(error).__name__})", remedy="see santral doctor") from error
 
 
+async def _closed(closing: Coroutine[Any, Any, None], client: Any, give_up: Callable[[], None]) -> None:
+    """Lets a client close for three seconds, then cuts its connections, upon which it ends by itself.
+
+    Cancelled instead, it would leave tasks and connections behind. Never raises: there is nothing a caller could do.
+    """
+    task = asyncio.create_task(closing)
+    try:
+        await asyncio.wait([task], timeout=CLOSE_S)
+        if not task.done():
+            log.warning("the brokers do not answer; the client is closed without them", action="stopping")
+            give_up()
+            await client.close()
+            await asyncio.wait([task], timeout=CLOSE_S)
+    finally:
+        if not task.cancel() and not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("a client did not close well", action="stopping", error=type(error).__name__)
+
+
 class Publisher:
     """The producer. Start it in `main()`; publishing is safe from any number of tasks."""
 
@@ -114,18 +133,11 @@ class Publisher:
             log.warning("the broker cannot be reached yet", action="dependency_down", host=self._settings.bootstrap)
 
     async def stop(self) -> None:
-        """Flushes what is in flight for at most the deadline, then closes."""
+        """Flushes what is in flight for at most three seconds, then closes; calling it twice is harmless."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        try:
-            with kafka_errors("closing"):
-                await asyncio.wait_for(producer.stop(), self._deadline_s)
-        except Unavailable:
-            log.warning("the producer was closed with records in flight", action="stopping")
-            # Cut short, the client leaves its sender and its connections behind; it has no public way to drop them.
-            await producer._sender.close()
-            await producer.client.close()
+        await _closed(producer.stop(), producer.client, lambda: producer._message_accumulator.fail_all(ProducerClosed()))
 
     async def _connected(self) -> aiokafka.AIOKafkaProducer:
         async with self._starting:
@@ -207,11 +219,10 @@ class Reader:
         self._moved_at = time.monotonic()
 
     async def stop(self) -> None:
-        """Leaves the group."""
+        """Leaves the group; without a goodbye when the broker does not answer within three seconds."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with kafka_errors("leaving"):
-                await consumer.stop()
+            await _closed(consumer.stop(), consumer._client, lambda: None)
 
     @property
     def assigned(self) -> frozenset[int]:

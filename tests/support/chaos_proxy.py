@@ -3,6 +3,8 @@
 Modes: ``ok`` passes on · ``latency`` passes on after a delay each way · ``blackhole`` takes everything and says nothing ·
 ``rst`` resets connections, new and open · ``refuse`` stops listening (open connections live) · ``cut`` closes after so many bytes to
 the client. A change takes effect at once on open connections. Units: seconds, bytes.
+
+A Kafka broker tells clients its own address, and they would go around the proxy: with ``kafka`` the proxy's port is put in its place.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ class _Pair:
 class ChaosProxy:
     """``async with ChaosProxy("127.0.0.1", 9092) as proxy``: clients connect to ``proxy.address``."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, kafka: bool = False) -> None:
         self._upstream = (host, port)
+        self._kafka = kafka
         self._mode: Mode = "ok"
         self._open = asyncio.Event()
         self._open.set()
@@ -115,6 +118,8 @@ class ChaosProxy:
                 if self._mode == "latency":
                     await asyncio.sleep(self._latency_s)
                 await self._open.wait()
+                if self._kafka and to_client:
+                    chunk = chunk.replace(self._told(self._upstream[1]), self._told(self.port))
                 if self._mode == "cut" and to_client:
                     left = self._cut_bytes - pair.sent_bytes
                     sink.write(chunk[: max(0, left)])
@@ -130,6 +135,9 @@ class ChaosProxy:
             self._pairs.discard(pair)
             for writer in (pair.client, pair.server):
                 writer.close()
+
+    def _told(self, port: int) -> bytes:
+        return self._upstream[0].encode() + struct.pack(">i", port)
 
     async def _drop(self, pairs: list[_Pair], *, reset: bool = False) -> None:
         tasks = [task for pair in pairs for task in pair.tasks]
