@@ -57,12 +57,12 @@ export class DeskCustomer extends DeskPart {
         gap: 0 0.5rem;
       }
       .handles small {
-        grid-column: 1 / -1;
         color: var(--ink-faint);
         font-size: var(--text-1);
         line-height: 1.2;
       }
-      .handles span:first-of-type {
+      .handles .value {
+        grid-column: 1 / -1;
         overflow-wrap: anywhere;
       }
       dl {
@@ -160,8 +160,8 @@ export class DeskCustomer extends DeskPart {
     const visitor = handle.kind === "visitor";
     return html`<li>
       <small>${this.say.kinds[handle.kind] ?? handle.kind}</small>
-      <span>${visitor ? handle.value.slice(-8) : handle.value}</span>
       <span class="chip ${tone}">${assurance === "asserted" ? nothing : icon("check", 12)}${this.say.assurance[assurance] ?? assurance}</span>
+      <span class="value">${visitor ? handle.value.slice(-8) : handle.value}</span>
     </li>`;
   }
 

@@ -1,9 +1,10 @@
 /** The work in my hands: one row per open item, the one that waits for my answer marked. */
 import { css, html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import type { Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
-import { DeskPart } from "./part.ts";
+import { DeskPart, waits } from "./part.ts";
 
 export class DeskItems extends DeskPart {
   static override styles = [
@@ -93,7 +94,11 @@ export class DeskItems extends DeskPart {
   protected override render(): TemplateResult {
     const items = this.store.desk?.items ?? [];
     if (items.length === 0) return this.#none();
-    return html`<ul>${items.map((item) => html`<li>${this.#row(item)}</li>`)}</ul>`;
+    return html`<ul>${repeat(
+      items,
+      (item) => item.id,
+      (item) => html`<li>${this.#row(item)}</li>`,
+    )}</ul>`;
   }
 
   #none(): TemplateResult {
@@ -136,9 +141,7 @@ export class DeskItems extends DeskPart {
     if (unread)
       return html`<span class="mark" title=${this.say.unread}></span><span class="unseen">${this.say.unread}</span>`;
     if (item.state !== "assigned") return html`<span class="chip">${this.say.states[item.state] ?? item.state}</span>`;
-    const { last_in_at: last, last_out_at: answered } = item;
-    const waits = last && (!answered || answered < last);
-    return waits ? html`<span class="chip warn">${this.say.needsReply}</span>` : nothing;
+    return waits(item) ? html`<span class="chip warn">${this.say.needsReply}</span>` : nothing;
   }
 }
 

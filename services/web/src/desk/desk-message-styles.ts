@@ -65,7 +65,7 @@ export const messageStyles = css`
   iframe.mail {
     display: block;
     width: 100%;
-    height: 20rem;
+    height: 15rem;
     margin-top: 0.5rem;
     border: 1px solid var(--line);
     border-radius: var(--radius-small);

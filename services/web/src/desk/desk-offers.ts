@@ -1,5 +1,6 @@
 /** Offers made to me, each with the time it is still mine, and why it came to me. */
 import { css, html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import type { Offer } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
@@ -140,7 +141,11 @@ export class DeskOffers extends DeskPart {
   protected override render(): TemplateResult | typeof nothing {
     const { offers } = this.store;
     if (offers.length === 0) return nothing;
-    return html`<ul aria-live="polite">${offers.map((offer) => this.#offer(offer))}</ul>`;
+    return html`<ul aria-live="polite">${repeat(
+      offers,
+      (offer) => offer.offer.id,
+      (offer) => this.#offer(offer),
+    )}</ul>`;
   }
 
   #offer(offer: Offer): TemplateResult {

@@ -8,7 +8,7 @@ import { words } from "../ui/text.ts";
 import "./desk-composer.ts";
 import "./desk-message.ts";
 import { threadStyles } from "./desk-thread-styles.ts";
-import { DeskPart } from "./part.ts";
+import { DeskPart, waits } from "./part.ts";
 import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
 
 const NEAR_PX = 120;
@@ -73,6 +73,8 @@ export class DeskThread extends DeskPart {
     const item = this.store.item;
     const channels = conversation.channels.length ? conversation.channels : [conversation.channel];
     const customer = this.store.customers.get(conversation.id)?.profile ?? conversation.customer;
+    const closed = conversation.state === "closed" ? this.say.system["conversation.closed"] : "";
+    const state = item ? (this.say.states[item.state] ?? item.state) : closed;
     return html`<header>
       <button class="button quiet icon back" type="button" aria-label=${this.say.back} @click=${() => void this.store.select(null)}>
         ${icon("back")}
@@ -85,10 +87,12 @@ export class DeskThread extends DeskPart {
         </p>
       </div>
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
-      ${item?.due_at ? html`<span class="chip due">${icon("clock", 13)} ${this.say.due(this.formats.ago(item.due_at))}</span>` : nothing}
-      <span class="chip ${item?.state === "assigned" ? "accent" : ""}">
-        ${item ? (this.say.states[item.state] ?? item.state) : conversation.state === "closed" ? this.say.states.completed : nothing}
-      </span>
+      ${
+        item?.due_at && waits(item)
+          ? html`<span class="chip">${icon("clock", 13)} ${this.say.due(this.formats.ago(item.due_at))}</span>`
+          : nothing
+      }
+      ${state ? html`<span class="chip ${item?.state === "assigned" ? "accent" : ""}">${state}</span>` : nothing}
       <button class="button quiet icon details" type="button" title=${this.say.details} aria-label=${this.say.details}
         @click=${() => this.dispatchEvent(new CustomEvent("desk-ask", { detail: "customer", bubbles: true, composed: true }))}>
         ${icon("person")}

@@ -1,6 +1,6 @@
 /** A part of the desk: it has the store and the language, and draws itself anew when the store changes. */
 import { LitElement } from "lit";
-import type { Customer, Profile } from "../api/vocabulary.ts";
+import type { Customer, Item, Profile } from "../api/vocabulary.ts";
 import type { DeskMessages } from "../i18n/desk.ts";
 import type { Formats, Locale } from "../i18n/locale.ts";
 import type { DeskStore } from "./store.ts";
@@ -55,4 +55,12 @@ export class DeskPart extends LitElement {
     const handle = handles.find((one) => one.kind !== "visitor");
     return who.name || handle?.value || this.say.unknownCustomer;
   }
+}
+
+/** Whether the customer waits for an answer: theirs is the last word. */
+export function waits(item: Item): boolean {
+  return (
+    item.last_in_at !== null &&
+    (item.last_out_at === null || Date.parse(item.last_out_at) < Date.parse(item.last_in_at))
+  );
 }

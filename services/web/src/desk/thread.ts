@@ -42,6 +42,7 @@ const TOLD: ReadonlySet<string> = new Set([
   "conversation.opened",
   "conversation.closed",
   "item.assigned",
+  "offer.accepted",
   "item.parked",
   "item.woken",
   "item.requeued",
@@ -52,6 +53,16 @@ const TOLD: ReadonlySet<string> = new Set([
   "offer.expired",
   "profile.merged",
 ]);
+
+/** What an event makes of the conversation: it is open while it has open work. */
+const STATES: Readonly<Record<string, Conversation["state"]>> = {
+  "conversation.opened": "open",
+  "item.queued": "open",
+  "conversation.closed": "closed",
+  "item.completed": "closed",
+  "item.abandoned": "closed",
+  "item.canceled": "closed",
+};
 
 export function threadOf(
   conversation: Conversation,
@@ -73,7 +84,10 @@ export function withMessage(thread: Thread, message: Message): Thread {
 
 export function withEvent(thread: Thread, event: DomainEvent): Thread {
   if (typeof event.seq !== "number") return thread;
-  return { ...thread, events: new Map(thread.events).set(event.seq, event), seq: Math.max(thread.seq, event.seq) };
+  const newest = Math.max(thread.seq, event.seq);
+  const state = event.seq === newest ? STATES[event.type] : undefined;
+  const conversation = state ? { ...thread.conversation, state } : thread.conversation;
+  return { ...thread, conversation, events: new Map(thread.events).set(event.seq, event), seq: newest };
 }
 
 export function withOutgoing(thread: Thread, outgoing: Outgoing): Thread {

@@ -99,6 +99,7 @@ export const en: DeskMessages = {
     "conversation.opened": "Conversation started",
     "conversation.closed": "Conversation closed",
     "item.assigned": "Taken over",
+    "offer.accepted": "Taken over",
     "item.parked": "Parked",
     "item.woken": "Woken up",
     "item.requeued": "Back in the queue",

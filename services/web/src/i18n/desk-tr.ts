@@ -107,6 +107,7 @@ export const tr = {
     "conversation.opened": "Görüşme başladı",
     "conversation.closed": "Görüşme kapandı",
     "item.assigned": "İş üstlenildi",
+    "offer.accepted": "İş üstlenildi",
     "item.parked": "Beklemeye alındı",
     "item.woken": "Beklemeden döndü",
     "item.requeued": "Kuyruğa geri döndü",

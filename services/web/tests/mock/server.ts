@@ -144,16 +144,18 @@ function answer(say: (frame: unknown) => unknown, id: string, text: string): voi
       agent_name,
     },
   });
-  say({
-    type: "message",
-    message: {
-      seq: seq + 2,
-      direction: "out",
-      text: "Paketiniz dün saat 16.40’ta kargoya verilmiş: https://kargo.example/YK-20418",
-      at,
-      agent_name,
-    },
-  });
+  setTimeout(() => {
+    say({
+      type: "message",
+      message: {
+        seq: seq + 2,
+        direction: "out",
+        text: "Paketiniz dün saat 16.40’ta kargoya verilmiş: https://kargo.example/YK-20418",
+        at,
+        agent_name,
+      },
+    });
+  }, 800);
 }
 
 server.listen(Number(process.env.PORT ?? 0), "127.0.0.1", () => {

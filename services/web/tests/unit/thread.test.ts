@@ -49,3 +49,11 @@ test("a reply under way stands last and goes when its message is there, whicheve
   expect(withMessage(withSent(waiting, "k", "r"), reply).outgoing).toEqual([]);
   expect(withSent(withMessage(waiting, reply), "k", "r").outgoing).toEqual([]);
 });
+
+test("the conversation is closed when its work is, and open again with new work", () => {
+  const done = withEvent(threadOf(conversation, [message(1)], []), event(2, "item.completed"));
+  expect(done.conversation.state).toBe("closed");
+  const again = withEvent(done, event(4, "item.queued"));
+  expect(again.conversation.state).toBe("open");
+  expect(withEvent(again, event(3, "conversation.closed")).conversation.state).toBe("open");
+});
