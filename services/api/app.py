@@ -40,7 +40,7 @@ from services.api.edge import Edge
 from services.api.fanout import FanOut
 from services.api.principal import Credentials
 from services.api.problems import document, install
-from services.api.sockets import Guard
+from services.api.sockets import PATIENCE_S, Guard
 from services.api.static_pages import Front
 from shared.blobs import Blobs
 from shared.clock import Clock
@@ -115,6 +115,7 @@ def create_app(
     demo_dir: Path | None = None,
     desk_ancestors: tuple[str, ...] = (),
     body_bytes_max: int = BODY_BYTES_MAX,
+    patience_s: float = PATIENCE_S,
 ) -> FastAPI:
     """The app. Its workers, `app.state.fanout.run` and `app.state.guard.run`, are the process's to start."""
     app = FastAPI(
@@ -128,6 +129,7 @@ def create_app(
     state.clock, state.secret, state.front, state.cleaner = clock, secret, front, cleaner
     state.origin, state.demo_dir, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", demo_dir, desk_ancestors
     state.credentials, state.fanout, state.guard = Credentials(db), FanOut(db), Guard(db)
+    state.patience_s = patience_s
     install(app)
     app.include_router(config_routes())
     modules = [

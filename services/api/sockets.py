@@ -53,7 +53,7 @@ class Closed(Exception):
 class Line:
     """An accepted socket, written to by any number of tasks."""
 
-    def __init__(self, websocket: WebSocket, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, websocket: WebSocket, *, patience_s: float) -> None:
         self._websocket = websocket
         self._patience_s = patience_s
         self._turn = asyncio.Lock()
@@ -96,7 +96,7 @@ async def opened(websocket: WebSocket, model: type[Model]) -> tuple[Line, Model]
     """Accepts the socket and reads its first frame. Raises `Closed`."""
     offered = websocket.scope.get("subprotocols") or []
     await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    line = Line(websocket)
+    line = Line(websocket, patience_s=websocket.app.state.patience_s)
     try:
         async with asyncio.timeout(HELLO_S):
             return line, read_frame(await line.receive(), model)
