@@ -36,9 +36,7 @@ class MailHandler:
         self._clock = clock
         self._border_id = border_id
 
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         if len(envelope.rcpt_tos) >= RECIPIENTS_MAX:
             return f"452 4.5.3 at most {RECIPIENTS_MAX} recipients"
         if not self._directory.loaded:

@@ -139,7 +139,7 @@ async def test_capacity_is_never_exceeded(worker_db: Database, workspace: Worksp
 
 async def test_fifty_answered_mails_hold_no_capacity(worker_db: Database, workspace: Workspace, desk: Desk) -> None:
     items = {await add_item(worker_db, workspace, channel="email", provider="smtp") for _ in range(50)}
-    answered = set()
+    answered: set[UUID] = set()
     while answered != items:
         await settle(desk)
         async with worker_db.session() as connection:
