@@ -47,9 +47,12 @@ _RETRYABLE: Final = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+_DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # The driver's word for a connection that broke between two steps of one operation.
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -71,7 +74,7 @@ def _driver_error(error: BaseException) -> BaseException:
     """The asyncpg exception under SQLAlchemy's wrappers."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, asyncpg.PostgresError | asyncpg.InterfaceError | ConnectionError | TimeoutError):
+        if isinstance(seen, (*_DRIVER, ConnectionError, TimeoutError)):
             return seen
         seen = getattr(seen, "orig", None) or seen.__cause__
     return error
@@ -84,7 +87,7 @@ def translated() -> Iterator[None]:
         yield
     except SantralError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, sa.exc.DBAPIError, OSError, TimeoutError) as error:
+    except (*_DRIVER, sa.exc.DBAPIError, OSError, TimeoutError) as error:
         cause = _driver_error(error)
         if isinstance(cause, _RETRYABLE):
             raise Contended("the database asks to try this transaction again", retry_after_s=1) from error
