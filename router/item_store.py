@@ -30,7 +30,7 @@ _BY_IDS: Final = f"""
 select {_COLUMNS} {_FROM}
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
   on given.workspace_id = i.workspace_id and given.id = i.id
-"""  # noqa: S608  constants only
+"""
 _LOCK_CONVERSATIONS: Final = """
 select c.id from santral.conversation c
 join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_id = c.id
