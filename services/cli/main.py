@@ -32,6 +32,7 @@ VERBS: Final = {
     "asyncapi": "services.cli.asyncapi",
     "ingest": "services.cli.ingest",
     "doctor": "services.cli.doctor",
+    "traffic": "services.cli.traffic",
 }
 """The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
