@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from shared.cloudevent import encode_event
 from shared.database import Connection, Database
 from shared.errors import SantralError
 from shared.event import Event
 from shared.hints import Waiter
-from shared.kafka import Publisher
+from shared.kafka import Record
 from shared.leases import Leases
 from shared.logs import get_log
 from shared.metrics import OUTBOX_AGE, OUTBOX_DEPTH, OUTBOX_PUBLISHED
@@ -44,11 +44,19 @@ async def nothing_more(_connection: Connection, _events: Sequence[Event]) -> Non
     """Events cause nothing of their own."""
 
 
+class Publishing(Protocol):
+    """The part of `shared.kafka.Publisher` that is used."""
+
+    async def publish(self, topic: str, records: Sequence[Record]) -> None:
+        """Returns when the broker has every record. Raises `Unavailable`."""
+        ...
+
+
 class Relay:
     """One process's share of the outbox; any number of couriers share the buckets by lease."""
 
     def __init__(
-        self, *, db: Database, publisher: Publisher, topic: str, leases: Leases, on_published: OnPublished = nothing_more
+        self, *, db: Database, publisher: Publishing, topic: str, leases: Leases, on_published: OnPublished = nothing_more
     ) -> None:
         self._db = db
         self._publisher = publisher
