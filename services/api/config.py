@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,12 +22,16 @@ from services.api.principal import ConfigReader, ConfigWriter, Principal
 from services.tables import workspace
 from shared.errors import Conflict, NotFound, Unprocessable
 
+_TAGS: Final[list[str | Enum]] = ["configuration"]
+
 
 def config_routes() -> APIRouter:
     """The router of all kinds and of the workspace itself."""
     router = APIRouter(prefix="/v1")
     for path, codec in codecs().items():
-        _add(router, path, codec)
+        _add_reads(router, path, codec)
+        _add_writes(router, path, codec)
+        _add_removal(router, path, codec)
     _add_workspace(router)
     return router
 
@@ -50,8 +55,8 @@ async def _find(context: Context, codec: Codec, principal: Principal, key: str, 
     return dict(found)
 
 
-def _add(router: APIRouter, path: str, codec: Codec) -> None:
-    one, model, out = codec.table.name, codec.model, codec.out
+def _add_reads(router: APIRouter, path: str, codec: Codec) -> None:
+    one, out = codec.table.name, codec.out
 
     async def list_all(request: Request, principal: ConfigReader, limit: Limit = 100, cursor: Cursor = None) -> Any:
         after = values_of(cursor, 1)
@@ -62,6 +67,19 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
             rows = (await context.connection.execute(query.order_by(codec.table.c.name).limit(limit + 1))).mappings().all()
             items = [await codec.shown(context, dict(row)) for row in rows[:limit]]
         return Page(items=items, next=cursor_of(rows[limit - 1]["name"]) if len(rows) > limit else None)
+
+    async def read(request: Request, principal: ConfigReader, key: str) -> Any:
+        async with _context(request, principal) as context:
+            return await codec.shown(context, await _find(context, codec, principal, key))
+
+    router.add_api_route(f"/{path}", list_all, methods=["GET"], response_model=Page[out], name=f"list_{path}", tags=_TAGS,  # type: ignore[valid-type]
+                         summary=f"List {path}")  # fmt: skip
+    router.add_api_route(f"/{path}/{{key}}", read, methods=["GET"], response_model=out, name=f"read_{one}", tags=_TAGS,
+                         summary=f"Read a {one}")  # fmt: skip
+
+
+def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
+    one, model, out = codec.table.name, codec.model, codec.out
 
     async def create(request: Request, principal: ConfigWriter, body: Any, response: Response) -> Any:
         async with _context(request, principal) as context:
@@ -76,10 +94,6 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
         request.app.state.hints.wake("dispatch")
         response.headers["location"] = f"/v1/{path}/{key}"
         return shown
-
-    async def read(request: Request, principal: ConfigReader, key: str) -> Any:
-        async with _context(request, principal) as context:
-            return await codec.shown(context, await _find(context, codec, principal, key))
 
     async def replace(
         request: Request, principal: ConfigWriter, key: str, body: Any, if_match: Annotated[str | None, Header()] = None
@@ -99,6 +113,17 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
         request.app.state.hints.wake("dispatch")
         return shown
 
+    create.__annotations__["body"] = model
+    replace.__annotations__["body"] = model
+    router.add_api_route(f"/{path}", create, methods=["POST"], response_model=out, status_code=201, name=f"create_{one}", tags=_TAGS,
+                         summary=f"Create a {one}")  # fmt: skip
+    router.add_api_route(f"/{path}/{{key}}", replace, methods=["PUT"], response_model=out, name=f"replace_{one}", tags=_TAGS,
+                         summary=f"Replace a {one}")  # fmt: skip
+
+
+def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
+    one = codec.table.name
+
     async def delete(request: Request, principal: ConfigWriter, key: str) -> Response:
         async with _context(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
@@ -107,23 +132,13 @@ def _add(router: APIRouter, path: str, codec: Codec) -> None:
                     await context.connection.execute(sa.delete(codec.table).where(_match(codec, principal, key)))
             except sa.exc.IntegrityError as error:
                 raise Conflict(f"this {one} is in use", field="id", remedy="disable it, or remove what uses it first") from error
+            await codec.removed(context, known.get("id", known["name"]))
             await audit(context.connection, principal, f"{one}.deleted", one, key, {"name": known["name"]})
         request.app.state.hints.wake("config")
         request.app.state.hints.wake("dispatch")
         return Response(status_code=204)
 
-    create.__annotations__["body"] = model
-    replace.__annotations__["body"] = model
-    tags: list[Any] = ["configuration"]
-    router.add_api_route(f"/{path}", list_all, methods=["GET"], response_model=Page[out], name=f"list_{path}", tags=tags,  # type: ignore[valid-type]
-                         summary=f"List {path}")  # fmt: skip
-    router.add_api_route(f"/{path}", create, methods=["POST"], response_model=out, status_code=201, name=f"create_{one}", tags=tags,
-                         summary=f"Create a {one}")  # fmt: skip
-    router.add_api_route(f"/{path}/{{key}}", read, methods=["GET"], response_model=out, name=f"read_{one}", tags=tags,
-                         summary=f"Read a {one}")  # fmt: skip
-    router.add_api_route(f"/{path}/{{key}}", replace, methods=["PUT"], response_model=out, name=f"replace_{one}", tags=tags,
-                         summary=f"Replace a {one}")  # fmt: skip
-    router.add_api_route(f"/{path}/{{key}}", delete, methods=["DELETE"], status_code=204, name=f"delete_{one}", tags=tags,
+    router.add_api_route(f"/{path}/{{key}}", delete, methods=["DELETE"], status_code=204, name=f"delete_{one}", tags=_TAGS,
                          summary=f"Delete a {one}")  # fmt: skip
 
 

@@ -38,7 +38,7 @@ from services.api.config_models import (
     UserOut,
 )  # fmt: skip
 from services.api.principal import SCOPES
-from services.tables import role, user
+from services.tables import role, session, user
 from shared.errors import Unprocessable
 from shared.ids import new_id
 from shared.sealing import Sealer
@@ -88,6 +88,8 @@ class Codec(Protocol):
 
     async def after(self, context: Context, one: Any, given: Any) -> None: ...
 
+    async def removed(self, context: Context, one: Any) -> None: ...
+
     async def shown(self, context: Context, row: Mapping[str, Any]) -> Any: ...
 
 
@@ -102,6 +104,10 @@ class Plain:
         return {name: value for name, value in values.items() if name in self.table.c}
 
     async def after(self, context: Context, one: Any, given: Any) -> None:
+        if self._dispatched:
+            await context.tell_dispatch(self._dispatched, [one])
+
+    async def removed(self, context: Context, one: Any) -> None:
         if self._dispatched:
             await context.tell_dispatch(self._dispatched, [one])
 
@@ -167,7 +173,18 @@ class Agents(Plain):
                     queue_id=await context.id_of(queue, member.queue, f"queues.{place}.queue"),
                 )
             )  # fmt: skip
+        if not given.enabled:
+            await self._sign_out(context, one)
         await super().after(context, one, given)
+
+    async def removed(self, context: Context, one: Any) -> None:
+        await self._sign_out(context, one)
+        await super().removed(context, one)
+
+    async def _sign_out(self, context: Context, one: Any) -> None:
+        """Who may not work here any more is put out of every page at once."""
+        mine = sa.and_(session.c.workspace_id == context.workspace_id, session.c.agent_id == one, session.c.revoked_at.is_(None))
+        await context.connection.execute(sa.update(session).where(mine).values(revoked_at=sa.func.now()))
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> AgentOut:
         members = await context.connection.execute(

@@ -288,3 +288,13 @@ async def test_a_slow_client_is_closed_4409_and_resumes(api: Api, url: str, work
         await socket.send(json.dumps({"type": "follow", "conversation_id": str(conversation), "seq": last}))
         seqs = [(await read_until(socket, "message"))["message"]["seq"] for _ in range(300 - last)]
         assert seqs == list(range(last + 1, 301))
+
+
+async def test_disabling_an_agent_closes_their_socket(api: Api, url: str, workspace: Workspace) -> None:
+    token = await api.session(workspace.id, "agent", agent_id=workspace.agent_id)
+    async with desk(url, token) as (socket, welcome):
+        place = f"/v1/agents/{welcome['desk']['agent']['id']}"
+        answer = await api.client.put(place, json={"name": "Deniz", "enabled": False}, headers=await api.key(workspace.id))
+        assert answer.status_code == 200, answer.text
+        async with asyncio.timeout(5):
+            assert await closed_with(socket) == 4403
