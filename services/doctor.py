@@ -39,7 +39,7 @@ where seen_at > now() - interval '1 minute' order by process, machine, pid
 def settings_of_folder(folder: Path, settings: Settings) -> Settings:
     """What a `santral serve` that ran in this folder works with, where ``settings`` do not say otherwise.
 
-    Raises `NotFound` when nothing was ever ready there, `InputRejected` when its files cannot be read.
+    Raises `NotFound` when nothing is ready there, `InputRejected` when its files cannot be read.
     """
     try:
         facts = json.loads((folder / "serve.json").read_text(encoding="utf-8"))
@@ -58,7 +58,9 @@ def settings_of_folder(folder: Path, settings: Settings) -> Settings:
                 values[name] = SecretStr(f"postgresql://santral_{role}:{passwords[f'santral_{role}']}@{server}")
     except FileNotFoundError as error:
         raise NotFound(
-            f"santral serve was never ready in {folder}", field="--data", remedy="name its data folder, or set SANTRAL_DATABASE_URL"
+            f"no santral serve is ready in {folder}",
+            field="--data",
+            remedy="start it, name its folder, or set SANTRAL_DATABASE_URL",
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise InputRejected(
@@ -179,6 +181,8 @@ async def _process(http: httpx.AsyncClient, row: Mapping[str, Any]) -> list[Find
         checks = answer.json()["checks"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         text = f"{who}: {url}/healthz does not answer ({type(error).__name__})"
+        if row["machine"] == socket.gethostname():
+            return [fail(check, text, "it hangs: see its log, then restart it")]
         return [warn(check, text, "is its port open from here? see its log")]
     found = [_checked(check, who, checks)]
     if row["version"] != release():

@@ -18,6 +18,7 @@ CHANNELS: Final[tuple[Channel, ...]] = ("mail", "chat", "api", "phone", "social"
 PEOPLE: Final = 200
 _WEIGHTS: Final[dict[Channel, int]] = {"mail": 30, "chat": 35, "api": 15, "phone": 10, "social": 10}
 _KINDS: Final[dict[Kind, int]] = {"question": 40, "complaint": 20, "follow_up": 20, "thanks": 10, "auto_reply": 7, "bounce": 3}
+_LATER: Final = ("follow_up", "thanks", "auto_reply")
 _NAMES: Final = {
     "tr": (
         "Ayşe Fatma Zeynep Elif Gülşen İpek Özge Şeyma Çiğdem Mehmet Ahmet Mustafa Emre Uğur Oğuz Şükrü İsmail Cem",
@@ -88,8 +89,13 @@ def happenings(seed: int, channels: Sequence[Channel]) -> Iterator[Happening]:
         kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
         if kind in ("auto_reply", "bounce") and channel != "mail":
             kind = "question"
-        if kind in ("follow_up", "thanks", "auto_reply") and place not in threads:
-            kind = chance.choice(("question", "complaint"))
+        if kind in _LATER and place not in threads:
+            begun = [one for one in threads if one[1] == channel]
+            if begun:
+                place = chance.choice(begun)
+                person = everybody[place[0]]
+            else:
+                kind = "question"
         begins = kind in ("question", "complaint")
         if begins:
             threads[place] = threads.get(place, 0) + 1

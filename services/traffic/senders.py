@@ -13,8 +13,6 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import format_datetime, formataddr
 from typing import Any, Final, Literal, Protocol
 from uuid import uuid4
 
@@ -26,6 +24,7 @@ from websockets.typing import Subprotocol
 
 from services.traffic.calls import cdr_rows
 from services.traffic.deployment import Addresses, Doors, MetaDoor
+from services.traffic.mails import Mails
 from services.traffic.people import Happening, Person
 from shared.clock import Clock
 
@@ -155,12 +154,11 @@ class MailSender:
         host, _, port = addresses.smtp.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._mailbox = mailbox
-        self._tag = tag
+        self._mails = Mails(mailbox, tag=tag)
         self._clock = clock
         self._idle: asyncio.LifoQueue[aiosmtplib.SMTP | None] = asyncio.LifoQueue()
         for _ in range(MAIL_CONNECTIONS):
             self._idle.put_nowait(None)
-        self._threads: dict[tuple[int, int], list[str]] = {}
 
     async def close(self) -> None:
         while not self._idle.empty():
@@ -169,7 +167,7 @@ class MailSender:
                 client.close()
 
     async def send(self, happening: Happening) -> Answer:
-        content = self._mail(happening).as_bytes()
+        content = self._mails.compose(happening, at=self._clock.now()).as_bytes()
         sender = "" if happening.kind == "bounce" else happening.person.email
         client = await self._idle.get()
         try:
@@ -186,45 +184,6 @@ class MailSender:
             return ACCEPTED
         finally:
             self._idle.put_nowait(client)
-
-    def _mail(self, happening: Happening) -> EmailMessage:
-        person, mail = happening.person, EmailMessage()
-        mid = f"<{self._tag}.{happening.number}@{person.email.partition('@')[2]}>"
-        bounced = happening.kind == "bounce"
-        mail["From"] = "Mail Delivery System <mailer-daemon@posta.example>" if bounced else formataddr((person.name, person.email))
-        mail["To"] = self._mailbox
-        mail["Subject"] = happening.subject
-        mail["Date"] = format_datetime(self._clock.now())
-        mail["Message-ID"] = mid
-        mail.set_content(happening.text)
-        if bounced:
-            _make_report(mail, happening)
-        elif happening.kind == "auto_reply":
-            mail["Auto-Submitted"] = "auto-replied"
-            mail["Precedence"] = "auto_reply"
-        else:
-            known = self._threads.setdefault((person.number, happening.thread), [])
-            if known:
-                mail["In-Reply-To"] = known[-1]
-                mail["References"] = " ".join(known[-10:])
-            known.append(mid)
-        return mail
-
-
-def _make_report(mail: EmailMessage, happening: Happening) -> None:
-    """A delivery report as RFC 3464 has it: words, status, and the mail that did not arrive."""
-    mail.make_mixed()
-    mail.set_type("multipart/report")
-    mail.set_param("report-type", "delivery-status")
-    status = EmailMessage()
-    status["Content-Type"] = "message/delivery-status"
-    reported, recipient = EmailMessage(), EmailMessage()
-    reported["Reporting-MTA"] = "dns; mx.posta.example"
-    recipient["Final-Recipient"] = f"rfc822; {happening.person.email}"
-    recipient["Action"] = "failed"
-    recipient["Status"] = "5.1.1"
-    status.set_payload([reported, recipient])
-    mail.attach(status)
 
 
 class ChatSender:
