@@ -42,10 +42,11 @@ class Waiter:
 
     async def wait(self, timeout_s: float) -> set[str]:
         """Returns at the next hint or after ``timeout_s``, with the details that came; empty means look by yourself."""
-        try:
-            await asyncio.wait_for(self._rung.wait(), timeout_s)
-        except TimeoutError:
-            return set()
+        if not self._rung.is_set():
+            try:
+                await asyncio.wait_for(self._rung.wait(), timeout_s)
+            except TimeoutError:
+                return set()
         self._rung.clear()
         details, self._details = self._details, set()
         return details

@@ -1,6 +1,7 @@
 """Leases on numbered slots: who does something alone, fenced by an epoch. Table ``lease``, the database's clock.
 
-A lease lasts 3 s and is renewed each second; slots are shared evenly between those who ask. Work done under a lease locks its row
+A lease lasts 3 s and is renewed each second. Slots are shared evenly between those who ask: each owner keeps a row under the kind
+``<kind> asks`` too, so that whoever holds more than its share sees a newcomer and gives slots back. Work done under a lease locks its row
 first in its own transaction and checks owner and epoch there, so an owner that was stopped and comes back writes nothing.
 """
 
@@ -30,8 +31,16 @@ update santral.lease l set until = clock_timestamp() + $4 * interval '1 s'
 from mine where l.kind = $1 and l.slot = mine.slot
 returning l.slot, l.epoch
 """
-_OTHERS: Final = """
-select count(distinct owner) filter (where owner <> $2 and until > clock_timestamp()) from santral.lease where kind = $1
+_ASK: Final = """
+insert into santral.lease (kind, slot, owner, until) values ($1, $2, $3, clock_timestamp() + $4 * interval '1 s')
+on conflict (kind, slot) do update set owner = excluded.owner, until = excluded.until
+"""
+_OTHERS: Final = "select count(*) from santral.lease where kind = $1 and owner <> $2 and until > clock_timestamp()"
+_TIDY: Final = """
+delete from santral.lease l using (
+    select kind, slot from santral.lease where kind = $1 and until < clock_timestamp() - interval '1 minute' for update skip locked
+) gone
+where l.kind = gone.kind and l.slot = gone.slot
 """
 _TAKE: Final = """
 update santral.lease l set owner = $2, epoch = l.epoch + 1, until = clock_timestamp() + $4 * interval '1 s'
@@ -56,6 +65,7 @@ class Leases:
         self._kind = kind
         self._slots = slots
         self._owner = owner
+        self._asks = (f"{kind} asks", int.from_bytes(owner.bytes[-4:]) >> 1)
         self._epochs: dict[int, int] = {}
 
     @property
@@ -84,9 +94,11 @@ class Leases:
                 "insert into santral.lease (kind, slot) select $1, generate_series(0, $2 - 1) on conflict do nothing",
                 self._kind, self._slots,
             )  # fmt: skip
+            await connection.execute(_ASK, *self._asks, self._owner, LEASE_S)
+            await connection.execute(_TIDY, self._asks[0])
             kept = await connection.fetch(_RENEW, self._kind, self._owner, list(self._epochs), LEASE_S)
             epochs = {row["slot"]: row["epoch"] for row in kept if self._epochs.get(row["slot"]) == row["epoch"]}
-            others = await connection.fetchval(_OTHERS, self._kind, self._owner)
+            others = await connection.fetchval(_OTHERS, self._asks[0], self._owner)
             share = -(-self._slots // (others + 1))
             if len(epochs) < share:
                 taken = await connection.fetch(_TAKE, self._kind, self._owner, share - len(epochs), LEASE_S)
@@ -116,12 +128,12 @@ class Leases:
     async def give_back(self) -> None:
         """Lets others take our slots at once; for a clean stop."""
         epochs, self._epochs = self._epochs, {}
-        if epochs:
-            async with self._db.batch() as connection:
-                await connection.execute(
-                    "update santral.lease set until = null where kind = $1 and owner = $2 and slot = any($3::int[])",
-                    self._kind, self._owner, list(epochs),
-                )  # fmt: skip
+        async with self._db.batch() as connection:
+            await connection.execute("delete from santral.lease where kind = $1 and slot = $2", *self._asks)
+            await connection.execute(
+                "update santral.lease set until = null where kind = $1 and owner = $2 and slot = any($3::int[])",
+                self._kind, self._owner, list(epochs),
+            )  # fmt: skip
 
     def _opened(self) -> _GivingBack:
         return _GivingBack(self)

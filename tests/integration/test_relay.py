@@ -126,8 +126,9 @@ async def test_the_logs_order_is_the_conversations(worker_db: Database, workspac
     others = [await conversation_of(worker_db, workspace) for _ in range(3)]
     publisher = Publisher(KafkaSettings(bootstrap=kafka), deadline_s=20)
     couriers = [await courier_of(worker_db, publisher, topics.events) for _ in range(2)]
-    await couriers[0].leases.round()
-    await couriers[1].leases.round()
+    for courier in couriers:
+        await courier.leases.round()
+    assert len(couriers[0].leases.held) == len(couriers[1].leases.held)
     assert sorted([*couriers[0].leases.held, *couriers[1].leases.held]) == list(range(BUCKETS))
     written: list[Event] = []
     relays = [asyncio.create_task(courier.relay.run(Waiter())) for courier in couriers]
