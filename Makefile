@@ -70,7 +70,7 @@ $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Santral needs Python 3.11 or newer, and $(PYTHON) is older or missing: make PYTHON=python3.12 …"; exit 1; }
 	@echo "Making .venv"
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made (on Debian and Ubuntu: apt install python3-venv)."; exit 1; }
 	@mkdir -p $(STAMPS) && touch $@
 
 # What counts is the content: a file that only looks newer installs nothing.

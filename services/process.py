@@ -45,7 +45,7 @@ _DOORS_S: Final = 14.0
 _WORKERS_S: Final = 4.0
 _BACKOFF_S: Final = (0.2, 5.0)
 _CALM_S: Final = 30.0
-_ENTRY_S: Final = 1.0
+_ENTRY_S: Final = 0.25
 
 Worker = Callable[[], Awaitable[None]]
 

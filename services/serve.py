@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -26,8 +27,9 @@ from services.serve_servers import Addresses, Servers
 from services.settings import PREFIX, Settings
 from shared.embedded_errors import unusable
 from shared.embedded_folder import Progress, write_private
-from shared.errors import Conflict
+from shared.errors import Conflict, InputRejected
 
+_RELAY: Final = re.compile(r"\S+:\d{1,5}")
 BORDER_ID: Final = "demo.santral"
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -80,6 +82,10 @@ def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
 async def _serve(
     options: ServeOptions, settings: Settings, environment: Mapping[str, str], progress: Progress, hurry: asyncio.Event
 ) -> None:
+    if options.smtp_relay is not None and not _RELAY.fullmatch(options.smtp_relay):
+        raise InputRejected(
+            f"{options.smtp_relay!r} is not an address", field="--smtp-relay", remedy="HOST:PORT, as in mail.example:25"
+        )
     if options.ready_file is not None:
         _remove(options.ready_file)
     async with contextlib.AsyncExitStack() as stack:
@@ -90,7 +96,7 @@ async def _serve(
         ports = folder.ports(http=options.port, given=_given_ports(settings), progress=progress)
         servers = Servers(folder.path, settings, progress)
         stack.push_async_callback(servers.stop, hurry)
-        addresses = await servers.start()
+        addresses = await servers.start(topics_known=folder.read("topics"))
         api_key = await _admin_key(folder, addresses, demo=options.demo)
         if options.demo and options.smtp_relay is None:
             await stack.enter_async_context(_sink(folder, ports))
@@ -100,6 +106,7 @@ async def _serve(
         children = Children(folder.path, inherited | variables, where["health"], progress)
         stack.push_async_callback(children.stop, hurry)
         await children.start()
+        folder.keep("topics", await servers.settled(addresses))
         await children.ready()
         agents = await _demo(folder, where, api_key, progress) if options.demo else []
         facts = {

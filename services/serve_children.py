@@ -102,7 +102,7 @@ class Children:
             answer = await _asked(client, f"{self._health[name]}/readyz")
             now = time.monotonic()
             if answer is None:
-                self._progress(f"The {name} is ready ({now - begun:.1f} s).")
+                self._progress(f"The {name} is ready.")
                 return
             if self._deaths[name] >= _DEATHS_MAX:
                 raise ServerFailed(f"The {name} does not start ({self._reason(name)}): see {self._log / name}.log.")

@@ -2,7 +2,7 @@
 
 Identity: the folder is the deployment; whoever has the folder has all of it. Files with secrets are for this account only (0600).
 
-    lock  ports.json  secret  api_key  serve.json     blobs/  spool/  demo/  log/  processes/     postgres/  kafka/
+    lock  ports.json  secret  api_key  topics  serve.json     blobs/  spool/  demo/  log/  processes/     postgres/  kafka/
 """
 
 from __future__ import annotations

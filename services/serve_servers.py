@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.migrate import current, head, migrate
 from services.settings import Settings
-from shared.embedded_errors import EmbeddedError
+from shared.embedded_errors import EmbeddedError, ServerFailed
 from shared.embedded_folder import Progress
 from shared.embedded_kafka import EmbeddedKafka
 from shared.embedded_postgres import EmbeddedPostgres, PostgresUrls
@@ -39,17 +39,40 @@ class Servers:
         self._progress = progress
         self._postgres = None if settings.database_url.get_secret_value() else EmbeddedPostgres(folder)
         self._kafka = None if settings.kafka_bootstrap_servers else EmbeddedKafka(folder)
+        self._brokering: asyncio.Task[str] | None = None
 
-    async def start(self) -> Addresses:
-        """Starts both at once, migrates if the revision differs, makes missing topics; returns when all that is done.
+    async def start(self, topics_known: str | None = None) -> Addresses:
+        """Starts both at once and migrates if the revision differs; returns when the database is there and the brokers' address is known.
 
-        Raises `EmbeddedError` or what migrating and the topics say; whatever was started is left to :meth:`stop`.
+        With ``topics_known`` naming our topics (what :meth:`settled` returned at an earlier start) an embedded broker is not waited for:
+        processes wait for it by themselves, and loading them takes as long as its start. Raises `EmbeddedError` or what migrating and
+        the topics say; whatever was started is left to :meth:`stop`.
         """
-        async with asyncio.TaskGroup() as group:
-            database = group.create_task(self._database())
-            broker = group.create_task(self._broker())
-        urls = database.result()
-        return Addresses(owner=urls.owner, api=urls.api, worker=urls.worker, bootstrap=broker.result())
+        self._brokering = asyncio.create_task(self._broker())
+        database = asyncio.create_task(self._database())
+        try:
+            until = asyncio.FIRST_COMPLETED if topics_known == self._topics else asyncio.FIRST_EXCEPTION
+            await asyncio.wait([database, self._brokering], return_when=until)
+            if self._brokering.done():
+                self._brokering.result()
+            urls = await database
+            early = self._kafka is not None and self._kafka.running and topics_known == self._topics
+            bootstrap = self._kafka.bootstrap if self._kafka is not None and early else await self._brokering
+        finally:
+            database.cancel()
+        return Addresses(owner=urls.owner, api=urls.api, worker=urls.worker, bootstrap=bootstrap)
+
+    @property
+    def _topics(self) -> str:
+        topics = self._settings.topics()
+        return f"{topics.messages} {topics.events}"
+
+    async def settled(self, addresses: Addresses) -> str:
+        """Returns once the brokers answer with our topics there; what to give :meth:`start` the next time. Raises as that does."""
+        assert self._brokering is not None, "start the servers first"
+        if await self._brokering != addresses.bootstrap:
+            raise ServerFailed("Another program took Kafka's port while it started: start again.")
+        return self._topics
 
     async def _database(self) -> PostgresUrls:
         if self._postgres is None:
@@ -80,6 +103,9 @@ class Servers:
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """Ends Kafka, then PostgreSQL, in order; at once when ``hurry`` is set, which both survive."""
+        if self._brokering is not None:
+            self._brokering.cancel()
+            await asyncio.gather(self._brokering, return_exceptions=True)
         for server in (self._kafka, self._postgres):
             if server is None:
                 continue

@@ -128,6 +128,8 @@ async def test_a_taken_port_and_an_unusable_folder_are_one_sentence(tmp_path: Pa
     status, said = await said_by("serve", "--data", str(tmp_path / "file" / "data"))
     assert (status, said.count("\n")) == (1, 0)
     assert "a file stands where a folder is needed" in said
+    status, said = await said_by("serve", "--data", str(tmp_path / "data"), "--smtp-relay", "nonsense")
+    assert (status, said) == (1, "santral: --smtp-relay: 'nonsense' is not an address (HOST:PORT, as in mail.example:25)")
     status, said = await said_by("serve", "--data", str(tmp_path / "data"), "--ready-file", str(tmp_path / "file" / "ready.json"))
     assert status == 1
     assert "Traceback" not in said
@@ -141,6 +143,17 @@ async def test_a_wrong_use_is_status_two_and_an_unknown_setting_is_refused_when_
     assert said.splitlines()[-1].endswith(
         "SANTRAL_KAFKA_BOOTSTRAP: no such setting (did you mean SANTRAL_KAFKA_BOOTSTRAP_SERVERS?)"
     )
+
+
+async def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
+    async with serving(tmp_path, demo=False) as served:
+        os.kill(served.child("api"), signal.SIGSTOP)
+        served.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(10):
+            while not served.said[-1].endswith("Once more stops faster."):
+                await asyncio.sleep(0.01)
+        assert await served.interrupt() == 0
+        assert left_over(served) == []
 
 
 async def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
