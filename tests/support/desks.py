@@ -27,17 +27,17 @@ class Desks:
         return sum(count for (_, status), count in self.answers.items() if status >= 500)
 
     @contextlib.asynccontextmanager
-    async def working(self, *, pause_s: float = 0.2, answering: bool = False) -> AsyncIterator[None]:
-        """They work while the block runs; afterwards they are offline and keep what they have."""
+    async def working(self, *, pause_s: float = 0.2, answering: bool = False, finishing: bool = True) -> AsyncIterator[None]:
+        """They work while the block runs (``answering``: with replies); afterwards they are offline and keep what they have."""
         stopping = asyncio.Event()
-        tasks = [asyncio.create_task(self._work(agent, stopping, pause_s, answering)) for agent in self.agents]
+        tasks = [asyncio.create_task(self._work(agent, stopping, pause_s, answering, finishing)) for agent in self.agents]
         try:
             yield
         finally:
             stopping.set()
             await asyncio.gather(*tasks)
 
-    async def _work(self, agent: dict[str, Any], stopping: asyncio.Event, pause_s: float, answering: bool) -> None:
+    async def _work(self, agent: dict[str, Any], stopping: asyncio.Event, pause_s: float, answering: bool, finishing: bool) -> None:
         async with desk_client(self.http, agent) as client:
             while not stopping.is_set():
                 await self.call(client, "presence", "PUT", "/v1/agents/me/presence", {"presence": "online"})
@@ -50,7 +50,7 @@ class Desks:
                     if answering:
                         reply = {"content": {"kind": "text", "text": "Bakıyorum."}}
                         await self.call(client, "reply", "POST", f"/v1/conversations/{item['conversation_id']}/replies", reply)
-                    if await self.call(client, "done", "POST", f"/v1/items/{item['id']}/done"):
+                    if finishing and await self.call(client, "done", "POST", f"/v1/items/{item['id']}/done"):
                         self.done += 1
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), pause_s)
