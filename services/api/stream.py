@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -110,18 +111,26 @@ async def desk_of(connection: Connection, workspace_id: UUID, agent_id: UUID) ->
     return {"incarnation": await incarnation_of(connection), **desk}
 
 
+@dataclass(slots=True)
+class Cursor:
+    """How far a followed conversation was sent; following it again begins a new one."""
+
+    seq: int
+
+
 class AgentSocket:
     """One open socket of an agent: its cursors, and what rings it."""
 
-    def __init__(self, *, db: Database, line: Line, fanout: FanOut, principal: Principal, agent_id: UUID) -> None:
+    def __init__(self, *, db: Database, line: Line, fanout: FanOut, hints: Hints, principal: Principal, agent_id: UUID) -> None:
         self._db = db
+        self._hints = hints
         self._line = line
         self._fanout = fanout
         self._principal = principal
         self._workspace_id = principal.workspace_id
         self._agent_id = agent_id
         self._agent_seq = 0
-        self._conversations: dict[UUID, int] = {}
+        self._conversations: dict[UUID, Cursor] = {}
         self._queues: dict[str, QueueStream] = {}
         self._ring = asyncio.Event()
         self._queue_ring = asyncio.Event()
@@ -196,7 +205,7 @@ class AgentSocket:
             await read_conversation(connection, self._workspace_id, conversation_id)
             await require_conversation(connection, self._principal, conversation_id)
         self._fanout.follow(self, self._workspace_id, "conversation", conversation_id)
-        self._conversations[conversation_id] = seq
+        self._conversations[conversation_id] = Cursor(seq)
         self.changed("conversation", conversation_id)
 
     async def _follow_queue(self, queue: str) -> None:
@@ -228,22 +237,24 @@ class AgentSocket:
                 self._ring.set()
 
     async def _send_conversation(self, conversation_id: UUID) -> None:
+        cursor = self._conversations.get(conversation_id)
         more = True
-        while more and conversation_id in self._conversations:
-            after = self._conversations[conversation_id]
+        while more and cursor is not None:
             async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
-                events = await conversation_events(connection, self._workspace_id, conversation_id, after_seq=after, limit=PAGE)
-                messages = await messages_page(connection, self._workspace_id, conversation_id, after_seq=after, limit=PAGE)
+                events = await conversation_events(
+                    connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE
+                )
+                messages = await messages_page(connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE)
                 await add_deliveries(connection, self._workspace_id, messages)
             more = len(events) == PAGE
-            end = events[-1]["seq"] if events else after
+            end = events[-1]["seq"] if events else cursor.seq
             frames: dict[int, dict[str, Any]] = {event["seq"]: _event(event, "seq") for event in events}
             frames |= {one["seq"]: {"type": "message", "message": one} for one in messages if one["seq"] <= end}
             for seq in sorted(frames):
                 await self._line.send(frames[seq])
-                if conversation_id not in self._conversations:
+                cursor.seq = seq
+                if self._conversations.get(conversation_id) is not cursor:
                     return
-                self._conversations[conversation_id] = seq
 
     async def _send_agent(self) -> None:
         while True:
@@ -279,6 +290,7 @@ class AgentSocket:
                     if not enabled:
                         raise Closed(4403, "this agent is gone or disabled")
                     await renew_lease(connection, workspace_id=self._workspace_id, agent_id=self._agent_id)
+                self._hints.wake("dispatch")
             except SantralError as error:
                 log.warning("a lease was not renewed", action="dependency_down", agent=str(self._agent_id), error=str(error))
             await asyncio.sleep(LEASE_EVERY_S)
@@ -301,11 +313,10 @@ async def stream(websocket: WebSocket) -> None:
         line, hello = await opened(websocket, Hello)
         principal = await _principal(state.credentials, hello.token)
         assert principal.agent_id is not None
-        socket = AgentSocket(db=state.db, line=line, fanout=fanout, principal=principal, agent_id=principal.agent_id)
+        socket = AgentSocket(db=state.db, line=line, fanout=fanout, hints=hints, principal=principal, agent_id=principal.agent_id)
         SOCKETS.labels(kind="agent").inc()
         try:
             await socket.welcome(hello.resume)
-            hints.wake("dispatch")
             await first_of(
                 socket.listen(), socket.send_events(), socket.send_queues(), socket.keep_lease(),
                 guard.revoked("agent", read_token(hello.token).public_id),

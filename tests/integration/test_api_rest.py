@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 
 from shared.cloudevent import decode_message
 from shared.database import Database
+from shared.ids import new_id
 from tests.support.api import Api, running_api
 from tests.support.workspaces import Workspace, add_item
 
@@ -267,3 +269,48 @@ async def test_the_database_holds_no_usable_token(api: Api, workspace: Workspace
     async with api.worker.batch() as connection:
         rows = await connection.fetch("select to_jsonb(k) as row from santral.api_key k")
     assert secret[:43] not in json.dumps([row["row"] for row in rows])
+
+
+async def test_the_demo_shows_its_pages_only_where_it_runs(
+    api_db: Database, worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "info.json").write_text('{"widget_token": "w"}', encoding="utf-8")
+    (tmp_path / "mails.jsonl").write_text('{"subject": "bir"}\n{"subject": "iki"}\n', encoding="utf-8")
+    async with running_api(api_db, worker_db, demo_dir=tmp_path) as api:
+        assert (await api.client.get("/shop")).status_code == 200
+        assert (await api.client.get("/demo/info")).json() == {"widget_token": "w"}
+        assert [mail["subject"] for mail in (await api.client.get("/demo/mails")).json()["items"]] == ["iki", "bir"]
+        assert (await api.client.get("/")).headers["location"] == "/shop"
+
+
+async def test_a_visitors_token_opens_nothing_over_rest(api: Api, workspace: Workspace) -> None:
+    token = await api.session(workspace.id, "visitor", inbox_id=workspace.inboxes["webchat"], visitor_id=new_id())
+    headers = {"authorization": f"Bearer {token}"}
+    for path in ("/v1/conversations", "/v1/workspace", "/v1/agents/me/desk", "/v1/events"):
+        assert (await api.client.get(path, headers=headers)).status_code == 403, path
+
+
+async def test_mails_html_is_sanitized_and_sandboxed(api: Api, workspace: Workspace, worker_db: Database) -> None:
+    conversation, headers = await answered(api, workspace, worker_db)
+    key = f"{workspace.id}/{new_id()}/html-1"
+    await api.app.state.blobs.put(key, b"<p onclick=x()>Merhaba<script>alert(1)</script><img src=https://evil.example/x.png></p>")
+    parts = [{"blob": key, "name": 'a b\r\n"x.svg', "size_bytes": 3, "role": role} for role in ("html", "attachment")]
+    async with worker_db.batch() as connection:
+        seq = await connection.fetchval("update santral.conversation set seq = seq + 1 returning seq")
+        await connection.execute(
+            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, visibility,"
+            " external_id, body, accepted_at) values ($1, $2, $3, $4, 'in', 'text', 'email', 'smtp', $5, 'private', 'm', $6, now())",
+            workspace.id, UUID(conversation), seq, new_id(), workspace.inboxes["smtp"], {"parts": parts},
+        )  # fmt: skip
+    path = f"/v1/conversations/{conversation}/messages/{seq}"
+    shown = await api.client.get(f"{path}/html", headers=headers)
+    assert shown.status_code == 200, shown.text
+    assert "Merhaba" in shown.text
+    for bad in ("script", "onclick", "alert"):
+        assert bad not in shown.text
+    assert shown.headers["content-security-policy"].startswith("sandbox")
+    file = await api.client.get(f"{path}/parts/1", headers=headers)
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert "\n" not in file.headers["content-disposition"]
+    assert file.headers["content-type"] == "application/octet-stream"
+    assert (await api.client.get(f"{path}/parts/0", headers=headers)).status_code == 404

@@ -298,3 +298,15 @@ async def test_disabling_an_agent_closes_their_socket(api: Api, url: str, worksp
         assert answer.status_code == 200, answer.text
         async with asyncio.timeout(5):
             assert await closed_with(socket) == 4403
+
+
+async def test_following_again_begins_where_it_says(api: Api, url: str, workspace: Workspace, worker_db: Database) -> None:
+    item = await add_item(worker_db, workspace)
+    headers = await api.agent(workspace.id, workspace.agent_id)
+    conversation = (await api.client.post(f"/v1/items/{item}/claim", headers=headers)).json()["conversation_id"]
+    async with desk(url, headers["authorization"].removeprefix("Bearer ")) as (socket, _):
+        for _ in range(3):
+            for kind, more in (("follow", {"seq": 0}), ("unfollow", {}), ("follow", {"seq": 0})):
+                await socket.send(json.dumps({"type": kind, "conversation_id": conversation, **more}))
+            while (await read_until(socket, "event"))["event"].get("seq") != 1:
+                pass
