@@ -96,11 +96,12 @@ def test_mails_are_understood() -> None:
     for one in [one for one in happened(600) if one.channel == "mail"]:
         (draft,) = parsed("smtp", mails.compose(one, at=AT).as_bytes())
         automatic = draft.values.get("automatic")
-        kinds[automatic.kind if automatic else "person"] += 1
-        assert automatic is None or automatic.kind == one.kind
+        kinds[one.kind] += 1
+        assert (automatic is not None) == (one.kind in ("auto_reply", "bounce"))
+        assert automatic is None or (automatic.kind == "bounce") == (one.kind == "bounce")
         assert one.text in draft.values["text"]
         answers += bool(draft.values.get("refs"))
-    assert min(kinds[kind] for kind in ("person", "auto_reply", "bounce")) > 0
+    assert min(kinds[kind] for kind in ("question", "thanks", "auto_reply", "bounce")) > 0
     assert answers > 20
 
 
