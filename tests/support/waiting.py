@@ -11,7 +11,7 @@ _Found = TypeVar("_Found")
 _LOOK_S = 0.05
 
 
-async def eventually(check: Callable[[], Awaitable[_Found]], timeout_s: float, what: str) -> _Found:
+async def eventually(check: Callable[[], Awaitable[_Found | None]], timeout_s: float, what: str) -> _Found:
     """Returns the first true value of ``check``. Fails the test, saying ``what`` was awaited and the last value, after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -1,0 +1,173 @@
+"""One Meta connection, several accounts: signed posts in, replies out through the provider's API, receipts, quarantine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.counter import Counter
+from tests.support.meta_server import APP_SECRET, Graph, graph_server, signed
+from tests.support.waiting import eventually
+
+
+@dataclass(slots=True)
+class Meta:
+    graph: Graph
+    webhook: str
+    counter: Counter
+
+    async def deliver(self, body: Any) -> httpx.Response:
+        raw, headers = signed(body)
+        async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+            return await client.post(self.webhook, content=raw, headers=headers)
+
+
+@pytest.fixture(scope="module")
+async def meta(counter: Counter) -> AsyncIterator[Meta]:
+    async with graph_server() as graph:
+        connection = await counter.admin.post(
+            "/v1/connections",
+            json={
+                "name": "meta", "provider": "meta", "settings": {"app_id": "42", "graph_url": graph.url},
+                "secrets": {"app_secret": APP_SECRET, "verify_token": "verify me", "access_token": "graph token"},
+            },
+        )  # fmt: skip
+        assert connection.status_code == 201, connection.text
+        assert "app_secret" not in connection.text.replace('"secrets_set":["access_token","app_secret","verify_token"]', "")
+        for name, provider, address in (("wa", "whatsapp", "1100"), ("page", "messenger", "PAGE1"), ("insta", "instagram", "IG1")):
+            made = await counter.admin.post(
+                "/v1/inboxes", json={"name": name, "provider": provider, "connection": "meta", "address": address}
+            )
+            assert made.status_code == 201, made.text
+        one = Meta(graph, counter.facts["webhooks"] + connection.json()["webhook_path"], counter)
+
+        async def known() -> bool:
+            async with httpx.AsyncClient(trust_env=False) as client:
+                asked = {"hub.mode": "subscribe", "hub.verify_token": "verify me", "hub.challenge": "42"}
+                return (await client.get(one.webhook, params=asked)).text == "42"
+
+        await eventually(known, 10, "the gateway answers Meta's challenge")
+        yield one
+
+
+def whatsapp(number: str, wamid: str, text: str, *, account: str = "1100") -> dict[str, Any]:
+    value = {
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "902125550000", "phone_number_id": account},
+        "contacts": [{"profile": {"name": "Ayşe"}, "wa_id": number}],
+        "messages": [{"from": number, "id": wamid, "timestamp": str(int(time.time())), "type": "text", "text": {"body": text}}],
+    }  # fmt: skip
+    return {"object": "whatsapp_business_account", "entry": [{"id": "W", "changes": [{"field": "messages", "value": value}]}]}
+
+
+def status(wamid: str, state: str) -> dict[str, Any]:
+    value = {
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "902125550000", "phone_number_id": "1100"},
+        "statuses": [{"id": wamid, "status": state, "timestamp": str(int(time.time())), "recipient_id": "x"}],
+    }  # fmt: skip
+    return {"object": "whatsapp_business_account", "entry": [{"id": "W", "changes": [{"field": "messages", "value": value}]}]}
+
+
+async def reply_to(meta: Meta, conversation: dict[str, Any], text: str) -> str:
+    for name in ("Ece", "Mert"):
+        await meta.counter.online(name, "away")
+    await meta.counter.online("Deniz")
+    await meta.counter.held("Deniz", conversation["id"])
+    answer = await meta.counter.agents["Deniz"].post(
+        f"/v1/conversations/{conversation['id']}/replies", json={"content": {"kind": "text", "text": text}}
+    )
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+async def state_of(meta: Meta, reply_id: str, wanted: str) -> None:
+    async def reached() -> bool:
+        return bool((await meta.counter.admin.get(f"/v1/replies/{reply_id}")).json()["state"] == wanted)
+
+    await eventually(reached, 20, f"the reply is {wanted}")
+
+
+async def test_a_wrong_signature_stores_nothing(meta: Meta) -> None:
+    raw, headers = signed(whatsapp("905320000001", f"wamid.{uuid4()}", "sahte"))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.post(meta.webhook, content=raw + b" ", headers=headers)).status_code == 401
+        assert (await client.post(meta.webhook, content=raw)).status_code == 401
+        asked = {"hub.mode": "subscribe", "hub.verify_token": "guess", "hub.challenge": "42"}
+        assert (await client.get(meta.webhook, params=asked)).status_code == 401
+
+
+async def test_whatsapp_there_and_back_with_receipts_in_any_order(meta: Meta) -> None:
+    number, wamid = f"9053{uuid4().int % 10**8:08d}", f"wamid.{uuid4()}"
+    assert (await meta.deliver(whatsapp(number, wamid, "Merhaba, kargom nerede?"))).status_code == 200
+    conversation = await meta.counter.conversation_of(number, kind="wa_id")
+    reply_id = await reply_to(meta, conversation, "Yolda, yarın sizde.")
+    await state_of(meta, reply_id, "sent")
+    call = meta.graph.calls[-1]
+    assert (call["path"], call["token"]) == ("/1100/messages", "Bearer graph token")
+    assert (call["body"]["to"], call["body"]["text"]["body"]) == (number, "Yolda, yarın sizde.")
+    ours = f"wamid.OUT{len(meta.graph.calls)}"
+    await meta.deliver(status(ours, "read"))
+    await state_of(meta, reply_id, "read")
+    await meta.deliver(status(ours, "delivered"))
+    again = whatsapp(number, f"wamid.{uuid4()}", "Teşekkür ederim ama adresim değişti, ne yapmalıyım?")
+    again["entry"][0]["changes"][0]["value"]["messages"][0]["context"] = {"from": "x", "id": ours}
+    await meta.deliver(again)
+    assert (await meta.counter.conversation_of(number, kind="wa_id", at_least=3))["id"] == conversation["id"]
+    assert (await meta.counter.admin.get(f"/v1/replies/{reply_id}")).json()["state"] == "read"
+
+
+async def test_a_public_comment_is_answered_in_public(meta: Meta) -> None:
+    person, comment = f"F{uuid4().hex[:8]}", f"P1_{uuid4().hex[:8]}"
+    value = {
+        "item": "comment", "verb": "add", "comment_id": comment, "post_id": "PAGE1_P1", "parent_id": "PAGE1_P1",
+        "from": {"id": person, "name": "Mert"}, "message": "Kargo ücretsiz mi?", "created_time": int(time.time()),
+    }  # fmt: skip
+    body = {"object": "page", "entry": [{"id": "PAGE1", "time": 1, "changes": [{"field": "feed", "value": value}]}]}
+    assert (await meta.deliver(body)).status_code == 200
+
+    async def found() -> dict[str, Any] | None:
+        listed = (await meta.counter.admin.get("/v1/conversations?limit=50")).json()["items"]
+        return next((one for one in listed if one["customer"]["value"] == person), None)
+
+    conversation = await eventually(found, 20, "the comment is a conversation")
+    assert conversation["visibility"] == "public"
+    await state_of(meta, await reply_to(meta, conversation, "Evet, 300 TL üzeri ücretsiz."), "sent")
+    assert meta.graph.calls[-1]["path"] == f"/{comment}/comments"
+
+
+async def test_a_refused_reply_fails_with_metas_reason(meta: Meta) -> None:
+    number = f"9054{uuid4().int % 10**8:08d}"
+    await meta.deliver(whatsapp(number, f"wamid.{uuid4()}", "Merhaba"))
+    conversation = await meta.counter.conversation_of(number, kind="wa_id")
+    meta.graph.failures.append((400, {"error": {"code": 131026, "message": "Message undeliverable"}}))
+    reply_id = await reply_to(meta, conversation, "Merhaba")
+    await state_of(meta, reply_id, "failed")
+    assert "131026" in (await meta.counter.admin.get(f"/v1/replies/{reply_id}")).json()["reason"]
+    assert (await meta.counter.held("Deniz", conversation["id"]))["state"] == "assigned"
+
+
+async def test_an_unknown_number_waits_in_quarantine_until_its_inbox_is_there(meta: Meta) -> None:
+    account, number = f"77{uuid4().int % 10**6}", f"9055{uuid4().int % 10**8:08d}"
+    assert (await meta.deliver(whatsapp(number, f"wamid.{uuid4()}", "Kimse yok mu?", account=account))).status_code == 200
+
+    async def entry() -> dict[str, Any] | None:
+        listed = (await meta.counter.admin.get("/v1/quarantine?limit=200")).json()["items"]
+        return next((one for one in listed if account in one["error"] or account in one["reason"]), None)
+
+    kept = await eventually(entry, 20, "the post is in quarantine")
+    refused = await meta.counter.admin.post(f"/v1/quarantine/{kept['id']}/replay", json={})
+    assert refused.status_code == 422, refused.text
+    made = await meta.counter.admin.post(
+        "/v1/inboxes", json={"name": f"wa-{account}", "provider": "whatsapp", "connection": "meta", "address": account}
+    )
+    assert made.status_code == 201
+    taken = await meta.counter.admin.post(f"/v1/quarantine/{kept['id']}/replay", json={})
+    assert taken.status_code == 200, taken.text
+    landed = await meta.counter.conversation_of(number, kind="wa_id")
+    assert landed["messages"][0]["text"] == "Kimse yok mu?"
+    assert (await meta.counter.admin.post(f"/v1/quarantine/{kept['id']}/replay", json={})).status_code == 409
