@@ -116,7 +116,8 @@ class CdrFollower:
 
     async def run(self) -> Standing:
         """See `follow_cdr`."""
-        self._door = await self._patiently(lambda: door_of(self._client, self._follow))
+        # Who follows is started with the machine and waits for the rest of it; who runs it once wants to hear of a wrong address.
+        self._door = await (self._patiently(self._look) if self._follow.follow else self._look())
         file, position = await self._resume(await self._load())
         while True:
             try:
@@ -129,6 +130,9 @@ class CdrFollower:
             self._say("the file was rotated; its successor begins")
             file, position = await self._open(), 0
             self._calls.begin_file()
+
+    async def _look(self) -> Door:
+        return await door_of(self._client, self._follow)
 
     async def _open(self) -> FollowedFile:
         while True:
@@ -293,6 +297,6 @@ class CdrFollower:
             except Unavailable as error:
                 hinted_s = min(float(error.retry_after_s), most_s)
                 pause_s = max(wait_s, hinted_s)
-                self._say(f"{error.message}; trying again in {pause_s:g} s")
+                self._say(f"{error}; trying again in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
                 wait_s = min(most_s, wait_s * 2)
