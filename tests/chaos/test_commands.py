@@ -26,12 +26,11 @@ async def test_fifty_accepts_of_one_offer_have_one_winner(house: Served, load: L
     await everything_finished(house, desks)
     headers, agent = load.headers, house.facts["agents"][0]
     async with httpx.AsyncClient(base_url=house.facts["http"], headers=headers, trust_env=False) as admin:
-        inbox = {"name": f"forms-{load.run}", "provider": "api", "channel": "chat"}
-        (await admin.post("/v1/inboxes", json=inbox)).raise_for_status()
+        inbox = await load.chat_inbox()
         async with desk_client(house.facts["http"], agent) as desk:
             (await desk.put("/v1/agents/me/presence", json={"presence": "online"})).raise_for_status()
             sender = {"kind": "email", "value": f"one-{load.run}@load.example"}
-            message = {"inbox": inbox["name"], "external_id": f"one-{load.run}", "from": sender, "text": "Merhaba"}
+            message = {"inbox": inbox, "external_id": f"one-{load.run}", "from": sender, "text": "Merhaba"}
             (await admin.post("/v1/messages", json=message)).raise_for_status()
 
             async def offered() -> Any:
@@ -62,13 +61,12 @@ async def test_fifty_answered_mails_use_no_capacity(house: Served, load: Load, d
                 return bool(await connection.fetchval(_ANSWERED, wanted) == 50)
 
             await eventually(answered, 60, "all 50 are answered")
-        states = dict(
-            await connection.fetch(
-                "select i.state, count(*) from santral.work_item i join santral.message m using (workspace_id, conversation_id)"
-                " where split_part(m.external_id, ':', 1) = any($1::text[]) group by 1",
-                wanted,
-            )
+        rows = await connection.fetch(
+            "select i.state, count(*) as n from santral.work_item i join santral.message m using (workspace_id, conversation_id)"
+            " where split_part(m.external_id, ':', 1) = any($1::text[]) group by 1",
+            wanted,
         )
+        states: dict[str, int] = {row["state"]: row["n"] for row in rows}
     finally:
         await connection.close()
     used = []

@@ -39,7 +39,8 @@ async def positions(url: str) -> dict[int, int]:
     """How far intake is, by partition."""
     connection = await connect(url)
     try:
-        return dict(await connection.fetch("select partition, next_offset from santral.partition_lease where topic = $1", TOPIC))
+        rows = await connection.fetch("select partition, next_offset from santral.partition_lease where topic = $1", TOPIC)
+        return {row["partition"]: row["next_offset"] for row in rows}
     finally:
         await connection.close()
 

@@ -43,7 +43,7 @@ class Desks:
                 await self.call(client, "presence", "PUT", "/v1/agents/me/presence", {"presence": "online"})
                 desk = await self.call(client, "desk", "GET", "/v1/agents/me/desk")
                 for offer in (desk or {}).get("offers", []):
-                    await self.call(client, "accept", "POST", f"/v1/offers/{offer['id']}/accept")
+                    await self.call(client, "accept", "POST", f"/v1/offers/{offer['offer']['id']}/accept")
                 for item in (desk or {}).get("items", []):
                     if item["state"] not in ("assigned", "wrapping"):
                         continue

@@ -47,11 +47,13 @@ class Load:
     headers: dict[str, str]
     hook_url: str
     mailbox: str
+    inbox: str = "api"
     run: str = field(default_factory=lambda: uuid4().hex[:8])
     sent: int = 0
     acknowledged: list[Sent] = field(default_factory=list)
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     no_retry_after: int = 0
+    _numbers: Counter[str] = field(default_factory=Counter)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=10))
 
@@ -81,10 +83,9 @@ class Load:
             self._client = httpx.AsyncClient(trust_env=False, timeout=10)
 
     async def _sender(self, door: Door, sender: str, pause_s: float) -> None:
-        number = 0
         while not self._stopping.is_set():
-            await self.deliver(door, sender, number)
-            number += 1
+            await self.deliver(door, sender, self._numbers[sender])
+            self._numbers[sender] += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
@@ -103,7 +104,7 @@ class Load:
 
     async def post(self, external_id: str, sender: str, text: str) -> int:
         """`POST /v1/messages`; the status, 0 when there was no answer."""
-        body = {"inbox": "api", "external_id": external_id, "from": {"kind": "email", "value": sender}, "text": text}
+        body = {"inbox": self.inbox, "external_id": external_id, "from": {"kind": "email", "value": sender}, "text": text}
         try:
             answer = await self._client.post(f"{self.http}/v1/messages", json=body, headers=self.headers)
         except httpx.HTTPError:
@@ -136,6 +137,12 @@ class Load:
         except (aiosmtplib.SMTPException, OSError):
             return 0
         return 250
+
+    async def chat_inbox(self) -> str:
+        """Makes an inbox for posted messages whose items are offered, as chats are; its name."""
+        inbox = {"name": f"forms-{self.run}", "provider": "api", "channel": "chat"}
+        (await self._client.post(f"{self.http}/v1/inboxes", json=inbox, headers=self.headers)).raise_for_status()
+        return inbox["name"]
 
     async def close(self) -> None:
         """Drops the connections."""
