@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
@@ -16,6 +17,17 @@ from shared.kafka_topics import ensure_topics
 from shared.topics import Topics
 from tests.support.servers import PostgresServer, kafka_server, postgres_server
 from tests.support.workspaces import Workspace, make_workspace
+
+
+@pytest.fixture(autouse=True)
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """Fails a test that leaves a task running: with one loop for the whole run it would disturb those after it."""
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=2)
+    assert not left, f"left running: {[task.get_coro() for task in left]}"
 
 
 @pytest.fixture(scope="session")
