@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from shared import outbox
+from shared.asyncapi import asyncapi_document
 from shared.database import Connection, Database
 from shared.errors import Unavailable
 from shared.event import BUCKETS, Event
@@ -145,7 +147,14 @@ async def test_the_logs_order_is_the_conversations(worker_db: Database, workspac
     await publisher.stop()
     found: dict[str, list[int]] = {}
     seen: set[str] = set()
+    document = asyncapi_document(topics, version="test")
+    told = document["components"]["messages"]["event"]
+    headers, payload = (
+        Draft202012Validator({**told[part], "components": document["components"]}) for part in ("headers", "payload")
+    )
     for record in await read_topic(kafka, topics.events):
+        headers.validate({name: value.decode() for name, value in record.headers})
+        payload.validate(json.loads(record.value))
         identity = dict(record.headers)["ce_id"].decode()
         if identity in seen:
             continue
