@@ -194,7 +194,7 @@ async def test_both_routers_and_the_api_over_the_same_customers(house: Served, l
     await everything_finished(house, desks)
     load.inbox = await load.chat_inbox()
     undisturbed = await rate(load, url, 8)
-    async with desks.working(answering=True, pause_s=0.02):
+    async with desks.working(answering=True, pause_s=0.1):
         disturbed = await rate(load, url, 15)
     retries = sum([await metric(one.health, RETRIES) for one in (pair.first, pair.second)])
     found = await effects(url, load)
