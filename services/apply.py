@@ -120,7 +120,8 @@ def _compared(
     given, _, held = mark.partition(".")
     if held != _held(known) and not take_over:
         return Step(section=section, name=name, action="by_hand", differences=differences, where=where)
-    if given == _given(found, path, entry) and held == _held(known):
+    unchanged = given == _given(found, path, entry) or not (differences or entry.get("secrets"))
+    if unchanged and held == _held(known):
         return Step(section=section, name=name, action="same", where=where)
     return Step(section=section, name=name, action="change", differences=differences or ("secrets",), where=where)
 
@@ -153,6 +154,8 @@ async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
         else:
             await _write_entry(client, found, step)
     except Unprocessable as error:
+        if error.field and error.field.startswith(f"{found.source}:"):
+            raise
         place = _path_of(found, step)
         where = found.where(f"{place}.{error.field}" if error.field else place)
         raise Unprocessable(f"{step.section}/{step.name}: {error.message}", field=where, remedy=error.remedy) from error

@@ -89,6 +89,25 @@ class Counter:
 
         return await eventually(found, 20, f"{agent} has the item of {conversation_id}")
 
+    async def cleared(self) -> None:
+        """Every agent at work until nothing waits and nobody holds anything; then all are away."""
+
+        async def nothing_left() -> bool:
+            for name, agent in self.agents.items():
+                await self.online(name)
+                desk = (await agent.get("/v1/agents/me/desk")).json()
+                for offer in desk["offers"]:
+                    await agent.post(f"/v1/offers/{offer['id']}/accept")
+                for item in desk["items"]:
+                    await agent.post(f"/v1/items/{item['id']}/done")
+            states = ("queued", "offered", "assigned", "wrapping")
+            left = [(await self.admin.get(f"/v1/items?state={state}&limit=1")).json()["items"] for state in states]
+            return not any(left)
+
+        await eventually(nothing_left, 60, "every item is worked off")
+        for name in self.agents:
+            await self.online(name, "away")
+
     async def online(self, agent: str, presence: str = "online") -> None:
         """Sets an agent's presence."""
         answer = await self.agents[agent].put("/v1/agents/me/presence", json={"presence": presence})

@@ -1,0 +1,152 @@
+"""What a customer and an agent see, in a real browser: the chat, the offer, the answer, the line, and nothing that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, FrameLocator, Page, async_playwright, expect
+
+from tests.support.counter import MAILBOX, Counter
+from tests.support.waiting import eventually
+
+PICTURES = Path("test-results")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
+)  # fmt: skip
+EVIL = (
+    "<script>window.evil=1</script>",
+    "<img src=x onerror=window.evil=1>",
+    "<svg onload=window.evil=1>",
+    "javascript:window.evil=1",
+    "\"><iframe srcdoc='<script>parent.evil=1</script>'>",
+)
+
+
+def chromium() -> str:
+    found = os.environ.get("SANTRAL_CHROMIUM") or next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None and os.environ.get("CI"):
+        raise RuntimeError("no Chromium: install the package chromium, or name it with SANTRAL_CHROMIUM")
+    if found is None:
+        pytest.skip("no Chromium: install the package chromium, or name it with SANTRAL_CHROMIUM")
+    return found
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield opened
+        await opened.close()
+
+
+class Visit:
+    """A page of its own, and what its console complained of."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+
+async def visit(browser: Browser, url: str, width: int = 1440) -> Visit:
+    context = await browser.new_context(viewport={"width": width, "height": 900}, locale="tr-TR")
+    made = Visit(await context.new_page())
+    await made.page.goto(url)
+    return made
+
+
+async def desk_of(browser: Browser, counter: Counter, name: str) -> Visit:
+    agents = {one["name"]: one for one in (await counter.admin.get("/v1/agents?limit=200")).json()["items"]}
+    code = (await counter.admin.post(f"/v1/agents/{agents[name]['id']}/codes")).json()["code"]
+    desk = await visit(browser, f"{counter.facts['http']}/desk#code={code}")
+    await expect(desk.page.get_by_text("Canlı")).to_be_visible(timeout=15_000)
+    assert "code=" not in desk.page.url
+    return desk
+
+
+async def chat_of(browser: Browser, counter: Counter) -> tuple[Visit, FrameLocator]:
+    shop = await visit(browser, counter.facts["shop"], width=1280)
+    await shop.page.get_by_text("Bize sorun").first.click()
+    return shop, shop.page.frame_locator("iframe").first
+
+
+async def say(chat: FrameLocator, text: str) -> None:
+    box = chat.locator("textarea").first
+    await box.fill(text)
+    await box.press("Enter")
+
+
+async def test_a_chat_from_hello_to_done(browser: Browser, counter: Counter) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    await counter.cleared()
+    await counter.online("Deniz")
+    before = (await counter.agents["Deniz"].get("/v1/agents/me/desk")).json()["agent"]["used"]
+    desk = await desk_of(browser, counter, "Deniz")
+    shop, chat = await chat_of(browser, counter)
+    mark = uuid4().hex[:8]
+    await say(chat, f"Merhaba, siparişim gelmedi {mark}")
+    await expect(desk.page.get_by_text(mark).first).to_be_visible(timeout=15_000)
+    await desk.page.screenshot(path=PICTURES / "desk-offer.png")
+    await desk.page.get_by_text("Neden bana?").first.click()
+    await desk.page.get_by_role("button", name="Kabul et").first.click()
+    await desk.page.locator("textarea").first.fill(f"Hemen bakıyorum {mark}")
+    await desk.page.keyboard.press("Control+Enter")
+    await expect(chat.get_by_text(f"Hemen bakıyorum {mark}")).to_be_visible(timeout=15_000)
+    await desk.page.screenshot(path=PICTURES / "desk-conversation.png")
+    await shop.page.screenshot(path=PICTURES / "shop.png")
+    await desk.page.get_by_role("button", name="Bitir").first.click()
+
+    async def used() -> bool:
+        return bool((await counter.agents["Deniz"].get("/v1/agents/me/desk")).json()["agent"]["used"] <= before)
+
+    finish = desk.page.get_by_role("button", name="Bitir").last
+    if not await used() and await finish.is_visible():
+        await finish.click()
+    await eventually(used, 15, "done gives the capacity back")
+    assert desk.complaints == []
+    assert shop.complaints == []
+
+
+async def test_who_waits_sees_their_place(browser: Browser, counter: Counter) -> None:
+    await counter.cleared()
+    first, one = await chat_of(browser, counter)
+    await say(one, f"Birinci {uuid4().hex[:6]}")
+    second, two = await chat_of(browser, counter)
+    await say(two, f"İkinci {uuid4().hex[:6]}")
+    await expect(two.get_by_text("Sıradaki yeriniz")).to_be_visible(timeout=15_000)
+    await second.page.screenshot(path=PICTURES / "chat-waiting.png")
+    assert first.complaints == []
+    assert second.complaints == []
+
+
+async def test_nothing_that_a_customer_sends_runs(browser: Browser, counter: Counter) -> None:
+    await counter.cleared()
+    await counter.online("Deniz")
+    desk = await desk_of(browser, counter, "Deniz")
+    dialogs: list[str] = []
+    desk.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    person = f"evil-{uuid4().hex[:6]}@ornek.com"
+    for n, payload in enumerate(EVIL):
+        await counter.post(f"{payload} {n}", value=person, subject=payload, verified=True)
+    body = "".join(f"<p>{payload}</p>" for payload in EVIL)
+    mail = f"From: {EVIL[0]} <{person}>\r\nTo: {MAILBOX}\r\nSubject: {EVIL[1]}\r\nContent-Type: text/html\r\n\r\n{body}\r\n"
+    await counter.raw_mail(person, MAILBOX, mail.encode())
+    conversation = await counter.conversation_of(person, at_least=len(EVIL) + 1)
+    await counter.held("Deniz", conversation["id"])
+    await desk.page.get_by_text(EVIL[0][:20]).first.click(timeout=15_000)
+    await expect(desk.page.get_by_text(f"{EVIL[-1]} {len(EVIL) - 1}").first).to_be_visible(timeout=15_000)
+    await desk.page.screenshot(path=PICTURES / "desk-evil.png")
+    assert await desk.page.evaluate("window.evil") is None
+    assert dialogs == []

@@ -1,0 +1,67 @@
+"""A PBX's call records, followed by the command line: joined calls, call-backs, nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+from tests.support.counter import Counter
+from tests.support.serving import said_by
+
+
+def row(caller: str, call: str, *, number: int, agent: str = "", disposition: str = "NO ANSWER", answer: str = "") -> str:
+    fields = [
+        "", caller, "800", "from-trunk", f'"Ayşe Yılmaz" <{caller}>', "PJSIP/trunk-00000001", agent, "Queue", "", "2026-03-04 13:11:18",
+        answer, "2026-03-04 13:12:18", 60, 0, disposition, "DOCUMENTATION", call, "", "", call, number,
+    ]  # fmt: skip
+    return ",".join('"{}"'.format(str(field).replace('"', '""')) for field in fields)
+
+
+async def ingest(counter: Counter, file: Path) -> str:
+    words = [
+        "ingest",
+        "cdr",
+        str(file),
+        "--inbox",
+        "switchboard",
+        "--url",
+        counter.facts["http"],
+        "--key",
+        counter.facts["api_key"],
+    ]
+    status, said = await said_by(*words, "--webhook-url", counter.facts["webhooks"])
+    assert status == 0, said
+    return said
+
+
+async def test_a_missed_call_becomes_a_call_back_and_the_file_again_nothing(counter: Counter, tmp_path: Path) -> None:
+    missed, taken = f"0532{uuid4().int % 10**7:07d}", f"0533{uuid4().int % 10**7:07d}"
+    one, two = f"pbx-{uuid4()}", f"pbx-{uuid4()}"
+    file = tmp_path / "Master.csv"
+    file.write_text(
+        "\n".join(
+            [
+                row(missed, one, number=1, agent="PJSIP/101-00000002"),
+                row(taken, two, number=2, agent="PJSIP/101-00000003", disposition="BUSY"),
+                row(taken, two, number=3, agent="PJSIP/102-00000004", disposition="ANSWERED", answer="2026-03-04 13:11:40"),
+                '"short","row"',
+                "",
+            ]
+        )
+    )
+    await ingest(counter, file)
+    called = await counter.conversation_of(f"+90{missed[1:]}", kind="phone")
+    assert (called["messages"][0]["kind"], called["messages"][0]["call"]["answered"]) == ("missed_call", False)
+    assert called["customer"]["name"] == "Ayşe Yılmaz"
+    assert called["item"]["state"] in ("queued", "offered", "assigned")
+    item = (await counter.admin.get(f"/v1/items/{called['item']['id']}")).json()
+    assert item["kind"] == "callback"
+    answered = await counter.conversation_of(f"+90{taken[1:]}", kind="phone")
+    call = answered["messages"][0]["call"]
+    assert (answered["messages"][0]["kind"], call["answered"], call["agents"]) == ("call", True, ["PJSIP/101", "PJSIP/102"])
+    assert answered["item"] is None
+    again = tmp_path / "again.csv"
+    again.write_text(file.read_text())
+    await ingest(counter, again)
+    await counter.post("Sıradaki", value=f"marker-{uuid4()}@ornek.com")
+    assert len((await counter.conversation_of(f"+90{missed[1:]}", kind="phone"))["messages"]) == 1
