@@ -97,7 +97,7 @@ class Counter:
                 await self.online(name)
                 desk = (await agent.get("/v1/agents/me/desk")).json()
                 for offer in desk["offers"]:
-                    await agent.post(f"/v1/offers/{offer['id']}/accept")
+                    await agent.post(f"/v1/offers/{offer['offer']['id']}/accept")
                 for item in desk["items"]:
                     await agent.post(f"/v1/items/{item['id']}/done")
             states = ("queued", "offered", "assigned", "wrapping")
