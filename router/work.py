@@ -10,9 +10,12 @@ from uuid import UUID
 
 from router.item import Change, ItemState, transition
 from router.item_store import StoredItem, lock_items
-from router.moves import Move, write_moves
+from router.moves import Move, numbered, write_moves
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
+from shared.event import Event
+from shared.ids import new_id
+from shared.outbox import record
 
 OPEN_STATES = ("queued", "offered", "assigned", "parked", "wrapping")
 
@@ -138,7 +141,7 @@ async def cancel(connection: Connection, *, workspace_id: UUID, item_id: UUID, a
 
 
 async def abandon(connection: Connection, *, workspace_id: UUID, conversation_id: UUID, reason: str = "") -> None:
-    """The customer left. A waiting item is abandoned; one that an agent has stays with the agent. Calling twice is harmless."""
+    """The customer left. A waiting item is abandoned; one that an agent has stays with the agent, who is told. Twice is harmless."""
     item_id = await connection.fetchval(
         "select id from santral.work_item where workspace_id = $1 and conversation_id = $2 and state = any($3)",
         workspace_id, conversation_id, list(OPEN_STATES),
@@ -146,9 +149,18 @@ async def abandon(connection: Connection, *, workspace_id: UUID, conversation_id
     if item_id is None:
         return
     stored = await _locked(connection, workspace_id, item_id)
-    if stored.state.state not in ("queued", "offered"):
-        return
     at = await database_now(connection)
+    if stored.state.state not in ("queued", "offered"):
+        await _tell_left(connection, stored, reason, at)
+        return
     change = Change(trigger="customer_left")
     after = transition(stored.state, change, at.timestamp())
     await _write(connection, stored, after, change, at, actor="customer", reason=reason, outcome=None)
+
+
+async def _tell_left(connection: Connection, stored: StoredItem, reason: str, at: datetime) -> None:
+    event = Event(
+        id=new_id(), workspace_id=stored.workspace_id, type="conversation.left", at=at, conversation_id=stored.conversation_id,
+        data={"item_id": str(stored.state.id), "reason": reason},
+    )  # fmt: skip
+    await record(connection, await numbered(connection, [event]))

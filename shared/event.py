@@ -18,6 +18,7 @@ from uuid import UUID
 EventType = Literal[
     "message.received", "message.quarantined", "message.replayed", "message.amended",
     "conversation.opened", "conversation.closed",
+    "conversation.left",
     "item.queued", "item.offered", "item.assigned", "item.parked", "item.woken", "item.wrapping", "item.completed",
     "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed",
     "offer.made", "offer.accepted", "offer.declined", "offer.expired", "offer.rescinded", "offer.revoked",

@@ -12,7 +12,7 @@ from router.desk import Desk
 from router.offer import accept, decline
 from router.presence import set_presence
 from router.reply import write_reply
-from router.work import claim, done
+from router.work import abandon, claim, done
 from shared.database import Database, retried
 from shared.embedded_postgres import PostgresUrls
 from shared.errors import Conflict, NotFound
@@ -193,3 +193,23 @@ async def test_a_desk_whose_lease_moved_on_writes_nothing(worker_db: Database, w
     async with worker_db.session() as connection:
         assert await connection.fetchval("select count(*) from santral.offer") == 0
         assert await connection.fetchval("select count(*) from santral.dispatch_change") > 0
+
+
+async def test_a_customer_who_leaves_ends_what_waits_and_is_told_to_who_has_it(
+    worker_db: Database, workspace: Workspace, desk: Desk
+) -> None:
+    taken, waiting = await add_item(worker_db, workspace), await add_item(worker_db, workspace)
+    async with worker_db.batch(workspace.id) as connection:
+        mine = await claim(connection, workspace_id=workspace.id, item_id=taken, agent_id=workspace.agent_id)
+    other = await row(worker_db, "work_item", workspace, waiting)
+    for conversation in (mine.conversation_id, other["conversation_id"]):
+        async with worker_db.batch(workspace.id) as connection:
+            await abandon(connection, workspace_id=workspace.id, conversation_id=conversation, reason="left")
+    assert (await row(worker_db, "work_item", workspace, waiting))["state"] == "abandoned"
+    assert (await row(worker_db, "work_item", workspace, taken))["state"] == "assigned"
+    async with worker_db.session() as connection:
+        told = await connection.fetchval(
+            "select count(*) from santral.event where conversation_id = $1 and type = 'conversation.left'", mine.conversation_id
+        )
+    assert told == 1
+    await contiguous(worker_db, workspace)

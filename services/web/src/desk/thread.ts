@@ -41,6 +41,7 @@ export type ThreadLine =
 const TOLD: ReadonlySet<string> = new Set([
   "conversation.opened",
   "conversation.closed",
+  "conversation.left",
   "item.assigned",
   "offer.accepted",
   "item.parked",

@@ -98,6 +98,7 @@ export const en: DeskMessages = {
   system: {
     "conversation.opened": "Conversation started",
     "conversation.closed": "Conversation closed",
+    "conversation.left": "The customer left the chat",
     "item.assigned": "Taken over",
     "offer.accepted": "Taken over",
     "item.parked": "Parked",

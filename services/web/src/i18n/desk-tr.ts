@@ -106,6 +106,7 @@ export const tr = {
   system: {
     "conversation.opened": "Görüşme başladı",
     "conversation.closed": "Görüşme kapandı",
+    "conversation.left": "Müşteri sohbetten ayrıldı",
     "item.assigned": "İş üstlenildi",
     "offer.accepted": "İş üstlenildi",
     "item.parked": "Beklemeye alındı",
