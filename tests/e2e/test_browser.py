@@ -90,7 +90,6 @@ async def say(chat: FrameLocator, text: str) -> None:
 
 async def test_a_chat_from_hello_to_done(browser: Browser, counter: Counter) -> None:
     PICTURES.mkdir(exist_ok=True)
-    await counter.cleared()
     await counter.online("Deniz")
     before = (await counter.agents["Deniz"].get("/v1/agents/me/desk")).json()["agent"]["used"]
     desk = await desk_of(browser, counter, "Deniz")
@@ -118,7 +117,6 @@ async def test_a_chat_from_hello_to_done(browser: Browser, counter: Counter) -> 
 
 
 async def test_who_waits_sees_their_place(browser: Browser, counter: Counter) -> None:
-    await counter.cleared()
     first, one = await chat_of(browser, counter)
     await say(one, f"Birinci {uuid4().hex[:6]}")
     second, two = await chat_of(browser, counter)
@@ -130,7 +128,6 @@ async def test_who_waits_sees_their_place(browser: Browser, counter: Counter) ->
 
 
 async def test_nothing_that_a_customer_sends_runs(browser: Browser, counter: Counter) -> None:
-    await counter.cleared()
     await counter.online("Deniz")
     desk = await desk_of(browser, counter, "Deniz")
     dialogs: list[str] = []

@@ -29,9 +29,9 @@ class Meta:
 
 
 @pytest.fixture(scope="module")
-async def meta(counter: Counter) -> AsyncIterator[Meta]:
+async def connected(running: Counter) -> AsyncIterator[Meta]:
     async with graph_server() as graph:
-        connection = await counter.admin.post(
+        connection = await running.admin.post(
             "/v1/connections",
             json={
                 "name": "meta", "provider": "meta", "settings": {"app_id": "42", "graph_url": graph.url},
@@ -41,11 +41,11 @@ async def meta(counter: Counter) -> AsyncIterator[Meta]:
         assert connection.status_code == 201, connection.text
         assert "app_secret" not in connection.text.replace('"secrets_set":["access_token","app_secret","verify_token"]', "")
         for name, provider, address in (("wa", "whatsapp", "1100"), ("page", "messenger", "PAGE1"), ("insta", "instagram", "IG1")):
-            made = await counter.admin.post(
+            made = await running.admin.post(
                 "/v1/inboxes", json={"name": name, "provider": provider, "connection": "meta", "address": address}
             )
             assert made.status_code == 201, made.text
-        one = Meta(graph, counter.facts["webhooks"] + connection.json()["webhook_path"], counter)
+        one = Meta(graph, running.facts["webhooks"] + connection.json()["webhook_path"], running)
 
         async def known() -> bool:
             async with httpx.AsyncClient(trust_env=False) as client:
@@ -54,6 +54,13 @@ async def meta(counter: Counter) -> AsyncIterator[Meta]:
 
         await eventually(known, 10, "the gateway answers Meta's challenge")
         yield one
+
+
+@pytest.fixture
+async def meta(connected: Meta, counter: Counter) -> Meta:
+    """The connection, with nothing left over from the test before."""
+    assert connected.counter is counter
+    return connected
 
 
 def whatsapp(number: str, wamid: str, text: str, *, account: str = "1100") -> dict[str, Any]:

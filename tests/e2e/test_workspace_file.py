@@ -27,9 +27,9 @@ connections:
 
 
 @pytest.fixture(scope="module")
-async def own_key(counter: Counter) -> str:
+async def own_key(running: Counter) -> str:
     """An admin key of a workspace that nobody else uses."""
-    db = await Database.open(counter.facts["postgres"], name="test", pool_size=1)
+    db = await Database.open(running.facts["postgres"], name="test", pool_size=1)
     try:
         return (await make_workspace(db, name=f"file-{uuid4().hex[:8]}")).key
     finally:
