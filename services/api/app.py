@@ -23,6 +23,7 @@ from services.api import (
     chat,
     chat_socket,
     conversations,
+    files,
     keys,
     messages,
     places,
@@ -133,7 +134,7 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, work, agents, profiles, records, keys, policies, places, quarantine, chat, stream, chat_socket,
+        messages, conversations, files, work, agents, profiles, records, keys, policies, places, quarantine, chat, stream, chat_socket,
         static_pages,
     ]  # fmt: skip
     for module in modules:

@@ -18,6 +18,7 @@ from ingest.registry import adapter_for
 from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from router.reply import write_reply
 from services.api.audit import audit
+from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from shared.database import Connection, retried
@@ -53,13 +54,13 @@ class TemplateContent(BaseModel):
 
 
 class MediaContent(BaseModel):
-    """Files of this workspace's blob store, with a caption."""
+    """Files that were kept with `POST /v1/files`, with a caption."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["media"]
     text: Annotated[str, Field(max_length=5000)] = ""
-    files: Annotated[list[dict[str, str]], Field(min_length=1, max_length=20)]
+    files: Annotated[list[FileOut], Field(min_length=1, max_length=20)]
 
 
 class ReplyIn(BaseModel):

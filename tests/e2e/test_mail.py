@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from email.message import EmailMessage
 from typing import Any
 from uuid import uuid4
@@ -51,6 +52,25 @@ async def test_a_mail_is_answered_and_the_answer_to_that_lands_in_the_same_conve
     woken = await counter.held("Deniz", same["id"])
     assert woken["state"] == "assigned"
     assert (await counter.agents["Deniz"].post(f"/v1/items/{woken['id']}/done")).status_code == 200
+
+
+async def test_a_file_goes_out_with_the_answer(counter: Counter) -> None:
+    await counter.online("Deniz")
+    person = f"dosya-{uuid4()}@ornek.com"
+    await counter.mail(person, "Fatura", "Faturamı gönderir misiniz?")
+    conversation = await counter.conversation_of(person)
+    await counter.held("Deniz", conversation["id"])
+    kept = await counter.agents["Deniz"].post(
+        "/v1/files?name=fatura.pdf", content=b"%PDF-1.4 fatura", headers={"content-type": "application/pdf"}
+    )
+    assert kept.status_code == 201, kept.text
+    words = f"Faturanız ektedir {uuid4()}"
+    content = {"kind": "media", "text": words, "files": [kept.json()]}
+    reply = await counter.agents["Deniz"].post(f"/v1/conversations/{conversation['id']}/replies", json={"content": content})
+    assert reply.status_code == 202, reply.text
+    raw = (await counter.sunk(words))["raw"]
+    assert "fatura.pdf" in raw
+    assert base64.b64encode(b"%PDF-1.4 fatura").decode() in raw
 
 
 async def test_a_verified_address_is_one_person_on_two_channels(counter: Counter) -> None:
