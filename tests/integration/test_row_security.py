@@ -10,6 +10,7 @@ import pytest
 
 from shared.database import Database
 from shared.embedded_postgres import PostgresUrls
+from shared.errors import InputRejected
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 WITHOUT_WORKSPACE = {"deployment", "host", "lease", "partition_lease", "revision"}
@@ -195,3 +196,13 @@ async def test_a_setting_left_behind_does_not_reach_the_next_transaction(api_db:
     for _ in range(api_db.pool_size + 1):
         async with api_db.batch() as connection:
             assert await connection.fetchval("select count(*) from santral.inbox") == 0
+
+
+async def test_a_reference_never_leaves_its_workspace(worker_db: Database) -> None:
+    mine, other = await make_workspace(worker_db, name="mine"), await make_workspace(worker_db, name="other")
+    with pytest.raises(InputRejected):
+        async with worker_db.session() as connection:
+            await connection.execute(
+                "insert into santral.queue_member (workspace_id, queue_id, agent_id) values ($1, $2, $3)",
+                mine.id, mine.queue_id, other.agent_id,
+            )  # fmt: skip
