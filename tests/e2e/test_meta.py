@@ -178,3 +178,44 @@ async def test_an_unknown_number_waits_in_quarantine_until_its_inbox_is_there(me
     landed = await meta.counter.conversation_of(number, kind="wa_id")
     assert landed["messages"][0]["text"] == "Kimse yok mu?"
     assert (await meta.counter.admin.post(f"/v1/quarantine/{kept['id']}/replay", json={})).status_code == 409
+
+
+def direct(account: str, person: str, mid: str, text: str, *, app_id: int | None = None) -> dict[str, Any]:
+    """A private message of a Page's or an Instagram account's; with ``app_id`` the echo of one that was sent to the person."""
+    parties = {"sender": {"id": person}, "recipient": {"id": account}}
+    message: dict[str, Any] = {"mid": mid, "text": text}
+    if app_id is not None:
+        parties = {"sender": {"id": account}, "recipient": {"id": person}}
+        message |= {"is_echo": True, "app_id": app_id}
+    event = {**parties, "timestamp": int(time.time() * 1000), "message": message}
+    kind = "instagram" if account.startswith("IG") else "page"
+    return {"object": kind, "entry": [{"id": account, "time": int(time.time()), "messaging": [event]}]}
+
+
+@pytest.mark.parametrize(("account", "inbox"), [("PAGE1", "page"), ("IG1", "insta")])
+async def test_private_messages_of_both_and_their_echoes(meta: Meta, account: str, inbox: str) -> None:
+    person, words = f"P{uuid4().hex[:10]}", f"Fiyat nedir {uuid4().hex[:6]}"
+    assert (await meta.deliver(direct(account, person, f"m_{uuid4()}", words))).status_code == 200
+
+    async def found() -> dict[str, Any] | None:
+        listed = (await meta.counter.admin.get("/v1/conversations?limit=50")).json()["items"]
+        return next((one for one in listed if one["customer"]["value"] == person), None)
+
+    async def texts() -> list[tuple[str, str]]:
+        path = f"/v1/conversations/{conversation['id']}/messages"
+        return [(one["direction"], one["text"]) for one in (await meta.counter.admin.get(path)).json()["items"]]
+
+    conversation = await eventually(found, 20, "the message is a conversation")
+    assert conversation["visibility"] == "private"
+    await state_of(meta, await reply_to(meta, conversation, "120 TL"), "sent")
+    call = meta.graph.calls[-1]
+    assert (call["path"], call["body"]["recipient"]) == (f"/{account}/messages", {"id": person})
+    ours = f"m_OUT{len(meta.graph.calls)}"
+    assert (await meta.deliver(direct(account, person, ours, "120 TL", app_id=42))).status_code == 200
+    assert (await meta.deliver(direct(account, person, f"m_{uuid4()}", "Başka uygulamadan", app_id=555))).status_code == 200
+
+    async def foreign() -> bool:
+        return ("out", "Başka uygulamadan") in await texts()
+
+    await eventually(foreign, 20, "another application's answer is shown")
+    assert await texts() == [("in", words), ("out", "120 TL"), ("out", "Başka uygulamadan")]
