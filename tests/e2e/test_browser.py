@@ -97,8 +97,10 @@ async def test_a_chat_from_hello_to_done(browser: Browser, counter: Counter) -> 
     mark = uuid4().hex[:8]
     await say(chat, f"Merhaba, siparişim gelmedi {mark}")
     await expect(desk.page.get_by_text(mark).first).to_be_visible(timeout=15_000)
-    await desk.page.screenshot(path=PICTURES / "desk-offer.png")
+    await expect(desk.page.get_by_role("timer").first).to_be_visible()
     await desk.page.get_by_text("Neden bana?").first.click()
+    await expect(desk.page.get_by_text("En az yük").first).to_be_visible()
+    await desk.page.screenshot(path=PICTURES / "desk-offer.png")
     await desk.page.get_by_role("button", name="Kabul et").first.click()
     await desk.page.locator("textarea").first.fill(f"Hemen bakıyorum {mark}")
     await desk.page.keyboard.press("Control+Enter")
@@ -135,13 +137,39 @@ async def test_nothing_that_a_customer_sends_runs(browser: Browser, counter: Cou
     person = f"evil-{uuid4().hex[:6]}@ornek.com"
     for n, payload in enumerate(EVIL):
         await counter.post(f"{payload} {n}", value=person, subject=payload, verified=True)
-    body = "".join(f"<p>{payload}</p>" for payload in EVIL)
+    body = "<h2>Bizden bir mail</h2>" + "".join(f"<p>{payload}</p>" for payload in EVIL)
     mail = f"From: {EVIL[0]} <{person}>\r\nTo: {MAILBOX}\r\nSubject: {EVIL[1]}\r\nContent-Type: text/html\r\n\r\n{body}\r\n"
     await counter.raw_mail(person, MAILBOX, mail.encode())
     conversation = await counter.conversation_of(person, at_least=len(EVIL) + 1)
     await counter.held("Deniz", conversation["id"])
-    await desk.page.get_by_text(EVIL[0][:20]).first.click(timeout=15_000)
+    await desk.page.get_by_role("navigation").get_by_role("button").first.click(timeout=15_000)
     await expect(desk.page.get_by_text(f"{EVIL[-1]} {len(EVIL) - 1}").first).to_be_visible(timeout=15_000)
+    await desk.page.get_by_text("Biçimli göster").last.click()
+    mail_frame = desk.page.frame_locator("iframe.mail").last
+    await expect(mail_frame.get_by_text("Bizden bir mail")).to_be_visible(timeout=15_000)
+    assert await mail_frame.locator("script, iframe, svg, [onerror], [onload]").count() == 0
+    assert await desk.page.locator("iframe.mail").last.get_attribute("sandbox") == ""
     await desk.page.screenshot(path=PICTURES / "desk-evil.png")
     assert await desk.page.evaluate("window.evil") is None
     assert dialogs == []
+    assert desk.complaints == []
+
+
+async def test_what_a_visitor_writes_is_text_on_both_sides(browser: Browser, counter: Counter) -> None:
+    await counter.online("Deniz")
+    desk = await desk_of(browser, counter, "Deniz")
+    shop, chat = await chat_of(browser, counter)
+    mark = uuid4().hex[:6]
+    for n, payload in enumerate(EVIL):
+        await say(chat, f"{payload} {mark}{n}")
+    last = f"{EVIL[-1]} {mark}{len(EVIL) - 1}"
+    await expect(chat.get_by_text(last)).to_be_visible(timeout=15_000)
+    await desk.page.get_by_role("button", name="Kabul et").first.click(timeout=15_000)
+    await expect(desk.page.get_by_text(last).last).to_be_visible(timeout=15_000)
+    await desk.page.locator("textarea").first.fill(f"{EVIL[1]} yanıt {mark}")
+    await desk.page.keyboard.press("Control+Enter")
+    await expect(chat.get_by_text(f"{EVIL[1]} yanıt {mark}")).to_be_visible(timeout=15_000)
+    for page in (desk.page, shop.page):
+        assert [await frame.evaluate("window.evil") for frame in page.frames] == [None] * len(page.frames)
+    assert desk.complaints == []
+    assert shop.complaints == []
