@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(help="What could not be understood: list, show, replay.", no_args_is_help=True)
-    group.command("list", help="Open entries, oldest first.")(_list)
+    group.command("list", help="Open entries, newest first.")(_list)
     group.command("show", help="One entry with its bytes and reason.")(_show)
     group.command("replay", help="Take entries in again; --all for every open one.")(_replay)
     app.add_typer(group, name="quarantine")
