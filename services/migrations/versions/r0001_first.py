@@ -1,8 +1,6 @@
 """The first schema: every table, row-level security on each, the runtime roles' rights, the one definer function.
 
-Row-level security: `santral_api` sees the workspace set in its transaction; `santral_worker` and `santral_owner` see all, because
-their batches span workspaces and the owner is not a superuser, so FORCE binds it too. Tables without a workspace are out of
-`santral_api`'s reach. The audit can only grow.
+The audit and the placements can only grow.
 """
 
 from __future__ import annotations
@@ -10,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from alembic import op
+
+from services.migrations.schema import run_statements, secure
 
 revision = "0001"
 down_revision = None
@@ -45,28 +45,12 @@ $$
 
 def upgrade() -> None:
     op.execute("create sequence santral.outbox_position")
-    for statement in Path(__file__).with_name("r0001_first.sql").read_text(encoding="utf-8").split(";\n"):
-        if statement.strip():
-            op.execute(statement)
-    tables = [row[0] for row in op.get_bind().exec_driver_sql("select tablename from pg_tables where schemaname = 'santral'")]
+    run_statements(Path(__file__))
+    tables = {row[0] for row in op.get_bind().exec_driver_sql("select tablename from pg_tables where schemaname = 'santral'")}
     op.execute("grant usage on schema santral to santral_api, santral_worker")
     op.execute("grant usage on sequence santral.outbox_position to santral_api, santral_worker")
-    for table in sorted(tables):
-        if table == "revision":
-            op.execute("grant select on santral.revision to santral_api, santral_worker")
-            continue
-        name = f'santral."{table}"'
-        rights = "select, insert" if table in _APPEND_ONLY else "select, insert, update, delete"
-        op.execute(f"grant {rights} on {name} to santral_worker")
-        if table in _WITHOUT_WORKSPACE:
-            continue
-        op.execute(f"grant {rights} on {name} to santral_api")
-        op.execute(f"alter table {name} enable row level security")
-        op.execute(f"alter table {name} force row level security")
-        for role in ("santral_worker", "santral_owner"):
-            op.execute(f"create policy {table}_{role} on {name} to {role} using (true) with check (true)")
-        own = "workspace_id = nullif(current_setting('app.workspace', true), '')::uuid"
-        op.execute(f"create policy {table}_santral_api on {name} to santral_api using ({own}) with check ({own})")
+    op.execute("grant select on santral.revision to santral_api, santral_worker")
+    secure(tables - {"revision"}, append_only=_APPEND_ONLY, without_workspace=_WITHOUT_WORKSPACE)
     op.execute(_DEFINER)
     op.execute("revoke all on function santral.credential(text, text) from public")
     op.execute("grant execute on function santral.credential(text, text) to santral_api")

@@ -1,0 +1,20 @@
+"""Profiles: consent and preferences, suggestions, imports, erasure, retention."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.migrations.schema import run_statements, secure
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_NEW: tuple[str, ...] = ()
+_APPEND_ONLY: tuple[str, ...] = ()
+
+
+def upgrade() -> None:
+    run_statements(Path(__file__))
+    secure(_NEW, append_only=_APPEND_ONLY)
