@@ -42,10 +42,40 @@ profile = sa.Table(  # one row per component that is or was; found again after a
     required("merged_into", Uuid, server_default=sa.text("'00000000-0000-0000-0000-000000000000'")),
     sa.Column("last_agent_id", Uuid),
     required("effective", Json, server_default=sa.text("'{}'"), info={"pii": True}),
+    required("search", sa.Text, server_default="", info={"pii": True}),  # folded words of names, handles and values
     at("created_at", now=True),
     at("changed_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("handle", "id"),
+    sa.Index("profile_search_ix", sa.text("array_to_tsvector(string_to_array(search, ' '))"), postgresql_using="gin"),
+)
+
+profile_change = sa.Table(  # every version after the first: what changed and by which evidence; ids and words only
+    "profile_change",
+    metadata,
+    workspace_id(),
+    required("profile_id", Uuid),
+    required("version", sa.BigInteger),
+    required("what", Json),
+    required("cause", Json, server_default=sa.text("'{}'")),
+    at("at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "profile_id", "version"),
+    reference("profile", "profile_id"),
+)
+
+note = sa.Table(  # what people of the workspace write down about a person; it stays with the handle it was written at
+    "note",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("handle_id", Uuid),
+    required("text", sa.Text, info={"pii": True}),
+    required("actor", sa.Text),
+    at("written_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    reference("handle", "handle_id"),
+    sa.Index("note_handle_ix", "handle_id", "workspace_id"),
+    sa.Index("note_text_ix", sa.text("to_tsvector('turkish', text)"), postgresql_using="gin"),
 )
 
 link = sa.Table(  # append-only: evidence that two handles are one person; `a` sorts before `b`
@@ -119,7 +149,9 @@ consent = sa.Table(  # statements per purpose and channel, never overwritten
     required("purpose", sa.Text),
     required("channel", sa.Text),
     required("granted", sa.Boolean),
+    required("explicit", sa.Boolean, server_default=sa.true()),  # the person said so; else it was carried over or assumed
     required("source", sa.Text),
+    sa.Column("actor", sa.Text),
     at("stated_at"),
     at("expires_at", null=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),

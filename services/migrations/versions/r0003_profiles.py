@@ -11,7 +11,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_NEW: tuple[str, ...] = ()
+_NEW: tuple[str, ...] = ("note", "profile_change")
 _APPEND_ONLY: tuple[str, ...] = ()
 
 
