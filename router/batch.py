@@ -15,7 +15,6 @@ from uuid import UUID
 from router import intake_store as store
 from router.arrivals import Arrival, Workspaces
 from router.effects import Effects
-from router.item import Change, transition
 from router.item_store import lock_items
 from router.ledger import Conversation, Key, Ledger, Person, ProviderWord
 from router.lookups import Resolution, look_ups, readable_sender
@@ -23,6 +22,7 @@ from router.moves import Move, write_moves
 from router.placing import Placing
 from router.quarantine import write_entries
 from router.threads import Candidates, Found, thread_key
+from router.transition import Change, transition
 from shared import outbox
 from shared.database import Connection, Contended
 from shared.errors import InputRejected, Unavailable

@@ -14,10 +14,11 @@ from uuid import UUID
 import structlog
 
 from router.dispatch_vocabulary import Advance, Committed, Decision, Effect, Escalate, Refused, Reserve, Told, Widen
-from router.item import Change, Trigger, transition
+from router.item import Trigger
 from router.item_store import StoredItem, lock_items
 from router.moves import Move, Moved, write_moves
 from router.presence import set_presence
+from router.transition import Change, transition
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.metrics import DISPATCH_ESCALATIONS, OFFERS_EXPIRED

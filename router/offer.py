@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from router.item import Change
+from router.transition import Change
 from router.work import ItemView, move_item
 from shared.database import Connection
 from shared.errors import Conflict, NotFound

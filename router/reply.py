@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.item import Change, transition
 from router.item_store import StoredItem, lock_items
 from router.moves import Move, feed, numbered, write_moves
+from router.transition import Change, transition
 from router.work import OPEN_STATES, database_now
 from shared.database import Connection
 from shared.errors import Conflict, NotFound, Unprocessable

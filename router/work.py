@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from router.item import Change, ItemState, transition
+from router.item import ItemState
 from router.item_store import StoredItem, lock_items
 from router.moves import Move, numbered, write_moves
+from router.transition import Change, transition
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
 from shared.event import Event

@@ -23,8 +23,9 @@ from router.dispatch_vocabulary import (
     Widen,
     winner,
 )
-from router.item import FINAL, Change, ItemState, Terms, holders, transition
+from router.item import FINAL, ItemState, Terms, holders
 from router.plan import OWN_QUEUE, Plan, meets, reach
+from router.transition import Change, transition
 
 EMAIL = Terms(channel="email", auto_accept=True, grace_s=None, close_after_s=3600.0)
 CHAT = Terms(channel="chat", wrap_s=5.0, park_after_reply_s=180.0, close_after_s=600.0)

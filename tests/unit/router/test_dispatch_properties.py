@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from router.admission import ChannelRule, admissible
 from router.agents import Pull
 from router.dispatch import Dispatch
-from router.item import FINAL, Change, ItemState, holders
+from router.item import FINAL, ItemState, holders
 from router.plan import Plan, Step
+from router.transition import Change
 from tests.support.dispatch_world import CHAT, EMAIL, PHONE, World, uid
 
 QUEUES = (uid(1), uid(2))

@@ -9,8 +9,9 @@ from router.admission import DEFAULT_RULES
 from router.agents import AgentState, Pull
 from router.dispatch import Dispatch
 from router.dispatch_vocabulary import Advance, AgentLease, Escalate, ItemRemoved, QueueState, Reserve, Widen
-from router.item import Change, ItemState
+from router.item import ItemState
 from router.plan import Plan, Step, reach
+from router.transition import Change
 from shared.errors import Conflict
 from tests.support.dispatch_world import CHAT, EMAIL, PHONE, World, uid
 
