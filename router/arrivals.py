@@ -16,6 +16,7 @@ from uuid import UUID
 from router.configuration import Workspace
 from router.signals import Signals, signals_of
 from shared.cloudevent import decode_message
+from shared.database import driver_id
 from shared.errors import InputRejected, Unavailable
 from shared.ids import InboxId, WorkspaceId, message_id
 from shared.message import InboundMessage
@@ -96,23 +97,34 @@ def arrival_of(record: LogRecord, *, topic: str, secret: bytes, workspaces: Work
         return _undecodable(record, topic, secret, workspaces, error)
     workspace = workspaces.workspace(message.workspace_id)
     arrival = Arrival(
-        partition=record.partition, offset=record.offset, workspace_id=message.workspace_id, id=message.id,
-        accepted_at=message.accepted_at, value=record.value, headers=record.headers, message=message,
-    )  # fmt: skip
+        partition=record.partition,
+        offset=record.offset,
+        workspace_id=_first(workspaces).id if workspace is None else workspace.id,
+        id=driver_id(message.id),
+        accepted_at=message.accepted_at,
+        value=record.value,
+        headers=record.headers,
+        message=message,
+        signals=NO_SIGNALS if workspace is None else _signals(message, workspace),
+    )
     if workspace is None:
         unknown = InputRejected("no such workspace", field="workspace_id", remedy="create it, then replay")
-        return replace(arrival, workspace_id=_first(workspaces).id).refused("unknown_workspace", unknown)
+        return arrival.refused("unknown_workspace", unknown)
     if message.kind == "unparsed":
         return arrival.refused("unparsed", InputRejected(message.reason or "the provider's bytes could not be understood"))
-    return replace(arrival, signals=signals_of(message, words=workspace.words, languages=workspace.languages))
+    return arrival
 
 
 def of_message(message: InboundMessage, *, workspace: Workspace, headers: Mapping[str, Any] | None = None) -> Arrival:
     """A message that comes from quarantine instead of the log."""
     return Arrival(
-        partition=-1, offset=-1, workspace_id=message.workspace_id, id=message.id, accepted_at=message.accepted_at, value=b"",
-        message=message, signals=signals_of(message, words=workspace.words, languages=workspace.languages),
+        partition=-1, offset=-1, workspace_id=workspace.id, id=message.id, accepted_at=message.accepted_at, value=b"",
+        message=message, signals=_signals(message, workspace),
     )  # fmt: skip
+
+
+def _signals(message: InboundMessage, workspace: Workspace) -> Signals:
+    return signals_of(message, words=workspace.words, languages=workspace.languages)
 
 
 def _first(workspaces: Workspaces) -> Workspace:

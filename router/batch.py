@@ -104,6 +104,8 @@ class Batch:
             self._note_gaps(work, effects, refused, now)
         if effects.rule_errors:
             POLICY_ERRORS.inc(effects.rule_errors)
+        for seconds in effects.rule_seconds:
+            POLICY_SECONDS.observe(seconds)
         await store.write(
             connection, conversations=effects.touched.values(), messages=effects.messages, refs=effects.refs,
             items=effects.items, decisions=effects.decisions, receipts=effects.receipts, now=now,
@@ -188,8 +190,7 @@ class Batch:
         effects = placing.effects
         items, receipts = len(effects.items), len(effects.receipts)
         try:
-            with POLICY_SECONDS.time():
-                placing.place(arrival, arrival.message, work.people.get((arrival.workspace_id, arrival.id)), workspace)
+            placing.place(arrival, arrival.message, work.people.get((arrival.workspace_id, arrival.id)), workspace)
         except InputRejected as error:
             return Outcome(arrival=arrival.refused("not_routable", error))
         except Exception as error:
@@ -206,8 +207,8 @@ class Batch:
         where = effects.receipts[receipts]
         opened = effects.items[items] if len(effects.items) > items else None
         return Outcome(
-            arrival=arrival, conversation_id=None if where["c"] is None else UUID(where["c"]), seq=where["s"],
-            item_id=None if opened is None else UUID(opened["id"]),
+            arrival=arrival, conversation_id=where["c"], seq=where["s"],
+            item_id=None if opened is None else opened["id"],
             queue=None if opened is None else effects.decisions[-1]["r"]["queue"],
         )  # fmt: skip
 
@@ -215,7 +216,7 @@ class Batch:
         """Says in the event log, and in the conversation where it is known, that a message is missing."""
         for arrival in refused:
             assert arrival.refusal is not None
-            data = {"message_id": str(arrival.id), "reason": arrival.refusal.reason}
+            data = {"message_id": arrival.id, "reason": arrival.refusal.reason}
             conversation = _conversation_of(arrival, work)
             if conversation is None:
                 effects.events.append(

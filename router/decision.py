@@ -29,7 +29,7 @@ def routing_record(
         "class": key.due_class,
         "goal_s": key.goal_s,
         "boost_s": key.boost_s,
-        "due_at": key.due_at.isoformat(),
+        "due_at": key.due_at,
         "facts": {name: values for name, values in facts.values.items() if values and name not in _NOT_RECORDED},
     }
     if choice.queue != queue:

@@ -1,4 +1,5 @@
-"""The rows a batch will write, gathered message by message and written at once. Values are JSON-ready; keys are column names."""
+"""The rows a batch will write, gathered message by message and written at once. Keys are column names; ids and times
+stay what they are until the driver writes them."""
 
 from __future__ import annotations
 
@@ -39,6 +40,7 @@ class Effects:
     words: list[ProviderWord] = field(default_factory=list)
     touched: dict[Key, Conversation] = field(default_factory=dict)
     rule_errors: int = 0
+    rule_seconds: list[float] = field(default_factory=list)
 
     def event(
         self, kind: EventType, conversation: Conversation, at: datetime, data: dict[str, Any], *, seq: int | None = None
@@ -55,9 +57,9 @@ class Effects:
         """Where the message ended up."""
         self.receipts.append(
             {
-                "w": str(message.workspace_id),
-                "i": str(message.id),
-                "c": None if conversation_id is None else str(conversation_id),
+                "w": message.workspace_id,
+                "i": message.id,
+                "c": conversation_id,
                 "s": seq,
             }
         )
@@ -67,7 +69,7 @@ class Effects:
         signals: dict[str, Any], accepted_at: datetime,
     ) -> None:  # fmt: skip
         """The message's row, its receipt and the references others may answer."""
-        workspace, owner, identity = str(message.workspace_id), str(conversation.id), str(message.id)
+        workspace, owner, identity = message.workspace_id, conversation.id, message.id
         self.messages.append(
             {
                 "workspace_id": workspace,
@@ -78,16 +80,16 @@ class Effects:
                 "kind": message.kind,
                 "channel": message.channel,
                 "provider": message.provider,
-                "inbox_id": str(message.inbox_id),
-                "handle_id": None if handle_id is None else str(handle_id),
+                "inbox_id": message.inbox_id,
+                "handle_id": handle_id,
                 "visibility": message.visibility,
                 "external_id": message.external_id,
                 "subject": message.subject,
                 "text": message.text,
                 "body": body_of(message),
                 "signals": {"language": language, **signals},
-                "accepted_at": accepted_at.isoformat(),
-                "sent_at": None if message.sent_at is None else message.sent_at.isoformat(),
+                "accepted_at": accepted_at,
+                "sent_at": message.sent_at,
             }
         )
         self.receipts.append({"w": workspace, "i": identity, "c": owner, "s": seq})

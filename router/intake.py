@@ -166,8 +166,9 @@ class Intake:
         taken.outcomes += outcomes
         taken.next_offsets |= moved
         taken.fenced |= set(first) - kept
-        for outcome in outcomes:
-            INTAKE_MESSAGES.labels(result="quarantined" if outcome.quarantined else "taken").inc()
+        quarantined = sum(outcome.quarantined for outcome in outcomes)
+        INTAKE_MESSAGES.labels(result="quarantined").inc(quarantined)
+        INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
 
     async def _resolved(self, arrivals: Sequence[Arrival]) -> Mapping[Key, Resolution]:
@@ -181,19 +182,19 @@ class Intake:
 
 async def resolved_people(db: Database, arrivals: Sequence[Arrival], configuration: Configuration) -> Mapping[Key, Resolution]:
     """Who wrote each of these, by (workspace, message); those that nobody wrote or that are refused are left out."""
-    sightings = [sighting_of(one.message) for one in arrivals if one.message is not None and _has_writer(one)]
+    sightings = [sighting_of(one, one.message) for one in arrivals if one.message is not None and _has_writer(one)]
     if not sightings:
         return {}
     found: Mapping[Any, Any] = await resolve(db, sightings, own=frozenset(configuration.own_handles()))
     return found
 
 
-def sighting_of(message: InboundMessage) -> Sighting:
+def sighting_of(arrival: Arrival, message: InboundMessage) -> Sighting:
     """What a message says about who wrote it."""
     assert message.sender is not None, "only messages with a sender"
     return Sighting(
-        workspace_id=WorkspaceId(message.workspace_id),
-        message_id=MessageId(message.id),
+        workspace_id=WorkspaceId(arrival.workspace_id),
+        message_id=MessageId(arrival.id),
         senders=tuple(
             SeenHandle(handle=one.handle(), raw=one.raw, name=one.name, assurance=one.assurance)
             for one in (message.sender, *message.other_handles)

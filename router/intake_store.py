@@ -192,7 +192,7 @@ async def find_conversations(
     connection: Connection, refs: Sequence[Any], handles: Sequence[Any], profiles: Sequence[Any]
 ) -> list[tuple[str, Any, Found]]:
     """What may be continued, as (``ref`` | ``handle`` | ``profile``, the row, the conversation). Handles are locked before."""
-    rows = await connection.fetch(_FIND, list(refs), list(handles), list(profiles))
+    rows = await connection.fetch(_FIND, refs, handles, profiles)
     return [
         (
             row["via"],
@@ -237,17 +237,9 @@ async def write(
     ordered = sorted(conversations, key=lambda one: (one.workspace_id, one.id))
     opened = [_row(one, _OPENED) for one in ordered if one.is_new]
     continued = [_row(one, _CONTINUED) for one in ordered if not one.is_new]
-    feed = [{"w": item["workspace_id"], "s": UUID(item["workspace_id"]).int % 64, "i": item["id"]} for item in items]
-    await connection.execute(
-        _WRITE, opened, continued, list(messages), list(refs), list(items), list(decisions), list(receipts), now, feed
-    )
+    feed = [{"w": item["workspace_id"], "s": item["workspace_id"].int % 64, "i": item["id"]} for item in items]
+    await connection.execute(_WRITE, opened, continued, messages, refs, items, decisions, receipts, now, feed)
 
 
 def _row(conversation: Conversation, columns: Sequence[str]) -> dict[str, Any]:
-    return {name: _json(getattr(conversation, name)) for name in columns}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    return {name: getattr(conversation, name) for name in columns}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -48,7 +48,7 @@ def look_ups(
         message, workspace = arrival.message, workspaces.workspace(arrival.workspace_id)
         if message is None or workspace is None:
             continue
-        at, owner = (arrival.workspace_id, arrival.id), str(arrival.workspace_id)
+        at, owner = (arrival.workspace_id, arrival.id), arrival.workspace_id
         for ref in message.refs:
             if "\x00" not in ref:
                 refs[arrival.workspace_id, ref] = {"w": owner, "ref": ref, "c": _token(ref)}
@@ -60,9 +60,9 @@ def look_ups(
         if who is not None and who.identity_handle_id != who.handle_id:
             profile = who.profile_id
         since = _since(arrival, workspace.reopen_within_s)
-        handles.setdefault((*sender, key), {"w": owner, "h": str(sender[1]), "k": key, "p": str(profile), "since": since})
+        handles.setdefault((*sender, key), {"w": owner, "h": sender[1], "k": key, "p": profile, "since": since})
         people.setdefault(
-            (arrival.workspace_id, profile), {"w": owner, "p": str(profile), "since": _since(arrival, workspace.continue_within_s)}
+            (arrival.workspace_id, profile), {"w": owner, "p": profile, "since": _since(arrival, workspace.continue_within_s)}
         )
     return LookUps(refs=list(refs.values()), handles=list(handles.values()), profiles=list(people.values()))
 
@@ -79,8 +79,8 @@ def readable_sender(arrival: Arrival) -> tuple[UUID, str, str, str] | None:
     return (arrival.workspace_id, sender.kind, sender.scope, sender.value)
 
 
-def _since(arrival: Arrival, seconds: int) -> str:
-    return (arrival.accepted_at - timedelta(seconds=seconds)).isoformat()
+def _since(arrival: Arrival, seconds: int) -> datetime:
+    return arrival.accepted_at - timedelta(seconds=seconds)
 
 
 def _token(ref: str) -> str | None:

@@ -15,6 +15,7 @@ Placing a message either changes the ledger and the effects completely, or raise
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -62,7 +63,7 @@ class Placing:
                 # Our own words to nobody we know (a comment under our own post): the receipt remembers, there is no customer.
                 self.effects.receipt(message)
                 return
-            conversation = self._opened(message, person, key, accepted_at)
+            conversation = self._opened(message, person, key, accepted_at, workspace)
         signals = self._signals(arrival.signals, message, conversation, accepted_at, workspace)
         route = None
         if not amends and _is_work(message, signals):
@@ -95,9 +96,11 @@ class Placing:
         named = (self._ledger.named.get((message.workspace_id, ref)) for ref in message.refs)
         return next((one for one in named if one is not None), None)
 
-    def _opened(self, message: InboundMessage, person: Person, key: str, accepted_at: datetime) -> Conversation:
+    def _opened(
+        self, message: InboundMessage, person: Person, key: str, accepted_at: datetime, workspace: Workspace
+    ) -> Conversation:
         return Conversation(
-            workspace_id=message.workspace_id, id=new_id(), handle_id=person.handle_id, inbox_id=message.inbox_id,
+            workspace_id=workspace.id, id=new_id(), handle_id=person.handle_id, inbox_id=message.inbox_id,
             last_inbox_id=message.inbox_id, last_handle_id=person.handle_id, channel=message.channel, channels=[message.channel],
             visibility=message.visibility, subject=message.subject, language="", state="closed", seq=0, thread_key=key,
             last_agent_id=None, opened_at=accepted_at, profile_id=person.profile_id, is_new=True,
@@ -132,7 +135,9 @@ class Placing:
         )
         degraded = person is None or person.degraded
         facts = self._facts(message, conversation, signals, person, workspace, reopened)
+        began = time.perf_counter()
         choice = queue_for(workspace.policy, facts)
+        self.effects.rule_seconds.append(time.perf_counter() - began)
         workspace.queue(choice.queue)
         self.effects.rule_errors += len(choice.errors)
         return choice, facts, reopened, degraded
@@ -176,7 +181,7 @@ class Placing:
         now, effects = self._ledger.now, self.effects
         if conversation.is_new and conversation.seq == 0:
             self._ledger.conversations[conversation.workspace_id, conversation.id] = conversation
-            opened = {"channel": message.channel, "inbox_id": str(message.inbox_id), "visibility": message.visibility}
+            opened = {"channel": message.channel, "inbox_id": message.inbox_id, "visibility": message.visibility}
             effects.event("conversation.opened", conversation, now, opened)
         if signals.language and not amends:
             conversation.language = conversation.language if signals.automatic and conversation.language else signals.language
@@ -221,12 +226,9 @@ class Placing:
         sticky = None if before is None else (before.agent_id or before.last_agent_id)
         sticky_until = self._ledger.now + timedelta(seconds=workspace.sticky_s(message.channel))
         version = facts.values["profile"].get("version")
-        w, c = str(conversation.workspace_id), str(conversation.id)
-        item, decision, queue_id = str(item_id), str(decision_id), str(queue.id)
-        due_at, enqueued_at = key.due_at.isoformat(), accepted_at.isoformat()
         self.effects.decisions.append(
             {
-                "w": w, "i": decision, "c": c, "t": item, "m": str(message.id),
+                "w": conversation.workspace_id, "i": decision_id, "c": conversation.id, "t": item_id, "m": message.id,
                 "r": routing_record(
                     policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=reopened,
                     degraded=degraded,
@@ -235,14 +237,12 @@ class Placing:
         )  # fmt: skip
         self.effects.items.append(
             {
-                "workspace_id": w, "id": item, "conversation_id": c, "queue_id": queue_id,
-                "channel": message.channel, "kind": kind, "due_class": key.due_class, "due_at": due_at,
-                "enqueued_at": enqueued_at, "plan": list(queue.plan), "skills": dict(choice.skills),
-                "sticky_agent_id": None if sticky is None else str(sticky),
-                "sticky_until": None if sticky is None else sticky_until.isoformat(),
-                "last_agent_id": None if sticky is None else str(sticky),
-                "reopened_from": None if before is None else str(before.id), "policy_version": workspace.policy.version,
-                "profile_version": version, "decision_id": decision,
+                "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
+                "queue_id": queue.id, "channel": message.channel, "kind": kind, "due_class": key.due_class,
+                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": queue.plan, "skills": choice.skills,
+                "sticky_agent_id": sticky, "sticky_until": None if sticky is None else sticky_until, "last_agent_id": sticky,
+                "reopened_from": None if before is None else before.id, "policy_version": workspace.policy.version,
+                "profile_version": version, "decision_id": decision_id,
                 "reopen_count": 0 if before is None else before.reopen_count + 1,
             }
         )  # fmt: skip
@@ -252,12 +252,12 @@ class Placing:
         )  # fmt: skip
         conversation.state, conversation.closed_at = "open", None
         data = {
-            "item_id": item, "state": "queued", "version": 1, "queue_id": queue_id, "queue": queue.name,
-            "channel": message.channel, "kind": kind, "due_at": due_at, "due_class": key.due_class,
-            "enqueued_at": enqueued_at, "rule": choice.rule, "decision_id": decision,
+            "item_id": item_id, "state": "queued", "version": 1, "queue_id": queue.id, "queue": queue.name,
+            "channel": message.channel, "kind": kind, "due_at": key.due_at, "due_class": key.due_class,
+            "enqueued_at": accepted_at, "rule": choice.rule, "decision_id": decision_id,
         }  # fmt: skip
         if before is not None:
-            data["reopened_from"] = str(before.id)
+            data["reopened_from"] = before.id
         self.effects.event("item.queued", conversation, self._ledger.now, data)
 
     def _wake(self, conversation: Conversation, accepted_at: datetime, workspace: Workspace) -> None:
@@ -298,9 +298,9 @@ def _bounce(message: InboundMessage, conversation: Conversation, now: datetime, 
 def _measures(message: InboundMessage, signals: Signals, language: str, accepted_at: datetime) -> dict[str, Any]:
     """What an event may tell of a message: ids, states and measures, never its words."""
     measures: dict[str, Any] = {
-        "message_id": str(message.id), "direction": message.direction, "kind": message.kind, "channel": message.channel,
-        "provider": message.provider, "inbox_id": str(message.inbox_id), "visibility": message.visibility, "language": language,
-        "accepted_at": accepted_at.isoformat(), "urgency": signals.urgency, "chars": len(message.text),
+        "message_id": message.id, "direction": message.direction, "kind": message.kind, "channel": message.channel,
+        "provider": message.provider, "inbox_id": message.inbox_id, "visibility": message.visibility, "language": language,
+        "accepted_at": accepted_at, "urgency": signals.urgency, "chars": len(message.text),
     }  # fmt: skip
     for name in ("complaint", "thanks", "repeat_contact"):
         if getattr(signals, name):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NoReturn
 
 from router.batch import Outcome
-from router.intake import Intake, Taken
+from router.intake import Intake
 from router.quarantine_limit import QuarantineLimitReached
+from services.intake_lanes import Fetch, Lanes
 from shared.errors import Unavailable
 from shared.hints import Hints
-from shared.kafka import SILENT_S, Fetched, Reader
+from shared.kafka import SILENT_S, Reader
 from shared.logs import get_log
 from shared.metrics import INTAKE_STOPPED, RECORD_AGE, RECORD_LAG
 from shared.partition_leases import PartitionLeases
@@ -25,7 +26,6 @@ from shared.partition_leases import PartitionLeases
 log = get_log(__name__)
 AGAIN_S: Final = 1.0
 TELL_S: Final = 5.0
-HALVED_FROM: Final = 64
 _BACKOFF_S: Final = (0.1, 2.0)
 
 
@@ -37,6 +37,7 @@ class IntakeLoop:
         self._leases = leases
         self._intake = intake
         self._hints = hints
+        self._lanes = Lanes(self._take)
         self._fenced_at: dict[int, float] = {}
         self._told_at = 0.0
         self._moved_at = time.monotonic()
@@ -52,6 +53,7 @@ class IntakeLoop:
         except QuarantineLimitReached as error:
             self.stopped = str(error)
         finally:
+            await self._lanes.stop()
             self._leases.forget(list(self._leases.held))
             await self._reader.stop()
         await self._stand_still()
@@ -69,18 +71,16 @@ class IntakeLoop:
         await asyncio.Event().wait()
         raise AssertionError("unreachable: nobody sets it")
 
-    async def _step(self, fetch: dict[int, list[Fetched]]) -> None:
+    async def _step(self, fetch: Fetch) -> None:
         await self._hold(fetch)
-        ours = self._ours(fetch)
-        if ours:
-            RECORD_AGE.set(max(0.0, time.time() - min(records[0].timestamp_ms for records in ours.values()) / 1000))
-            await self._take(ours)
+        held = {partition: records for partition, records in fetch.items() if partition in self._leases.held}
+        RECORD_AGE.set(max((time.time() - records[0].timestamp_ms / 1000 for records in held.values()), default=0.0))
+        await self._lanes.give(held)
+        if held:
             self._moved_at = time.monotonic()
-        else:
-            RECORD_AGE.set(0)
         await self._tell()
 
-    async def _hold(self, fetch: dict[int, list[Fetched]]) -> None:
+    async def _hold(self, fetch: Fetch) -> None:
         """Drops the leases of partitions that are gone, takes those of partitions that are new."""
         assigned = self._reader.assigned
         self._leases.forget([one for one in self._leases.held if one not in assigned])
@@ -94,7 +94,7 @@ class IntakeLoop:
             offset = await self._leases.take(partition, log_start=starts.get(partition, 0))
             self._reader.seek(partition, offset)
 
-    def _ours(self, fetch: dict[int, list[Fetched]]) -> dict[int, list[Fetched]]:
+    def _ours(self, fetch: Fetch) -> Fetch:
         """Records of held partitions that are not taken in yet."""
         held = self._leases.held
         kept = {
@@ -104,27 +104,23 @@ class IntakeLoop:
         }
         return {partition: records for partition, records in kept.items() if records}
 
-    async def _take(self, fetch: dict[int, list[Fetched]]) -> None:
+    async def _take(self, fetch: Fetch) -> None:
         """Takes a fetch in, however long the database is away; what is committed already is left out of the next try."""
         wait_s, most_s = _BACKOFF_S
-        while fetch:
-            # Two at a time: while the database works on one half, the other is decoded and decided. A partition is in one of them.
-            results = await asyncio.gather(*(self._intake.take(half) for half in halves(fetch)), return_exceptions=True)
-            failed = [result for result in results if isinstance(result, BaseException)]
-            for result in results:
-                if isinstance(result, Taken):
-                    self._leases.forget(result.fenced)
-                    self._fenced_at |= dict.fromkeys(result.fenced, time.monotonic())
-                    wake_for(self._hints, result.outcomes)
-            if not failed:
-                return
-            for error in failed:
-                if isinstance(error, QuarantineLimitReached) or not isinstance(error, Unavailable):
-                    raise error
-            log.warning("intake waits and tries the same again", action="dependency_down", error=str(failed[0]))
-            await asyncio.sleep(wait_s)
-            wait_s = min(most_s, wait_s * 2)
-            fetch = self._ours(fetch)
+        while fetch := self._ours(fetch):
+            try:
+                taken = await self._intake.take(fetch)
+            except QuarantineLimitReached:
+                raise
+            except Unavailable as error:
+                log.warning("intake waits and tries the same again", action="dependency_down", error=str(error))
+                await asyncio.sleep(wait_s)
+                wait_s = min(most_s, wait_s * 2)
+                continue
+            self._leases.forget(taken.fenced)
+            self._fenced_at |= dict.fromkeys(taken.fenced, time.monotonic())
+            wake_for(self._hints, taken.outcomes)
+            return
 
     async def _tell(self) -> None:
         """Shows lag to metrics and to tools that watch groups; notices a client that went silent."""
@@ -141,19 +137,6 @@ class IntakeLoop:
             self._moved_at = now
         elif now - self._moved_at > SILENT_S:
             raise Unavailable("the client hands out nothing though records wait", remedy="the reader is started again")
-
-
-def halves(fetch: Mapping[int, list[Fetched]]) -> list[dict[int, list[Fetched]]]:
-    """A fetch in two parts of about equal size, each with whole partitions; a small one stays whole."""
-    if len(fetch) < 2 or sum(map(len, fetch.values())) < HALVED_FROM:
-        return [dict(fetch)]
-    parts: list[dict[int, list[Fetched]]] = [{}, {}]
-    sizes = [0, 0]
-    for partition, records in sorted(fetch.items(), key=lambda item: -len(item[1])):
-        smaller = sizes.index(min(sizes))
-        parts[smaller][partition] = records
-        sizes[smaller] += len(records)
-    return parts
 
 
 def wake_for(hints: Hints, outcomes: Sequence[Outcome]) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -86,6 +87,7 @@ async def run_process(plan: Plan, *, stop: asyncio.Event | None = None) -> None:
             await door.open()
             stack.push_async_callback(door.close, 0.0)
         await stack.enter_async_context(_background(plan.workers))
+        calm_collector()
         health.started = True
         log.info("the process takes work", action="ready", name=plan.name)
         await _until_stopped(stop, plan.doors)
@@ -93,6 +95,17 @@ async def run_process(plan: Plan, *, stop: asyncio.Event | None = None) -> None:
         log.info("the process stops", action="stopping", name=plan.name)
         await _close(plan.doors, hurry)
     log.info("the process has stopped", action="stopped", name=plan.name)
+
+
+def calm_collector() -> None:
+    """Takes what was loaded so far out of the garbage collector's sight and lets it look less often.
+
+    A batch makes tens of thousands of objects that live for milliseconds; looking through every module's objects for each few
+    hundred of them cost a fifth of a router's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """PostgreSQL: one place that opens it, sets the workspace, and says what its errors mean.
 
 Two doors to one server: :meth:`Database.transaction` for SQLAlchemy Core (the API's reads and writes, configuration) and
-:meth:`Database.batch` for plain asyncpg on the hot paths, with JSON as Python values. Rooms never commit; the context does.
+:meth:`Database.batch` for plain asyncpg on the hot paths, with JSON as Python values, in which ids and times may stand
+as they are. Rooms never commit; the context does.
 
 Every wait is bounded: connecting, each statement, locks, and a transaction that sits idle (the last three as
 settings of every session). A black-holed server costs seconds, not for ever.
@@ -10,7 +11,6 @@ settings of every session). A black-holed server costs seconds, not for ever.
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,7 +18,9 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
+from asyncpg.pgproto import pgproto
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -100,9 +102,22 @@ def translated() -> Iterator[None]:
         raise
 
 
+def _to_json(value: Any) -> str:
+    """JSON of plain values, ids and times; a text that is not Unicode raises, which the driver reports as a data error."""
+    return msgspec.json.encode(value).decode()
+
+
 async def _prepare(connection: Any) -> None:
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_to_json, decoder=msgspec.json.decode, schema="pg_catalog")
+
+
+def driver_id(value: UUID) -> UUID:
+    """The same id as the driver hands ids out: equal to the given one, and hashed and compared by native code.
+
+    Worth its price where an id becomes part of many keys.
+    """
+    return pgproto.UUID(value.bytes)
 
 
 def driver_url(url: str) -> str:

@@ -29,7 +29,7 @@ from shared.topics import PARTITIONS
 log = get_log(__name__)
 PUBLISH_DEADLINE_S: Final = 3.0
 CLOSE_S: Final = 3.0
-FETCH_RECORDS: Final = 500
+FETCH_RECORDS: Final = 1000  # two lanes of intake take about half each
 SILENT_S: Final = 60.0
 _ANSWER_S: Final = 10.0
 Headers = tuple[tuple[str, bytes], ...]

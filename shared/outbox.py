@@ -6,7 +6,6 @@ that row is locked, so positions grow in commit order per key. Nothing here publ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from shared.database import Connection
@@ -14,10 +13,11 @@ from shared.event import Event
 
 _RECORD = """
 with given as (
-    select (e->>'w')::uuid as workspace_id, (e->>'i')::uuid as id, e->>'t' as type, (e->>'a')::timestamptz as at,
-           (e->>'c')::uuid as conversation_id, (e->>'s')::bigint as seq, (e->>'g')::uuid as agent_id,
-           (e->>'n')::bigint as agent_seq, (e->>'p')::uuid as profile_id, e->'d' as data, (e->>'b')::smallint as bucket, place
-    from jsonb_array_elements($1::text::jsonb) with ordinality as given(e, place)
+    select * from rows from (
+        jsonb_to_recordset($1::jsonb) as (
+            w uuid, i uuid, t text, a timestamptz, c uuid, s bigint, g uuid, n bigint, p uuid, d jsonb, b smallint)
+    ) with ordinality as e(
+        workspace_id, id, type, at, conversation_id, seq, agent_id, agent_seq, profile_id, data, bucket, place)
 ), kept as (
     insert into santral.event (workspace_id, id, type, at, conversation_id, seq, agent_id, agent_seq, profile_id, data)
     select workspace_id, id, type, at, conversation_id, seq, agent_id, agent_seq, profile_id, data from given
@@ -31,22 +31,20 @@ async def record(connection: Connection, events: Sequence[Event]) -> None:
     """Writes events in the order given, in one statement. Calling it twice with the same event fails (unique id)."""
     if not events:
         return
-    texts = {event.workspace_id: str(event.workspace_id) for event in events}
-    times = {event.at: event.at.isoformat() for event in events}
     rows = [
         {
-            "w": texts[event.workspace_id],
-            "i": str(event.id),
+            "w": event.workspace_id,
+            "i": event.id,
             "t": event.type,
-            "a": times[event.at],
-            "c": str(event.conversation_id) if event.conversation_id else None,
+            "a": event.at,
+            "c": event.conversation_id,
             "s": event.seq,
-            "g": str(event.agent_id) if event.agent_id else None,
+            "g": event.agent_id,
             "n": event.agent_seq,
-            "p": str(event.profile_id) if event.profile_id else None,
+            "p": event.profile_id,
             "d": event.data,
             "b": event.bucket,
         }
         for event in events
     ]
-    await connection.execute(_RECORD, json.dumps(rows, default=str))
+    await connection.execute(_RECORD, rows)
