@@ -90,7 +90,13 @@ class KnownHandle:
             wanted.first_seen_at < self.first_seen_at
             or (wanted.kept_apart != "" and not self.shared)
             or (wanted.present and self.profile_version is None)
+            or self.renames(wanted)
         )
+
+    def renames(self, wanted: WantedHandle) -> bool:
+        """Whether writing the row changes its name, by which the person is shown and found."""
+        better = assurance_rank(wanted.assurance) >= assurance_rank(self.assurance)
+        return better and wanted.name not in ("", self.name) and self.needs(wanted)
 
 
 async def known_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> dict[Key, KnownHandle]:

@@ -11,7 +11,7 @@ Source: Kruskal's algorithm (1956) for the shape of the loop: sort the edges onc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -39,8 +39,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One piece of evidence that two handles are one person; the same pair may have many."""
+    """One piece of evidence that two handles are one person; the same pair may have many. ``id`` is its row's, where there is one."""
 
+    id: UUID | None = None
     a: UUID
     b: UUID
     kind: str
@@ -70,12 +71,16 @@ DEFAULT_RULES: Final = Rules()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """``components``: head → members, oldest first. ``shared``: handles that met too many persons. ``dropped``: links a rule refused."""
+    """``components``: head → members, oldest first. ``shared``: handles that met too many persons.
+
+    ``joined``: the links that hold the components together, a tree each. ``dropped``: links a rule refused, and which rule.
+    """
 
     components: Mapping[UUID, tuple[UUID, ...]]
     head_of: Mapping[UUID, UUID]
     shared: frozenset[UUID]
     dropped: tuple[tuple[Link, str], ...]
+    joined: tuple[Link, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +112,7 @@ def partition(
             groups[a].enemies.add(b)
             groups[b].enemies.add(a)
     dropped: list[tuple[Link, str]] = []
+    joined: list[Link] = []
     for link in sorted(live, key=lambda link: _canonical(link, known)):
         if link.a in shared or link.b in shared:
             continue
@@ -118,7 +124,8 @@ def partition(
             dropped.append((link, broken))
             continue
         _join(one, other, groups)
-    return _named(groups, known, shared, dropped)
+        joined.append(link)
+    return replace(_named(groups, known, shared), dropped=tuple(dropped), joined=tuple(joined))
 
 
 def _live(link: Link, known: Mapping[UUID, Node], as_of: datetime) -> bool:
@@ -145,7 +152,9 @@ def _met_too_many(live: Iterable[Link], known: Mapping[UUID, Node], rules: Rules
 
 def _canonical(link: Link, known: Mapping[UUID, Node]) -> tuple[object, ...]:
     ends = sorted((node.kind, node.scope, node.value) for node in (known[link.a], known[link.b]))
-    return (-assurance_rank(link.assurance), _PRIORITY.get(link.kind, len(_PRIORITY)), link.first_seen_at, ends, link.kind)
+    # The row's id comes last: it only says which of two equal pieces of evidence is named, never who is one person.
+    row = link.id.int if link.id is not None else 0
+    return (-assurance_rank(link.assurance), _PRIORITY.get(link.kind, len(_PRIORITY)), link.first_seen_at, ends, link.kind, row)
 
 
 def _alone(node: Node, rules: Rules) -> _Group:
@@ -176,9 +185,7 @@ def _join(one: _Group, other: _Group, groups: dict[UUID, _Group]) -> None:
         groups[member] = one
 
 
-def _named(
-    groups: Mapping[UUID, _Group], known: Mapping[UUID, Node], shared: frozenset[UUID], dropped: list[tuple[Link, str]]
-) -> Partition:
+def _named(groups: Mapping[UUID, _Group], known: Mapping[UUID, Node], shared: frozenset[UUID]) -> Partition:
     components: dict[UUID, tuple[UUID, ...]] = {}
     head_of: dict[UUID, UUID] = {}
     for handle_id in sorted(groups):
@@ -187,6 +194,4 @@ def _named(
         members = tuple(sorted(groups[handle_id].members, key=lambda member: (known[member].first_seen_at, member)))
         components[members[0]] = members
         head_of.update(dict.fromkeys(members, members[0]))
-    return Partition(
-        components=MappingProxyType(components), head_of=MappingProxyType(head_of), shared=shared, dropped=tuple(dropped)
-    )
+    return Partition(components=MappingProxyType(components), head_of=MappingProxyType(head_of), shared=shared, dropped=())

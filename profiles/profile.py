@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ class Standing:
     version: int
     merged_into: UUID | None
     effective: Mapping[str, Any]
+    search: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +38,15 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A profile's row as it is to be; ``happenings`` in order."""
+    """A profile's row as it is to be; ``happenings`` in order. ``what`` is kept with the version: words and ids, never a value."""
 
     id: UUID
     version: int
     merged_into: UUID | None
     effective: Mapping[str, Any]
+    search: str = ""
     happenings: tuple[Happening, ...] = ()
+    what: Mapping[str, Any] = field(default_factory=dict)
 
 
 def changes(
@@ -51,14 +55,16 @@ def changes(
     before: Mapping[UUID, UUID],
     rows: Mapping[UUID, Standing],
     effective: Mapping[UUID, Mapping[str, Any]],
+    search: Mapping[UUID, str] = MappingProxyType({}),
 ) -> list[Change]:
     """The rows to write, by id. Nothing when nothing changed, so recomputing twice is safe.
 
-    ``before``: every handle's profile as it was; ``rows``: the rows there are; ``effective``: head → values that count now.
+    ``before``: every handle's profile as it was; ``rows``: the rows there are; ``effective``: head → values that count now;
+    ``search``: head → the words they are found by.
     """
     written: list[Change] = []
     for head, members in components.items():
-        written += _of_component(head, members, before, rows, effective.get(head, {}))
+        written += _of_component(head, members, before, rows, effective.get(head, {}), search.get(head, ""))
     return sorted(written, key=lambda change: change.id)
 
 
@@ -68,6 +74,7 @@ def _of_component(
     before: Mapping[UUID, UUID],
     rows: Mapping[UUID, Standing],
     effective: Mapping[str, Any],
+    search: str,
 ) -> list[Change]:
     row = rows.get(head)
     absorbed = [
@@ -93,7 +100,13 @@ def _of_component(
     if row is not None and not happenings:
         was = {handle_id for handle_id, profile in before.items() if profile == head}
         what = [
-            name for name, different in (("handles", was != set(members)), ("attributes", row.effective != effective)) if different
+            name
+            for name, different in (
+                ("handles", was != set(members)),
+                ("attributes", row.effective != effective),
+                ("name", was == set(members) and row.effective == effective and row.search != search),
+            )
+            if different
         ]
         if not what and not moved:
             return []
@@ -101,11 +114,20 @@ def _of_component(
             happenings.append(Happening(type="profile.changed", data={"what": what}))
     measures = {"version": version, "handles": len(members)}
     own = Change(
-        id=head, version=version, merged_into=None, effective=effective,
+        id=head, version=version, merged_into=None, effective=effective, search=search,
         happenings=tuple(Happening(type=h.type, data={**measures, **h.data}) for h in happenings),
+        what=_what(happenings, row.effective if row is not None else {}, effective),
     )  # fmt: skip
     gone = [
-        Change(id=handle_id, version=rows[handle_id].version + 1, merged_into=head, effective={})
+        Change(id=handle_id, version=rows[handle_id].version + 1, merged_into=head, effective={}, what={"into": str(head)})
         for handle_id in (*absorbed, *moved)
     ]
     return [own, *gone]
+
+
+def _what(happenings: list[Happening], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {"types": [happening.type for happening in happenings]}
+    for happening in happenings:
+        said.update(happening.data)
+    attributes = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return {**said, **({"attributes": attributes} if attributes else {})}

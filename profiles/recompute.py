@@ -18,14 +18,17 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from profiles.handles import lock_handles
-from profiles.partition import DEFAULT_RULES, Link, Node, Partition, Rules, partition
+from profiles.partition import Link, Node, Partition, partition
 from profiles.profile import Change, Standing, changes
+from profiles.rules import ProfileRules, profile_rules
+from profiles.search_words import Named, search_text
 from profiles.survivorship import Observation, effective, materialized
 from shared.database import Connection
 from shared.event import Event
 from shared.ids import HandleId, WorkspaceId, new_id
 
 Place: TypeAlias = tuple[WorkspaceId, HandleId]
+CAUSES_MAX: Final = 20
 _NOT_MERGED: Final = UUID(int=0)
 
 _REACH: Final = """
@@ -48,17 +51,18 @@ select workspace_id, id from reach
 """
 # LATERAL with a LIMIT keeps every look-up on its index, whatever the tables' sizes.
 _HANDLES: Final = """
-select g.workspace_id, g.id, h.kind, h.scope, h.value, h.first_seen_at, h.shared, h.shared_by, h.profile_id, now() as as_of
+select g.workspace_id, g.id, h.kind, h.scope, h.value, h.name, h.first_seen_at, h.shared, h.shared_by, h.profile_id,
+       now() as as_of
 from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
 cross join lateral (select f.* from santral.handle f where f.workspace_id = g.workspace_id and f.id = g.id limit 1) h
 """
 _PROFILES: Final = """
-select g.workspace_id, g.id, p.version, p.merged_into, p.effective
+select g.workspace_id, g.id, p.version, p.merged_into, p.effective, p.search
 from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
 cross join lateral (select f.* from santral.profile f where f.workspace_id = g.workspace_id and f.id = g.id limit 1) p
 """
 _LINKS: Final = """
-select g.workspace_id, l.a, l.b, l.kind, l.assurance, l.first_seen_at, l.expires_at
+select g.workspace_id, l.id, l.a, l.b, l.kind, l.assurance, l.first_seen_at, l.expires_at
 from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
 cross join lateral (
     select f.* from santral.link f
@@ -84,13 +88,19 @@ update santral.handle h set profile_id = g.profile_id, shared = g.shared_by <> '
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as g(workspace_id, id, profile_id, shared_by)
 where h.workspace_id = g.workspace_id and h.id = g.id
 """
+# A version after the first is written down with what changed; the first one is its profile's beginning.
 _STORE: Final = """
-insert into santral.profile (workspace_id, id, version, merged_into, effective)
-select (g->>'w')::uuid, (g->>'i')::uuid, (g->>'v')::bigint, (g->>'m')::uuid, g->'e'
-from jsonb_array_elements($1::jsonb) with ordinality as given(g, place) order by place
-on conflict (workspace_id, id) do update
-set version = excluded.version, merged_into = excluded.merged_into, effective = excluded.effective, changed_at = now()
+with given as (select g, place from jsonb_array_elements($1::jsonb) with ordinality as given(g, place)), stored as (
+    insert into santral.profile (workspace_id, id, version, merged_into, effective, search)
+    select (g->>'w')::uuid, (g->>'i')::uuid, (g->>'v')::bigint, (g->>'m')::uuid, g->'e', g->>'s' from given order by place
+    on conflict (workspace_id, id) do update
+    set version = excluded.version, merged_into = excluded.merged_into, effective = excluded.effective,
+        search = excluded.search, changed_at = now()
+)
+insert into santral.profile_change (workspace_id, profile_id, version, what, cause)
+select (g->>'w')::uuid, (g->>'i')::uuid, (g->>'v')::bigint, g->'x', g->'c' from given where (g->>'v')::bigint > 1 order by place
 """
+SETTINGS: Final = "select workspace_id, settings->'profile' as profile from santral.workspace where workspace_id = any($1::uuid[])"
 
 
 async def lock_identity(connection: Connection, workspace_ids: Iterable[WorkspaceId]) -> None:
@@ -118,11 +128,16 @@ async def reach(connection: Connection, seeds: Collection[Place], *, reconsider:
 
 
 async def rebuild(
-    connection: Connection, places: Collection[Place], *, reconsider: Collection[Place] = (), rules: Rules = DEFAULT_RULES
+    connection: Connection,
+    places: Collection[Place],
+    *,
+    reconsider: Collection[Place] = (),
+    cause: Mapping[str, Any] | None = None,
 ) -> list[Event]:
     """Decides and stores the partition of handles that are locked and, with :func:`reach`, complete.
 
-    Returns the events to record in the same transaction; nothing when all is as it was, so calling it twice is safe.
+    ``cause`` says why, for the versions that begin: ids and words only. Returns the events to record in the same transaction;
+    nothing when all is as it was, so calling it twice is safe.
     """
     if not places:
         return []
@@ -133,21 +148,26 @@ async def rebuild(
     stored: list[dict[str, Any]] = []
     for workspace_id, handles in sorted(known.handles.items()):
         as_of: datetime = handles[0]["as_of"]
+        rules = known.rules[workspace_id]
         found = partition(
             [_node(row, asked) for row in handles],
             [_link(row) for row in known.links[workspace_id]],
             [(row["a"], row["b"]) for row in known.cannot_links[workspace_id]],
             as_of=as_of,
-            rules=rules,
+            rules=rules.identity,
         )
         moved += [(workspace_id, *move) for move in _moves(handles, found, asked)]
+        before = {row["id"]: row["profile_id"] for row in handles}
+        shown = _effective(found, known.facts[workspace_id], rules)
         for change in changes(
             found.components,
-            before={row["id"]: row["profile_id"] for row in handles},
+            before=before,
             rows={row["id"]: _standing(row) for row in known.profiles[workspace_id]},
-            effective=_effective(found, known.facts[workspace_id]),
+            effective=shown,
+            search=_search(found, handles, shown),
         ):
-            stored.append(_stored(workspace_id, change))
+            why = {**(cause or {}), **_joining(found, change.id, before)}
+            stored.append(_stored(workspace_id, change, why))
             events += _events(workspace_id, change, as_of)
     if moved:
         await connection.execute(_MOVE, *(list(column) for column in zip(*moved, strict=True)))
@@ -156,11 +176,24 @@ async def rebuild(
     return events
 
 
-async def recompute(connection: Connection, seeds: Collection[Place], *, reconsider: Collection[Place] = ()) -> list[Event]:
+async def recompute(
+    connection: Connection,
+    seeds: Collection[Place],
+    *,
+    reconsider: Collection[Place] = (),
+    cause: Mapping[str, Any] | None = None,
+) -> list[Event]:
     """Reach, lock, rebuild: for commands that hold the identity lock and no other handle's row."""
     places = await reach(connection, seeds, reconsider=reconsider)
     await lock_handles(connection, places)
-    return await rebuild(connection, places, reconsider=reconsider)
+    return await rebuild(connection, places, reconsider=reconsider, cause=cause)
+
+
+async def rules_of(connection: Connection, workspace_ids: Collection[WorkspaceId]) -> dict[WorkspaceId, ProfileRules]:
+    """What each workspace settled; the defaults for one that is not there."""
+    rows = await connection.fetch(SETTINGS, list(workspace_ids))
+    found = {row["workspace_id"]: profile_rules(row["profile"]) for row in rows}
+    return {workspace_id: found.get(workspace_id) or profile_rules(None) for workspace_id in workspace_ids}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +205,7 @@ class _Known:
     links: Mapping[WorkspaceId, list[Any]]
     cannot_links: Mapping[WorkspaceId, list[Any]]
     facts: Mapping[WorkspaceId, list[Any]]
+    rules: Mapping[WorkspaceId, ProfileRules]
 
 
 async def _known(connection: Connection, places: Collection[Place], asked: Collection[UUID]) -> _Known:
@@ -185,6 +219,7 @@ async def _known(connection: Connection, places: Collection[Place], asked: Colle
         links=await _rows(connection, _LINKS, open_places),
         cannot_links=await _rows(connection, _CANNOT, places),
         facts=await _rows(connection, FACTS, places),
+        rules=await rules_of(connection, handles),
     )
 
 
@@ -209,7 +244,7 @@ def _node(row: Any, asked: Collection[UUID]) -> Node:
 
 def _link(row: Any) -> Link:
     return Link(
-        a=row["a"], b=row["b"], kind=row["kind"], assurance=row["assurance"], first_seen_at=row["first_seen_at"],
+        id=row["id"], a=row["a"], b=row["b"], kind=row["kind"], assurance=row["assurance"], first_seen_at=row["first_seen_at"],
         expires_at=row["expires_at"],
     )  # fmt: skip
 
@@ -224,14 +259,30 @@ def _moves(rows: Iterable[Any], found: Partition, asked: Collection[UUID]) -> It
 
 def _standing(row: Any) -> Standing:
     merged_into = row["merged_into"] if row["merged_into"] != _NOT_MERGED else None
-    return Standing(id=row["id"], version=row["version"], merged_into=merged_into, effective=row["effective"])
+    return Standing(id=row["id"], version=row["version"], merged_into=merged_into, effective=row["effective"], search=row["search"])
 
 
-def _effective(found: Partition, facts: Iterable[Any]) -> Mapping[UUID, Mapping[str, Any]]:
+def _effective(found: Partition, facts: Iterable[Any], rules: ProfileRules) -> Mapping[UUID, Mapping[str, Any]]:
     observed: dict[UUID, list[Observation]] = defaultdict(list)
     for row in facts:
         observed[found.head_of[row["handle_id"]]].append(observation(row))
-    return {head: materialized(effective(seen)) for head, seen in observed.items()}
+    return {head: materialized(effective(seen, strategies=rules.strategies)) for head, seen in observed.items()}
+
+
+def _search(found: Partition, handles: Iterable[Any], shown: Mapping[UUID, Mapping[str, Any]]) -> Mapping[UUID, str]:
+    named: dict[UUID, list[Named]] = defaultdict(list)
+    for row in handles:
+        named[found.head_of[row["id"]]].append(Named(row["kind"], row["value"], row["name"]))
+    return {head: search_text(members, shown.get(head, {})) for head, members in named.items()}
+
+
+def _joining(found: Partition, head: UUID, before: Mapping[UUID, UUID]) -> dict[str, list[str]]:
+    """The links by which this profile got handles that were another's before; nothing when it got none."""
+    members = found.components.get(head, ())
+    if len({before[member] for member in members}) < 2:
+        return {}
+    inside = set(members)
+    return {"links": [str(link.id) for link in found.joined if link.a in inside and before[link.a] != before[link.b]][:CAUSES_MAX]}
 
 
 def observation(row: Any) -> Observation:
@@ -241,10 +292,10 @@ def observation(row: Any) -> Observation:
     )
 
 
-def _stored(workspace_id: WorkspaceId, change: Change) -> dict[str, Any]:
+def _stored(workspace_id: WorkspaceId, change: Change, cause: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "w": str(workspace_id), "i": str(change.id), "v": change.version, "m": str(change.merged_into or _NOT_MERGED),
-        "e": dict(change.effective),
+        "e": dict(change.effective), "s": change.search, "x": dict(change.what), "c": dict(cause),
     }  # fmt: skip
 
 

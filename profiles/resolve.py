@@ -18,6 +18,7 @@ from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
 from profiles.handles import KnownHandle, begin_handles, known_handles, lock_handles, touch_handles
 from profiles.recompute import Place, lock_identity, reach, rebuild
+from profiles.search_words import Named, search_text
 from profiles.sighting import Key, Plan, Resolved, Sighting, WantedHandle, identity_of, planned
 from shared import outbox
 from shared.database import Connection, Database, retried
@@ -25,8 +26,8 @@ from shared.event import Event
 from shared.ids import HandleId, MessageId, WorkspaceId, new_id
 
 _BEGIN_PROFILES: Final = """
-insert into santral.profile (workspace_id, id) select workspace_id, id
-from unnest($1::uuid[], $2::uuid[]) with ordinality as g(workspace_id, id, place) order by place
+insert into santral.profile (workspace_id, id, search) select workspace_id, id, search
+from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as g(workspace_id, id, search, place) order by place
 returning workspace_id, id, created_at
 """
 
@@ -105,13 +106,13 @@ async def _begin(connection: Connection, plan: Plan, seen: Mapping[Key, KnownHan
 async def _begin_profiles(connection: Connection, plan: Plan, begun: _Begun, places: Collection[Place]) -> list[Event]:
     """Profiles of people seen for the first time under one handle; nobody else can know their ids, so nothing waits."""
     single = [
-        (h.key[0], known.id)
+        (h.key[0], known.id, search_text([Named(h.key[1].kind, h.key[1].value, h.name)], {}))
         for h in plan.handles
         if h.present and (known := begun.known[h.key]).id in begun.fresh and (h.key[0], known.id) not in places
     ]
     if not single:
         return []
-    rows = await connection.fetch(_BEGIN_PROFILES, [w for w, _ in single], [handle_id for _, handle_id in single])
+    rows = await connection.fetch(_BEGIN_PROFILES, *(list(column) for column in zip(*single, strict=True)))
     return [
         Event(
             id=new_id(), workspace_id=row["workspace_id"], type="profile.created", at=row["created_at"], profile_id=row["id"],
