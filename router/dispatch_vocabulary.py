@@ -37,12 +37,21 @@ class ItemRemoved:
     version: int
 
 
+Order = Literal["due", "newest_first"]
+"""Which of a queue's waiting items goes first: by their key (or slope), or who came last."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
-    """How a queue chooses among agents. A queue that was never told chooses by load."""
+    """How a queue chooses among agents, and how it orders who waits. One that was never told: by load, by key.
+
+    Urgency goes before either order. Where an agent takes from queues of different orders, give it priorities among
+    them: newest first, slopes and keys do not compare.
+    """
 
     id: UUID
     comparator: Comparator
+    order: Order = "due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from router.dispatch_vocabulary import (
     Committed,
     Effect,
     ItemRemoved,
+    QueueState,
     Refused,
     Told,
 )
@@ -47,6 +48,7 @@ class Floor:
         self.agents: dict[UUID, Agent] = {}
         self.gone: OrderedDict[UUID, int] = OrderedDict()
         self.book = LaneBook()
+        self.newest_first: set[UUID] = set()  # queues
         self.timers = Timers()
         self.reservations: dict[int, Reservation] = {}
         self.changed_agents: dict[Agent, None] = {}
@@ -73,7 +75,13 @@ class Floor:
         elif isinstance(one, AgentRemoved):
             self._remove_agent(one)
         else:
-            self.book.compare_by(one.id, one.comparator)
+            self._take_queue(one)
+
+    def _take_queue(self, one: QueueState) -> None:
+        self.book.compare_by(one.id, one.comparator)
+        if (one.order == "newest_first") != (one.id in self.newest_first):
+            self.newest_first ^= {one.id}
+            self.changed_items.update(dict.fromkeys(item for item in self.items.values() if item.facts.queue == one.id))
 
     def _take_lease(self, one: AgentLease, now: float) -> None:
         agent = self.agents.get(one.id)

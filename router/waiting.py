@@ -77,6 +77,13 @@ def _look_waiting(floor: Floor, item: Item, now: float) -> None:
             _say(floor, item, "target_unavailable", now)
             return
     else:
+        if facts.giver is not None and facts.wait_until > 0:
+            # Given to a queue for so long; nobody took it.
+            if facts.wait_until <= now:
+                floor.unplace(item)
+                _say(floor, item, "target_unavailable", now)
+                return
+            floor.timers.arm(item, facts.wait_until)
         owner = None if facts.preferred is None or item.released else _sticky(floor, item, now)
         if facts.plan is not OWN_QUEUE or facts.exclusions:
             _widen(floor, item, now)
@@ -112,8 +119,13 @@ def _sticky(floor: Floor, item: Item, now: float) -> Agent | None:
 def _stand(floor: Floor, item: Item, now: float) -> None:
     """Let the item wait in the lanes of its step."""
     facts = item.facts
-    due = facts.due if facts.plan is OWN_QUEUE else facts.due - raised_s(facts.plan, item.step)
-    entry = (facts.urgency, facts.enqueued_at if facts.slope > 0 else due, facts.enqueued_at, facts.id.int, item)
+    if facts.queue in floor.newest_first:
+        key = -facts.enqueued_at
+    elif facts.slope > 0:
+        key = facts.enqueued_at
+    else:
+        key = facts.due if facts.plan is OWN_QUEUE else facts.due - raised_s(facts.plan, item.step)
+    entry = (facts.urgency, key, facts.enqueued_at, facts.id.int, item)
     lanes = _lanes(floor, item)
     if item.owner is not None or item.lanes != lanes or item.entry != entry:
         floor.unplace(item)
@@ -134,12 +146,12 @@ def _stand(floor: Floor, item: Item, now: float) -> None:
 def _lanes(floor: Floor, item: Item) -> tuple[Lane, ...]:
     facts = item.facts
     channel = facts.terms.channel
+    slope = 0.0 if facts.queue in floor.newest_first else facts.slope
     if facts.plan is OWN_QUEUE:
-        lanes: tuple[Lane, ...] = (floor.book.lane(facts.queue, channel, (), facts.slope),)
+        lanes: tuple[Lane, ...] = (floor.book.lane(facts.queue, channel, (), slope),)
     else:
         lanes = tuple(
-            floor.book.lane(queue or facts.queue, channel, requires, facts.slope)
-            for queue, requires in reach(facts.plan, item.step)
+            floor.book.lane(queue or facts.queue, channel, requires, slope) for queue, requires in reach(facts.plan, item.step)
         )
     while floor.book.opened_for:
         floor.refresh(floor.book.opened_for.popitem()[0], floor.now)

@@ -228,6 +228,8 @@ class World:
 
     def _judge_order(self, item: ItemState, agent: AgentState) -> None:
         """I5: nobody with an older key, equal in all that matters, is passed over (but for a refusal's 20 ms)."""
+        if item.queue in self.core._floor.newest_first:
+            return
         for other in self.waiting:
             known = self.core._floor.items[other.id]
             alike = (other.queue, other.terms, other.plan, known.step) == (

@@ -437,3 +437,19 @@ def test_a_sure_core_needs_no_answers() -> None:
     (reserve,) = core.steps((ItemRemoved(id=uid(2), version=3), freed), CHAT.offer_s)
     assert isinstance(reserve, Reserve)
     assert reserve.item == uid(4)
+
+
+def test_a_queue_that_takes_the_newest_first_and_takes_that_back() -> None:
+    world = World()
+    world.tell(QueueState(id=Q, comparator="load", order="newest_first"))
+    for number in range(1, 5):
+        world.item(number, Q, EMAIL, urgency=0 if number == 2 else 1)
+        world.wait(1)
+    one_at_a_time = {"email": replace(DEFAULT_RULES["email"], cap=1)}
+    world.agent(101, Q, channels=one_at_a_time)
+    world.done(uid(2))
+    assert [item.int for item, _ in world.offers] == [2, 4], "urgency goes before the order"
+    world.tell(QueueState(id=Q, comparator="load"))
+    world.done(uid(4))
+    world.done(uid(1))
+    assert [item.int for item, _ in world.offers] == [2, 4, 1, 3]

@@ -1,0 +1,1 @@
+"""The simulator: the production core of dispatch under a simulated clock. No second model of routing ever lives here."""

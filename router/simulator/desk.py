@@ -1,0 +1,112 @@
+"""An agent at a simulated desk: the row the core is told, and how the time was used. **Units**: seconds from 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from router.agents import AgentState
+from router.simulator.quantities import Draw
+from router.simulator.scenario import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What became of an agent's time: used capacity over capacity, time with any work, both as shares of the time there."""
+
+    occupancy: float | None
+    busy: float | None
+    items: int
+
+
+class SimulatedDesk:
+    """One agent. ``there``: takes new work; what has begun is finished in any case, and counts as time there."""
+
+    __slots__ = (
+        "_busy_s", "_idle_since", "_since", "_there_s", "_used_s", "counts", "exclusive", "interruptible", "items", "row", "service",
+        "there", "used", "version", "worker",
+    )  # fmt: skip
+
+    def __init__(self, worker: Worker, streams: dict[int, tuple[Draw, Random]]) -> None:
+        self.worker = worker
+        self.row = worker.row
+        self.service = streams  # by class, where it differs from the class's own
+        self.version = worker.row.version
+        self.used = self.interruptible = self.exclusive = 0
+        self.counts: dict[str, int] = {}
+        self.there = worker.row.presence == "online"
+        self._idle_since = 0.0
+        self.begin(0.0)
+
+    def begin(self, now: float) -> None:
+        """Count time from here on."""
+        self._since = now
+        self._used_s = self._busy_s = self._there_s = 0.0
+        self.items = 0
+
+    def take(self, channel: str, now: float) -> None:
+        """An item comes."""
+        self._count(channel, 1, now)
+        self.items += 1
+
+    def give_back(self, channel: str, now: float) -> AgentState:
+        """An item is finished. Returns the row after it."""
+        self._count(channel, -1, now)
+        self._idle_since = now
+        return self.state()
+
+    def appear(self, now: float, *, there: bool) -> AgentState:
+        """A shift begins or ends. Returns the row after it."""
+        self._turn(now)
+        self.there = there
+        self.version += 1
+        if there:
+            self._idle_since = now
+        return self.state()
+
+    def state(self) -> AgentState:
+        """The row as it is now."""
+        row = self.row
+        return AgentState(
+            id=row.id,
+            version=self.version,
+            queues=row.queues,
+            channels=row.channels,
+            presence="online" if self.there else "offline",
+            budget=row.budget,
+            used=self.used,
+            interruptible_used=self.interruptible,
+            exclusive_held=self.exclusive,
+            counts=self.counts,
+            skills=row.skills,
+            idle_since=self._idle_since,
+        )
+
+    def use(self, now: float) -> Use:
+        """How the time since :meth:`begin` was used; None of somebody who was never there."""
+        self._turn(now)
+        there_s = self._there_s
+        if there_s <= 0:
+            return Use(occupancy=None, busy=None, items=self.items)
+        return Use(occupancy=self._used_s / (self.row.budget * there_s), busy=self._busy_s / there_s, items=self.items)
+
+    def _count(self, channel: str, sign: int, now: float) -> None:
+        self._turn(now)
+        rule = self.row.channels[channel]
+        self.counts[channel] = self.counts.get(channel, 0) + sign
+        self.used += sign * rule.cost
+        if rule.interruptible:
+            self.interruptible += sign * rule.cost
+        if rule.exclusive:
+            self.exclusive += sign
+        self.version += 1
+
+    def _turn(self, now: float) -> None:
+        passed = now - self._since
+        self._since = now
+        if self.used:
+            self._used_s += passed * self.used
+            self._busy_s += passed
+            self._there_s += passed
+        elif self.there:
+            self._there_s += passed
