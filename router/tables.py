@@ -116,6 +116,8 @@ queue = sa.Table(
     required("overflow", sa.Text, server_default=""),
     required("plan", Json, server_default=sa.text("'[]'")),
     required("enabled", sa.Boolean, server_default=sa.true()),
+    sa.Column("calendar", sa.Text),  # a calendar's name; null: the workspace's default
+    sa.Column("sla", sa.Text),  # a service level's name; null: the workspace's default
     required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
@@ -243,6 +245,7 @@ work_item = sa.Table(
         "work_item_agent_ix", "workspace_id", "agent_id",
         postgresql_where=sa.text("state in ('offered', 'assigned', 'wrapping')"),
     ),
+    sa.Index("work_item_closed_ix", "closed_at", postgresql_where=sa.text("closed_at is not null")),
     sa.Index("work_item_timer_ix", "timer_at", postgresql_where=sa.text("timer_at is not null")),
     sa.CheckConstraint(
         "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping', 'completed', 'abandoned', 'canceled')", name="state"

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import ingest.tables
 import profiles.tables
+import router.sla_tables
 import router.tables
 import services.tables
 from services.migrate import current, head, migrate
@@ -20,7 +21,13 @@ from shared.embedded_postgres import PostgresUrls
 from shared.tables import SCHEMA, metadata
 from tests.support.servers import PostgresServer
 
-ROOMS = (ingest.tables, profiles.tables, router.tables, services.tables)  # each registers its tables in the one metadata
+ROOMS = (
+    ingest.tables,
+    profiles.tables,
+    router.tables,
+    router.sla_tables,
+    services.tables,
+)  # each registers its tables in the one metadata
 
 
 async def test_many_that_migrate_an_empty_database_at_once_make_it_once(postgres: PostgresServer) -> None:
