@@ -2,133 +2,215 @@
 
 ``{"all": [...]}``, ``{"any": [...]}``, ``{"not": …}``, or a leaf ``{"field": "message.channel", "op": "is", "value": "email"}``.
 A leaf about something that is not there (a profile without tier) is no, not an error: the translation asks ``has()`` first.
+Fields and operators: `router/policy_fields.py`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from router.policy_fields import BY_NAME, OPERATORS, QUEUE_FIELDS, TYPE_NAMES, Operator, Type, nearest, operators_for
 from shared.errors import Unprocessable
 
-FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    "message": frozenset(
-        {"channel", "provider", "inbox", "kind", "visibility", "language", "subject", "text", "attachments", "authenticated"}
-    ),
-    "profile": frozenset(
-        {"tier", "tags", "attributes", "language", "channel", "open_conversations", "last_agent", "csat", "version", "known"}
-    ),
-    "conversation": frozenset({"reopened", "channels", "messages", "age_s"}),
-    "signals": frozenset(
-        {
-            "urgency", "complaint", "auto_reply", "bounce", "bulk", "spam", "thanks", "shouting", "repeat_contact",
-            "language_confidence", "keywords",
-        }
-    ),
-    "now": frozenset({"open", "weekday", "hour", "holiday"}),
-}  # fmt: skip
-QUEUE_FIELDS: Final = frozenset({"waiting", "oldest_s", "agents_online", "expected_wait_s"})
 LEAVES_MAX: Final = 100
 DEPTH_MAX: Final = 8
-_COMPARE: Final = {"is": "==", "is_not": "!=", "more": ">", "at_least": ">=", "less": "<", "at_most": "<="}
-OPERATORS: Final = (*_COMPARE, "in", "not_in", "contains", "starts_with", "ends_with", "has", "is_true", "is_false", "known")
+VALUES_MAX: Final = 1000
+VALUE_CHARS_MAX: Final = 1000
+WHOLE_MAX: Final = 2**53
+_SIGNS: Final[Mapping[str, str]] = {
+    "is": "==", "is_not": "!=", "more": ">", "at_least": ">=", "less": "<", "at_most": "<=",
+}  # fmt: skip
+_METHODS: Final[Mapping[str, str]] = {"contains": "contains", "starts_with": "startsWith", "ends_with": "endsWith"}
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _QUEUE: Final = re.compile(r"queue\.([A-Za-z0-9_.-]{1,100})\.([a-z_]+)")
 
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeProblem:
+    """What is wrong at one place of a tree. ``shape``: it cannot be translated; else its types do not fit."""
+
+    path: Path
+    message: str
+    remedy: str
+    shape: bool = True
+
+
+@dataclass(slots=True)
+class Translation:
+    """A tree in CEL: the source, what is wrong with it, the conditions that must all hold, and the queues it names."""
+
+    source: str = "true"
+    problems: list[TreeProblem] = field(default_factory=list)
+    parts: tuple[str, ...] = ()
+    queues: list[tuple[str, Path]] = field(default_factory=list)
+    leaves: int = 0
+
+
+def place(path: Path) -> str:
+    """``when.all[1].op`` for a path."""
+    shown = ""
+    for one in path:
+        shown += f"[{one}]" if isinstance(one, int) else f".{one}" if shown else one
+    return shown
+
+
+def translated(tree: Any) -> Translation:
+    """The tree in CEL with everything that is wrong in it; never raises. Paths begin below ``when``."""
+    done = Translation()
+    done.source = _node(tree, (), 0, done)
+    done.parts = tuple(_node(one, (), 0, Translation()) for one in _conjunction(tree)) if not done.problems else ()
+    return done
+
 
 def to_cel(tree: Any, *, field: str = "when") -> str:
-    """The CEL source of a tree. Raises `Unprocessable` with the position (``when.all[1].op``) and the remedy."""
-    count = [0]
-    return _node(tree, field, 0, count)
+    """The CEL source of a tree. Raises `Unprocessable` with the first place (``when.all[1].op``) that cannot be translated."""
+    done = translated(tree)
+    for problem in done.problems:
+        if problem.shape:
+            raise Unprocessable(problem.message, field=place((field, *problem.path)), remedy=problem.remedy)
+    return done.source
 
 
-def _node(tree: Any, where: str, depth: int, count: list[int]) -> str:
+def _conjunction(tree: Any) -> list[Any]:
+    """What must hold at once: the members of nested ``all``, or the tree itself."""
+    if isinstance(tree, Mapping) and set(tree) == {"all"}:
+        return [inner for child in tree["all"] for inner in _conjunction(child)]
+    return [tree]
+
+
+def _node(tree: Any, path: Path, depth: int, done: Translation) -> str:
     if depth > DEPTH_MAX:
-        raise Unprocessable("the condition is nested too deeply", field=where, remedy=f"at most {DEPTH_MAX} levels")
+        return _wrong(done, path, "the condition is nested too deeply", f"at most {DEPTH_MAX} levels")
     if not isinstance(tree, Mapping):
-        raise Unprocessable(
-            "not a condition", field=where, remedy='like {"field": "message.channel", "op": "is", "value": "email"}'
-        )
+        return _wrong(done, path, "not a condition", 'like {"field": "message.channel", "op": "is", "value": "email"}')
     keys = set(tree)
-    if keys == {"all"} or keys == {"any"}:
+    if keys in ({"all"}, {"any"}):
         (name,) = keys
         children = tree[name]
         if not isinstance(children, list):
-            raise Unprocessable("not a list", field=f"{where}.{name}", remedy="a list of conditions")
+            return _wrong(done, (*path, name), "not a list", "a list of conditions")
         if not children:
             return "true" if name == "all" else "false"
-        parts = [_node(child, f"{where}.{name}[{place}]", depth + 1, count) for place, child in enumerate(children)]
+        parts = []
+        for at, child in enumerate(children):
+            parts.append(_node(child, (*path, name, at), depth + 1, done))
+            if done.leaves > LEAVES_MAX:
+                break
         return "(" + (" && " if name == "all" else " || ").join(parts) + ")"
     if keys == {"not"}:
         inner = tree["not"]
         if isinstance(inner, list):
             inner = {"any": inner}
-        return f"!({_node(inner, f'{where}.not', depth + 1, count)})"
-    count[0] += 1
-    if count[0] > LEAVES_MAX:
-        raise Unprocessable("too many conditions in one rule", field=where, remedy=f"at most {LEAVES_MAX}; split the rule in two")
-    return _leaf(tree, where)
+        return f"!({_node(inner, (*path, 'not'), depth + 1, done)})"
+    done.leaves += 1
+    if done.leaves > LEAVES_MAX:
+        return _wrong(done, path, "too many conditions in one rule", f"at most {LEAVES_MAX}; split the rule in two")
+    return _leaf(tree, path, done)
 
 
-def _leaf(leaf: Mapping[str, Any], where: str) -> str:
+def _leaf(leaf: Mapping[str, Any], path: Path, done: Translation) -> str:
     unknown = set(leaf) - {"field", "op", "value"}
     if unknown or "field" not in leaf or "op" not in leaf:
-        raise Unprocessable("not a condition", field=where, remedy="all, any, not, or field with op and value")
-    path, guard = _path(leaf["field"], f"{where}.field")
-    operator = leaf["op"]
-    if operator not in OPERATORS:
-        raise Unprocessable(f"unknown operator {operator!r}", field=f"{where}.op", remedy=f"one of {', '.join(OPERATORS)}")
-    test = _test(path, operator, leaf.get("value"), f"{where}.value")
-    return f"({guard} && {test})" if test else f"({guard})"
+        return _wrong(done, path, "not a condition", "all, any, not, or field with op and value")
+    found = _field(leaf["field"], path, done)
+    operator = OPERATORS.get(leaf["op"]) if isinstance(leaf["op"], str) else None
+    if operator is None:
+        _wrong(
+            done, (*path, "op"), f"unknown operator {str(leaf['op'])[:50]!r}",
+            f"{nearest(str(leaf['op']), OPERATORS)}one of {', '.join(OPERATORS)}",
+        )  # fmt: skip
+    if found is None or operator is None:
+        return "false"
+    source, guard, kind = found
+    if kind not in operator.types:
+        done.problems.append(
+            TreeProblem(
+                path=(*path, "op"), message=f"{leaf['field']} is {TYPE_NAMES[kind]}, which {operator.name} does not ask",
+                remedy=f"one of {', '.join(operators_for(kind))}", shape=False,
+            )
+        )  # fmt: skip
+    test = _test(source, kind, operator, leaf.get("value"), (*path, "value"), done)
+    if not test:
+        return f"({guard or 'true'})"
+    return f"({guard} && {test})" if guard else f"({test})"
 
 
-def _path(name: Any, where: str) -> tuple[str, str]:
-    """The CEL path of a field's name, and the guard that it is there."""
+def _field(name: Any, path: Path, done: Translation) -> tuple[str, str, Type] | None:
+    """The CEL path of a field's name, the guard that it is there (none where it always is) and its type."""
+    where = (*path, "field")
     if not isinstance(name, str):
-        raise Unprocessable("not a field's name", field=where, remedy="like message.channel")
+        _wrong(done, where, "not a field's name", "like message.channel")
+        return None
     found = _QUEUE.fullmatch(name)
     if found is not None and found[2] in QUEUE_FIELDS:
         quoted = json.dumps(found[1])
-        return f"queue[{quoted}].{found[2]}", f"{quoted} in queue"
+        done.queues.append((found[1], where))
+        return f"queue[{quoted}].{found[2]}", f"{quoted} in queue", "number"
     root, _, rest = name.partition(".")
     if root == "profile" and rest.startswith("attributes.") and _ATTRIBUTE.fullmatch(rest[11:]):
-        return f"profile.{rest}", f"has(profile.attributes) && has(profile.{rest})"
-    if rest in FIELDS.get(root, ()):
-        return name, f"has({name})"
-    known = sorted(f"{group}.{one}" for group, fields in FIELDS.items() for one in fields)
-    raise Unprocessable(f"unknown field {name[:100]!r}", field=where, remedy=f"one of {', '.join(known)}, queue.<name>.waiting")
+        return f"profile.{rest}", f"has(profile.attributes) && has(profile.{rest})", "any"
+    known = BY_NAME.get(name)
+    if known is not None:
+        return name, "" if known.always else f"has({name})", known.type
+    listed = ", ".join(one for one in BY_NAME if one.startswith(f"{root}.")) or ", ".join(BY_NAME)
+    if root == "queue":
+        listed = ", ".join(f"queue.<name>.{one}" for one in QUEUE_FIELDS)
+    elif root == "profile":
+        listed += ", profile.attributes.<name>"
+    _wrong(done, where, f"unknown field {name[:100]!r}", f"{nearest(name, BY_NAME)}one of {listed}")
+    return None
 
 
-def _test(path: str, operator: str, value: Any, where: str) -> str:
-    if operator == "known":
-        return ""
-    if operator in ("is_true", "is_false"):
-        return f"{path} == {'true' if operator == 'is_true' else 'false'}"
-    if operator in ("in", "not_in"):
-        if not isinstance(value, list) or len(value) > 1000:
-            raise Unprocessable("not a list of values", field=where, remedy="a list of at most 1000 texts or numbers")
-        inside = f"{path} in [{', '.join(_literal(one, where) for one in value)}]"
-        return inside if operator == "in" else f"!({inside})"
-    if operator == "has":
-        return f"{_literal(value, where)} in {path}"
-    if operator in ("contains", "starts_with", "ends_with"):
+def _test(source: str, kind: Type, operator: Operator, value: Any, where: Path, done: Translation) -> str:
+    name = operator.name
+    if operator.takes == "nothing":
+        return "" if name == "known" else f"{source} == {'true' if name == 'is_true' else 'false'}"
+    if operator.takes == "list":
+        if not isinstance(value, list) or len(value) > VALUES_MAX:
+            return _wrong(done, where, "not a list of values", f"a list of at most {VALUES_MAX} texts or numbers")
+        inside = f"{source} in [{', '.join(_literal(one, kind, (*where, at), done) for at, one in enumerate(value))}]"
+        return inside if name == "in" else f"!({inside})"
+    if name == "has":
+        return f"{_literal(value, 'text' if kind == 'texts' else 'any', where, done)} in {source}"
+    if name in _METHODS:
         if not isinstance(value, str) or not value:
-            raise Unprocessable("not a text", field=where, remedy="a text of at least one letter")
-        method = {"contains": "contains", "starts_with": "startsWith", "ends_with": "endsWith"}[operator]
-        return f"{path}.{method}({_literal(value, where)})"
-    return f"{path} {_COMPARE[operator]} {_literal(value, where)}"
+            return _wrong(done, where, "not a text", "a text of at least one letter")
+        return f"{source}.{_METHODS[name]}({_literal(value, 'text', where, done)})"
+    return f"{source} {_SIGNS[name]} {_literal(value, kind, where, done)}"
 
 
-def _literal(value: Any, where: str) -> str:
+def _literal(value: Any, kind: Type, where: Path, done: Translation) -> str:
+    given: Type | None = None
+    written = ""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str) and len(value) <= 1000:
+        given, written = "yes_no", "true" if value else "false"
+    elif (isinstance(value, int) and abs(value) <= WHOLE_MAX) or (isinstance(value, float) and math.isfinite(value)):
+        given, written = "number", repr(value)
+    elif isinstance(value, str) and len(value) <= VALUE_CHARS_MAX:
         # JSON's escapes are CEL's but for surrogate pairs, which stand as themselves here.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    raise Unprocessable(
-        "not a value that can be compared", field=where, remedy="a text of at most 1000 letters, a number, yes or no"
-    )
+        given, written = "text", json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if given is None:
+        return _wrong(
+            done, where, "not a value that can be compared",
+            f"a text of at most {VALUE_CHARS_MAX} letters, a number below 2^53, yes or no",
+        )  # fmt: skip
+    if kind not in (given, "any", "texts"):
+        done.problems.append(
+            TreeProblem(
+                path=where, message=f"{TYPE_NAMES[given]} is compared with {TYPE_NAMES[kind]}",
+                remedy=f"write {TYPE_NAMES[kind]}", shape=False,
+            )
+        )  # fmt: skip
+    return written
+
+
+def _wrong(done: Translation, path: Path, message: str, remedy: str) -> str:
+    done.problems.append(TreeProblem(path=path, message=message, remedy=remedy))
+    return "false"

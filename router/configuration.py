@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.hours import Calendar, calendar_of
-from router.policy import NO_POLICY, Policy, checked
+from router.policy import NO_POLICY, Policy
 from router.signals import Words, words_of
 from router.terms import terms_for
 from shared.database import Connection
@@ -138,11 +138,6 @@ async def read_figures(connection: Connection, workspaces: Sequence[UUID]) -> di
             "expected_wait_s": 300 * (waiting + 1) // max(1, online),
         }
     return figures
-
-
-def compiled_policy(version: int, document: Mapping[str, Any]) -> Policy:
-    """A stored version, compiled. Raises `Unprocessable` when an older release accepted what this one does not."""
-    return checked(document, version=version)
 
 
 def _seconds(settings: Mapping[str, Any], name: str, default: int) -> int:

@@ -3,29 +3,31 @@
 The engine does not raise on a runtime error: it returns a value whose type is ERROR and whose plain value is a non-empty text,
 which is truthy. So only a value of type BOOL that is True counts as a match, whatever else comes back.
 
+Crossing into the engine costs more than most conditions do, so neighbouring cheap ones are also compiled as one list and asked
+together (`Block`); when anything in the list errs, each is asked by itself, so that an error stays with the rule that made it.
+
 Source: Common Expression Language, language definition; `cel-expr-python` (the C++ implementation).
 **Units**: characters for sizes. Identity: two expressions with the same source are the same.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from cel_expr_python import cel
 
+from router.expression_errors import Complaint, complaints, kind_in_words, said
+from router.policy_fields import BY_NAME, ROOTS
+from router.policy_source import depth
 from shared.errors import Unprocessable
 
-NAMES: Final = ("message", "profile", "conversation", "signals", "queue", "now")
 SOURCE_CHARS_MAX: Final = 4_000
 TREE_CHARS_MAX: Final = 60_000  # what a tree of allowed size may translate to
+BLOCK_CHARS_MAX: Final = 20_000
 DEPTH_MAX: Final = 24
-_STRINGS: Final = re.compile(r"[rRbB]{0,2}(\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')", re.DOTALL)
-_MEMBER: Final = re.compile(r"(?<![\w.])(message|profile|conversation|signals|now)\s*\.\s*([A-Za-z_]\w*)")
-_ATTRIBUTE: Final = re.compile(r"profile\s*\.\s*attributes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*[\"']([^\"']+)[\"']\s*\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Answer:
     error: str = ""
 
 
-_YES: Final = Answer(matched=True)
-_NO: Final = Answer(matched=False)
+YES: Final = Answer(matched=True)
+NO: Final = Answer(matched=False)
 
 
 class Expression:
@@ -60,36 +62,73 @@ class Expression:
     def ask(self, facts: Facts) -> Answer:
         """Never raises: what the engine refuses (a missing key, an iteration budget) is an error and no match."""
         try:
-            value = self._compiled.eval(facts.activation).plain_value()
+            given = self._compiled.eval(facts.activation)
+            value = given.plain_value()
         except RuntimeError as error:
-            return Answer(matched=False, error=_first_line(error))
+            return Answer(matched=False, error=said(str(error)))
         # Only the type BOOL has these two as its plain values; an error is a text, whatever the expression's own type is.
         if value is True:
-            return _YES
+            return YES
         if value is False:
-            return _NO
-        return Answer(matched=False, error=str(value)[:300] or "the expression gives nothing")
+            return NO
+        if given.type() != cel.Type.ERROR:
+            return Answer(matched=False, error="the expression gives no yes or no")
+        return Answer(matched=False, error=said(str(value)))
+
+
+class Block:
+    """Neighbouring conditions asked in one crossing; None stands for a condition that is always met."""
+
+    __slots__ = ("_expressions", "_together")
+
+    def __init__(self, expressions: Sequence[Expression | None]) -> None:
+        self._expressions = tuple(expressions)
+        self._together: Any = None
+        source = ",".join("true" if one is None else f"({one.source}\n)" for one in expressions)
+        if len(expressions) > 1 and len(source) <= BLOCK_CHARS_MAX:
+            try:
+                self._together = _environment().compile(f"[{source}]")
+            except RuntimeError:  # too much for one expression: each by itself, as always
+                self._together = None
+
+    def ask(self, facts: Facts) -> Sequence[Answer] | None:
+        """One answer per condition, as each alone would give it; None when none is met and none errs."""
+        if self._together is not None:
+            try:
+                values = self._together.eval(facts.activation).plain_value()
+            except RuntimeError:
+                values = None
+            if type(values) is list:
+                if not any(value is not False for value in values):
+                    return None
+                if all(value is True or value is False for value in values):
+                    return [YES if value else NO for value in values]
+        return [YES if one is None else one.ask(facts) for one in self._expressions]
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Any:
-    return cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in NAMES})
+    return cel.NewEnv(variables={name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in ROOTS})
+
+
+@lru_cache(maxsize=1)
+def _typed_environment() -> Any:
+    """The same names with every fact's own type, so that the engine's type check sees into them."""
+    kinds = {
+        "text": cel.Type.STRING, "number": cel.Type.INT, "yes_no": cel.Type.BOOL, "texts": cel.Type.List(cel.Type.STRING),
+        "any": cel.Type.DYN,
+    }  # fmt: skip
+    names = {name: cel.Type.Map(cel.Type.STRING, cel.Type.DYN) for name in ROOTS}
+    names |= {name: kinds[field.type] for name, field in BY_NAME.items()}
+    names["profile.attributes"] = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    names["queue"] = cel.Type.Map(cel.Type.STRING, cel.Type.Map(cel.Type.STRING, cel.Type.INT))
+    return cel.NewEnv(variables=names)
 
 
 def facts_of(values: Mapping[str, Mapping[str, Any]]) -> Facts:
     """The facts of one message. A name that is left out is an empty map, so a rule about it errs and does not match."""
-    whole = {name: values.get(name, {}) for name in NAMES}
+    whole = {name: values.get(name, {}) for name in ROOTS}
     return Facts(values=whole, activation=_environment().Activation(data=whole))
-
-
-def members(source: str) -> set[tuple[str, str]]:
-    """The (name, field) pairs an expression mentions, outside its texts."""
-    return set(_MEMBER.findall(_STRINGS.sub('""', source)))
-
-
-def attributes(source: str) -> set[str]:
-    """The profile's attributes an expression mentions."""
-    return {dotted or bracketed for dotted, bracketed in _ATTRIBUTE.findall(source)}
 
 
 @lru_cache(maxsize=4096)
@@ -99,37 +138,35 @@ def compiled(source: str, field: str = "when_cel", chars_max: int = SOURCE_CHARS
         raise Unprocessable(
             f"an expression of {len(source)} characters", field=field, remedy=f"at most {chars_max}; split the rule in two"
         )
-    if _depth(source) > DEPTH_MAX:
+    if depth(source) > DEPTH_MAX:
         raise Unprocessable("an expression nested too deeply", field=field, remedy=f"at most {DEPTH_MAX} brackets within brackets")
     try:
         expression = _environment().compile(source)
+    except TypeError as error:
+        raise Unprocessable("not text: half of a character pair", field=field, remedy="write the character itself") from error
     except RuntimeError as error:
-        raise Unprocessable(_first_line(error), field=field, remedy="see the rule language in the documentation") from error
+        first = complaints(str(error))[0]
+        where = f" at line {first.line}, character {first.character}" if first.line else ""
+        raise Unprocessable(
+            f"{first.message}{where}", field=field, remedy=first.remedy, line=first.line, character=first.character
+        ) from error
     kind = expression.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
         raise Unprocessable(
-            f"the expression gives {kind.name()}, not yes or no", field=field, remedy='compare it, like message.channel == "email"'
-        )
+            f"the expression gives {kind_in_words(kind.name().lower())}, not yes or no", field=field,
+            remedy='compare it, like message.channel == "email"',
+        )  # fmt: skip
     return Expression(source, expression)
 
 
-def _depth(source: str) -> int:
-    deepest = depth = 0
-    for character in _STRINGS.sub('""', source):
-        if character in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in ")]}":
-            depth -= 1
-    return deepest
-
-
-def _first_line(error: Exception) -> str:
-    """The engine's message without its internal prefix and its drawing of the position, which a remedy repeats in words."""
-    text = str(error)
-    found = re.search(r"<input>:(-?\d+):(-?\d+): (.*)", text)
-    if found is None:
-        return text.splitlines()[0][:300]
-    line, column, message = found.groups()
-    where = f" at line {line}, character {column}" if int(line) > 0 else ""
-    return f"{message.strip()[:300]}{where}"
+def type_complaints(source: str) -> list[Complaint]:
+    """What is wrong with the types in an expression that compiles; comparing two kinds of numbers is not."""
+    try:
+        expression = _typed_environment().compile(source)
+    except RuntimeError as error:
+        return [one for one in complaints(str(error)) if not one.numbers]
+    kind = expression.return_type()
+    if kind in (cel.Type.BOOL, cel.Type.DYN):
+        return []
+    named = kind_in_words(kind.name().lower())
+    return [Complaint(message=f"the expression gives {named}, not yes or no", remedy='compare it, like message.channel == "email"')]

@@ -1,8 +1,10 @@
-"""Which queue: a workspace's policy as a document, checked and compiled, and asked about one message. No I/O.
+"""Which queue: a workspace's policy as a document, compiled, and asked about one message. No I/O.
 
 Rules are asked in order. The first that matches decides, unless it says ``continue``: then its tags, skills and boost are kept
 and the next ones are asked. A rule that errs does not match and is counted. When the budget of time is used up, the default
 queue is taken and the choice says so.
+
+What a person may save is stricter than what is compiled here: see `router/policy_check.py`.
 
 **Identity**: a policy by (workspace, version); the document never changes.
 **Units**: boosts in seconds, the budget in seconds of this thread's processor time, so that a busy machine decides no differently.
@@ -11,19 +13,21 @@ queue is taken and the choice says so.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from router.condition import FIELDS, to_cel
-from router.expressions import TREE_CHARS_MAX, Expression, Facts, attributes, compiled, members
+from router.condition import to_cel
+from router.expressions import NO, TREE_CHARS_MAX, Answer, Block, Expression, Facts, compiled
 from router.goals import BOOST_MAX_S, EMERGENCY, NORMAL
+from router.policy_source import asks_queues, attributes, is_cheap
 from shared.errors import Unprocessable
 
 RULES_MAX: Final = 200
 BUDGET_S: Final = 0.005
+BLOCK_RULES: Final = 16
 DEFAULT_QUEUE: Final = "default"
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -41,6 +45,7 @@ class RuleDocument(BaseModel):
     due_class: Annotated[int, Field(ge=EMERGENCY, le=NORMAL, alias="class")] = NORMAL
     skills: dict[_Name, Annotated[int, Field(ge=1, le=5)]] = Field(default_factory=dict)
     tags: list[_Name] = Field(default_factory=list, max_length=20)
+    sla: _Name | None = None
     goes_on: bool = Field(default=False, alias="continue")
 
 
@@ -55,32 +60,36 @@ class PolicyDocument(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A checked rule; ``condition`` None matches everything."""
+    """A compiled rule; ``condition`` None matches everything, ``says`` is what it does then."""
 
-    name: str
+    place: int
+    says: RuleDocument
     condition: Expression | None
-    queue: str | None
-    boost_s: int
-    due_class: int
-    skills: Mapping[str, int]
-    tags: Sequence[str]
-    goes_on: bool
+
+    @property
+    def name(self) -> str:
+        """Its name, unique in the policy."""
+        return self.says.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A compiled policy. ``asks_queues`` and ``attributes`` say which facts its rules need."""
+    """A compiled policy. ``asks_queues`` and ``attributes`` say which facts its rules need.
+
+    ``blocks`` are the same rules in the same order, in groups that are asked in one crossing into the engine.
+    """
 
     version: int | None
     rules: Sequence[Rule]
     default_queue: str
+    blocks: Sequence[tuple[Sequence[Rule], Block]] = ()
     asks_queues: bool = False
     attributes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the policy says of one message, and the trace that explains it."""
+    """What the policy says of one message, and the trace that explains it. ``sla`` names a set of targets."""
 
     queue: str
     rule: str | None = None
@@ -88,6 +97,7 @@ class Choice:
     due_class: int = NORMAL
     skills: Mapping[str, int] = field(default_factory=dict)
     tags: Sequence[str] = ()
+    sla: str | None = None
     matched: Sequence[str] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
@@ -97,120 +107,128 @@ class Choice:
 NO_POLICY: Final = Policy(version=None, rules=(), default_queue=DEFAULT_QUEUE)
 
 
-def checked(document: Mapping[str, Any], *, version: int | None = None, queues: Collection[str] | None = None) -> Policy:
-    """Checks and compiles a document. ``queues`` are the names that exist; None leaves them unchecked (a stored version).
+def policy_of(document: Mapping[str, Any], *, version: int | None = None) -> Policy:
+    """Compiles a document. Raises `Unprocessable` naming the rule and the place in it, with the remedy.
 
-    Raises `Unprocessable` naming the rule and the place in it, with the remedy. Calling it twice gives an equal policy.
+    Calling it twice gives an equal policy.
     """
     try:
         parsed = PolicyDocument.model_validate(document)
     except ValidationError as error:
-        raise _refused(document, error) from error
-    names: set[str] = set()
-    rules: list[Rule] = []
-    always: str | None = None
-    for place, rule in enumerate(parsed.rules):
-        where = f"rules[{place}] {rule.name!r}"
-        if rule.name in names:
-            raise Unprocessable("two rules of this name", field=f"{where}.name", remedy="rename one of them")
-        if always is not None:
-            raise Unprocessable(
-                f"never reached: rule {always!r} before it takes every message",
-                field=where,
-                remedy=f"move {rule.name!r} up, give {always!r} a condition, or let it continue",
-            )
-        names.add(rule.name)
-        _check_queue(rule.queue, f"{where}.queue", queues)
-        if rule.queue is None and not rule.goes_on:
-            raise Unprocessable("a rule that decides without a queue", field=f"{where}.queue", remedy="name a queue or continue")
-        rules.append(_compiled_rule(rule, where))
-        if not rule.goes_on and (rules[-1].condition is None or _is_true(rules[-1])):
-            always = rule.name
-    _check_queue(parsed.default_queue, "default_queue", queues)
+        raise refused(document, error) from error
+    rules = [
+        Rule(place=place, says=rule, condition=_condition(rule, f"rules[{place}] {rule.name!r}"))
+        for place, rule in enumerate(parsed.rules)
+    ]
+    return with_rules(rules, version=version, default_queue=parsed.default_queue)
+
+
+def with_rules(rules: Sequence[Rule], *, version: int | None, default_queue: str) -> Policy:
+    """A policy of compiled rules, in this order."""
     sources = [rule.condition.source for rule in rules if rule.condition is not None]
     return Policy(
-        version=version,
-        rules=tuple(rules),
-        default_queue=parsed.default_queue,
-        asks_queues=any("queue" in source for source in sources),
+        version=version, rules=tuple(rules), default_queue=default_queue, blocks=_blocks(rules),
+        asks_queues=any(asks_queues(source) for source in sources),
         attributes=frozenset[str]().union(*(attributes(source) for source in sources)),
-    )
+    )  # fmt: skip
 
 
-def queue_for(policy: Policy, facts: Facts, *, clock: Callable[[], float] = time.thread_time, budget_s: float = BUDGET_S) -> Choice:
-    """Asks the rules in order. Never raises on a rule; the same facts give the same choice while time lasts."""
+def kept_policy(version: int | None, document: Mapping[str, Any]) -> tuple[Policy, Unprocessable | None]:
+    """A stored version, whatever a later release thinks of it: with its default queue alone where it cannot be compiled any more."""
+    try:
+        return policy_of(document, version=version), None
+    except Unprocessable as error:
+        default = document.get("default_queue") or DEFAULT_QUEUE
+        return Policy(version=version, rules=(), default_queue=str(default)), error
+
+
+def queue_for(
+    policy: Policy,
+    facts: Facts,
+    *,
+    clock: Callable[[], float] = time.thread_time,
+    budget_s: float = BUDGET_S,
+    on_answer: Callable[[Rule, Answer], None] | None = None,
+) -> Choice:
+    """Asks the rules in order. Never raises on a rule; the same facts give the same choice while time lasts.
+
+    ``on_answer`` is told of each rule that was asked. The clock is looked at between blocks.
+    """
     ends_at = clock() + budget_s
     boost, due_class = 0, NORMAL
+    sla: str | None = None
     skills: dict[str, int] = {}
     tags: list[str] = []
     matched: list[str] = []
     errors: dict[str, str] = {}
     decided: Rule | None = None
-    queue: str | None = None
     asked = 0
-    out_of_time = False
-    for rule in policy.rules:
+    going, out_of_time = True, False
+    for rules, block in policy.blocks:
         if clock() > ends_at:
-            out_of_time = True
+            out_of_time, decided = True, None
             break
-        asked += 1
-        if rule.condition is not None:
-            answer = rule.condition.ask(facts)
+        answers = block.ask(facts)
+        if answers is None and on_answer is None:
+            asked += len(rules)
+            continue
+        for rule, answer in zip(rules, answers or [NO] * len(rules), strict=True):
+            asked += 1
+            if on_answer is not None:
+                on_answer(rule, answer)
             if answer.error:
                 errors[rule.name] = answer.error
             if not answer.matched:
                 continue
-        matched.append(rule.name)
-        boost = max(boost, rule.boost_s)
-        due_class = min(due_class, rule.due_class)
-        tags.extend(tag for tag in rule.tags if tag not in tags)
-        for skill, level in rule.skills.items():
-            skills[skill] = max(level, skills.get(skill, 0))
-        if rule.queue is not None:
-            queue, decided = rule.queue, rule
-        if not rule.goes_on:
+            says = rule.says
+            matched.append(says.name)
+            boost = max(boost, says.boost_s)
+            due_class = min(due_class, says.due_class)
+            sla = says.sla or sla
+            tags.extend(tag for tag in says.tags if tag not in tags)
+            for skill, level in says.skills.items():
+                skills[skill] = max(level, skills.get(skill, 0))
+            if says.queue is not None:
+                decided = rule
+            if not says.goes_on:
+                going = False
+                break
+        if not going:
             break
-    if out_of_time:
-        queue, decided = None, None
+    queue = None if decided is None else decided.says.queue
     return Choice(
         queue=queue or policy.default_queue, rule=decided.name if decided else None, boost_s=min(boost, BOOST_MAX_S),
-        due_class=due_class, skills=skills, tags=tuple(tags), matched=tuple(matched), errors=errors, asked=asked,
+        due_class=due_class, skills=skills, tags=tuple(tags), sla=sla, matched=tuple(matched), errors=errors, asked=asked,
         out_of_time=out_of_time,
     )  # fmt: skip
 
 
-def _compiled_rule(rule: RuleDocument, where: str) -> Rule:
+def _blocks(rules: Sequence[Rule]) -> tuple[tuple[Sequence[Rule], Block], ...]:
+    """Neighbours that are cheap, together; each that may be dear, alone, so that the clock is looked at after it."""
+    groups: list[list[Rule]] = []
+    before = False
+    for rule in rules:
+        cheap = rule.condition is None or is_cheap(rule.condition.source)
+        if cheap and before and len(groups[-1]) < BLOCK_RULES:
+            groups[-1].append(rule)
+        else:
+            groups.append([rule])
+        before = cheap
+    return tuple((tuple(group), Block([rule.condition for rule in group])) for group in groups)
+
+
+def _condition(rule: RuleDocument, where: str) -> Expression | None:
     if rule.when is not None and rule.when_cel is not None:
         raise Unprocessable("both when and when_cel", field=where, remedy="keep one of them")
-    condition: Expression | None = None
     if rule.when is not None:
-        condition = compiled(to_cel(rule.when, field=f"{where}.when"), f"{where}.when", TREE_CHARS_MAX)
-    elif rule.when_cel is not None:
-        condition = compiled(rule.when_cel, f"{where}.when_cel")
-        for root, name in sorted(members(rule.when_cel)):
-            if name not in FIELDS[root]:
-                raise Unprocessable(
-                    f"unknown name {root}.{name}",
-                    field=f"{where}.when_cel",
-                    remedy=f"one of {', '.join(f'{root}.{one}' for one in sorted(FIELDS[root]))}",
-                )
-    return Rule(
-        name=rule.name, condition=condition, queue=rule.queue, boost_s=rule.boost_s, due_class=rule.due_class, skills=rule.skills,
-        tags=tuple(rule.tags), goes_on=rule.goes_on,
-    )  # fmt: skip
+        return compiled(to_cel(rule.when, field=f"{where}.when"), f"{where}.when", TREE_CHARS_MAX)
+    if rule.when_cel is not None:
+        return compiled(rule.when_cel, f"{where}.when_cel")
+    return None
 
 
-def _is_true(rule: Rule) -> bool:
-    return rule.condition is not None and rule.condition.source in ("true", "(true)")
-
-
-def _check_queue(name: str | None, where: str, queues: Collection[str] | None) -> None:
-    if name is not None and queues is not None and name not in queues:
-        known = ", ".join(sorted(queues)[:20]) or "none yet: create one first"
-        raise Unprocessable(f"unknown queue {name!r}", field=where, remedy=f"one of {known}")
-
-
-def _refused(document: Mapping[str, Any], error: ValidationError) -> Unprocessable:
+def refused(document: Any, error: ValidationError) -> Unprocessable:
+    """The first thing that a document's shape has wrong, with the rule's name."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     rules = document.get("rules") if isinstance(document, Mapping) else None

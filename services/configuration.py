@@ -13,10 +13,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.sighting import Key as HandleKey
-from router.configuration import Queue, Workspace, compiled_policy, read_figures, read_policies, read_queues, workspace_of
-from router.policy import NO_POLICY, Policy
+from router.configuration import Queue, Workspace, read_figures, read_policies, read_queues, workspace_of
+from router.policy import NO_POLICY, Policy, kept_policy
 from shared.database import Connection, Database
-from shared.errors import InputRejected, Unavailable, Unprocessable
+from shared.errors import InputRejected, Unavailable
 from shared.handle import normalized
 from shared.hints import Waiter
 from shared.ids import WorkspaceId
@@ -123,17 +123,13 @@ class RouterConfiguration:
         version, document = active
         key = (workspace_id, version)
         if key not in self._compiled:
-            try:
-                self._compiled[key] = compiled_policy(version, document)
-            except Unprocessable as error:
+            self._compiled[key], error = kept_policy(version, document)
+            if error is not None:
                 # Only a document that an older release accepted: routing goes on with its default queue.
-                log.exception(
+                log.error(
                     "a stored policy is not acceptable any more", action="configuration_stale", workspace=str(workspace_id),
                     revision=version, error=str(error),
                 )  # fmt: skip
-                default = document.get("default_queue")
-                kept = str(default) if default else NO_POLICY.default_queue
-                self._compiled[key] = Policy(version=version, rules=(), default_queue=kept)
         return self._compiled[key]
 
 

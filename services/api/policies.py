@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.policy import checked
+from router.policy_check import Names, checked
 from services.api.audit import audit
 from services.api.lists import Limit, Page
 from services.api.principal import ConfigReader, ConfigWriter
@@ -69,7 +69,7 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn)
     async with state.db.batch(principal.workspace_id) as connection:
         queues = [row["name"] for row in await connection.fetch("select name from santral.queue where enabled")]
     # Compiling a large document takes tens of milliseconds, which the loop has not.
-    await asyncio.to_thread(checked, body.document, queues=queues)
+    await asyncio.to_thread(checked, body.document, Names(queues=queues))
     async with state.db.batch(principal.workspace_id) as connection:
         await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
         version = await connection.fetchval(

@@ -1,4 +1,4 @@
-"""Policies: what is refused when saved, and what counts as a match."""
+"""Policies: what counts as a match, and what the choice keeps of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from router.condition import to_cel
 from router.expressions import compiled, facts_of
-from router.policy import Policy, checked, queue_for
+from router.policy import Policy, policy_of, queue_for
 from shared.errors import Unprocessable
 
 FACTS = facts_of(
@@ -25,12 +25,12 @@ FACTS = facts_of(
 )
 
 
-def policy_of(*rules: dict[str, Any], default: str = "genel") -> Policy:
-    return checked({"rules": list(rules), "default_queue": default}, version=7)
+def rules_of(*rules: dict[str, Any], default: str = "genel") -> Policy:
+    return policy_of({"rules": list(rules), "default_queue": default}, version=7)
 
 
 def test_the_first_rule_that_matches_decides() -> None:
-    policy = policy_of(
+    policy = rules_of(
         {"name": "chats", "when_cel": 'message.channel == "chat"', "queue": "chat"},
         {"name": "mails", "when_cel": 'message.channel == "email"', "queue": "mail", "boost_s": 60, "skills": {"tr": 3}},
         {"name": "never asked", "when_cel": "signals.complaint", "queue": "angry"},
@@ -41,7 +41,7 @@ def test_the_first_rule_that_matches_decides() -> None:
 
 
 def test_a_rule_that_continues_leaves_its_marks() -> None:
-    policy = policy_of(
+    policy = rules_of(
         {
             "name": "vip",
             "when": {"field": "profile.tags", "op": "has", "value": "vip"},
@@ -67,15 +67,15 @@ def test_a_rule_that_continues_leaves_its_marks() -> None:
     ],
 )
 def test_an_expression_that_is_not_true_does_not_match(source: str) -> None:
-    choice = queue_for(policy_of({"name": "broken", "when_cel": source, "queue": "wrong"}), FACTS)
+    choice = queue_for(rules_of({"name": "broken", "when_cel": source, "queue": "wrong"}), FACTS)
     assert choice.queue == "genel"
     assert choice.errors["broken"]
 
 
 def test_no_time_left_means_the_default_queue() -> None:
     ticks = iter([0.0, 0.0, 1.0])
-    policy = policy_of(
-        {"name": "slow", "when_cel": "signals.complaint", "queue": "slow", "continue": True},
+    policy = rules_of(
+        {"name": "slow", "when_cel": 'message.text.matches("a*b") || true', "queue": "slow", "continue": True},
         {"name": "late", "when_cel": "signals.complaint", "queue": "late"},
     )
     choice = queue_for(policy, FACTS, clock=lambda: next(ticks))
@@ -84,49 +84,9 @@ def test_no_time_left_means_the_default_queue() -> None:
 
 def test_two_hundred_rules_are_all_asked() -> None:
     rules = [{"name": f"r{n}", "when_cel": f"message.attachments == {n + 10}", "queue": "q"} for n in range(200)]
-    choice = queue_for(policy_of(*rules), FACTS, clock=lambda: 0.0)
+    choice = queue_for(rules_of(*rules), FACTS, clock=lambda: 0.0)
     assert choice.asked == 200
     assert not choice.errors
-
-
-@pytest.mark.parametrize(
-    ("rule", "field"),
-    [
-        ({"name": "r", "when_cel": "messag.channel == 'x'", "queue": "q"}, "when_cel"),
-        ({"name": "r", "when_cel": "message.chanel == 'x'", "queue": "q"}, "when_cel"),
-        ({"name": "r", "when_cel": "1 + 1", "queue": "q"}, "when_cel"),
-        ({"name": "r", "when_cel": "1 +", "queue": "q"}, "when_cel"),
-        ({"name": "r", "when_cel": "||".join(["signals.complaint"] * 2200), "queue": "q"}, "when_cel"),
-        ({"name": "r", "when_cel": "(" * 40 + "true" + ")" * 40, "queue": "q"}, "when_cel"),
-        ({"name": "r", "when": {"field": "message.nope", "op": "is", "value": 1}, "queue": "q"}, "when.field"),
-        ({"name": "r", "when": {"all": [{"field": "now.hour", "op": "near", "value": 1}]}, "queue": "q"}, "when.all[0].op"),
-        ({"name": "r", "when": {"all": "x"}, "queue": "q"}, "when.all"),
-        ({"name": "r", "when": {"field": "now.hour", "op": "is", "value": {}}, "queue": "q"}, "when.value"),
-        ({"name": "r", "when_cel": "true"}, "queue"),
-        ({"name": "r", "when_cel": "true", "queue": "nowhere"}, "queue"),
-        ({"name": "r", "when_cel": "true", "queue": "q", "boost_s": 10**6}, "boost_s"),
-        ({"name": "r", "when_cel": "true", "queue": "q", "colour": 1}, "colour"),
-        ({"name": "r", "when_cel": "true", "when": {"all": []}, "queue": "q"}, "rules[0]"),
-    ],
-)
-def test_a_bad_rule_is_refused_by_name_and_place(rule: dict[str, Any], field: str) -> None:
-    with pytest.raises(Unprocessable) as refused:
-        checked({"rules": [rule], "default_queue": "q"}, queues=["q"])
-    assert "'r'" in str(refused.value)
-    assert field in str(refused.value.field)
-    assert refused.value.remedy
-
-
-def test_rules_that_cannot_be_reached_or_told_apart_are_refused() -> None:
-    everything = {"name": "all", "queue": "q"}
-    with pytest.raises(Unprocessable, match="never reached"):
-        policy_of(everything, {"name": "late", "when_cel": "signals.complaint", "queue": "q"})
-    with pytest.raises(Unprocessable, match="two rules of this name"):
-        policy_of({"name": "a", "when_cel": "signals.complaint", "queue": "q"}, {"name": "a", "queue": "q"})
-    with pytest.raises(Unprocessable, match="200"):
-        policy_of(*[{"name": str(n), "when_cel": "signals.complaint", "queue": "q"} for n in range(201)])
-    with pytest.raises(Unprocessable, match="unknown queue"):
-        checked({"rules": [], "default_queue": "gone"}, queues=["q"])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +140,7 @@ def test_rule_bombs_cost_nothing() -> None:
 
 
 def test_the_policy_names_the_attributes_it_needs() -> None:
-    policy = policy_of(
+    policy = rules_of(
         {"name": "a", "when": {"field": "profile.attributes.plan", "op": "known"}, "queue": "q"},
         {"name": "b", "when_cel": 'profile.attributes["city"] == "İzmir" || profile.attributes.age > 3', "queue": "q"},
     )
