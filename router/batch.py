@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router import intake_store as store
+from router.absence import gone
 from router.arrivals import Arrival, Workspaces
 from router.effects import Effects
 from router.item_store import lock_items
@@ -240,11 +241,15 @@ async def _wake(connection: Connection, effects: Effects, now: datetime) -> None
     if not effects.wakes:
         return
     moves: list[Move] = []
-    for stored in await lock_items(connection, sorted(effects.wakes)):
+    locked = await lock_items(connection, sorted(effects.wakes))
+    away = await gone(connection, [one for one in locked if one.state.state == "wrapping"])
+    for stored in locked:
         if stored.state.state not in ("parked", "wrapping", "assigned"):
             continue
         wake = effects.wakes[stored.workspace_id, stored.state.id]
-        change = Change(trigger="customer_wrote", due=wake.due_at.timestamp(), urgency=wake.due_class)
+        change = Change(
+            trigger="customer_wrote", due=wake.due_at.timestamp(), urgency=wake.due_class, gone=stored.state.id in away
+        )
         after = transition(stored.state, change, now.timestamp())
         moves.append(Move(stored=stored, after=after, trigger="customer_wrote", actor="customer"))
     await write_moves(connection, moves, now)

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import structlog
 
+from router.absence import gone
 from router.dispatch_vocabulary import Advance, Committed, Decision, Effect, Escalate, Refused, Reserve, Told, Widen
+from router.expiry import quarantine_expired
 from router.item import Trigger
 from router.item_store import StoredItem, lock_items
 from router.moves import Move, Moved, write_moves
@@ -51,13 +53,14 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
     pairs = list(dict.fromkeys((workspace, effect.item) for workspace, effect in wanted))
     stored = {(one.workspace_id, one.state.id): one for one in await lock_items(connection, pairs, skip_locked=True)}
     await _widen(connection, carried, wanted, stored)
+    away = await gone(connection, [one for one in stored.values() if one.state.giver is not None])
     moves: list[tuple[UUID, Effect, Move]] = []
     moved_items: set[tuple[UUID, UUID]] = set()
     for workspace, effect in wanted:
         if isinstance(effect, Widen):
             continue
         found = stored.get((workspace, effect.item))
-        move = _move(found, effect, at) if found is not None and (workspace, effect.item) not in moved_items else None
+        move = _move(found, effect, at, away) if found is not None and (workspace, effect.item) not in moved_items else None
         if move is None:
             _refuse(carried, workspace, effect)
         else:
@@ -69,7 +72,7 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
         if written is None:
             _refuse(carried, workspace, effect)
         else:
-            await _written(connection, carried, workspace, effect, written)
+            await _written(connection, carried, workspace, effect, written, at)
     return carried
 
 
@@ -97,11 +100,11 @@ async def _widen(
         )
 
 
-def _move(stored: StoredItem | None, effect: Effect, at: datetime) -> Move | None:
+def _move(stored: StoredItem | None, effect: Effect, at: datetime, away: set[UUID]) -> Move | None:
     """The move an effect means for the row as it is now; None when the row has moved on since."""
     if stored is None or stored.state.version != effect.item_version:
         return None
-    change, decision = _change(effect)
+    change, decision = _change(effect, stored, away)
     try:
         after = transition(stored.state, change, at.timestamp())
     except Conflict:
@@ -109,12 +112,14 @@ def _move(stored: StoredItem | None, effect: Effect, at: datetime) -> Move | Non
     return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", decision=decision)
 
 
-def _change(effect: Effect) -> tuple[Change, dict[str, Any] | None]:
+def _change(effect: Effect, stored: StoredItem, away: set[UUID]) -> tuple[Change, dict[str, Any] | None]:
     if isinstance(effect, Reserve):
         trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
         return Change(trigger=trigger, agent=effect.agent), _record(effect.decision)
     assert isinstance(effect, Advance)
-    return Change(trigger=effect.trigger, agent=effect.agent), None
+    if effect.trigger == "time_to_live_passed":
+        return Change(trigger=effect.trigger, queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
+    return Change(trigger=effect.trigger, agent=effect.agent, gone=stored.state.id in away), None
 
 
 def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:
@@ -124,7 +129,7 @@ def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:
     carried.again.add((workspace, "item", effect.item))
 
 
-async def _written(connection: Connection, carried: Carried, workspace: UUID, effect: Effect, moved: Moved) -> None:
+async def _written(connection: Connection, carried: Carried, workspace: UUID, effect: Effect, moved: Moved, at: datetime) -> None:
     carried.moved += 1
     if isinstance(effect, Reserve):
         carried.reserved += 1
@@ -132,6 +137,8 @@ async def _written(connection: Connection, carried: Carried, workspace: UUID, ef
         carried.answers[workspace].append(Committed(ticket=effect.ticket, item_version=moved.move.after.version, agent_version=0))
         return
     carried.answers[workspace].append(moved.move.after)
+    if moved.move.trigger == "time_to_live_passed" and moved.move.after.state == "canceled":
+        await quarantine_expired(connection, [moved.move.stored], at)
     agent = moved.move.stored.state.agent
     if isinstance(effect, Advance) and effect.trigger == "offer_expired" and agent is not None:
         OFFERS_EXPIRED.inc()

@@ -15,6 +15,10 @@ select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at,
        c.subject, c.language, c.visibility, c.seq, c.last_in_at, c.last_out_at, h.profile_id, h.name as customer_name, h.kind as customer_kind,
        h.value as customer_value, h.assurance as customer_assurance, d.record as decision, d.kind as decision_kind,
        o.made_at as offer_made_at, o.until as offer_until, a.name as agent_name,
+       i.giver_agent_id, i.target_agent_id, g.name as giver_name, i.outcome, i.external,
+       (select m.text from santral.message m where i.giver_agent_id is not null and m.workspace_id = i.workspace_id
+        and m.conversation_id = i.conversation_id and m.direction = 'note' and m.agent_id = i.giver_agent_id
+        and m.accepted_at >= i.assigned_at order by m.seq desc limit 1) as note,
        (select m.text from santral.message m where m.workspace_id = i.workspace_id and m.conversation_id = i.conversation_id
         and m.direction = 'in' order by m.seq desc limit 1) as preview
 from santral.work_item i
@@ -24,8 +28,15 @@ join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id
 left join santral.decision d on d.workspace_id = i.workspace_id and d.id = i.decision_id
 left join santral.offer o on o.workspace_id = i.workspace_id and o.id = i.offer_id
 left join santral.agent a on a.workspace_id = i.workspace_id and a.id = i.agent_id
+left join santral.agent g on g.workspace_id = i.workspace_id and g.id = i.giver_agent_id
 """
-_MINE: Final = "where i.workspace_id = $1 and i.agent_id = $2 and i.state in ('offered', 'assigned', 'wrapping', 'parked')"
+_MINE: Final = """
+where i.workspace_id = $1 and i.id in (
+    select w.id from santral.work_item w
+    where w.workspace_id = $1 and w.agent_id = $2 and w.state in ('offered', 'assigned', 'wrapping', 'parked')
+    union all
+    select w.id from santral.work_item w where w.workspace_id = $1 and w.giver_agent_id = $2 and w.state in ('queued', 'offered'))
+"""
 _POSITION: Final = """
 select count(*) + 1 from santral.work_item o
 where o.workspace_id = $1 and o.queue_id = $2 and o.state = 'queued' and (o.due_class, o.due_at, o.id) < ($3, $4, $5)
@@ -33,8 +44,12 @@ where o.workspace_id = $1 and o.queue_id = $2 and o.state = 'queued' and (o.due_
 
 
 def item_view(row: Any) -> dict[str, Any]:
-    """A work item as an agent sees it."""
-    offer = None
+    """A work item as an agent sees it. ``transfer``: who gives it away; ``failed``: the reply that brought it back, and why."""
+    offer = transfer = None
+    if row["giver_agent_id"] is not None and row["state"] in ("queued", "offered"):
+        transfer = {
+            "giver_id": row["giver_agent_id"], "giver": row["giver_name"], "target_id": row["target_agent_id"], "note": row["note"],
+        }  # fmt: skip
     if row["state"] == "offered":
         offer = {"id": row["offer_id"], "made_at": row["offer_made_at"], "until": row["offer_until"]}
     return {
@@ -64,6 +79,9 @@ def item_view(row: Any) -> dict[str, Any]:
             "value": row["customer_value"], "assurance": row["customer_assurance"],
         },
         "offer": offer,
+        "transfer": transfer,
+        "failed": row["outcome"].get("failed"),
+        "external": row["external"],
         "decision_id": row["decision_id"],
         "why": row["decision"],
     }  # fmt: skip
@@ -72,6 +90,7 @@ def item_view(row: Any) -> dict[str, Any]:
 async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UUID) -> dict[str, Any]:
     """An agent's desk: presence, load, offers and items, with the sequence it is true at. Raises `NotFound`.
 
+    What the agent gave away stays among the items, with ``transfer``, until somebody took it.
     Call it in a REPEATABLE READ transaction, so that rows and sequence are of one moment.
     """
     agent = await connection.fetchrow(
@@ -92,8 +111,8 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
     shown = {name: agent[name] for name in ("id", "name", "presence", "presence_reason", "presence_at", "used", "budget", "counts")}
     return {
         "agent": {**shown, "agent_seq": agent["seq"]},
-        "offers": [one for one in rows if one["state"] == "offered"],
-        "items": [one for one in rows if one["state"] != "offered"],
+        "offers": [one for one in rows if one["state"] == "offered" and one["agent_id"] == agent_id],
+        "items": [one for one in rows if one["state"] != "offered" or one["agent_id"] != agent_id],
         "queues": [dict(row) for row in queues],
     }
 

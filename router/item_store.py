@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.capacity import Held
-from router.item import Exclusion, ItemState
+from router.item import Exclusion, ItemState, Terms
 from router.plan import OWN_QUEUE, Plan, Step
 from router.terms import terms_for
 from shared.database import Connection
@@ -18,13 +18,14 @@ _COLUMNS: Final = """
 i.workspace_id, i.id, i.conversation_id, i.queue_id, i.channel, i.kind, i.state, i.version, i.due_class, i.due_at, i.enqueued_at,
 i.plan, i.step, i.step_at, i.skills, i.held, i.agent_id, i.offer_id, i.sticky_agent_id, i.sticky_until, i.last_agent_id,
 i.excluded, i.target_agent_id, i.giver_agent_id, i.last_offered_agent_id, i.hold_until,
-i.expires_at, i.overflowed, i.timer_at, i.decision_id,
-q.name as queue_name, q.offer_s, w.settings
+i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external,
+q.name as queue_name, q.offer_s, o.id as overflow_id, w.settings
 """
 _FROM: Final = """
 from santral.work_item i
 join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 join santral.workspace w on w.workspace_id = i.workspace_id
+left join santral.queue o on o.workspace_id = q.workspace_id and o.name = q.overflow and o.enabled and o.id <> q.id
 """
 _BY_IDS: Final = f"""
 select {_COLUMNS} {_FROM}
@@ -42,12 +43,15 @@ _WRITE: Final = """
 update santral.work_item i
 set state = n.state, version = n.version, queue_id = n.queue_id, due_class = n.due_class, due_at = to_timestamp(n.due),
     enqueued_at = to_timestamp(n.enqueued), queued_at = case when n.state = i.state then i.queued_at else clock_timestamp() end,
-    step = n.step, step_at = to_timestamp(n.step_at), plan = coalesce(n.plan, i.plan), held = n.held, agent_id = n.agent_id,
+    step = n.step, step_at = to_timestamp(n.step_at), held = n.held, agent_id = n.agent_id,
     offer_id = n.offer_id, sticky_agent_id = n.preferred_id, sticky_until = to_timestamp(n.wait_until), excluded = n.excluded,
     target_agent_id = n.target_id, giver_agent_id = n.giver_id, last_offered_agent_id = n.last_offered_id,
     hold_until = to_timestamp(n.hold_until), expires_at = to_timestamp(n.expires), overflowed = n.overflowed,
     timer_at = to_timestamp(n.deadline),
     last_agent_id = case when n.state in ('assigned', 'wrapping') then n.agent_id else i.last_agent_id end,
+    plan = case when n.queue_id = i.queue_id then i.plan else coalesce((
+        select q.plan from santral.queue q where q.workspace_id = i.workspace_id and q.id = n.queue_id), '[]') end,
+    skills = case when n.queue_id = i.queue_id then i.skills else '{}' end,
     decision_id = coalesce(n.decision_id, i.decision_id),
     assigned_at = case when n.state = 'assigned' and i.state <> 'assigned' then clock_timestamp() else i.assigned_at end,
     parked_at = case when n.state = 'parked' and i.state <> 'parked' then clock_timestamp() else i.parked_at end,
@@ -55,7 +59,7 @@ set state = n.state, version = n.version, queue_id = n.queue_id, due_class = n.d
     outcome = i.outcome || coalesce(n.outcome, '{}')
 from jsonb_to_recordset($1::jsonb) as n(
     workspace_id uuid, id uuid, state text, version bigint, queue_id uuid, due_class smallint, due double precision,
-    enqueued double precision, step smallint, step_at double precision, plan jsonb, held jsonb, agent_id uuid, offer_id uuid,
+    enqueued double precision, step smallint, step_at double precision, held jsonb, agent_id uuid, offer_id uuid,
     preferred_id uuid, wait_until double precision, excluded jsonb, target_id uuid, giver_id uuid, last_offered_id uuid,
     hold_until double precision, expires double precision, overflowed boolean, deadline double precision, decision_id uuid,
     outcome jsonb)
@@ -65,7 +69,7 @@ where i.workspace_id = n.workspace_id and i.id = n.id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredItem:
-    """An item's state with what only the row knows."""
+    """An item's state with what only the row knows. ``overflow_id``: the queue to which its queue overflows."""
 
     workspace_id: UUID
     conversation_id: UUID
@@ -76,6 +80,8 @@ class StoredItem:
     decision_id: UUID | None
     last_agent_id: UUID | None
     settings: Mapping[str, Any]
+    external: bool
+    overflow_id: UUID | None
     state: ItemState
 
 
@@ -108,11 +114,12 @@ def plan_of(document: Sequence[Mapping[str, Any]], skills: Mapping[str, int]) ->
 
 def stored_item(row: Mapping[str, Any]) -> StoredItem:
     """A row of :func:`read_items` as the core's state."""
+    terms = terms_for(row["channel"], row["settings"], row["offer_s"])
     state = ItemState(
         id=row["id"],
         version=row["version"],
         state=row["state"],
-        terms=terms_for(row["channel"], row["settings"], row["offer_s"]),
+        terms=terms,
         queue=row["queue_id"],
         due=row["due_at"].timestamp(),
         enqueued_at=row["enqueued_at"].timestamp(),
@@ -129,7 +136,7 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
         last_offered=row["last_offered_agent_id"],
         hold_until=epoch(row["hold_until"]) or 0.0,
         deadline=epoch(row["timer_at"]),
-        expires_at=epoch(row["expires_at"]),
+        expires_at=_expires_at(row, terms),
         overflowed=row["overflowed"],
     )
     held = tuple(
@@ -139,8 +146,16 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
     return StoredItem(
         workspace_id=row["workspace_id"], conversation_id=row["conversation_id"], kind=row["kind"], queue_name=row["queue_name"],
         offer_id=row["offer_id"], held=held, decision_id=row["decision_id"], last_agent_id=row["last_agent_id"],
-        settings=row["settings"], state=state,
+        settings=row["settings"], external=row["external"], overflow_id=row["overflow_id"], state=state,
     )  # fmt: skip
+
+
+def _expires_at(row: Mapping[str, Any], terms: Terms) -> float | None:
+    """The end of its time to live: what the row says once it overflowed, else what the channel's terms say."""
+    if row["expires_at"] is not None or terms.live_s is None or row["overflowed"]:
+        return epoch(row["expires_at"])
+    at: float = row["enqueued_at"].timestamp() + terms.live_s
+    return at
 
 
 async def read_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]]) -> list[StoredItem]:
@@ -171,7 +186,6 @@ def item_row(
     stored: StoredItem, after: ItemState, *, held: Sequence[Held], offer_id: UUID | None, decision_id: UUID | None, outcome: Any
 ) -> dict[str, Any]:
     """What :func:`write_items` needs of an item that moved."""
-    new_plan: list[Any] | None = [] if after.plan is not stored.state.plan else None
     return {
         "workspace_id": str(stored.workspace_id),
         "id": str(after.id),
@@ -183,7 +197,6 @@ def item_row(
         "enqueued": after.enqueued_at,
         "step": after.step,
         "step_at": after.step_at,
-        "plan": new_plan,
         "held": {
             str(one.agent_id): {"cost": one.cost, "interruptible": one.interruptible, "exclusive": one.exclusive} for one in held
         },

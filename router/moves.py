@@ -30,6 +30,7 @@ _EVENTS: Final[Mapping[tuple[Trigger, str], EventType]] = {
     ("offer", "offered"): "offer.made",
     ("assign", "assigned"): "item.assigned",
     ("claim", "assigned"): "item.assigned",
+    ("reassign", "assigned"): "item.assigned",
     ("accept", "assigned"): "offer.accepted",
     ("decline", "queued"): "offer.declined",
     ("decline", "assigned"): "offer.declined",
@@ -43,12 +44,16 @@ _EVENTS: Final[Mapping[tuple[Trigger, str], EventType]] = {
     ("reply", "parked"): "item.parked",
     ("silence_passed", "parked"): "item.parked",
     ("silence_passed", "completed"): "item.completed",
+    ("silence_passed", "queued"): "item.woken",
+    ("park", "parked"): "item.parked",
     ("transfer", "queued"): "item.requeued",
     ("target_unavailable", "assigned"): "item.assigned",
     ("target_unavailable", "queued"): "item.requeued",
     ("delivery_failed", "queued"): "item.requeued",
     ("done", "wrapping"): "item.wrapping",
     ("done", "completed"): "item.completed",
+    ("call_ended", "wrapping"): "item.wrapping",
+    ("call_ended", "completed"): "item.completed",
     ("wrap_expired", "completed"): "item.completed",
     ("time_to_live_passed", "queued"): "item.requeued",
     ("time_to_live_passed", "canceled"): "item.canceled",
@@ -62,6 +67,7 @@ _OFFER_ENDS: Final[Mapping[Trigger, str]] = {
     "agent_lost": "revoked",
     "customer_left": "rescinded",
     "cancel": "rescinded",
+    "reassign": "rescinded",
 }
 _CONVERSATION_SEQ: Final = """
 update santral.conversation c set seq = c.seq + n.n
@@ -100,7 +106,10 @@ where c.workspace_id = n.w and c.id = n.c and c.state <> n.s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One item that moves. ``reason`` is the agent's or the rule's word; ``decision`` the record of a reservation."""
+    """One item that moves. ``reason`` is the agent's or the rule's word; ``decision`` the record of a reservation.
+
+    ``message_id`` is a message that belongs to this move (a note); it stands at the number of the move's event.
+    """
 
     stored: StoredItem
     after: ItemState
@@ -110,15 +119,17 @@ class Move:
     decision: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] = field(default_factory=dict)
     override: bool = False
+    message_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """A move that was written."""
+    """A move that was written. ``seq`` is the number of its first event in the conversation."""
 
     move: Move
     offer_id: UUID | None
     decision_id: UUID | None
+    seq: int = 0
 
 
 def slot_of(workspace_id: UUID) -> int:
@@ -138,7 +149,7 @@ async def write_moves(connection: Connection, moves: Sequence[Move], at: datetim
     losers, takers = _capacity(moves)
     agents = {(loser.workspace_id, loser.agent_id) for loser in losers}
     agents |= {(taker.workspace_id, taker.agent_id) for taker in takers.values()}
-    told = {(move.stored.workspace_id, agent) for move in moves for agent in (_concerned(move), move.stored.state.giver) if agent}
+    told = {(move.stored.workspace_id, agent) for move in moves for agent in _concerned(move)}
     await lock_agents(connection, list(agents | told))
     granted = await _granted(connection, moves, takers, losers)
     kept = [move for move in moves if (taker := _taker(move)) is None or taker in granted]
@@ -148,7 +159,8 @@ async def write_moves(connection: Connection, moves: Sequence[Move], at: datetim
     await write_items(connection, [_row(one, granted) for one in moved])
     await _write_offers(connection, moved)
     await _write_conversations(connection, moved)
-    await _write_events(connection, moved, granted, at)
+    numbers = await _write_events(connection, moved, granted, at)
+    moved = [replace(one, seq=numbers.get(one.move.after.id, 0)) for one in moved]
     changed = {(one.move.stored.workspace_id, "item", one.move.after.id) for one in moved}
     changed |= {(workspace, "agent", agent) for workspace, agent in agents}
     await feed(connection, sorted(changed, key=str))
@@ -161,10 +173,13 @@ def _taker(move: Move) -> UUID | None:
     return next((agent for agent in holders(move.after) if agent not in before), None)
 
 
-def _concerned(move: Move) -> UUID | None:
-    """The agent whom the transition is about: who has the item after it, else who had it."""
-    after = move.after
-    return after.agent if after.state in ("offered", "assigned", "wrapping") else move.stored.state.agent
+def _concerned(move: Move) -> tuple[UUID, ...]:
+    """The agents whom the transition is about: who has the item after it, else who had it; then who lost it by it."""
+    before, after = move.stored.state, move.after
+    first = after.agent if after.state in ("offered", "assigned", "wrapping") else before.agent
+    held = holders(after)
+    lost = [agent for agent in holders(before) if agent not in held]
+    return tuple(dict.fromkeys(agent for agent in (first, *lost) if agent is not None))
 
 
 def _capacity(moves: Sequence[Move]) -> tuple[list[Held], dict[int, Claim]]:
@@ -255,25 +270,46 @@ async def _write_conversations(connection: Connection, moved: Sequence[Moved]) -
         await connection.execute(_CLOSE_CONVERSATIONS, ends)
 
 
-async def _write_events(connection: Connection, moved: Sequence[Moved], granted: Mapping[UUID, Granted], at: datetime) -> None:
+async def _write_events(
+    connection: Connection, moved: Sequence[Moved], granted: Mapping[UUID, Granted], at: datetime
+) -> dict[UUID, int]:
+    """Writes the events of all moves; returns the number of each item's first one."""
     events: list[Event] = []
+    firsts: dict[UUID, int] = {}
     for one in moved:
+        firsts[one.move.after.id] = len(events)
         events.extend(_events(one, granted, at))
-    await record(connection, await numbered(connection, events))
+    placed = await numbered(connection, events)
+    await record(connection, placed)
+    return {item: placed[place].seq or 0 for item, place in firsts.items() if place < len(placed)}
 
 
 def _events(moved: Moved, granted: Mapping[UUID, Granted], at: datetime) -> list[Event]:
+    """One event per agent concerned, at least one; and one for capacity that is exceeded."""
     move, stored, after = moved.move, moved.move.stored, moved.move.after
     kind = _EVENTS.get((move.trigger, after.state))
     if kind is None:
         return []
-    concerned = _concerned(move)
+    if move.trigger == "agent_lost" and stored.state.state == "offered":
+        kind = "offer.revoked"
+    data = _event_data(moved, at)
+    about = partial(Event, workspace_id=stored.workspace_id, at=at, conversation_id=stored.conversation_id)
+    events = [about(id=new_id(), type=kind, agent_id=agent, data=data) for agent in _concerned(move) or (None,)]
+    taker = _taker(move)
+    if taker is not None and move.override and granted[taker].over:
+        over = {"item_id": str(after.id), "actor": move.actor}
+        events.append(about(id=new_id(), type="agent.over_capacity", agent_id=taker, data=over))
+    return events
+
+
+def _event_data(moved: Moved, at: datetime) -> dict[str, Any]:
+    move, stored, after = moved.move, moved.move.stored, moved.move.after
     data = {
         "item_id": str(after.id),
         "state": after.state,
         "version": after.version,
         "queue_id": str(after.queue),
-        "queue": stored.queue_name,
+        "queue": stored.queue_name if after.queue == stored.state.queue else None,
         "channel": after.terms.channel,
         "trigger": move.trigger,
         "waited_ms": max(0, int((at.timestamp() - after.enqueued_at) * 1000)),
@@ -282,18 +318,14 @@ def _events(moved: Moved, granted: Mapping[UUID, Granted], at: datetime) -> list
         "offer_id": str(moved.offer_id or stored.offer_id) if moved.offer_id or stored.offer_id else None,
         "decision_id": str(moved.decision_id) if moved.decision_id else None,
         "until": moment(after.deadline).isoformat() if after.deadline else None,
+        "giver_id": str(after.giver) if after.giver else None,
+        "target_id": str(after.target) if after.target else None,
+        "holder_id": str(after.agent) if after.agent and after.state != "queued" else None,
+        "message_id": str(move.message_id) if move.message_id else None,
+        "external": stored.external or None,
         "outcome": dict(move.outcome) or None,
     }
-    data = {name: value for name, value in data.items() if value is not None}
-    about = partial(Event, workspace_id=stored.workspace_id, at=at, conversation_id=stored.conversation_id)
-    events = [about(id=new_id(), type=kind, agent_id=concerned, data=data)]
-    if stored.state.giver is not None and after.giver is None and stored.state.giver != concerned:
-        events.append(about(id=new_id(), type=kind, agent_id=stored.state.giver, data=data))
-    taker = _taker(move)
-    if taker is not None and granted[taker].over:
-        over = {"item_id": str(after.id), "actor": move.actor}
-        events.append(about(id=new_id(), type="agent.over_capacity", agent_id=taker, data=over))
-    return events
+    return {name: value for name, value in data.items() if value is not None}
 
 
 async def numbered(connection: Connection, events: Sequence[Event]) -> list[Event]:

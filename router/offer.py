@@ -32,7 +32,10 @@ async def accept(connection: Connection, *, workspace_id: UUID, offer_id: UUID, 
 
 
 async def decline(connection: Connection, *, workspace_id: UUID, offer_id: UUID, agent_id: UUID, reason: str = "") -> None:
-    """The agent does not take it: the capacity comes back, the item keeps its key and waits for another."""
+    """The agent does not take it: the capacity comes back, the item keeps its key and waits for another.
+
+    An offer by transfer goes back to who gave it away.
+    """
     item_id = await _item_of(connection, workspace_id, offer_id, agent_id)
     await move_item(
         connection, workspace_id=workspace_id, item_id=item_id, change=Change(trigger="decline", agent=agent_id),

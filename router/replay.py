@@ -7,13 +7,16 @@ One transaction: the receipt is locked and must still be `quarantined`, the mess
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from router.arrivals import Arrival, of_message
 from router.batch import Batch, Outcome
+from router.expiry import EXPIRED
 from router.intake import Configuration, resolved_people
 from router.quarantine import Entry, end_entry, show_entry
+from router.reopening import reopen
 from shared import outbox
 from shared.cloudevent import decode_message
 from shared.database import Connection, Database, retried
@@ -65,6 +68,8 @@ async def replay(
     """
     async with db.session() as connection:
         entry = await show_entry(connection, workspace_id, entry_id)
+    if entry.reason == EXPIRED:
+        return await _revived(db, entry, actor=actor, dry_run=dry_run)
     message = message_of(entry)
     workspace = configuration.workspace(workspace_id)
     if workspace is None or message.workspace_id != workspace_id:
@@ -89,6 +94,42 @@ async def replay(
     )  # fmt: skip
 
 
+async def _revived(db: Database, entry: Entry, *, actor: str, dry_run: bool) -> Replayed:
+    """What waited too long waits again, as a new item of the conversation where its message stands. Commits by itself."""
+    conversation_id = UUID(entry.source["conversation_id"])
+
+    async def once() -> UUID | None:
+        async with db.batch() as connection:
+            receipt = await connection.fetchrow(_TAKE, entry.workspace_id, entry.message_id)
+            if receipt is None or receipt["state"] != "quarantined":
+                raise Conflict("the message is not in quarantine any more", field="state")
+            await connection.execute(
+                "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update",
+                entry.workspace_id, conversation_id,
+            )  # fmt: skip
+            if dry_run:
+                return None
+            opened = await reopen(
+                connection, workspace_id=entry.workspace_id, conversation_id=conversation_id, at=receipt["now"], trigger="replayed"
+            )
+            await _resolved_as_taken(connection, entry, receipt["now"], actor)
+            return opened
+
+    item_id = await retried(once)
+    return Replayed(
+        message_id=entry.message_id, conversation_id=conversation_id, seq=None, item_id=item_id, queue=None, dry_run=dry_run
+    )
+
+
+async def _resolved_as_taken(connection: Connection, entry: Entry, at: datetime, actor: str) -> None:
+    await connection.execute(_TAKEN, entry.workspace_id, entry.message_id)
+    await end_entry(connection, entry.workspace_id, entry.id, state="replayed", actor=actor)
+    data = {"message_id": str(entry.message_id), "quarantine_id": str(entry.id)}
+    await outbox.record(
+        connection, [Event(id=new_id(), workspace_id=entry.workspace_id, type="message.replayed", at=at, data=data)]
+    )
+
+
 def message_of(entry: Entry) -> InboundMessage:
     """The message in an entry. Raises `Unprocessable` when it still cannot be read."""
     message = decode_message({name: value.encode() for name, value in entry.headers.items()}, entry.record)
@@ -103,14 +144,8 @@ async def _replayed(connection: Connection, batch: Batch, arrival: Arrival, reso
     receipt = await connection.fetchrow(_TAKE, arrival.workspace_id, entry.message_id)
     if receipt is None or receipt["state"] != "quarantined":
         raise Conflict("the message is not in quarantine any more", field="state")
-    await connection.execute(_TAKEN, arrival.workspace_id, entry.message_id)
     (outcome,) = await batch.place(connection, [arrival], resolved, now=receipt["now"])  # type: ignore[arg-type]
     if outcome.arrival.refusal is not None:
         raise Unprocessable(f"it fails again: {outcome.arrival.refusal.error}", field="record", remedy="repair the cause first")
-    await end_entry(connection, arrival.workspace_id, entry.id, state="replayed", actor=actor)
-    data = {"message_id": str(arrival.id), "quarantine_id": str(entry.id)}
-    await outbox.record(
-        connection,
-        [Event(id=new_id(), workspace_id=arrival.workspace_id, type="message.replayed", at=receipt["now"], data=data)],
-    )
+    await _resolved_as_taken(connection, entry, receipt["now"], actor)
     return outcome

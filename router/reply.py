@@ -14,6 +14,7 @@ from uuid import UUID
 
 from router.item_store import StoredItem, lock_items
 from router.moves import Move, feed, numbered, write_moves
+from router.reopening import reopen
 from router.transition import Change, transition
 from router.work import OPEN_STATES, database_now
 from shared.database import Connection
@@ -206,7 +207,8 @@ async def reply_state(
         "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update", workspace_id, conversation_id
     )
     if state == "failed" and permanent:
-        item = await _bring_back(connection, workspace_id, conversation_id, item, writer, at)
+        failed = {"message_id": str(message_id), "reason": reason}
+        await _bring_back(connection, workspace_id, conversation_id, item, writer, at, failed)
     if writer is not None:
         await connection.execute(
             "select 1 from santral.agent where workspace_id = $1 and id = $2 for no key update", workspace_id, writer
@@ -220,33 +222,20 @@ async def reply_state(
 
 
 async def _bring_back(
-    connection: Connection, workspace_id: UUID, conversation_id: UUID, item: StoredItem | None, writer: UUID | None, at: datetime
-) -> StoredItem | None:
-    if item is not None:
-        if item.state.state in ("parked", "assigned", "wrapping"):
-            after = transition(item.state, Change(trigger="delivery_failed", agent=writer), at.timestamp())
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, item: StoredItem | None, writer: UUID | None, at: datetime,
+    failed: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Puts the work before its writer again: the open item, else a new one after the last. The item says what failed and why."""
+    if item is None:
+        item_id = await reopen(
+            connection, workspace_id=workspace_id, conversation_id=conversation_id, at=at, trigger="delivery_failed", sticky=writer
+        )
+    else:
+        item_id = item.state.id
+        after = transition(item.state, Change(trigger="delivery_failed", agent=writer), at.timestamp())
+        if after.state != item.state.state or after.preferred != item.state.preferred:
             await write_moves(connection, [Move(stored=item, after=after, trigger="delivery_failed", actor="courier")], at)
-        return item
-    new = new_id()
-    made = await connection.fetchval(
-        "insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at,"
-        " enqueued_at, queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, reopened_from, policy_version,"
-        " decision_id)"
-        " select workspace_id, $3, conversation_id, queue_id, channel, kind, 'queued', due_class, $4, $4, $4, $4, plan, skills,"
-        " $5, $4 + interval '120 s', id, policy_version, decision_id from santral.work_item"
-        " where workspace_id = $1 and conversation_id = $2 order by enqueued_at desc limit 1 returning id",
-        workspace_id, conversation_id, new, at, writer,
-    )  # fmt: skip
-    if made is None:
-        return None
     await connection.execute(
-        "update santral.conversation set state = 'open', closed_at = null where workspace_id = $1 and id = $2",
-        workspace_id, conversation_id,
+        "update santral.work_item set outcome = outcome || jsonb_build_object('failed', $3::jsonb) where workspace_id = $1 and id = $2",
+        workspace_id, item_id, dict(failed),
     )  # fmt: skip
-    event = Event(
-        id=new_id(), workspace_id=workspace_id, type="item.queued", at=at, conversation_id=conversation_id,
-        data={"item_id": str(new), "state": "queued", "trigger": "delivery_failed"},
-    )  # fmt: skip
-    await record(connection, await numbered(connection, [event]))
-    await feed(connection, [(workspace_id, "item", new)])
-    return None

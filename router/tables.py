@@ -246,6 +246,10 @@ work_item = sa.Table(
         postgresql_where=sa.text("state in ('offered', 'assigned', 'wrapping')"),
     ),
     sa.Index("work_item_closed_ix", "closed_at", postgresql_where=sa.text("closed_at is not null")),
+    sa.Index(
+        "work_item_giver_ix", "workspace_id", "giver_agent_id",
+        postgresql_where=sa.text("giver_agent_id is not null and state in ('queued', 'offered')"),
+    ),
     sa.Index("work_item_timer_ix", "timer_at", postgresql_where=sa.text("timer_at is not null")),
     sa.CheckConstraint(
         "state in ('queued', 'offered', 'assigned', 'parked', 'wrapping', 'completed', 'abandoned', 'canceled')", name="state"

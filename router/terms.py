@@ -19,8 +19,11 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 _OTHER: Final[Mapping[str, Any]] = {"auto_accept": True, "grace_s": None, "close_after_s": 7 * 24 * 3600.0}
 _SETTABLE: Final = frozenset(
-    {"auto_accept", "offer_s", "wrap_s", "grace_s", "sticky_s", "cooldown_s", "offers_max", "park_after_reply_s", "close_after_s"}
-)
+    {
+        "auto_accept", "offer_s", "wrap_s", "grace_s", "sticky_s", "cooldown_s", "offers_max", "park_after_reply_s", "close_after_s",
+        "live_s", "callback",
+    }
+)  # fmt: skip
 
 
 def terms_for(channel: str, settings: Mapping[str, Any], offer_s: float | None = None) -> Terms:

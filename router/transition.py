@@ -88,7 +88,7 @@ def _offer(item: ItemState, change: Change, now: float) -> _Changed:
 
 
 def _assign(item: ItemState, change: Change, now: float) -> _Changed:
-    if item.target is not None and change.agent != item.target:
+    if item.target is not None and change.agent not in (item.target, item.giver):
         raise Conflict("the item is on its way to another agent", field="agent")
     return _taken(change.agent)
 
