@@ -247,9 +247,7 @@ async def _wake(connection: Connection, effects: Effects, now: datetime) -> None
         if stored.state.state not in ("parked", "wrapping", "assigned"):
             continue
         wake = effects.wakes[stored.workspace_id, stored.state.id]
-        change = Change(
-            trigger="customer_wrote", due=wake.due_at.timestamp(), urgency=wake.due_class, gone=stored.state.id in away
-        )
+        change = Change(trigger="customer_wrote", due=wake.due_at.timestamp(), urgency=wake.due_class, gone=stored.state.id in away)
         after = transition(stored.state, change, now.timestamp())
         moves.append(Move(stored=stored, after=after, trigger="customer_wrote", actor="customer"))
     await write_moves(connection, moves, now)
