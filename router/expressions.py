@@ -59,6 +59,10 @@ class Expression:
         self.source = source
         self._compiled = compiled
 
+    def evaluate(self, facts: Facts) -> Any:
+        """What the engine alone gives, as a plain value; for measuring. Raises RuntimeError where the engine does."""
+        return self._compiled.eval(facts.activation).plain_value()
+
     def ask(self, facts: Facts) -> Answer:
         """Never raises: what the engine refuses (a missing key, an iteration budget) is an error and no match."""
         try:
