@@ -182,6 +182,9 @@ policy = sa.Table(  # one row per version; the workspace's active one has `activ
     sa.Column("managed_digest", sa.Text),
     sa.Column("actor", sa.Text),
     at("created_at", now=True),
+    required("note", sa.Text, server_default=""),
+    at("activated_at", null=True),  # the last time; null: a draft
+    sa.Column("activated_by", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "version"),
     sa.Index("policy_active_ix", "workspace_id", unique=True, postgresql_where=sa.text("active")),
 )
@@ -289,6 +292,7 @@ decision = sa.Table(
     at("decided_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.Index("decision_conversation_ix", "conversation_id", "workspace_id"),
+    sa.Index("decision_errors_ix", "workspace_id", "id", postgresql_where=sa.text("record ? 'errors'")),
 )
 
 dispatch_change = sa.Table(  # dispatch's feed: no order, no key; duplicates fold in memory

@@ -54,3 +54,8 @@ alter table santral.queue add column calendar text;
 alter table santral.queue add column sla text;
 
 CREATE INDEX work_item_giver_ix ON santral.work_item (workspace_id, giver_agent_id) WHERE giver_agent_id is not null and state in ('queued', 'offered');
+alter table santral.policy add column note text not null default '';
+alter table santral.policy add column activated_at timestamptz;
+alter table santral.policy add column activated_by text;
+update santral.policy set activated_at = created_at, activated_by = actor;
+create index decision_errors_ix on santral.decision (workspace_id, id) where record ? 'errors';
