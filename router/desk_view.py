@@ -117,6 +117,20 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
     }
 
 
+async def transfer_targets(connection: Connection, workspace_id: UUID, *, but: UUID | None = None) -> dict[str, Any]:
+    """To whom an item can be handed: agents who are there, least loaded first, and queues that are enabled."""
+    agents = await connection.fetch(
+        "select id, name, title, presence, used, budget from santral.agent where workspace_id = $1 and enabled"
+        " and presence in ('online', 'busy') and (kind = 'bot' or lease_until > clock_timestamp()) and id is distinct from $2"
+        " order by presence = 'online' desc, used::float / greatest(budget, 1), name limit 200",
+        workspace_id, but,
+    )  # fmt: skip
+    queues = await connection.fetch(
+        "select name, title from santral.queue where workspace_id = $1 and enabled order by title, name limit 200", workspace_id
+    )
+    return {"agents": [dict(row) for row in agents], "queues": [dict(row) for row in queues]}
+
+
 async def read_item(connection: Connection, workspace_id: UUID, item_id: UUID) -> dict[str, Any]:
     """One item. Raises `NotFound`."""
     row = await connection.fetchrow(_ITEM + "where i.workspace_id = $1 and i.id = $2", workspace_id, item_id)

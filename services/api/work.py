@@ -13,7 +13,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from router import offer as offers
 from router import work
-from router.desk_view import desk_snapshot, list_items, read_item
+from router.desk_view import desk_snapshot, list_items, read_item, transfer_targets
+from router.notes import NOTE_CHARS_MAX
+from router.transfer import transfer as hand_over
 from services.api.audit import audit
 from services.api.lists import Limit, Page
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
@@ -50,6 +52,36 @@ class Parked(BaseModel):
     wake_at: AwareDatetime | None = None
 
 
+class Transferred(BaseModel):
+    """To whom an item goes: one agent, or a queue. The note is for agents only; ``wait_s`` is when it comes back untaken."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"to_queue": "fatura", "note": "İade onayı bekliyor."}]}
+    )
+
+    to_agent: UUID | None = None
+    to_queue: Annotated[str, Field(max_length=100)] | None = None
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
+    wait_s: Annotated[int, Field(ge=5, le=7 * 24 * 3600)] | None = None
+
+
+class Assigned(BaseModel):
+    """The agent who gets an item, whoever had it. The note is for agents only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent: UUID
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
+
+
+class Canceled(BaseModel):
+    """Why an item is ended without an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
 class ItemOut(BaseModel):
     """An item as a command left it."""
 
@@ -69,15 +101,16 @@ def _agent(principal: Principal) -> UUID:
 
 
 async def _command(
-    request: Request, principal: Principal, action: str, target: UUID, work_on: Callable[[Connection], Awaitable[Any]]
-) -> Any:
+    request: Request, principal: Principal, action: str, target: UUID, work_on: Callable[[Connection], Awaitable[Any]],
+    details: Json | None = None,
+) -> Any:  # fmt: skip
     """Runs a command in a transaction of its own, audited, and wakes those who wait for it."""
     state = request.app.state
 
     async def once() -> Any:
         async with state.db.batch(principal.workspace_id) as connection:
             result = await work_on(connection)
-            await audit(connection, principal, action, action.partition(".")[0], str(target))
+            await audit(connection, principal, action, action.partition(".")[0], str(target), details)
             return result
 
     result = await retried(once)
@@ -184,3 +217,61 @@ async def park(request: Request, principal: ConversationWriter, item_id: UUID, b
         lambda c: work.park(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, wake_at=wake_at),
     )  # fmt: skip
     return ItemOut(**asdict(view))
+
+
+@router.get("/targets", summary="To whom an item can be handed")
+async def targets(request: Request, principal: ConversationReader) -> Json:
+    """Agents who are there, least loaded first, and queues."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        return await transfer_targets(connection, principal.workspace_id, but=principal.agent_id)
+
+
+@router.post("/items/{item_id}/transfer", summary="Hand an item over")
+async def transfer(request: Request, principal: ConversationWriter, item_id: UUID, body: Transferred) -> ItemOut:
+    """The giver's capacity stays taken until somebody accepted; declined or unanswered, the item comes back."""
+    agent = _agent(principal)
+    given = body.model_dump(mode="json", include={"to_agent", "to_queue", "wait_s"}, exclude_none=True)
+    view = await _command(
+        request, principal, "item.transfer", item_id,
+        lambda c: hand_over(
+            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, to_agent=body.to_agent, to_queue=body.to_queue,
+            note=body.note, wait_s=body.wait_s,
+        ),
+        given,
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+@router.post("/items/{item_id}/assign", summary="Give an open item to an agent")
+async def assign(request: Request, principal: ConversationWriter, item_id: UUID, body: Assigned) -> ItemOut:
+    """Whoever had it; for those who see the whole workspace."""
+    _require_supervisor(principal)
+    view = await _command(
+        request, principal, "item.assign", item_id,
+        lambda c: work.assign(
+            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, note=body.note
+        ),
+        {"agent": str(body.agent)},
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+@router.post("/items/{item_id}/cancel", summary="End an open item without an answer")
+async def cancel(request: Request, principal: ConversationWriter, item_id: UUID, body: Canceled) -> ItemOut:
+    """From every open state; for those who see the whole workspace. The reason is kept in the audit and with the item."""
+    _require_supervisor(principal)
+    view = await _command(
+        request, principal, "item.cancel", item_id,
+        lambda c: work.cancel(
+            c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=body.reason
+        ),
+        {"reason": body.reason},
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
+def _require_supervisor(principal: Principal) -> None:
+    if principal.visibility != "workspace":
+        raise Forbidden(
+            "only who sees the whole workspace decides over others' work", field="Authorization", remedy="ask a supervisor"
+        )
