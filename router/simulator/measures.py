@@ -45,9 +45,9 @@ def measures(observation: Observation, scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def bins(span_s: float) -> list[tuple[float, float]]:
-    """The stretches of ``over_time``, from and to, in seconds after the warm-up."""
-    return [(span_s * one / _BINS, span_s * (one + 1) / _BINS) for one in range(_BINS)]
+def bins(began_at: float, span_s: float) -> list[tuple[float, float]]:
+    """The stretches of ``over_time``, from and to."""
+    return [(began_at + span_s * one / _BINS, began_at + span_s * (one + 1) / _BINS) for one in range(_BINS)]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -54,6 +54,7 @@ class Run:
         self._scheduled = 0
         self._came = 0
         self._measured = 0
+        self._flowing = sum(1 for kind in scenario.kinds if kind.arrivals is not None)
         self._now = 0.0
         self._measuring = self._ended = False
         self._observation = Observation(scenario.kinds)
@@ -168,6 +169,10 @@ class Run:
         at = next(flow, None)
         if at is not None:
             self._at(at, self._arrive, (kind, flow))
+            return
+        self._flowing -= 1
+        if not self._flowing and self._scenario.time_s is None:
+            self._end(None)
 
     def _arrive(self, subject: tuple[Kind, Iterator[float]]) -> None:
         kind, flow = subject

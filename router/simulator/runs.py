@@ -41,7 +41,7 @@ def simulate(
         played = _spread(document, recorded, min(processes, document.runs), show)
     told = over_runs(played, document.confidence)
     if scenario.span_s is not None:
-        stretches = bins(scenario.span_s)
+        stretches = bins(scenario.warm_up_s, scenario.span_s)
         told["over_time"] = [
             {"from_s": begins, "to_s": ends, **one} for (begins, ends), one in zip(stretches, told["over_time"], strict=True)
         ]

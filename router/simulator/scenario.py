@@ -59,7 +59,8 @@ class Worker:
 class Scenario:
     """All that a run needs. Exactly one of ``items`` and ``time_s`` limits it; the warm-up comes before.
 
-    ``span_s``: how long the measured part is, where it is known and something changes over time.
+    ``span_s``: how long the measured part is, where it is known and something changes over time. A recorded day is measured from
+    its first arrival on.
     """
 
     kinds: tuple[Kind, ...]
@@ -104,8 +105,11 @@ def scenario_of(document: Document, recorded: Sequence[Arrival] = ()) -> Scenari
     kinds = tuple(_kind(one, number, document, queues, recorded) for number, one in enumerate(classes))
     for kind in kinds:
         _check(kind, workers, {one.id: name for name, one in zip(names, _states(document, queues), strict=True)})
-    warm_items, warm_s = (0, 0.0) if recorded else _warm_up(document)
-    span_s = max(one.at for one in recorded) if recorded else None if document.stationary else document.horizon.time
+    warm_items, warm_s = _warm_up(document)
+    span_s = None if document.stationary else document.horizon.time
+    if recorded:
+        first, last = min(one.at for one in recorded), max(one.at for one in recorded)
+        warm_items, warm_s, span_s = 0, first, last - first
     return Scenario(
         kinds=kinds, workers=workers, queues=_states(document, queues), items=len(recorded) or document.horizon.items,
         time_s=None if recorded else document.horizon.time, warm_up_items=warm_items, warm_up_s=warm_s, span_s=span_s,

@@ -7,22 +7,31 @@ taken from the first arrival's midnight (ISO) or as they are (seconds). What a l
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from router.plan import Requirement
 from router.simulator.quantities import Part
 from shared.errors import InputRejected
 
 
+def _moment(given: Any) -> float | datetime:
+    if isinstance(given, str):
+        return datetime.fromisoformat(given)
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf:
+        return float(given)
+    raise ValueError("not a moment; write seconds from 0, or an ISO time")
+
+
 class Line(Part):
     """One arrival as written."""
 
-    at: datetime | Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    at: Annotated[Any, AfterValidator(_moment)]
     kind: str | None = Field(default=None, alias="class", min_length=1, max_length=100)
     queue: str | None = Field(default=None, min_length=1, max_length=100)
     channel: str | None = Field(default=None, min_length=1, max_length=100)

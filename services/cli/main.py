@@ -33,6 +33,8 @@ VERBS: Final = {
     "ingest": "services.cli.ingest",
     "doctor": "services.cli.doctor",
     "traffic": "services.cli.traffic",
+    "simulate": "services.cli.simulate",
+    "staffing": "services.cli.staffing",
 }
 """The module of each verb. Only the one that is asked for is loaded, so that no process carries what another verb needs."""
 
