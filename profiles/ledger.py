@@ -8,11 +8,12 @@ components anew, with the events, in the caller's transaction: call it before an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from profiles.evidence import Evidence
 from profiles.partition import LINK_KINDS
 from profiles.recompute import lock_identity, recompute
 from shared import outbox
@@ -27,6 +28,15 @@ insert into santral.link
     (workspace_id, id, a, b, kind, assurance, source, evidence, actor, first_seen_at, last_seen_at, verified_at, expires_at)
 values ($1, $2, $3, $4, $5, $6::text, $7, $8, $9, $10::timestamptz, $10, case when $6 <> 'asserted' then $10 end, $11)
 on conflict (workspace_id, source, a, b, kind) do nothing returning id
+"""
+_RECORD: Final = """
+insert into santral.link
+    (workspace_id, id, a, b, kind, assurance, source, actor, first_seen_at, last_seen_at, verified_at)
+select workspace_id, id, a, b, kind, assurance, source, $9, seen_at, seen_at, case when assurance <> 'asserted' then seen_at end
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+     with ordinality as g(workspace_id, id, a, b, kind, assurance, source, seen_at, place)
+order by place
+on conflict (workspace_id, source, a, b, kind) do nothing
 """
 _SAME: Final = "select id from santral.link where workspace_id = $1 and source = $2 and a = $3 and b = $4 and kind = $5"
 _RETRACT: Final = """
@@ -72,8 +82,29 @@ async def add_link(
     if link_id is None:
         return UUID(str(await connection.fetchval(_SAME, workspace_id, source, a, b, kind)))
     if assurance != "asserted":
-        await _decide(connection, workspace_id, a, b)
+        await _decide(connection, workspace_id, a, b, cause={"actor": actor, "link": str(link_id)})
     return UUID(str(link_id))
+
+
+async def record_links(connection: Connection, links: Sequence[Evidence], *, actor: str) -> None:
+    """Writes rows that a known caller vouches for; the caller of this decides anew afterwards. The same rows twice are once.
+
+    A row that was taken back is not brought back by saying the same again: who retracted it is believed more than its source.
+    """
+    if not links:
+        return
+    await connection.execute(
+        _RECORD,
+        [link.workspace_id for link in links],
+        [new_id() for _ in links],
+        [link.a for link in links],
+        [link.b for link in links],
+        [link.kind for link in links],
+        [link.assurance for link in links],
+        [link.source for link in links],
+        [link.seen_at for link in links],
+        actor,
+    )
 
 
 async def retract_link(connection: Connection, workspace_id: WorkspaceId, link_id: UUID, *, actor: str) -> list[Event]:
@@ -87,7 +118,8 @@ async def retract_link(connection: Connection, workspace_id: WorkspaceId, link_i
     if row is None:
         await _must_exist(connection, "link", workspace_id, link_id)
         return []
-    return await _decide(connection, workspace_id, row["a"], row["b"], reconsider=True)
+    cause = {"actor": actor, "retracted": str(link_id)}
+    return await _decide(connection, workspace_id, row["a"], row["b"], reconsider=True, cause=cause)
 
 
 async def add_cannot_link(
@@ -101,25 +133,33 @@ async def add_cannot_link(
         return UUID(str(known))
     cannot_id = new_id()
     await connection.execute(_FORBID, workspace_id, cannot_id, a, b, reason, actor)
-    await _decide(connection, workspace_id, a, b)
+    await _decide(connection, workspace_id, a, b, cause={"actor": actor, "kept_apart": str(cannot_id)})
     return cannot_id
 
 
-async def retract_cannot_link(connection: Connection, workspace_id: WorkspaceId, cannot_id: UUID) -> list[Event]:
+async def retract_cannot_link(
+    connection: Connection, workspace_id: WorkspaceId, cannot_id: UUID, *, actor: str | None = None
+) -> list[Event]:
     """Forgets a cannot-link and decides anew. Twice changes nothing. Raises `NotFound`."""
     await lock_identity(connection, [workspace_id])
     row = await connection.fetchrow(_ALLOW, workspace_id, cannot_id)
     if row is None:
         await _must_exist(connection, "cannot_link", workspace_id, cannot_id)
         return []
-    return await _decide(connection, workspace_id, row["a"], row["b"])
+    return await _decide(connection, workspace_id, row["a"], row["b"], cause={"actor": actor, "allowed": str(cannot_id)})
 
 
 async def _decide(
-    connection: Connection, workspace_id: WorkspaceId, a: HandleId, b: HandleId, *, reconsider: bool = False
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    a: HandleId,
+    b: HandleId,
+    *,
+    cause: Mapping[str, Any],
+    reconsider: bool = False,
 ) -> list[Event]:
     seeds = [(workspace_id, a), (workspace_id, b)]
-    events = await recompute(connection, seeds, reconsider=seeds if reconsider else ())
+    events = await recompute(connection, seeds, reconsider=seeds if reconsider else (), cause=cause)
     await outbox.record(connection, events)
     return events
 

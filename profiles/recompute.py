@@ -148,17 +148,10 @@ async def rebuild(
     stored: list[dict[str, Any]] = []
     for workspace_id, handles in sorted(known.handles.items()):
         as_of: datetime = handles[0]["as_of"]
-        rules = known.rules[workspace_id]
-        found = partition(
-            [_node(row, asked) for row in handles],
-            [_link(row) for row in known.links[workspace_id]],
-            [(row["a"], row["b"]) for row in known.cannot_links[workspace_id]],
-            as_of=as_of,
-            rules=rules.identity,
-        )
+        found = known.partition(workspace_id, asked)
         moved += [(workspace_id, *move) for move in _moves(handles, found, asked)]
         before = {row["id"]: row["profile_id"] for row in handles}
-        shown = _effective(found, known.facts[workspace_id], rules)
+        shown = _effective(found, known.facts[workspace_id], known.rules[workspace_id])
         for change in changes(
             found.components,
             before=before,
@@ -189,6 +182,12 @@ async def recompute(
     return await rebuild(connection, places, reconsider=reconsider, cause=cause)
 
 
+async def partition_around(connection: Connection, workspace_id: WorkspaceId, handle_ids: Collection[HandleId]) -> Partition:
+    """The partition of everything these handles reach, as the ledger says now; writes and locks nothing."""
+    places = await reach(connection, [(workspace_id, handle_id) for handle_id in handle_ids])
+    return (await _known(connection, places, ())).partition(workspace_id, ())
+
+
 async def rules_of(connection: Connection, workspace_ids: Collection[WorkspaceId]) -> dict[WorkspaceId, ProfileRules]:
     """What each workspace settled; the defaults for one that is not there."""
     rows = await connection.fetch(SETTINGS, list(workspace_ids))
@@ -206,6 +205,17 @@ class _Known:
     cannot_links: Mapping[WorkspaceId, list[Any]]
     facts: Mapping[WorkspaceId, list[Any]]
     rules: Mapping[WorkspaceId, ProfileRules]
+
+    def partition(self, workspace_id: WorkspaceId, asked: Collection[UUID]) -> Partition:
+        """Who is one person, by the pure function."""
+        handles = self.handles[workspace_id]
+        return partition(
+            [_node(row, asked) for row in handles],
+            [_link(row) for row in self.links[workspace_id]],
+            [(row["a"], row["b"]) for row in self.cannot_links[workspace_id]],
+            as_of=handles[0]["as_of"],
+            rules=self.rules[workspace_id].identity,
+        )
 
 
 async def _known(connection: Connection, places: Collection[Place], asked: Collection[UUID]) -> _Known:

@@ -1,7 +1,7 @@
-"""A person's own history: handles first seen, links made and retracted, people kept apart. Newest first, by cursor.
+"""A person's own history: handles first seen, links made and retracted, merges, consent, notes. Newest first, by cursor.
 
-Conversations are another room's: it asks here for the handles of the person and lists by them. **Identity** of an entry: kind and
-the row's id. **Units**: times aware UTC.
+Conversations and calls are another room's: it asks here for the handles of the person and lists by them, in the same order: time, id,
+kind. **Identity** of an entry: kind and the row's id. **Units**: times aware UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from shared.errors import InputRejected, NotFound
 from shared.ids import HandleId, ProfileId, WorkspaceId
 
 LIMIT_MAX: Final = 200
-EntryKind: TypeAlias = Literal["handle_seen", "linked", "link_retracted", "kept_apart", "consent"]
+EntryKind: TypeAlias = Literal["handle_seen", "linked", "link_retracted", "kept_apart", "consent", "note", "merged", "unmerged"]
+Place: TypeAlias = tuple[datetime, UUID, str]
 
 _PERSON: Final = """
 select h.profile_id, m.id from santral.handle h
@@ -41,8 +42,17 @@ with mine as (select unnest($2::uuid[]) as id), entry as (
     from mine join santral.cannot_link c on c.workspace_id = $1 and (c.a = mine.id or c.b = mine.id)
     union
     select 'consent', n.stated_at, n.id, jsonb_build_object(
-        'handle_id', n.handle_id, 'purpose', n.purpose, 'channel', n.channel, 'granted', n.granted, 'source', n.source)
+        'handle_id', n.handle_id, 'purpose', n.purpose, 'channel', n.channel, 'granted', n.granted, 'explicit', n.explicit,
+        'source', n.source, 'actor', n.actor, 'expires_at', n.expires_at)
     from mine join santral.consent n on n.workspace_id = $1 and n.handle_id = mine.id
+    union
+    select 'note', t.written_at, t.id, jsonb_build_object('handle_id', t.handle_id, 'text', t.text, 'actor', t.actor)
+    from mine join santral.note t on t.workspace_id = $1 and t.handle_id = mine.id
+    union
+    select case when v.what->'types' ? 'profile.unmerged' then 'unmerged' else 'merged' end, v.at, v.profile_id,
+           jsonb_build_object('version', v.version, 'from', v.what->'from', 'links', v.cause->'links', 'actor', v.cause->'actor')
+    from mine join santral.profile_change v on v.workspace_id = $1 and v.profile_id = mine.id
+    where v.what->'types' ?| array['profile.merged', 'profile.unmerged']
 )
 select what, at, id, data from entry
 where $3::timestamptz is null or (at, id, what) < ($3, $4, $5)
@@ -52,7 +62,7 @@ order by at desc, id desc, what desc limit $6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing in a person's history; ``data`` holds ids and words, never a value of a handle."""
+    """One thing in a person's history; ``data`` holds ids and words, never a value of a handle; a note its text."""
 
     kind: EntryKind
     at: datetime
@@ -71,12 +81,21 @@ class Timeline:
 
 
 async def timeline(
-    connection: Connection, workspace_id: WorkspaceId, profile_id: UUID, cursor: str | None = None, limit: int = 50
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    profile_id: UUID,
+    cursor: str | None = None,
+    limit: int = 50,
+    *,
+    before: Place | None = None,
 ) -> Timeline:
-    """A page of the history of the person that any id of a profile or handle belongs to. Raises `NotFound`, `InputRejected`."""
+    """A page of the history of the person that any id of a profile or handle belongs to; what lies before the cursor or place.
+
+    Raises `NotFound`, `InputRejected`.
+    """
     if not 1 <= limit <= LIMIT_MAX:
         raise InputRejected(f"{limit} entries", field="limit", remedy=f"1 to {LIMIT_MAX}")
-    at, row_id, what = _read(cursor) if cursor else (None, None, None)
+    at, row_id, what = _read(cursor) if cursor else before or (None, None, None)
     person = await connection.fetch(_PERSON, workspace_id, profile_id)
     if not person:
         raise NotFound("no such profile", field="id", remedy="any id of a profile or a handle of this workspace")

@@ -28,6 +28,10 @@ from services.api import (
     messages,
     places,
     policies,
+    profile_changes,
+    profile_consent,
+    profile_search,
+    profile_timeline,
     profiles,
     quarantine,
     records,
@@ -134,8 +138,8 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, files, work, agents, profiles, records, keys, policies, places, quarantine, chat, stream, chat_socket,
-        static_pages,
+        messages, conversations, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
+        records, keys, policies, places, quarantine, chat, stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

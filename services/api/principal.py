@@ -20,9 +20,10 @@ from shared.ids import WorkspaceId
 Visibility = Literal["own", "team", "queue", "workspace"]
 SCOPES: Final = (
     "admin", "config:read", "config:write", "messages:write", "messages:read", "conversations:read", "conversations:write",
-    "profiles:read", "profiles:write", "events:read", "quarantine:read", "quarantine:write", "agents:token", "keys:write",
+    "profiles:read", "profiles:write", "profiles:identify", "profiles:authenticate", "events:read", "quarantine:read",
+    "quarantine:write", "agents:token", "keys:write",
 )  # fmt: skip
-_DESK: Final = ("conversations:read", "conversations:write", "profiles:read")
+_DESK: Final = ("conversations:read", "conversations:write", "profiles:read", "profiles:write")
 ROLES: Final[Mapping[str, tuple[tuple[str, ...], Visibility]]] = {
     "admin": (("admin",), "workspace"),
     "supervisor": ((*_DESK, "config:read", "events:read", "quarantine:read"), "workspace"),
@@ -156,6 +157,7 @@ ConfigWriter = Annotated[Principal, Depends(needs("config:write"))]
 ConversationReader = Annotated[Principal, Depends(needs("conversations:read"))]
 ConversationWriter = Annotated[Principal, Depends(needs("conversations:write"))]
 ProfileReader = Annotated[Principal, Depends(needs("profiles:read"))]
+ProfileWriter = Annotated[Principal, Depends(needs("profiles:write"))]
 
 _VISIBLE: Final = """
 select exists (

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.store import links_of, lookup, profile_view
-from profiles.timeline import timeline
+from profiles.versions import Version, versions_of
 from router.conversations import list_conversations
-from services.api.lists import Cursor, Limit, moment_of, next_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader
 from shared.database import Connection
 from shared.errors import Forbidden, InputRejected, Unprocessable
 from shared.handle import Handle, normalized
+from shared.ids import ProfileId
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 Json = dict[str, Any]
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 class HandleIn(BaseModel):
     """A handle as a person would write it; it is normalized here."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"kind": "email", "value": "ayse@ornek.com"}]})
 
     kind: Annotated[str, Field(max_length=40)]
     scope: Annotated[str, Field(max_length=200)] = ""
@@ -62,62 +63,72 @@ async def read_profile(request: Request, principal: ProfileReader, profile_id: U
     """Looks through merges: any id the person ever had finds them."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
-        await _require_profile(connection, principal, [handle.id for handle in view.handles])
+        await require_profile(connection, principal, [handle.id for handle in view.handles])
     return asdict(view)
 
 
-async def _require_profile(connection: Connection, principal: Principal, handle_ids: Sequence[UUID]) -> None:
-    """Raises `Forbidden` unless the caller may see some conversation with this person: the customer in front of them always."""
+async def require_profile(
+    connection: Connection, principal: Principal, handle_ids: Sequence[UUID], *, field: str = "profile_id"
+) -> None:
+    """Raises `Forbidden` naming the field unless the caller may see some conversation with this person: the customer in front of them always."""
     if principal.visibility == "workspace":
         return
     member = principal.agent_id
     if not await list_conversations(connection, principal.workspace_id, handle_ids=handle_ids, member_id=member, limit=1):
-        raise Forbidden("this person is outside the role's visibility", field="profile_id", remedy="ask a supervisor")
+        raise Forbidden("this person is outside the role's visibility", field=field, remedy="ask a supervisor")
 
 
 @router.get("/{profile_id}/links", summary="Why handles are one person")
 async def read_links(request: Request, principal: ProfileReader, profile_id: UUID) -> Json:
     """The ledger: every link with its evidence, retracted ones included."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        await profile_view(connection, principal.workspace_id, profile_id)
+        view = await profile_view(connection, principal.workspace_id, profile_id)
+        await require_profile(connection, principal, [handle.id for handle in view.handles])
         return {"items": [asdict(link) for link in await links_of(connection, principal.workspace_id, profile_id)]}
 
 
-@router.get("/{profile_id}/timeline", summary="A person's history")
-async def read_timeline(
+@router.get("/{profile_id}/versions", summary="What changed about a person, and why")
+async def list_profile_versions(
     request: Request, principal: ProfileReader, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None
-) -> Json:
-    """Every conversation on every channel, newest first; with the first page what changed about who they are."""
-    before = moment_of(cursor)
+) -> Page[Version]:
+    """Every version after the first, newest first: merges, un-merges, attributes, consent, each with its cause.
+
+    Of exactly this id: one that was merged away keeps the versions it had.
+    """
+    values = values_of(cursor, 1)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        page = await timeline(connection, principal.workspace_id, profile_id)
-        await _require_profile(connection, principal, page.handle_ids)
-        rows = await list_conversations(
-            connection, principal.workspace_id, handle_ids=[*page.handle_ids], before=before, limit=limit + 1
-        )
-    history = [asdict(entry) for entry in page.entries] if cursor is None else []
-    return {
-        "profile_id": page.profile_id,
-        "conversations": rows[:limit],
-        "items": history,
-        "next": next_of(rows, limit, "opened_at"),
-    }
+        view = await profile_view(connection, principal.workspace_id, profile_id)
+        await require_profile(connection, principal, [handle.id for handle in view.handles])
+        before = int(values[0]) if values is not None else None
+        rows = await versions_of(connection, principal.workspace_id, ProfileId(profile_id), before=before, limit=limit + 1)
+    return Page(items=rows[:limit], next=cursor_of(rows[limit - 1].version) if len(rows) > limit else None)
 
 
 @router.post("/lookup", summary="Whose handles are these?")
 async def look_up(request: Request, principal: ProfileReader, body: Lookup) -> FoundAll:
     """Handles as written; each is normalized with the workspace's region."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        region = await connection.fetchval("select settings->>'region' from santral.workspace")
-        wanted: list[Handle] = []
-        for place, given in enumerate(body.handles):
-            try:
-                wanted.append(normalized(given.kind, given.value, scope=given.scope, region=region))
-            except InputRejected as error:
-                raise Unprocessable(error.message, field=f"handles.{place}.{error.field}", remedy=error.remedy) from error
+        wanted = normalized_all(body.handles, await region_of(connection, principal.workspace_id))
         known = await lookup(connection, principal.workspace_id, wanted)
     items = []
     for handle in wanted:
         handle_id, profile = known.get(handle, (None, None))
         items.append(Found(kind=handle.kind, scope=handle.scope, value=handle.value, handle_id=handle_id, profile_id=profile))
     return FoundAll(items=items)
+
+
+async def region_of(connection: Connection, workspace_id: UUID) -> str | None:
+    """The workspace's region, for numbers without a country."""
+    region: str | None = await connection.fetchval("select settings->>'region' from santral.workspace where id = $1", workspace_id)
+    return region
+
+
+def normalized_all(given: Sequence[HandleIn], region: str | None) -> list[Handle]:
+    """The handles, in the order given. Raises `Unprocessable` naming the one that is none."""
+    found: list[Handle] = []
+    for place, one in enumerate(given):
+        try:
+            found.append(normalized(one.kind, one.value, scope=one.scope, region=region))
+        except InputRejected as error:
+            raise Unprocessable(error.message, field=f"handles.{place}.{error.field}", remedy=error.remedy) from error
+    return found

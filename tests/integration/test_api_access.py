@@ -125,6 +125,12 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     }  # fmt: skip
 
 
+def query_of(operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What an operation insists on in its query."""
+    asked = [one for one in operation.get("parameters", ()) if one["in"] == "query" and one["required"]]
+    return {one["name"]: example(one["schema"], document, 0) for one in asked}
+
+
 def filled(path: str, ids: dict[str, str]) -> str:
     kind = path.split("/")[2]
     return re.sub(r"\{(\w+)\}", lambda match: ids[kind if match[1] == "key" else match[1]], path)
@@ -167,7 +173,9 @@ async def test_another_workspaces_id_is_not_found(api: Api, workspace: Workspace
             continue
         tried += 1
         for headers in (admin, agent):
-            answer = await api.client.request(verb, filled(path, theirs), json=body_of(operation, document), headers=headers)
+            answer = await api.client.request(
+                verb, filled(path, theirs), json=body_of(operation, document), params=query_of(operation, document), headers=headers
+            )
             of_agents = operation["tags"] == ["work"] and headers is admin and verb == "POST"
             lacking = headers is agent and operation["security"][0]["bearer"][0] not in ROLES["agent"][0]
             own_only = operation["operationId"] in ("set_presence", "read_desk") and headers is agent

@@ -152,7 +152,7 @@ async def test_two_verified_handles_of_one_message_are_one_person(worker_db: Dat
         page = await timeline(connection, somewhere, other.profile_id, limit=2)
         rest = await timeline(connection, somewhere, other.profile_id, page.next_cursor, limit=2)
     assert page.handle_ids == (one.handle_id, other.handle_id)
-    assert [entry.kind for entry in (*page.entries, *rest.entries)] == ["linked", "handle_seen", "handle_seen"]
+    assert [entry.kind for entry in (*page.entries, *rest.entries)] == ["merged", "linked", "handle_seen", "handle_seen"]
     assert rest.next_cursor is None
 
 

@@ -1,0 +1,309 @@
+"""Saying who is who: identify, merge, un-merge; attributes and notes that people of the workspace write.
+
+What is said is evidence in the ledger, so everything here can be taken back. An error changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from profiles.contact import checked_preference
+from profiles.facts import observe
+from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identified, identify
+from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_link
+from profiles.notes import Note, write_note
+from profiles.store import profile_view
+from profiles.survivorship import Observation
+from services.api.audit import audit
+from services.api.principal import Principal, ProfileWriter, needs
+from services.api.profiles import HandleIn, Json, normalized_all, require_profile
+from shared.database import Connection, retried
+from shared.errors import Forbidden, InputRejected, Unprocessable
+from shared.handle import Handle, assurance_rank, normalized
+from shared.ids import HandleId, WorkspaceId
+
+router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
+Identifier = Annotated[Principal, Depends(needs("profiles:identify"))]
+Attribute = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+VALUE_CHARS_MAX: Final = 10_000
+_AHEAD: Final = timedelta(minutes=5)
+_OWN: Final = """
+select w.settings->>'region' as region, w.settings->'own_addresses' as own, clock_timestamp() as now,
+       (select jsonb_agg(jsonb_build_array(i.channel, i.address)) from santral.inbox i
+        where i.workspace_id = w.workspace_id and i.address <> '') as inboxes
+from santral.workspace w where w.id = $1
+"""
+_ID: Final = "0198c5f2-7b1e-7c3a-9d42-5f0e8a6b1c2d"
+Result = TypeVar("Result")
+
+
+class IdentifyIn(BaseModel):
+    """One customer as another system knows them. ``source`` names that system in provenance and in trusted orders of sources.
+
+    ``assurance`` is at most what the key may vouch for: ``asserted`` with `profiles:identify` alone, ``channel_verified`` with
+    `profiles:write`, ``authenticated`` with `profiles:authenticate`; left out, it is just that.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "handles": [{"kind": "external_id", "value": "C-1042"}, {"kind": "email", "value": "ayse@ornek.com"}],
+                    "name": "Ayşe Yılmaz", "traits": {"city": "İzmir", "tier": "gold"}, "source": "crm",
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    handles: Annotated[list[HandleIn], Field(min_length=1, max_length=HANDLES_MAX)]
+    name: Annotated[str, Field(max_length=200)] = ""
+    traits: Annotated[dict[Attribute, Any], Field(max_length=TRAITS_MAX)] = Field(default_factory=dict)
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")] = "api"
+    assurance: Literal["asserted", "channel_verified", "authenticated"] | None = None
+    observed_at: datetime | None = None
+
+
+class AttachedOut(BaseModel):
+    """A handle of the call. ``attached`` is False when it is not this person's, with the ``reason``: shared or not_verified."""
+
+    id: UUID
+    kind: str
+    scope: str
+    value: str
+    profile_id: UUID
+    attached: bool
+    reason: str = ""
+
+
+class IdentifyOut(BaseModel):
+    """The person. ``changed`` is False when all of it was known."""
+
+    profile_id: UUID
+    version: int
+    created: bool
+    changed: bool
+    handles: list[AttachedOut]
+
+
+class MergeIn(BaseModel):
+    """Another profile that is the same person. ``overrule`` takes back that they were said to be two."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={"examples": [{"with": _ID, "reason": "called from her new number"}]},
+    )
+
+    other: Annotated[UUID, Field(alias="with")]
+    reason: Annotated[str, Field(max_length=500)] = ""
+    overrule: bool = False
+
+
+class UnmergeIn(BaseModel):
+    """Either one ``link`` to take back, or two ``handles`` that are two people, which is remembered.
+
+    ``keep_apart`` with a link remembers it too.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"link": _ID, "reason": "two sisters with one telephone"}]}
+    )
+
+    link: UUID | None = None
+    handles: Annotated[list[UUID], Field(min_length=2, max_length=2)] | None = None
+    keep_apart: bool = False
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class AttributesIn(BaseModel):
+    """Values that somebody of the workspace enters; null takes back what they entered before."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"values": {"language": "tr", "quiet_hours": "22:00-08:00"}}]}
+    )
+
+    values: Annotated[dict[Attribute, Any], Field(min_length=1, max_length=TRAITS_MAX)]
+
+
+class NoteIn(BaseModel):
+    """A note about a person."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Prefers to be called in the afternoon."}]})
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+@router.post("/identify", summary="Say which handles are one customer, and what is known of them")
+async def identify_profile(request: Request, principal: Identifier, body: IdentifyIn) -> IdentifyOut:
+    """Idempotent: the same call twice changes nothing.
+
+    422 names the handle or trait that cannot be; 409 the handle that the rules keep from this person; nothing is changed then.
+    """
+    for name, value in body.traits.items():
+        _checked_value(name, value, field=f"traits.{name}")
+
+    async def work(connection: Connection) -> Identified:
+        row = await connection.fetchrow(_OWN, principal.workspace_id)
+        assert row is not None, "a credential belongs to a workspace"
+        observed_at = body.observed_at or row["now"]
+        if observed_at.tzinfo is None or observed_at > row["now"] + _AHEAD:
+            raise Unprocessable(
+                "a time that is still to come, or without a zone", field="observed_at", remedy="like 2026-03-01T09:00:00Z"
+            )
+        given = Identification(
+            workspace_id=principal.workspace_id, handles=tuple(normalized_all(body.handles, row["region"])),
+            raws=tuple(handle.value for handle in body.handles), source=body.source, assurance=_assurance(principal, body.assurance),
+            observed_at=observed_at, actor=principal.actor, name=body.name, traits=body.traits,
+        )  # fmt: skip
+        return await identify(connection, given, own=own_handles(row))
+
+    done = await _changed(request, principal, work)
+    handles = [
+        AttachedOut(
+            id=one.id, kind=one.handle.kind, scope=one.handle.scope, value=one.handle.value, profile_id=one.profile_id,
+            attached=one.profile_id == done.profile_id, reason=one.reason,
+        )
+        for one in done.handles
+    ]  # fmt: skip
+    return IdentifyOut(
+        profile_id=done.profile_id, version=done.version, created=done.created, changed=done.changed, handles=handles
+    )
+
+
+@router.post("/{profile_id}/merge", summary="Say that two profiles are one person")
+async def merge_profiles(request: Request, principal: ProfileWriter, profile_id: UUID, body: MergeIn) -> Merged:
+    """Adds one link; nothing is moved, and un-merging that link gives everything back. One person already: nothing changes."""
+
+    async def work(connection: Connection) -> Merged:
+        await _require(connection, principal, profile_id, field="profile_id")
+        await _require(connection, principal, body.other, field="with")
+        done = await merge(
+            connection, principal.workspace_id, profile_id, body.other, actor=principal.actor, reason=body.reason,
+            overrule=body.overrule,
+        )  # fmt: skip
+        if done.changed:
+            details = {"with": str(body.other), "link": str(done.link_id), "overrule": body.overrule}
+            await audit(connection, principal, "profile.merged", "profile", str(done.profile_id), details)
+        return done
+
+    return await _changed(request, principal, work)
+
+
+@router.post("/{profile_id}/unmerge", summary="Say that one profile is two people")
+async def unmerge_profile(request: Request, principal: ProfileWriter, profile_id: UUID, body: UnmergeIn) -> Unmerged:
+    """Conversations, messages, notes and attributes return to the person they came from. ``apart`` says whether it was enough."""
+    if (body.link is None) == (body.handles is None):
+        raise Unprocessable("either a link or two handles", field="link", remedy="an id from GET /v1/profiles/{id}/links")
+
+    async def work(connection: Connection) -> Unmerged:
+        await _require(connection, principal, profile_id, field="profile_id")
+        if body.link is not None:
+            done = await unmerge_link(
+                connection, principal.workspace_id, profile_id, body.link, actor=principal.actor, keep_apart=body.keep_apart,
+                reason=body.reason,
+            )  # fmt: skip
+        else:
+            assert body.handles is not None, "one of the two is given"
+            one, other = body.handles
+            done = await unmerge_handles(
+                connection, principal.workspace_id, profile_id, (HandleId(one), HandleId(other)), actor=principal.actor,
+                reason=body.reason,
+            )  # fmt: skip
+        details = {"link": str(body.link or ""), "cannot_link": str(done.cannot_link_id or ""), "apart": done.apart}
+        await audit(connection, principal, "profile.unmerged", "profile", str(profile_id), details)
+        return done
+
+    return await _changed(request, principal, work)
+
+
+@router.post("/{profile_id}/attributes", summary="Enter values by hand")
+async def enter_attributes(request: Request, principal: ProfileWriter, profile_id: UUID, body: AttributesIn) -> Json:
+    """Kept with who entered them; the workspace's strategies choose among several sources. The person as shown now."""
+    for name, value in body.values.items():
+        _checked_value(name, value, field=f"values.{name}")
+
+    async def work(connection: Connection) -> Json:
+        await _require(connection, principal, profile_id, field="profile_id")
+        now = await connection.fetchval("select clock_timestamp()")
+        seen = [
+            Observation(name=name, value=value, source=principal.actor, assurance="channel_verified", observed_at=now)
+            for name, value in body.values.items()
+        ]
+        await observe(connection, principal.workspace_id, HandleId(profile_id), seen, cause={"actor": principal.actor})
+        await audit(connection, principal, "profile.attributes", "profile", str(profile_id), {"names": sorted(body.values)})
+        return asdict(await profile_view(connection, principal.workspace_id, profile_id))
+
+    return await _changed(request, principal, work)
+
+
+@router.post("/{profile_id}/notes", status_code=201, summary="Write a note about a person")
+async def add_profile_note(request: Request, principal: ProfileWriter, profile_id: UUID, body: NoteIn) -> Note:
+    """It stands in the timeline; search finds the person by it."""
+
+    async def work(connection: Connection) -> Note:
+        await _require(connection, principal, profile_id, field="profile_id")
+        return await write_note(connection, principal.workspace_id, profile_id, body.text, actor=principal.actor)
+
+    return await _changed(request, principal, work)
+
+
+def own_handles(row: Any) -> frozenset[Handle]:
+    """The workspace's own addresses and numbers, from its inboxes and settings; what is no address is left out."""
+    kinds = {"email": "email", "phone": "phone"}
+    given = [(kinds.get(channel), address) for channel, address in row["inboxes"] or ()]
+    given += [("email" if "@" in address else "phone", address) for address in row["own"] or ()]
+    found = set()
+    for kind, address in given:
+        if kind is None:
+            continue
+        try:
+            found.add(normalized(kind, address, region=row["region"]))
+        except InputRejected:
+            continue
+    return frozenset(found)
+
+
+async def _changed(request: Request, principal: Principal, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """One transaction, again when the database asks for it; then the relay is woken."""
+    state = request.app.state
+
+    async def once() -> Result:
+        async with state.db.batch(principal.workspace_id) as connection:
+            return await work(connection)
+
+    done = await retried(once)
+    state.hints.wake("outbox")
+    return done
+
+
+async def _require(connection: Connection, principal: Principal, profile_id: UUID, *, field: str) -> None:
+    """Raises `NotFound`, or `Forbidden` when the person is outside the caller's visibility."""
+    if principal.visibility == "workspace":
+        return
+    view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
+    await require_profile(connection, principal, [handle.id for handle in view.handles], field=field)
+
+
+def _assurance(principal: Principal, asked: str | None) -> str:
+    """What the caller vouches for. Raises `Forbidden` for more than its scopes allow."""
+    may = "asserted"
+    for scope, assurance in (("profiles:write", "channel_verified"), ("profiles:authenticate", "authenticated")):
+        if principal.kind == "key" and ({scope, "admin"} & principal.scopes):
+            may = assurance
+    if asked is not None and assurance_rank(asked) > assurance_rank(may):
+        raise Forbidden(f"this key vouches for no more than {may}", field="assurance", remedy="leave it out, or use another key")
+    return asked or may
+
+
+def _checked_value(name: str, value: Any, *, field: str) -> None:
+    checked_preference(name, value, field=field)
+    if len(str(value)) > VALUE_CHARS_MAX:
+        raise Unprocessable(f"{len(str(value))} characters", field=field, remedy=f"at most {VALUE_CHARS_MAX}")
