@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from router.hours import Calendar, calendar_of
+from router.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
+from router.hours import DEFAULT, calendar_of
 from router.policy import NO_POLICY, Policy
 from router.signals import Words, words_of
+from router.sla import Sla
 from router.terms import terms_for
 from shared.database import Connection
 from shared.errors import InputRejected, Unprocessable
@@ -24,7 +26,9 @@ REPEAT_WITHIN_S: Final = 24 * 3600
 REOPEN_BOOST_S: Final = 900
 
 _POLICIES: Final = "select workspace_id, version, document from santral.policy where active"
-_QUEUES: Final = "select workspace_id, id, name, goals_s, plan, enabled from santral.queue order by workspace_id, name"
+_QUEUES: Final = """
+select workspace_id, id, name, goals_s, targets_s, plan, calendar, enabled from santral.queue order by workspace_id, name
+"""
 _FIGURES: Final = """
 select q.workspace_id, q.name, w.waiting, w.oldest_s, a.online
 from santral.queue q
@@ -41,12 +45,14 @@ where q.workspace_id = any($1::uuid[])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A queue as intake needs it; ``goals_s`` by channel, ``plan`` as stored."""
+    """A queue as intake needs it; ``goals_s`` and ``targets_s`` by channel, ``plan`` as stored, ``calendar`` None: the default."""
 
     id: UUID
     name: str
     goals_s: Mapping[str, Any] = field(default_factory=dict)
+    targets_s: Mapping[str, Any] = field(default_factory=dict)
     plan: Sequence[Any] = ()
+    calendar: str | None = None
     enabled: bool = True
 
 
@@ -62,6 +68,8 @@ class Workspace:
     queues: Mapping[str, Queue] = field(default_factory=dict)
     inboxes: Mapping[UUID, str] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    slas: Mapping[str, Sla] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     continue_within_s: int = CONTINUE_WITHIN_S
     reopen_within_s: int = REOPEN_WITHIN_S
@@ -71,6 +79,15 @@ class Workspace:
     def sticky_s(self, channel: str) -> float:
         """How long an item waits for the agent who had it."""
         return terms_for(channel, self.settings).sticky_s
+
+    def calendar_named(self, *names: str | None) -> Calendar:
+        """The first of these calendars that exists, else the workspace's default one."""
+        for name in names:
+            if name == ALWAYS:
+                return ROUND_THE_CLOCK_CALENDAR
+            if name is not None and name in self.calendars:
+                return self.calendars[name]
+        return self.calendar
 
     def queue(self, name: str) -> Queue:
         """The queue of this name, else the policy's default, else one called "default", else the first by name.
@@ -94,16 +111,20 @@ def workspace_of(
     policy: Policy = NO_POLICY,
     queues: Sequence[Queue] = (),
     inboxes: Mapping[UUID, str] | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
+    slas: Mapping[str, Sla] | None = None,
 ) -> Workspace:
     """The configuration from stored settings. A setting that is not acceptable counts as not given: work goes on."""
+    calendars = calendars or {}
     try:
-        calendar = calendar_of(settings)
+        calendar = calendars.get(DEFAULT) or calendar_of(settings)
     except Unprocessable:
         calendar = Calendar()
     languages = tuple(dict.fromkeys(str(one)[:2].lower() for one in settings.get("languages") or ()))
     return Workspace(
         id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")), policy=policy,
         queues={queue.name: queue for queue in queues}, inboxes=inboxes or {}, calendar=calendar,
+        calendars=calendars, slas=slas or {},
         continue_within_s=_seconds(settings, "continue_within_s", CONTINUE_WITHIN_S),
         reopen_within_s=_seconds(settings, "reopen_within_s", REOPEN_WITHIN_S),
         repeat_within_s=_seconds(settings, "repeat_within_s", REPEAT_WITHIN_S),
@@ -121,7 +142,15 @@ async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:
     queues: dict[UUID, list[Queue]] = {}
     for row in await connection.fetch(_QUEUES):
         queues.setdefault(row["workspace_id"], []).append(
-            Queue(id=row["id"], name=row["name"], goals_s=row["goals_s"], plan=row["plan"], enabled=row["enabled"])
+            Queue(
+                id=row["id"],
+                name=row["name"],
+                goals_s=row["goals_s"],
+                targets_s=row["targets_s"],
+                plan=row["plan"],
+                calendar=row["calendar"],
+                enabled=row["enabled"],
+            )
         )
     return queues
 

@@ -117,7 +117,6 @@ queue = sa.Table(
     required("plan", Json, server_default=sa.text("'[]'")),
     required("enabled", sa.Boolean, server_default=sa.true()),
     sa.Column("calendar", sa.Text),  # a calendar's name; null: the workspace's default
-    sa.Column("sla", sa.Text),  # a service level's name; null: the workspace's default
     required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),

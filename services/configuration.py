@@ -13,8 +13,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.sighting import Key as HandleKey
+from router.calendar import Calendar
 from router.configuration import Queue, Workspace, read_figures, read_policies, read_queues, workspace_of
 from router.policy import NO_POLICY, Policy, kept_policy
+from router.sla import Sla
+from router.sla_store import read_calendars, read_slas
 from shared.database import Connection, Database
 from shared.errors import InputRejected, Unavailable
 from shared.handle import normalized
@@ -30,6 +33,8 @@ select jsonb_build_array(
     (select jsonb_build_array(count(*), sum(version)) from santral.workspace),
     (select jsonb_build_array(count(*), sum(version)) from santral.queue),
     (select jsonb_build_array(count(*), sum(version)) from santral.inbox),
+    (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.calendar),
+    (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.sla),
     (select coalesce(jsonb_object_agg(workspace_id, version), '{}') from santral.policy where active))::text
 """
 _WORKSPACES: Final = "select id, settings from santral.workspace order by created_at, id"
@@ -94,6 +99,7 @@ class RouterConfiguration:
     async def _read(self, connection: Connection) -> None:
         policies = await read_policies(connection)
         queues = await read_queues(connection)
+        calendars, slas = await read_calendars(connection), await read_slas(connection)
         inboxes = await connection.fetch(_INBOXES)
         names: dict[UUID, dict[UUID, str]] = {}
         for row in inboxes:
@@ -102,17 +108,21 @@ class RouterConfiguration:
         regions = {row["id"]: row["settings"].get("region") for row in rows}
         self._own = frozenset(key for row in inboxes if (key := _own_handle(dict(row), regions)) is not None)
         self._workspaces = {
-            row["id"]: self._workspace(row["id"], row["settings"], policies, queues, names.get(row["id"], {})) for row in rows
-        }
+            row["id"]: self._workspace(
+                row["id"], row["settings"], policies, queues, names.get(row["id"], {}), calendars.get(row["id"], {}),
+                slas.get(row["id"], {}),
+            )
+            for row in rows
+        }  # fmt: skip
 
     def _workspace(
         self, workspace_id: UUID, settings: Mapping[str, Any], policies: Mapping[UUID, tuple[int, Mapping[str, Any]]],
-        queues: Mapping[UUID, list[Queue]], inboxes: Mapping[UUID, str],
+        queues: Mapping[UUID, list[Queue]], inboxes: Mapping[UUID, str], calendars: Mapping[str, Calendar], slas: Mapping[str, Sla],
     ) -> Workspace:  # fmt: skip
         before = self._workspaces.get(workspace_id)
         workspace = workspace_of(
             workspace_id, settings, policy=self._policy(workspace_id, policies), queues=queues.get(workspace_id, ()),
-            inboxes=inboxes,
+            inboxes=inboxes, calendars=calendars, slas=slas,
         )  # fmt: skip
         return workspace if before is None else replace(workspace, figures=before.figures)
 

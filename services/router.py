@@ -15,6 +15,7 @@ from router.intake import Intake
 from router.ledger import ProviderWord
 from router.quarantine import asked_replays, put_back
 from router.replay import replay
+from router.sla_clocks import SlaClocks
 from services.configuration import RouterConfiguration
 from services.courier.receipts import ProviderReceipt, apply_receipts
 from services.intake_loop import IntakeLoop
@@ -61,6 +62,8 @@ async def run(settings: Settings) -> None:
         loop = IntakeLoop(reader=reader, leases=leases, intake=intake, hints=hints)
         slots = Leases(db, kind="dispatch", slots=SLOTS, owner=owner)
         desk = Desk(db=db, leases=slots, hints=hints)
+        clock_lease = Leases(db, kind="sla", slots=1, owner=owner)
+        clocks = SlaClocks(db=db, leases=clock_lease, hints=hints, workspaces=configuration)
 
         async def take_in() -> None:
             # Without the workspaces every message would look as if its own were gone; without the model the first would wait.
@@ -81,6 +84,8 @@ async def run(settings: Settings) -> None:
                     "replays": lambda: follow_replays(db, intake, configuration, hints, hints.waiter("intake")),
                     "slots": slots.run,
                     "dispatch": lambda: desk.run(hints.waiter("dispatch")),
+                    "clock_lease": clock_lease.run,
+                    "clocks": clocks.run,
                     "host": host_worker(db, settings, "router", settings.router_health_port, owner=owner),
                 },
             )

@@ -23,6 +23,7 @@ EventType = Literal[
     "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed",
     "offer.made", "offer.accepted", "offer.declined", "offer.expired", "offer.rescinded", "offer.revoked",
     "reply.queued", "reply.sent", "reply.delivered", "reply.read", "reply.failed",
+    "sla.warned", "sla.breached", "sla.met",
     "presence.changed", "agent.over_capacity",
     "profile.created", "profile.changed", "profile.merged", "profile.unmerged",
     "configuration.changed",

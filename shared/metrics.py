@@ -34,6 +34,11 @@ DISPATCH_LAG: Final = Gauge("santral_dispatch_round_seconds", "How long the last
 DISPATCH_RESERVATIONS: Final = Counter("santral_dispatch_reservations", "Items reserved for agents")
 DISPATCH_WAITING: Final = Gauge("santral_dispatch_waiting_items", "Items standing in a line of this process")
 DISPATCH_ESCALATIONS: Final = Counter("santral_dispatch_escalations", "Items that nobody is left to take", ["reason"])
+SLA_HAPPENED: Final = Counter(
+    "santral_sla_clocks", "Service level clocks that warned, were breached or were met", ["kind", "result"]
+)
+SLA_ESCALATIONS: Final = Counter("santral_sla_escalations", "Items raised because a target was missed", ["result"])
+SLA_ROUND: Final = Gauge("santral_sla_round_seconds", "How long the last look at the service level clocks took")
 OFFERS_EXPIRED: Final = Counter("santral_offers_expired", "Offers that were not answered")
 OUTBOX_DEPTH: Final = Gauge("santral_outbox_events", "Events not yet published")
 OUTBOX_AGE: Final = Gauge("santral_outbox_oldest_age_seconds", "Age of the oldest event not yet published")

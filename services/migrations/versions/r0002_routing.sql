@@ -51,7 +51,6 @@ create table santral.sla_clock (
 create index sla_clock_running_ix on santral.sla_clock (item_id, workspace_id) where met_at is null and stopped_at is null;
 create index work_item_closed_ix on santral.work_item (closed_at) where closed_at is not null;
 alter table santral.queue add column calendar text;
-alter table santral.queue add column sla text;
 
 CREATE INDEX work_item_giver_ix ON santral.work_item (workspace_id, giver_agent_id) WHERE giver_agent_id is not null and state in ('queued', 'offered');
 alter table santral.policy add column note text not null default '';
