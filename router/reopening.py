@@ -30,8 +30,9 @@ _INSERT: Final = """
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
     queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count, policy_version,
     profile_version, decision_id)
-select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, coalesce($4, i.kind), 'queued', i.due_class, $5, $6, $6, $6,
-       i.plan, i.skills, $7::uuid, case when $7::uuid is not null then $6 + $8 * interval '1 s' end, coalesce($7, i.last_agent_id),
+select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, coalesce($4, i.kind), 'queued', i.due_class, $5,
+       $6::timestamptz, $6::timestamptz, $6::timestamptz, i.plan, i.skills, $7::uuid,
+       case when $7::uuid is not null then $6::timestamptz + $8 * interval '1 s' end, coalesce($7, i.last_agent_id),
        i.id, i.reopen_count + 1, i.policy_version, i.profile_version, i.decision_id
 from santral.work_item i where i.workspace_id = $1 and i.id = $2
 """

@@ -137,6 +137,13 @@ class Shift:
         await self.execute(FEED, self.workspace.id, self.workspace.id.int % 64, kind, one)
         await self.settle()
 
+    async def configure(self, statement: str, *values: Any) -> None:
+        """Changes configuration, which intake then knows."""
+        await self.execute(statement, *values)
+        for table in ("workspace", "queue"):
+            await self.execute(f"update santral.{table} set version = version + 1")
+        await self.member.configuration.refresh()
+
     # --- what is there
 
     async def execute(self, statement: str, *values: Any) -> None:
@@ -202,12 +209,11 @@ class Shift:
 
     async def terms(self, channel: str, **terms: Any) -> None:
         """Changes how the workspace handles a channel, before any work of the test."""
-        await self.execute(
+        await self.configure(
             "update santral.workspace set settings = jsonb_set(settings, '{terms}', coalesce(settings->'terms', '{}') || $2::jsonb)"
             " where id = $1",
             self.workspace.id, {channel: terms},
         )  # fmt: skip
-        await self.member.configuration.refresh()
 
     async def sound(self) -> None:
         """What must hold at the end of any story: numbers without gaps, capacity that adds up, one open item a conversation."""
