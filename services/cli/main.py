@@ -29,6 +29,7 @@ VERBS: Final = {
     "apply": "services.cli.workspace",
     "export": "services.cli.workspace",
     "quarantine": "services.cli.quarantine",
+    "profiles": "services.cli.profiles",
     "asyncapi": "services.cli.asyncapi",
     "ingest": "services.cli.ingest",
     "doctor": "services.cli.doctor",
