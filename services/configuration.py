@@ -7,11 +7,12 @@ effective within one. While the database is away the last known configuration se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from profiles.own import own_handles
 from profiles.sighting import Key as HandleKey
 from router.calendar import Calendar
 from router.configuration import Queue, Workspace, read_figures, read_policies, read_queues, workspace_of
@@ -19,8 +20,7 @@ from router.policy import NO_POLICY, Policy, kept_policy
 from router.sla import Sla
 from router.sla_store import read_calendars, read_slas
 from shared.database import Connection, Database
-from shared.errors import InputRejected, Unavailable
-from shared.handle import normalized
+from shared.errors import Unavailable
 from shared.hints import Waiter
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -102,11 +102,12 @@ class RouterConfiguration:
         calendars, slas = await read_calendars(connection), await read_slas(connection)
         inboxes = await connection.fetch(_INBOXES)
         names: dict[UUID, dict[UUID, str]] = {}
+        addresses: dict[UUID, list[tuple[str, str | None]]] = {}
         for row in inboxes:
             names.setdefault(row["workspace_id"], {})[row["id"]] = row["name"]
+            addresses.setdefault(row["workspace_id"], []).append((row["channel"], row["address"]))
         rows = await connection.fetch(_WORKSPACES)
-        regions = {row["id"]: row["settings"].get("region") for row in rows}
-        self._own = frozenset(key for row in inboxes if (key := _own_handle(dict(row), regions)) is not None)
+        self._own = frozenset(key for row in rows for key in _own_keys(row, addresses.get(row["id"], ())))
         self._workspaces = {
             row["id"]: self._workspace(
                 row["id"], row["settings"], policies, queues, names.get(row["id"], {}), calendars.get(row["id"], {}),
@@ -143,12 +144,7 @@ class RouterConfiguration:
         return self._compiled[key]
 
 
-def _own_handle(row: Mapping[str, Any], regions: Mapping[UUID, str | None]) -> HandleKey | None:
-    kind = {"email": "email", "phone": "phone"}.get(row["channel"])
-    if kind is None or not row["address"]:
-        return None
-    try:
-        handle = normalized(kind, row["address"], region=regions.get(row["workspace_id"]))
-    except InputRejected:
-        return None
-    return (WorkspaceId(row["workspace_id"]), handle)
+def _own_keys(workspace: Any, addresses: Iterable[tuple[str, str | None]]) -> Iterable[HandleKey]:
+    settings = workspace["settings"]
+    for handle in own_handles(addresses, settings.get("own_addresses"), region=settings.get("region")):
+        yield (WorkspaceId(workspace["id"]), handle)

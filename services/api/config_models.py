@@ -11,6 +11,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.handle import KINDS
+
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/][^/\x00-\x1f]*$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -48,7 +50,7 @@ class InboxIn(Resource):
 
 
 class QueueIn(Resource):
-    """A waiting line. Goals order it, targets alarm, both in seconds by channel."""
+    """A waiting line. Goals order it, targets alarm, both in seconds by channel; targets count the hours of its calendar."""
 
     name: Slug
     title: Annotated[str, Field(max_length=200)] = ""
@@ -58,6 +60,7 @@ class QueueIn(Resource):
     targets_s: dict[Channel, Seconds] = Field(default_factory=dict)
     offer_s: Annotated[int, Field(ge=5, le=600)] = 30
     overflow: Slug | None = None
+    calendar: Slug | None = None
     enabled: bool = True
 
 
@@ -129,6 +132,35 @@ class WorkspaceIn(Resource):
     settings: WorkspaceSettings = Field(default_factory=lambda: WorkspaceSettings())
 
 
+HandleKind = Annotated[str, Field(pattern=f"^({'|'.join(sorted(KINDS))})$")]
+
+
+class AttributeRule(BaseModel):
+    """How an attribute's value is chosen among several. ``sources``, most trusted first, also break the other strategies' ties."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: Literal["highest_assurance", "most_recent", "trusted_source", "most_complete", "majority"] = "highest_assurance"
+    sources: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=50)] = Field(
+        default_factory=list
+    )
+
+
+class ProfileSettings(BaseModel):
+    """The rules of identity. By kind of handle: how many a person may have (a customer id always one), how many verified people
+    one may meet before it is nobody's, and after how long unseen its links end (0: never).
+
+    What changes here holds for each person from their next change on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    attributes: dict[Annotated[str, Field(min_length=1, max_length=64)], AttributeRule] = Field(default_factory=dict)
+    limits: dict[HandleKind, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
+    fan_out: dict[HandleKind, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
+    expire_after_s: dict[HandleKind, Annotated[int, Field(ge=0, le=20 * 366 * 24 * 3600)]] = Field(default_factory=dict)
+
+
 class WorkspaceSettings(BaseModel):
     """What holds for the whole workspace. Durations in seconds; ``terms`` and ``goals_s`` by channel."""
 
@@ -143,6 +175,7 @@ class WorkspaceSettings(BaseModel):
     terms: dict[Channel, dict[str, float | bool | None]] = Field(default_factory=dict)
     keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     own_addresses: list[str] = Field(default_factory=list)
+    profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
 
 
 class Stored(BaseModel):

@@ -19,14 +19,15 @@ from profiles.facts import observe
 from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identified, identify
 from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_link
 from profiles.notes import Note, write_note
+from profiles.own import own_handles
 from profiles.store import profile_view
 from profiles.survivorship import Observation
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileWriter, needs
 from services.api.profiles import HandleIn, Json, normalized_all, require_profile
 from shared.database import Connection, retried
-from shared.errors import Forbidden, InputRejected, Unprocessable
-from shared.handle import Handle, assurance_rank, normalized
+from shared.errors import Forbidden, Unprocessable
+from shared.handle import assurance_rank
 from shared.ids import HandleId, WorkspaceId
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
@@ -163,7 +164,8 @@ async def identify_profile(request: Request, principal: Identifier, body: Identi
             raws=tuple(handle.value for handle in body.handles), source=body.source, assurance=_assurance(principal, body.assurance),
             observed_at=observed_at, actor=principal.actor, name=body.name, traits=body.traits,
         )  # fmt: skip
-        return await identify(connection, given, own=own_handles(row))
+        own = own_handles(row["inboxes"] or (), row["own"], region=row["region"])
+        return await identify(connection, given, own=own)
 
     done = await _changed(request, principal, work)
     handles = [
@@ -253,22 +255,6 @@ async def add_profile_note(request: Request, principal: ProfileWriter, profile_i
         return await write_note(connection, principal.workspace_id, profile_id, body.text, actor=principal.actor)
 
     return await _changed(request, principal, work)
-
-
-def own_handles(row: Any) -> frozenset[Handle]:
-    """The workspace's own addresses and numbers, from its inboxes and settings; what is no address is left out."""
-    kinds = {"email": "email", "phone": "phone"}
-    given = [(kinds.get(channel), address) for channel, address in row["inboxes"] or ()]
-    given += [("email" if "@" in address else "phone", address) for address in row["own"] or ()]
-    found = set()
-    for kind, address in given:
-        if kind is None:
-            continue
-        try:
-            found.add(normalized(kind, address, region=row["region"]))
-        except InputRejected:
-            continue
-    return frozenset(found)
 
 
 async def _changed(request: Request, principal: Principal, work: Callable[[Connection], Awaitable[Result]]) -> Result:
