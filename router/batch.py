@@ -164,13 +164,13 @@ class Batch:
         degraded = False
         if wanted:
             try:
-                async with connection.transaction():
-                    await connection.execute(f"set local statement_timeout = {SNAPSHOT_MS}")
-                    snapshots = await self._snapshots(connection, sorted(wanted))
-                    await connection.execute("set local statement_timeout = '30s'")
+                await connection.execute(f"savepoint snapshots; set local statement_timeout = {SNAPSHOT_MS}")
+                snapshots = await self._snapshots(connection, sorted(wanted))
+                await connection.execute("release snapshots; set local statement_timeout = '30s'")
             except Exception as error:
                 if connection.is_closed():
                     raise Unavailable("the connection was lost") from error
+                await connection.execute("rollback to snapshots; release snapshots")
                 degraded = True
                 log.warning("profiles were not read in time", action="dependency_down", error=type(error).__name__)
         for arrival in fresh:

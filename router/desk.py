@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from router.desk_effects import carry_out
-from router.desk_feed import Changes, read_changes, read_everything, take_changes
+from router.desk_feed import Changes, changed_slots, read_changes, read_everything, take_changes
 from router.dispatch import Dispatch
 from router.dispatch_vocabulary import Effect, Told
 from router.moves import slot_of
@@ -103,10 +103,14 @@ class Desk:
     async def _feed(self, slots: set[int]) -> tuple[Mapping[UUID, list[Told]], float]:
         """What changed, as the core is told it. A slot that is new here is read whole."""
         async with self._db.batch() as connection:
-            kept = await self._leases.lock_and_check(connection, slots)
-            for slot in slots - kept:
+            at, changed = await changed_slots(connection, slots)
+            now = self._read_clock(at)
+            wanted = changed | (slots - self._loaded) | {slot_of(workspace) for workspace, _, _ in self._again}
+            if not wanted:
+                return {}, now
+            kept = await self._leases.lock_and_check(connection, wanted)
+            for slot in wanted - kept:
                 self._drop(slot)
-            now = await self._now(connection)
             fresh = kept - self._loaded
             changes = await take_changes(connection, kept)
             changes.merge(Changes.of(self._again))
@@ -132,7 +136,7 @@ class Desk:
             async with self._db.batch() as connection:
                 slots = {slot_of(workspace) for workspace in effects}
                 kept = await self._leases.lock_and_check(connection, slots)
-                now = await self._now(connection)
+                now = self._read_clock(await connection.fetchval("select clock_timestamp()"))
                 mine = {workspace: asked for workspace, asked in effects.items() if slot_of(workspace) in kept}
                 carried = await carry_out(connection, mine, datetime.fromtimestamp(now, UTC))
         except (SantralError, asyncio.CancelledError):
@@ -149,8 +153,7 @@ class Desk:
         more = {workspace: self._cores[workspace].steps(answers, now) for workspace, answers in carried.answers.items()}
         return {workspace: asked for workspace, asked in more.items() if asked}
 
-    async def _now(self, connection: Connection) -> float:
-        at: datetime = await connection.fetchval("select clock_timestamp()")
+    def _read_clock(self, at: datetime) -> float:
         self._offset_s = at.timestamp() - time.monotonic()
         return at.timestamp()
 

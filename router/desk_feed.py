@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,11 @@ from router.work import OPEN_STATES
 from shared.database import Connection
 
 _TAKE: Final = "delete from santral.dispatch_change where slot = any($1::smallint[]) returning workspace_id, kind, id"
+# One probe of the index per slot: a distinct over the feed would read all of it.
+_CHANGED: Final = """
+select clock_timestamp() as now, array(
+    select s from unnest($1::smallint[]) as s where exists (select from santral.dispatch_change c where c.slot = s)) as slots
+"""
 _WORKSPACES: Final = "select id from santral.workspace"
 _ITEMS_OF: Final = "select workspace_id, id from santral.work_item where workspace_id = any($1::uuid[]) and state = any($2)"
 _AGENTS: Final = """
@@ -77,6 +83,13 @@ class Changes:
             agents={pair for pair in self.agents if wanted(pair[0])},
             queues={pair for pair in self.queues if wanted(pair[0])},
         )
+
+
+async def changed_slots(connection: Connection, slots: Iterable[int]) -> tuple[datetime, set[int]]:
+    """The database's clock, and which of these slots have something in the feed."""
+    row = await connection.fetchrow(_CHANGED, list(slots))
+    assert row is not None
+    return row["now"], set(row["slots"])
 
 
 async def take_changes(connection: Connection, slots: Iterable[int]) -> Changes:

@@ -77,23 +77,19 @@ Key = Annotated[
 async def post_message(request: Request, principal: Writer, body: PostedMessage, response: Response, key: Key = None) -> Taken:
     """Takes the message in: 202 when it is durable, with its id; 503 with Retry-After when it is not."""
     state = request.app.state
+    digest = hashlib.sha256(body.model_dump_json(by_alias=True).encode()).digest()
     async with state.db.batch(principal.workspace_id) as connection:
         inbox = await _inbox(connection, principal.workspace_id, body.inbox)
-    draft = draft_of(inbox, body)
-    message_id = state.receiver.identify(draft)
-    digest = hashlib.sha256(body.model_dump_json(by_alias=True).encode()).digest()
-    marker = key or f"message:{message_id}"
-    async with state.db.batch(principal.workspace_id) as connection:
-        await connection.execute(
-            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4) on conflict do nothing",
+        draft = draft_of(inbox, body)
+        message_id = state.receiver.identify(draft)
+        marker = key or f"message:{message_id}"
+        # The update changes nothing; it makes the row that was there before come back.
+        known = await connection.fetchval(
+            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4)"
+            " on conflict (workspace_id, key) do update set key = excluded.key returning body_hash",
             principal.workspace_id, marker, digest, message_id,
         )  # fmt: skip
-        known = await connection.fetchrow(
-            "select body_hash, message_id from santral.idempotency where workspace_id = $1 and key = $2",
-            principal.workspace_id,
-            marker,
-        )
-    if key is not None and known["body_hash"] != digest:
+    if key is not None and known != digest:
         raise Unprocessable("this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new message")
     target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, inboxes=(inbox,))
     await state.receiver.receive(target, [draft])

@@ -329,8 +329,7 @@ async def test_the_same_handle_in_two_workspaces_is_two_people(worker_db: Databa
             await profile_view(connection, there, one.profile_id)
         assert await snapshots(connection, [(there, one.handle_id)]) == {}
         with pytest.raises(InputRejected):
-            async with connection.transaction():
-                await timeline(connection, there, other.profile_id, "not a cursor")
+            await timeline(connection, there, other.profile_id, "not a cursor")
     async with api_db.batch(here) as connection:
         assert (await profile_view(connection, here, one.profile_id)).id == one.profile_id
         assert await lookup(connection, there, [mail()]) == {}
