@@ -21,6 +21,7 @@ from services.api.audit import audit
 from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from services.api.profile_consent import require_first_contact
 from shared.database import Connection, retried
 from shared.errors import NotFound, Unprocessable
 from shared.ids import new_id
@@ -42,7 +43,7 @@ class TextContent(BaseModel):
 
 
 class TemplateContent(BaseModel):
-    """A template that the provider has approved."""
+    """A template that the provider has approved. After a silence it is a first contact, for ``purpose``: see `may-contact`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,6 +52,7 @@ class TemplateContent(BaseModel):
     language: Annotated[str, Field(max_length=20)] = "tr"
     components: list[dict[str, Any]] = Field(default_factory=list)
     text: Annotated[str, Field(max_length=5000)] = ""
+    purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "service"
 
 
 class MediaContent(BaseModel):
@@ -215,26 +217,43 @@ async def reply(
 async def _write(
     connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes
 ) -> ReplyOut:
-    workspace_id, reply_id = principal.workspace_id, new_id()
-    digest = hashlib.sha256(body.model_dump_json().encode()).digest()
+    reply_id = new_id()
     if key is not None:
-        marker = f"reply:{conversation_id}:{key}"
-        await connection.execute(
-            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4) on conflict do nothing",
-            workspace_id, marker, digest, reply_id,
-        )  # fmt: skip
-        known = await connection.fetchrow(
-            "select body_hash, message_id from santral.idempotency where workspace_id = $1 and key = $2", workspace_id, marker
-        )
-        assert known is not None
-        if known["body_hash"] != digest:
-            raise Unprocessable(
-                "this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new reply"
-            )
-        if known["message_id"] != reply_id:
-            return await read_reply_state(connection, workspace_id, known["message_id"])
-    await read_conversation(connection, workspace_id, conversation_id)
+        known = await same_call(connection, principal.workspace_id, f"reply:{conversation_id}:{key}", body, reply_id)
+        if known is not None:
+            return await read_reply_state(connection, principal.workspace_id, known)
+    await read_conversation(connection, principal.workspace_id, conversation_id)
     await require_conversation(connection, principal, conversation_id)
+    if isinstance(body.content, TemplateContent):
+        await require_first_contact(connection, principal.workspace_id, conversation_id, purpose=body.content.purpose)
+    return await send_reply(connection, principal, conversation_id, body, reply_id, secret)
+
+
+async def same_call(connection: Connection, workspace_id: UUID, marker: str, body: BaseModel, message_id: UUID) -> UUID | None:
+    """The message an equal call with this marker made before; None when this call is the first and makes ``message_id``.
+
+    Raises `Unprocessable` when the marker was used for another body.
+    """
+    digest = hashlib.sha256(body.model_dump_json().encode()).digest()
+    await connection.execute(
+        "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4) on conflict do nothing",
+        workspace_id, marker, digest, message_id,
+    )  # fmt: skip
+    known = await connection.fetchrow(
+        "select body_hash, message_id from santral.idempotency where workspace_id = $1 and key = $2", workspace_id, marker
+    )
+    assert known is not None
+    if known["body_hash"] != digest:
+        raise Unprocessable("this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new reply")
+    made: UUID = known["message_id"]
+    return None if made == message_id else made
+
+
+async def send_reply(
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, reply_id: UUID, secret: bytes
+) -> ReplyOut:
+    """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
+    workspace_id = principal.workspace_id
     content = body.content.model_dump(mode="json", exclude_none=True)
     address = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []

@@ -24,9 +24,16 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Asked = Annotated[
     str, Query(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="What for: `service`, `survey` …", examples=["marketing"])
 ]
-On = Annotated[str, Query(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="`chat`, `phone` …", examples=["email"])]
+On = Annotated[str, Query(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="`chat`, `phone`, `social` …", examples=["email"])]
 _NOW: Final = """
 select clock_timestamp() as now, coalesce(settings->>'time_zone', 'UTC') as time_zone from santral.workspace where id = $1
+"""
+
+ANSWER_WITHIN_S: Final = 24 * 3600
+_LAST: Final = f"""
+select last_handle_id as handle_id, channel,
+       coalesce(last_in_at > clock_timestamp() - interval '{ANSWER_WITHIN_S} s', false) as answers
+from santral.conversation where workspace_id = $1 and id = $2
 """
 
 
@@ -120,15 +127,21 @@ async def verdict_on(connection: Connection, workspace_id: UUID, any_id: UUID, *
     return may_contact(statements, attributes, purpose=purpose, channel=channel, now=now, time_zone=zone)
 
 
-async def require_contact(
-    connection: Connection, workspace_id: UUID, any_id: UUID, *, purpose: str, channel: str, field: str
-) -> None:
-    """Raises `Conflict` with the reason when the person may not be written to first now."""
-    verdict = await verdict_on(connection, workspace_id, any_id, purpose=purpose, channel=channel)
+async def require_first_contact(connection: Connection, workspace_id: UUID, conversation_id: UUID, *, purpose: str) -> None:
+    """Raises `Conflict` when writing in this conversation is a first contact that consent or preferences stand against.
+
+    Within a day of the customer's last message it is an answer, which nothing stands against.
+    """
+    row = await connection.fetchrow(_LAST, workspace_id, conversation_id)
+    if row is None or row["answers"]:
+        return
+    verdict = await verdict_on(connection, workspace_id, row["handle_id"], purpose=purpose, channel=row["channel"])
     if not verdict.allowed:
+        reason = verdict.reason.replace("_", " ")
         raise Conflict(
-            f"this person is not to be contacted: {verdict.reason.replace('_', ' ')}", field=field, remedy=verdict.remedy
-        )
+            f"this person is not to be written to first now: {reason}", field="content.purpose", remedy=verdict.remedy,
+            reason=verdict.reason,
+        )  # fmt: skip
 
 
 async def _effective(
