@@ -24,6 +24,7 @@ from services.api import (
     chat_socket,
     conversations,
     files,
+    first_contact,
     keys,
     messages,
     places,
@@ -138,7 +139,7 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
+        messages, conversations, first_contact, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
         records, keys, policies, places, quarantine, chat, stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
