@@ -16,6 +16,7 @@ select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at,
        h.value as customer_value, h.assurance as customer_assurance, d.record as decision, d.kind as decision_kind,
        o.made_at as offer_made_at, o.until as offer_until, a.name as agent_name,
        i.giver_agent_id, i.target_agent_id, g.name as giver_name, i.outcome, i.external,
+       t.sla,
        (select m.text from santral.message m where i.giver_agent_id is not null and m.workspace_id = i.workspace_id
         and m.conversation_id = i.conversation_id and m.direction = 'note' and m.agent_id = i.giver_agent_id
         and m.accepted_at >= i.assigned_at order by m.seq desc limit 1) as note,
@@ -29,6 +30,16 @@ left join santral.decision d on d.workspace_id = i.workspace_id and d.id = i.dec
 left join santral.offer o on o.workspace_id = i.workspace_id and o.id = i.offer_id
 left join santral.agent a on a.workspace_id = i.workspace_id and a.id = i.agent_id
 left join santral.agent g on g.workspace_id = i.workspace_id and g.id = i.giver_agent_id
+left join lateral (
+    select jsonb_build_object('kind', k.kind, 'target_s', k.target_s, 'due_at', k.due_at, 'warn_at', k.warn_at, 'state', case
+        when k.breached_at is not null or k.due_at <= clock_timestamp() then 'breached'
+        when k.resumed_at is null then 'paused'
+        when k.warned_at is not null or k.warn_at <= clock_timestamp() then 'warned'
+        else 'running' end) as sla
+    from santral.sla_clock k
+    where k.workspace_id = i.workspace_id and k.item_id = i.id and k.met_at is null and k.stopped_at is null
+    order by k.due_at nulls last limit 1
+) t on true
 """
 _MINE: Final = """
 where i.workspace_id = $1 and i.id in (
@@ -64,6 +75,7 @@ def item_view(row: Any) -> dict[str, Any]:
         "agent_id": row["agent_id"],
         "agent_name": row["agent_name"],
         "due_at": row["due_at"],
+        "sla": row["sla"],
         "enqueued_at": row["enqueued_at"],
         "timer_at": row["timer_at"],
         "reopened_from": row["reopened_from"],

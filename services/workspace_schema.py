@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from router.policy import PolicyDocument
 from services.api.config_models import AgentIn, ConnectionIn, InboxIn, QueueIn, RoleIn, SkillIn, UserIn, WorkspaceIn
+from services.api.sla_models import CalendarIn, SlaIn
 
 
 class SecretSource(BaseModel):
@@ -42,7 +43,9 @@ class WorkspaceDocument(BaseModel):
     users: list[UserIn] = Field(default_factory=list)
     connections: list[ConnectionEntry] = Field(default_factory=list)
     inboxes: list[InboxEntry] = Field(default_factory=list)
+    calendars: list[CalendarIn] = Field(default_factory=list)
     queues: list[QueueIn] = Field(default_factory=list)
+    slas: list[SlaIn] = Field(default_factory=list)
     agents: list[AgentIn] = Field(default_factory=list)
     policy: PolicyDocument | None = None
 

@@ -20,6 +20,7 @@ from ingest.mail.html_worker import HtmlCleaner
 from ingest.receive import Receiver
 from services.api import (
     agents,
+    calendars,
     chat,
     chat_socket,
     conversations,
@@ -63,7 +64,7 @@ _TAGS: Final = {
     "profiles": "The unified customer.",
     "records": "Decisions and events: what happened and why.",
     "quarantine": "What could not be understood, until somebody resolves it.",
-    "configuration": "Connections, inboxes, people, queues, skills, roles, policies, the workspace.",
+    "configuration": "Connections, inboxes, people, queues, skills, roles, calendars, service levels, policies, the workspace.",
     "keys": "API keys.",
     "chat": "The chat widget's sessions.",
 }
@@ -140,7 +141,7 @@ def create_app(
     app.include_router(config_routes())
     modules = [
         messages, conversations, first_contact, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
-        records, keys, policies, places, quarantine, chat, stream, chat_socket, static_pages,
+        records, keys, policies, calendars, places, quarantine, chat, stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

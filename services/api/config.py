@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request, Response
 
 from services.api.audit import audit
+from services.api.calendars import calendar_codecs
 from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
 from services.api.config_store import Codec, Context, codecs, fresh_id
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
@@ -28,7 +29,7 @@ _TAGS: Final[list[str | Enum]] = ["configuration"]
 def config_routes() -> APIRouter:
     """The router of all kinds and of the workspace itself."""
     router = APIRouter(prefix="/v1")
-    for path, codec in codecs().items():
+    for path, codec in {**codecs(), **calendar_codecs()}.items():
         _add_reads(router, path, codec)
         _add_writes(router, path, codec)
         _add_removal(router, path, codec)

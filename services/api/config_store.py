@@ -19,7 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.registry import adapter_for
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
+from router.calendar import ALWAYS
+from router.hours import DEFAULT
 from router.moves import slot_of
+from router.sla_tables import calendar
 from router.tables import agent, dispatch_change, queue, queue_member, skill
 from services.api.config_models import (
     AgentIn,
@@ -124,12 +127,19 @@ class Queues(Plain):
     async def columns(self, context: Context, given: QueueIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         if given.overflow is not None:
             await context.id_of(queue, given.overflow, "overflow")
+        await _require_calendar(context, given.calendar)
         return await super().columns(context, given, known) | {"overflow": given.overflow or ""}
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> QueueOut:
         return QueueOut(
             **{name: row[name] for name in QueueOut.model_fields if name != "overflow"}, overflow=row["overflow"] or None
         )
+
+
+async def _require_calendar(context: Context, name: str | None) -> None:
+    known = sa.select(calendar.c.name).where(calendar.c.workspace_id == context.workspace_id, calendar.c.name == name)
+    if name not in (None, ALWAYS, DEFAULT) and await context.connection.scalar(known) is None:
+        raise Unprocessable(f"there is no calendar {name!r}", field="calendar", remedy="create the calendar first")
 
 
 class Roles(Plain):

@@ -28,6 +28,7 @@ VERBS: Final = {
     "courier": "services.cli.processes",
     "apply": "services.cli.workspace",
     "export": "services.cli.workspace",
+    "deadline": "services.cli.deadline",
     "quarantine": "services.cli.quarantine",
     "profiles": "services.cli.profiles",
     "asyncapi": "services.cli.asyncapi",

@@ -109,7 +109,8 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
         await connection.execute(
             "insert into santral.role (workspace_id, name, scopes, visibility) values ($1, 'special', '{}', 'own')", w
         )
-        await connection.execute("insert into santral.skill (workspace_id, name) values ($1, 'kahve')", w)
+        for table in ("skill", "calendar", "sla"):
+            await connection.execute(f"insert into santral.{table} (workspace_id, name) values ($1, 'kahve')", w)
         await connection.execute(
             "insert into santral.user (workspace_id, id, name, role) values ($1, $2, 'u', 'special')", w, ids["user"]
         )
@@ -120,7 +121,8 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     return {
         **shown, "conversation_id": str(conversation), "item_id": str(item), "profile_id": str(handle), "agent_id": str(workspace.agent_id),
         "inboxes": str(workspace.inboxes["api"]), "queues": str(workspace.queue_id), "agents": str(workspace.agent_id), "users": shown["user"],
-        "connections": shown["connection"], "roles": "special", "skills": "kahve", "seq": "1", "n": "0", "version": "77",
+        "connections": shown["connection"], "roles": "special", "skills": "kahve", "calendars": "kahve", "slas": "kahve",
+        "seq": "1", "n": "0", "version": "77",
         "inbox_id": str(workspace.inboxes["asterisk"]), "source": "cdr",
     }  # fmt: skip
 
@@ -167,7 +169,8 @@ async def test_another_workspaces_id_is_not_found(api: Api, workspace: Workspace
         await connection.execute("delete from santral.policy where workspace_id = $1 and version = 77", workspace.id)
         await connection.execute("delete from santral.user where workspace_id = $1", workspace.id)
         await connection.execute("delete from santral.role where workspace_id = $1 and name = 'special'", workspace.id)
-        await connection.execute("delete from santral.skill where workspace_id = $1", workspace.id)
+        for table in ("skill", "calendar", "sla"):
+            await connection.execute(f"delete from santral.{table} where workspace_id = $1", workspace.id)
     for verb, path, operation in operations(api):
         if "{" not in path or operation["operationId"] in PUBLIC:
             continue
