@@ -1,7 +1,7 @@
 """A person's own history: handles first seen, links made and retracted, merges, consent, notes. Newest first, by cursor.
 
-Conversations and calls are another room's: it asks here for the handles of the person and lists by them, in the same order: time, id,
-kind. **Identity** of an entry: kind and the row's id. **Units**: times aware UTC.
+What is only claimed is no part of it. Conversations and calls are another room's: it asks here for the handles of the person and
+lists by them, in the same order: time, id, kind. **Identity** of an entry: kind and the row's id. **Units**: times aware UTC.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ with mine as (select unnest($2::uuid[]) as id), entry as (
     union
     select 'linked', l.first_seen_at, l.id, jsonb_build_object(
         'a', l.a, 'b', l.b, 'kind', l.kind, 'assurance', l.assurance, 'source', l.source, 'actor', l.actor)
-    from mine join santral.link l on l.workspace_id = $1 and (l.a = mine.id or l.b = mine.id)
+    from mine join santral.link l on l.workspace_id = $1 and (l.a = mine.id or l.b = mine.id) and l.assurance <> 'asserted'
     union
     select 'link_retracted', l.retracted_at, l.id, jsonb_build_object('a', l.a, 'b', l.b, 'actor', l.retracted_by)
-    from mine join santral.link l on l.workspace_id = $1 and (l.a = mine.id or l.b = mine.id) and l.retracted_at is not null
+    from mine join santral.link l on l.workspace_id = $1 and (l.a = mine.id or l.b = mine.id) and l.assurance <> 'asserted'
+      and l.retracted_at is not null
     union
     select 'kept_apart', c.stated_at, c.id, jsonb_build_object('a', c.a, 'b', c.b, 'reason', c.reason, 'actor', c.actor)
     from mine join santral.cannot_link c on c.workspace_id = $1 and (c.a = mine.id or c.b = mine.id)

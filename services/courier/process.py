@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from ingest.directory import Directory
+from profiles import expiry
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
 from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
@@ -70,6 +71,7 @@ async def run(settings: Settings) -> None:
                     "relay": lambda: relay.run(hints.waiter("outbox")),
                     "deliveries": deliver,
                     "measure": lambda: _measure(relay),
+                    "expiry": lambda: expiry.follow(db),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),
                 },
             )
