@@ -86,6 +86,7 @@ class Agent:
         "presence",
         "ratio",
         "removed",
+        "shown",
         "status",
         "used",
         "version",
@@ -100,6 +101,7 @@ class Agent:
         self.personal: Ranking[Item] = Ranking()
         self.lanes: dict[str, list[Membership]] = {}
         self.status: dict[str, Reason | None] = {}
+        self.shown: dict[str, Reason | None] = {}  # the status that all lanes of the channel know
         self.wake_at: float | None = None
         self.removed = False
         self.facts = facts

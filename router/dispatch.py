@@ -12,7 +12,7 @@ matched. Freed agents choose first, the smallest key of all of them first; then 
 """
 
 from collections.abc import Iterable
-from heapq import heapify, heappop, heapreplace, merge
+from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from typing import Literal
 
@@ -38,7 +38,7 @@ class Dispatch:
         *,
         retry_s: float = RETRY_S,
         reserve_max: int = 500,
-        batch_min: int = 8,
+        batch_min: int = 64,
         runners_up_max: int = 10,
         sure: bool = False,
         explain: bool = True,
@@ -98,11 +98,13 @@ class Dispatch:
     @property
     def waiting(self) -> int:
         """Items that stand in a line now."""
-        return sum(1 for item in self._floor.items.values() if item.entry is not None)
+        return self._floor.waiting
 
     def _match(self, now: float) -> None:
         room = self._reserve_max
         if len(self._floor.free_agents) >= self._batch_min:
+            for agent in list(self._floor.unshown):
+                self._floor.show(agent)
             room = self._match_batch(room, now)
         if self._floor.free_agents:
             room = self._match_agents(room, now)
@@ -116,7 +118,7 @@ class Dispatch:
             if room == 0:
                 self._floor.new_items = dict.fromkeys(items[place:])
                 return
-            found = best_agent(item, now)
+            found = best_agent(item, (), now)
             if found is not None:
                 self._reserve(item, *found, now)
                 room -= 1
@@ -124,8 +126,8 @@ class Dispatch:
     def _match_batch(self, room: int, now: float) -> int:
         """Many agents came free: walk the waiting items by key, each to its best agent. Return what is left of room.
 
-        Agents' own priorities among queues order whole lanes here (the best priority any freed member has).
-        What this leaves, one portion per lane being looked at, ``_match_agents`` finishes.
+        Agents' own priorities among queues order whole lanes here (the best priority any freed member has). A lane is
+        left when nobody in it has room any more. What this leaves, ``_match_agents`` finishes.
         """
         free = self._floor.free_agents
         lanes: dict[Lane, int] = {}
@@ -142,44 +144,71 @@ class Dispatch:
             looked_at += 1
             if looked_at >= room:
                 break
-        portions = [
-            [(lane.rank(entry, priority, now), entry[4]) for entry in islice(lane.waiting, room)]
-            for lane, priority in lanes.items()
+        heads = [
+            (lane.rank(lane.waiting.first(), priority, now), number, 0, lane, priority)
+            for number, (lane, priority) in enumerate(lanes.items())
         ]
-        for _, item in merge(*portions, key=_rank_of):
-            if room == 0:
-                break
-            if item.entry is None:
-                continue
-            found = best_agent(item, now)
-            if found is not None:
-                self._reserve(item, *found, now)
-                room -= 1
+        heapify(heads)
+        while heads and room:
+            rank, number, place, lane, priority = heads[0]
+            entry = lane.waiting.at(place)
+            if entry is not None and lane.manned and lane.rank(entry, priority, now) == rank:
+                found = best_agent(entry[4], (), now)
+                if found is None:
+                    place += 1
+                else:
+                    self._reserve(entry[4], *found, now)
+                    room -= 1
+                entry = lane.waiting.at(place)
+            if entry is None or not lane.manned:
+                heappop(heads)
+            else:
+                heapreplace(heads, (lane.rank(entry, priority, now), number, place, lane, priority))
         return room
 
     def _match_agents(self, room: int, now: float) -> int:
         """Let agents with new room take, best key of all of them first. Return how many more may be reserved."""
+        free = self._floor.free_agents
+        if len(free) == 1:
+            return self._match_agent(next(iter(free)), room, now)
         heads: list[tuple[Rank, int, Agent, Item]] = []
-        for agent in list(islice(self._floor.free_agents, room)):
+        for agent in list(islice(free, room)):
             found = best_item(agent, now)
             if found is None:
-                del self._floor.free_agents[agent]
+                del free[agent]
+                self._floor.show(agent)
             else:
                 heads.append((found[0], agent.number, agent, found[1]))
         heapify(heads)
         while heads and room:
             _, number, agent, item = heads[0]
             if item.entry is not None and admissible(agent, item.facts.terms.channel, now) is None:
-                chosen = best_agent(item, now)
+                chosen = best_agent(item, self._floor.unshown, now)
                 assert chosen is not None, "an agent's best item has a best agent"
                 self._reserve(item, *chosen, now)
                 room -= 1
             found = best_item(agent, now)
             if found is None:
                 heappop(heads)
-                self._floor.free_agents.pop(agent, None)
+                free.pop(agent, None)
+                self._floor.show(agent)
             else:
                 heapreplace(heads, (found[0], number, agent, found[1]))
+        return room
+
+    def _match_agent(self, agent: Agent, room: int, now: float) -> int:
+        """Let the one agent with new room take, as ``_match_agents`` would."""
+        free = self._floor.free_agents
+        while room:
+            found = best_item(agent, now)
+            if found is None:
+                del free[agent]
+                self._floor.show(agent)
+                break
+            chosen = best_agent(found[1], self._floor.unshown, now)
+            assert chosen is not None, "an agent's best item has a best agent"
+            self._reserve(found[1], *chosen, now)
+            room -= 1
         return room
 
     def _reserve(self, item: Item, agent: Agent, lane: Lane | None, now: float) -> None:
@@ -190,7 +219,7 @@ class Dispatch:
         version = item.version
         decision = UNEXPLAINED
         if self._explain:
-            decision = decide(item, agent, lane, floor.book, len(floor.agents), self._runners_up_max, now)
+            decision = decide(item, agent, lane, floor.unshown, floor.book, len(floor.agents), self._runners_up_max, now)
         floor.unplace(item)
         floor.timers.disarm(item)
         self._ticket += 1
@@ -222,7 +251,3 @@ class Dispatch:
                 decision=decision,
             )
         )
-
-
-def _rank_of(ranked: tuple[Rank, Item]) -> Rank:
-    return ranked[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from router.admission import admissible
+from router.admission import ABSENT, admissible
 from router.agents import Agent, AgentState
 from router.dispatch_vocabulary import (
     AgentLease,
@@ -54,8 +54,10 @@ class Floor:
         self.changed_agents: dict[Agent, None] = {}
         self.changed_items: dict[Item, None] = {}
         self.free_agents: dict[Agent, None] = {}
+        self.unshown: dict[Agent, None] = {}  # of the free agents, those whose lanes do not know it yet
         self.new_items: dict[Item, None] = {}
         self.effects: list[Effect] = []
+        self.waiting = 0  # items that stand in a line
         self.now = 0.0
 
     def take(self, one: Told, now: float) -> None:
@@ -102,7 +104,8 @@ class Floor:
         else:
             before = agent.facts
             lease = agent.lease_until if facts.version == agent.version else None
-            if facts.queues != before.queues or facts.skills != before.skills:
+            same_queues = facts.queues is before.queues or facts.queues == before.queues
+            if not same_queues or facts.skills != before.skills:
                 self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
                 agent.read(facts)
                 self.book.enroll(agent)
@@ -125,6 +128,7 @@ class Floor:
         self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
         self.changed_agents.pop(agent, None)
         self.free_agents.pop(agent, None)
+        self.unshown.pop(agent, None)
 
     def _take_item(self, facts: ItemState) -> None:
         if facts.state in FINAL:
@@ -230,20 +234,36 @@ class Floor:
             self.gone.popitem(last=False)
 
     def refresh(self, agent: Agent, now: float, *, taking: bool = False) -> None:
-        """Tell the agent's lanes what it has room for, and see what follows from its presence."""
+        """Tell the agent's lanes what it has room for, and see what follows from its presence.
+
+        Lanes hear of new room only when it stays (``show``): an agent who finishes something mostly takes the next
+        item at once, and is in many lanes.
+        """
         if agent.removed:
             return
         freed = agent.personal.size > 0
+        unshown = False
         for channel, places in agent.lanes.items():
             status = admissible(agent, channel, now)
             if status is None and agent.status.get(channel, "offline") is not None:
                 freed = True
             agent.status[channel] = status
-            for place in places:
-                if place.lane.update(agent, status):
-                    self.changed_items.update(place.lane.contested)
+            shown = agent.shown.get(channel, "offline")
+            if status is None and shown is not None and shown not in ABSENT:
+                unshown = True
+            elif status is None or status != shown or channel not in agent.shown:
+                agent.shown[channel] = status
+                for place in places:
+                    if place.lane.update(agent, status):
+                        self.changed_items.update(place.lane.contested)
         if freed and not taking:
             self.free_agents[agent] = None
+        if not unshown:
+            self.unshown.pop(agent, None)
+        elif agent in self.free_agents:
+            self.unshown[agent] = None
+        else:
+            self.show(agent)
         if agent.held and agent.lost(now):
             self.changed_items.update(agent.held)
         if agent.personal.size and not agent.present(now):
@@ -252,6 +272,15 @@ class Floor:
             self.timers.arm(agent, agent.lease_until)
         if agent.not_before > now:
             self.timers.arm(agent, agent.not_before)
+
+    def show(self, agent: Agent) -> None:
+        """Tell the agent's lanes of the room that it keeps; harmless when they know."""
+        self.unshown.pop(agent, None)
+        for channel, status in agent.status.items():
+            if status is None and agent.shown.get(channel, "offline") is not None:
+                agent.shown[channel] = None
+                for place in agent.lanes[channel]:
+                    place.lane.update(agent, None)
 
     def hold(self, item: Item, agent: Agent | None) -> None:
         """Remember to whom the item is offered or assigned."""
@@ -274,3 +303,4 @@ class Floor:
             lane.take(entry)
         item.lanes = ()
         item.entry = None
+        self.waiting -= 1

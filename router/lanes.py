@@ -119,8 +119,7 @@ class Lane:
             return False
         self._forget(agent)
         if status is None:
-            first, second = self.score(agent, self.requires)
-            entry = (first, second, 0.0, agent.number, agent)
+            entry = self.entry(agent, self.requires)
             self.pools[delay_s].add(entry)
             self.members[agent] = (delay_s, entry, None)
         else:
@@ -133,6 +132,16 @@ class Lane:
             del self.present[agent]
             return True
         return False
+
+    def entry(self, agent: Agent, requires: Requirement) -> Entry[Agent]:
+        """The agent's place by this lane's comparator, smaller first, for an item that requires this."""
+        first, second = self.score(agent, requires)
+        return (first, second, 0.0, agent.number, agent)
+
+    def unaware(self, agent: Agent) -> bool:
+        """Whether the agent is a member with room that the lane was not told of yet."""
+        member = self.members.get(agent)
+        return member is not None and member[2] is not None and agent.status[self.channel] is None
 
     def _forget(self, agent: Agent) -> None:
         delay_s, entry, before = self.members[agent]
@@ -148,6 +157,11 @@ class Lane:
         for agent, (_, entry, _) in list(self.members.items()):
             if entry is not None:
                 self.update(agent, None)
+
+    @property
+    def manned(self) -> bool:
+        """Whether anybody here is known to have room."""
+        return any(pool.size for pool in self.pools.values())
 
     @property
     def delayed(self) -> bool:
@@ -227,6 +241,7 @@ class LaneBook:
                 contested.extend(place.lane.contested)
         agent.lanes = {}
         agent.status = {}
+        agent.shown = {}
         return contested
 
     def compare_by(self, queue: UUID, comparator: Comparator) -> None:
@@ -241,4 +256,5 @@ class LaneBook:
             return False
         lane.join(agent, pull.delay_s)
         agent.lanes.setdefault(lane.channel, []).append(Membership(lane, pull.priority, pull.delay_s))
+        agent.shown.pop(lane.channel, None)
         return True

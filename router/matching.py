@@ -5,6 +5,8 @@ Cost: an item looks at the best entry of its lanes, an agent at the head of its 
 when the item was declined by, or comes from, exactly this agent, or is younger than the agent's delay.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -58,35 +60,45 @@ def standing(item: Item, lanes: tuple[Lane, ...]) -> Literal["open", "all_declin
     return found
 
 
-def best_agent(item: Item, now: float) -> tuple[Agent, Lane | None] | None:
-    """The agent for a waiting item, with the lane they met in (None: the item waits for that agent alone)."""
+def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, Lane | None] | None:
+    """The agent for a waiting item, with the lane they met in (None: the item waits for that agent alone).
+
+    ``freed``: agents with room that their lanes may not know of yet.
+    """
     if item.owner is not None:
         fits = admissible(item.owner, item.facts.terms.channel, now) is None
         return (item.owner, None) if fits else None
     facts = item.facts
     contested = bool(facts.exclusions) or facts.giver is not None
+    own = item.lanes[0]
     best: tuple[Entry[Agent], Lane] | None = None
     for lane in item.lanes:
         for delay_s, pool in lane.pools.items():
-            if delay_s > 0 and facts.enqueued_at + delay_s > now:
+            if not pool.size or (delay_s > 0 and facts.enqueued_at + delay_s > now):
                 continue
             for entry in pool:
                 if contested and barred(item, entry[4], now):
                     continue
-                own = item.lanes[0]
                 if lane.comparator != own.comparator:
-                    first, second = own.score(entry[4], lane.requires)
-                    entry = (first, second, 0.0, entry[3], entry[4])
+                    entry = own.entry(entry[4], lane.requires)
                 if best is None or entry < best[0]:
                     best = (entry, lane)
                 break
+        for agent in freed:
+            if not lane.unaware(agent) or facts.enqueued_at + lane.members[agent][0] > now:
+                continue
+            if contested and barred(item, agent, now):
+                continue
+            entry = own.entry(agent, lane.requires)
+            if best is None or entry < best[0]:
+                best = (entry, lane)
     return None if best is None else (best[0][4], best[1])
 
 
 def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
     """The item for an agent: of what waits for it alone and of its lanes' heads, the best by (priority, key)."""
     best: tuple[Rank, Item] | None = None
-    for entry in agent.personal:
+    for entry in agent.personal if agent.personal.size else ():
         item = entry[4]
         if admissible(agent, item.facts.terms.channel, now) is None:
             pull = agent.facts.queues.get(item.facts.queue)
@@ -96,25 +108,38 @@ def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
         if agent.status[channel] is not None:
             continue
         for lane, priority, delay_s in places:
-            if not lane.visible(delay_s, now):
+            if not lane.waiting.size or (delay_s > 0 and not lane.visible(delay_s, now)):
                 continue
-            for entry in lane.waiting:
-                facts = entry[4].facts
-                if delay_s > 0 and entry[2] + delay_s > now:
+            head = lane.waiting.first()
+            facts = head[4].facts
+            if delay_s > 0 or facts.exclusions or facts.giver is not None:
+                found = _first_for(agent, lane, delay_s, now)
+                if found is None:
                     continue
-                if (facts.exclusions or facts.giver is not None) and barred(entry[4], agent, now):
-                    continue
-                rank = lane.rank(entry, priority, now)
-                if best is None or rank < best[0]:
-                    best = (rank, entry[4])
-                break
+                head = found
+            rank = lane.rank(head, priority, now) if lane.slope > 0 else (priority, head[0], head[1], head[2], head[3])
+            if best is None or rank < best[0]:
+                best = (rank, head[4])
     return best
 
 
-def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: int, most: int, now: float) -> Decision:
+def _first_for(agent: Agent, lane: Lane, delay_s: float, now: float) -> Entry[Item] | None:
+    """The first item of the lane that is old enough for the agent, and that the agent may take after all that happened."""
+    for entry in lane.waiting:
+        if delay_s <= 0 or entry[2] + delay_s <= now:
+            facts = entry[4].facts
+            if not ((facts.exclusions or facts.giver is not None) and barred(entry[4], agent, now)):
+                return entry
+    return None
+
+
+def decide(
+    item: Item, agent: Agent, lane: Lane | None, freed: Iterable[Agent], book: LaneBook, agents: int, most: int, now: float
+) -> Decision:
     """Record why ``agent``: at most ``most`` others by the lane's order, and how many were out and why.
 
-    ``agents`` is how many the workspace has. Call before the reservation changes the agent's load.
+    ``agents`` is how many the workspace has, ``freed`` those whose room the lane may not know of. Call before the
+    reservation changes the agent's load.
     """
     facts = item.facts
     candidates = [_candidate(agent, lane, now)]
@@ -122,9 +147,11 @@ def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: 
     if lane is None:
         excluded = {"sticky_wait": agents - 1} if agents > 1 else {}
     else:
-        excluded = {reason: number for reason, number in lane.blocked.items() if number}
+        unaware = [one for one in freed if lane.unaware(one)]
+        stale = Counter(lane.members[one][2] for one in unaware)
+        excluded = {reason: number - stale[reason] for reason, number in lane.blocked.items() if number > stale[reason]}
         members = len(book.members.get(lane.queue, ()))
-        later = 0
+        later = sum(1 for one in unaware if facts.enqueued_at + lane.members[one][0] > now)
         for delay_s, pool in lane.pools.items():
             if delay_s > 0 and facts.enqueued_at + delay_s > now:
                 later += pool.size
@@ -137,7 +164,7 @@ def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: 
             if number > 0:
                 excluded[reason] = number
         if most > 0:
-            candidates.extend(_runners_up(item, agent, lane, most, now))
+            candidates.extend(_runners_up(item, agent, lane, unaware, most, now))
     return Decision(
         queue=facts.queue if lane is None else lane.queue,
         comparator="load" if lane is None else lane.comparator,
@@ -151,7 +178,7 @@ def decide(item: Item, agent: Agent, lane: Lane | None, book: LaneBook, agents: 
     )
 
 
-def _runners_up(item: Item, agent: Agent, lane: Lane, most: int, now: float) -> list[Candidate]:
+def _runners_up(item: Item, agent: Agent, lane: Lane, unaware: Sequence[Agent], most: int, now: float) -> list[Candidate]:
     facts = item.facts
     contested = bool(facts.exclusions) or facts.giver is not None
     found: list[Entry[Agent]] = []
@@ -159,7 +186,8 @@ def _runners_up(item: Item, agent: Agent, lane: Lane, most: int, now: float) -> 
         if delay_s > 0 and facts.enqueued_at + delay_s > now:
             continue
         found.extend(islice(pool, most + 1 + len(facts.exclusions)))
-    if len(lane.pools) > 1:
+    found.extend(lane.entry(one, lane.requires) for one in unaware if facts.enqueued_at + lane.members[one][0] <= now)
+    if len(lane.pools) > 1 or unaware:
         found.sort()
     others = [one for one in found if one[4] is not agent and not (contested and barred(item, one[4], now))]
     return [(one[4].id, one[4].ratio, max(0.0, now - one[4].idle_since), one[0], one[1]) for one in others[:most]]

@@ -33,6 +33,14 @@ class Ranking(Generic[T]):
         """The best entry. Raises IndexError when empty."""
         return self._runs[0][0]
 
+    def at(self, place: int) -> Entry[T] | None:
+        """The entry with so many better ones, or None."""
+        for run in self._runs:
+            if place < len(run):
+                return run[place]
+            place -= len(run)
+        return None
+
     def add(self, entry: Entry[T]) -> None:
         """Add an entry that is not in the ranking yet."""
         self.size += 1

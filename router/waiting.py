@@ -92,6 +92,7 @@ def _look_waiting(floor: Floor, item: Item, now: float) -> None:
         if item.owner is not owner:
             floor.unplace(item)
             item.entry = (facts.urgency, facts.due, facts.enqueued_at, facts.id.int, item)
+            floor.waiting += 1
             item.owner = owner
             owner.personal.add(item.entry)
     else:
@@ -130,6 +131,7 @@ def _stand(floor: Floor, item: Item, now: float) -> None:
     if item.owner is not None or item.lanes != lanes or item.entry != entry:
         floor.unplace(item)
         item.entry = entry
+        floor.waiting += 1
         item.lanes = lanes
         for lane in lanes:
             lane.put(entry)

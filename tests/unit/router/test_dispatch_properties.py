@@ -134,7 +134,7 @@ class Life(RuleBasedStateMachine):
         self.world.tell(*(self.world.said[pick % len(self.world.said)] for pick in picks))
         assert before == (self.world.items, self.world.agents, len(self.world.offers))
 
-    @rule(batch_min=st.sampled_from([2, 8]))
+    @rule(batch_min=st.sampled_from([2, 8, 64]))
     def crash(self, batch_min: int) -> None:
         """The core is lost and built again from the rows, without disturbing what is agreed."""
         world = self.world
@@ -215,6 +215,8 @@ class Life(RuleBasedStateMachine):
             assert all(number >= 0 for number in lane.blocked.values())
             in_pools = sum(pool.size for pool in lane.pools.values())
             assert in_pools + sum(lane.blocked.values()) == len(lane.members)
+        assert floor.waiting == sum(1 for item in floor.items.values() if item.entry is not None)
+        assert not floor.unshown, "after a step, lanes know of all room"
 
 
 TestDispatchLife = Life.TestCase

@@ -335,8 +335,9 @@ def test_a_ramp_fills_an_agent_slowly() -> None:
     assert len(world.offers) == 2
 
 
-def test_a_batch_matches_by_key_and_in_portions() -> None:
-    world = World(core=Dispatch(reserve_max=7))
+@pytest.mark.parametrize("batch_min", [8, 64])
+def test_a_batch_matches_by_key_and_in_portions(batch_min: int) -> None:
+    world = World(core=Dispatch(reserve_max=7, batch_min=batch_min))
     for number in range(1, 101):
         world.item(number, Q, EMAIL, goal_s=1000.0 - number)
     world.core.steps((), world.now)
@@ -347,6 +348,27 @@ def test_a_batch_matches_by_key_and_in_portions() -> None:
         world.agents[agent] = replace(world.agents[agent], version=2, presence="online")
     world.tell(*world.agents.values())
     assert [item.int for item, _ in world.offers] == list(range(100, 70, -1))
+
+
+def test_who_comes_free_is_a_candidate_and_counted_in_no_reason() -> None:
+    """Three finish at once, one of them with a better claim than the one who is asked first: records and winners agree."""
+    world = World()
+    one_at_a_time = {"email": replace(DEFAULT_RULES["email"], cap=1)}
+    busy = [world.agent(number, Q, channels=one_at_a_time) for number in (103, 102, 101)]
+    held = [world.item(number, Q, EMAIL) for number in (1, 2, 3)]
+    waiting = [world.item(number, Q, EMAIL) for number in (4, 5)]
+    assert [world.state(one) for one in waiting] == ["queued", "queued"]
+    world.effects.clear()
+    for item in held:
+        world.now += 1
+        world._apply(item, Change(trigger="done", agent=world.items[item].agent))
+    world.tell(*(world.items[one] for one in held), *(world.agents[one] for one in busy))
+    first, second = [one for one in world.effects if isinstance(one, Reserve)]
+    longest_idle = sorted(busy, key=lambda one: world.agents[one].idle_since)
+    assert [first.agent, second.agent] == longest_idle[:2]
+    assert [one[0] for one in first.decision.candidates] == longest_idle
+    assert [one[0] for one in second.decision.candidates] == longest_idle[1:]
+    assert (first.decision.excluded, second.decision.excluded) == ({}, {"cap_reached": 1})
 
 
 def test_slopes_let_an_old_item_of_low_priority_overtake() -> None:
