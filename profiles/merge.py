@@ -94,7 +94,7 @@ async def merge(
     if one[0]["profile_id"] == other[0]["profile_id"]:
         profile_id = one[0]["profile_id"]
         return Merged(profile_id=profile_id, version=await _version(connection, workspace_id, profile_id), changed=False)
-    ends = [_linkable(one, field="id"), _linkable(other, field="with")]
+    ends = [_linkable(one, one_id, field="id"), _linkable(other, other_id, field="with")]
     if overrule:
         apart = await connection.fetch(_KEPT_APART, workspace_id, [row["id"] for row in one], [row["id"] for row in other])
         for row in apart:
@@ -176,8 +176,9 @@ async def _person(connection: Connection, workspace_id: WorkspaceId, any_id: UUI
     return list(rows)
 
 
-def _linkable(handles: Sequence[Any], *, field: str) -> HandleId:
-    for row in handles:
+def _linkable(handles: Sequence[Any], asked: UUID, *, field: str) -> HandleId:
+    """The handle that was named, where it may link; else the person's oldest that may."""
+    for row in sorted(handles, key=lambda row: row["id"] != asked):
         if not row["shared"] and blocked_reason(row["kind"], row["value"]) is None:
             return HandleId(row["id"])
     raise Conflict("this profile has only handles that belong to no single person", field=field, remedy="merge another handle")

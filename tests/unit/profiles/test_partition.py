@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.blocked import blocked_reason
+from profiles.explain import path_between
 from profiles.partition import DEFAULT_RULES, LINK_KINDS, Link, Node, Partition, Rules, partition
 from shared.handle import ASSURANCES, assurance_rank
 
@@ -116,6 +117,42 @@ def test_an_unverified_claim_changes_nobody(world, a, b) -> None:  # type: ignor
     assert partition(nodes, [*links, claim], cannot, as_of=NOW) == partition(nodes, links, cannot, as_of=NOW)
 
 
+@given(worlds(), st.booleans())
+def test_the_weakest_link_changes_nothing_about_what_stronger_ones_joined(world, tight) -> None:  # type: ignore[no-untyped-def]
+    nodes, links, cannot = world
+    rules = Rules(limit=2) if tight else DEFAULT_RULES
+    whole = partition(nodes, links, cannot, as_of=NOW, rules=rules)
+    tried = [*whole.joined, *(link for link, _ in whole.dropped)]
+    if not tried:
+        return
+    weakest = max(tried, key=lambda link: (-assurance_rank(link.assurance), LINK_KINDS.index(link.kind), link.first_seen_at))
+    without = partition(nodes, [link for link in links if link != weakest], cannot, as_of=NOW, rules=rules)
+    if without.shared == whole.shared:
+        stronger = [link for link in whole.joined if _strength(link) > _strength(weakest)]
+        assert [link for link in without.joined if _strength(link) > _strength(weakest)] == stronger
+
+
+def _strength(link: Link) -> tuple[int, int, float]:
+    return (assurance_rank(link.assurance), -LINK_KINDS.index(link.kind), -link.first_seen_at.timestamp())
+
+
+@given(worlds())
+def test_the_links_that_joined_are_a_tree_of_each_component(world) -> None:  # type: ignore[no-untyped-def]
+    nodes, links, cannot = world
+    found = partition(nodes, links, cannot, as_of=NOW)
+    assert len(found.joined) == sum(len(members) - 1 for members in found.components.values())
+    for members in found.components.values():
+        for member in members:
+            path = path_between(found.joined, members[0], member)
+            at = members[0]
+            for step in path:
+                assert at in (step.a, step.b)
+                at = step.b if step.a == at else step.a
+            assert at == member
+    heads = list(found.components)
+    assert all(path_between(found.joined, heads[0], other) == [] for other in heads[1:])
+
+
 @given(worlds())
 def test_a_part_that_no_link_leaves_can_be_decided_alone(world) -> None:  # type: ignore[no-untyped-def]
     nodes, links, cannot = world
@@ -166,3 +203,20 @@ def test_a_cannot_link_outweighs_any_evidence() -> None:
 
 def test_assurances_are_ordered() -> None:
     assert [assurance_rank(assurance) for assurance in ASSURANCES] == [0, 1, 2]
+
+
+def test_an_expired_or_retracted_link_joins_nobody_and_a_blocked_value_neither() -> None:
+    nodes = [node(0), node(1, "phone"), node(2, "external_id", value="null")]
+    good = link(0, 1)
+    assert len(partition(nodes, [good], as_of=NOW).components) == 2
+    for bad in (replace(good, expires_at=NOW), replace(good, retracted_at=START), link(0, 2), link(0, 1, assurance="asserted")):
+        assert len(partition(nodes, [bad], as_of=NOW).components) == 3
+
+
+def test_a_handle_that_meets_more_customers_than_its_kind_may_is_nobodys() -> None:
+    customers = [node(place, "external_id") for place in range(1, 5)]
+    links = [link(0, place, seen=place) for place in range(1, 5)]
+    for kind, fan_out, shared in (("phone", {}, True), ("phone", {"phone": 4}, False), ("email", {}, True)):
+        found = partition([node(0, kind), *customers], links, as_of=NOW, rules=Rules(fan_out=fan_out))
+        assert (found.shared == {UUID(int=1)}) is shared
+        assert len(found.components) == (5 if shared else 4)
