@@ -12,14 +12,15 @@ from typing import Any
 from router.expressions import Facts
 from router.goals import DueKey
 from router.policy import Choice, Policy
-
-_NOT_RECORDED = frozenset({"message"})
+from router.policy_fields import message_facts
 
 
 def routing_record(
     *, policy: Policy, choice: Choice, queue: str, key: DueKey, facts: Facts, reopened: bool, degraded: bool
 ) -> dict[str, Any]:
     """The JSON of a routing decision. ``queue`` is the one that was taken, where the chosen one does not exist any more."""
+    recorded = {name: values for name, values in facts.values.items() if values and name != "message"}
+    recorded["message"] = {"inbox": facts.values["message"].get("inbox", "")}
     record: dict[str, Any] = {
         "summary": _summary(choice, queue, reopened),
         "queue": queue,
@@ -30,21 +31,43 @@ def routing_record(
         "goal_s": key.goal_s,
         "boost_s": key.boost_s,
         "due_at": key.due_at,
-        "facts": {name: values for name, values in facts.values.items() if values and name not in _NOT_RECORDED},
+        "facts": recorded,
     }
     if choice.queue != queue:
         record["queue_missing"] = choice.queue
+    if choice.boost_s != key.boost_s:
+        record["policy_boost_s"] = choice.boost_s
     if choice.tags:
         record["tags"] = list(choice.tags)
     if choice.skills:
         record["skills"] = dict(choice.skills)
+    if choice.sla:
+        record["sla"] = choice.sla
     if choice.errors:
         record["errors"] = dict(choice.errors)
     if choice.out_of_time:
         record["out_of_time"] = True
+        record["asked"] = choice.asked
     if degraded:
         record["profile_degraded"] = True
     return record
+
+
+def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the rules saw then: the record's facts, and ``message.*`` from the message's row.
+
+    ``message``: the row's channel, provider, kind, visibility, subject, its words without quoted mail as ``text``, language,
+    attachments (how many), authenticated; the inbox's name of today as ``inbox`` for a record that has none.
+    """
+    recorded: Mapping[str, Any] = record.get("facts") or {}
+    inbox = (recorded.get("message") or {}).get("inbox", message["inbox"])
+    values = {name: dict(given) for name, given in recorded.items() if name != "message"}
+    values["message"] = message_facts(
+        channel=message["channel"], provider=message["provider"], inbox=inbox, kind=message["kind"],
+        visibility=message["visibility"], language=message["language"], subject=message["subject"], text=message["text"],
+        attachments=message["attachments"], authenticated=message["authenticated"],
+    )  # fmt: skip
+    return values
 
 
 def _summary(choice: Choice, queue: str, reopened: bool) -> str:
@@ -63,12 +86,12 @@ def profile_facts(snapshot: Any, policy: Policy, open_conversations: int) -> Map
     """``profile.*`` as rules see it; without a snapshot only that the profile is not known."""
     if snapshot is None:
         return {"known": False, "attributes": {}, "tags": []}
-    attributes = {name: value for name, value in snapshot.attributes.items() if name in policy.attributes}
+    given = snapshot.attributes
     facts: dict[str, Any] = {
         "known": True,
         "version": snapshot.version,
         "tags": list(snapshot.tags or ()),
-        "attributes": attributes,
+        "attributes": {name: given[name] for name in policy.attributes if name in given},
         "open_conversations": open_conversations,
     }
     if snapshot.tier:
@@ -77,4 +100,9 @@ def profile_facts(snapshot: Any, policy: Policy, open_conversations: int) -> Map
         facts["language"] = snapshot.language
     if snapshot.last_agent_id:
         facts["last_agent"] = str(snapshot.last_agent_id)
+    channel, csat = given.get("channel"), given.get("csat")
+    if isinstance(channel, str) and channel:
+        facts["channel"] = channel
+    if isinstance(csat, int | float) and not isinstance(csat, bool):
+        facts["csat"] = csat
     return facts

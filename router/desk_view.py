@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.conversations import PREVIEW_CHARS
+from router.decision_view import with_names
 from shared.database import Connection
 from shared.errors import NotFound
 
@@ -112,7 +113,8 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
     )  # fmt: skip
     if agent is None:
         raise NotFound("no such agent", field="agent_id")
-    rows = [item_view(row) for row in await connection.fetch(f"{_ITEM} {_MINE} order by i.enqueued_at", workspace_id, agent_id)]
+    found = await connection.fetch(f"{_ITEM} {_MINE} order by i.enqueued_at", workspace_id, agent_id)
+    rows = await _named(connection, workspace_id, [item_view(row) for row in found])
     queues = await connection.fetch(
         "select q.name, q.title, q.mode, (select count(*) from santral.work_item i where i.workspace_id = q.workspace_id"
         " and i.queue_id = q.id and i.state = 'queued') as waiting from santral.queue_member m"
@@ -148,7 +150,14 @@ async def read_item(connection: Connection, workspace_id: UUID, item_id: UUID) -
     row = await connection.fetchrow(_ITEM + "where i.workspace_id = $1 and i.id = $2", workspace_id, item_id)
     if row is None:
         raise NotFound("no such item", field="item_id")
-    return item_view(row)
+    (view,) = await _named(connection, workspace_id, [item_view(row)])
+    return view
+
+
+async def _named(connection: Connection, workspace_id: UUID, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with the names of those whom decisions mention by id."""
+    records = await with_names(connection, workspace_id, [one["why"] for one in views])
+    return [{**one, "why": record} for one, record in zip(views, records, strict=True)]
 
 
 async def list_items(
@@ -160,7 +169,7 @@ async def list_items(
         " and ($4::uuid is null or i.agent_id = $4) order by i.due_class, i.due_at, i.id limit $5",
         workspace_id, state, queue, agent_id, limit,
     )  # fmt: skip
-    return [item_view(row) for row in rows]
+    return await _named(connection, workspace_id, [item_view(row) for row in rows])
 
 
 async def queue_snapshot(connection: Connection, workspace_id: UUID, queue: str, limit: int = 200) -> list[dict[str, Any]]:

@@ -91,7 +91,10 @@ where o.workspace_id = n.w and o.id = n.i and o.state = 'open'
 """
 _DECISIONS: Final = """
 insert into santral.decision (workspace_id, id, kind, conversation_id, item_id, record)
-select w, i, 'dispatch', c, item, r from jsonb_to_recordset($1::jsonb) as n(w uuid, i uuid, c uuid, item uuid, r jsonb)
+select n.w, n.i, 'dispatch', n.c, n.item,
+       n.r || jsonb_build_object('policy_version', k.policy_version, 'profile_version', k.profile_version)
+from jsonb_to_recordset($1::jsonb) as n(w uuid, i uuid, c uuid, item uuid, r jsonb)
+join santral.work_item k on k.workspace_id = n.w and k.id = n.item
 """
 _FEED: Final = """
 insert into santral.dispatch_change (workspace_id, slot, kind, id)

@@ -28,6 +28,7 @@ from router.expressions import Facts, facts_of
 from router.goals import due_key
 from router.ledger import Conversation, LastItem, Ledger, Person, ProviderWord
 from router.policy import Choice, queue_for
+from router.policy_fields import message_facts
 from router.signals import Signals
 from router.threads import Writer, choose, thread_key
 from shared.ids import new_id
@@ -148,18 +149,18 @@ class Placing:
     ) -> Facts:  # fmt: skip
         now = self._ledger.now
         values: dict[str, Any] = {
-            "message": {
-                "channel": message.channel,
-                "provider": message.provider,
-                "inbox": workspace.inboxes.get(message.inbox_id, str(message.inbox_id)),
-                "kind": message.kind,
-                "visibility": message.visibility,
-                "language": signals.language or conversation.language,
-                "subject": message.subject,
-                "text": message.text_stripped or message.text,
-                "attachments": sum(part.role == "attachment" for part in message.parts),
-                "authenticated": message.authenticated,
-            },
+            "message": message_facts(
+                channel=message.channel,
+                provider=message.provider,
+                inbox=workspace.inboxes.get(message.inbox_id, str(message.inbox_id)),
+                kind=message.kind,
+                visibility=message.visibility,
+                language=signals.language or conversation.language,
+                subject=message.subject,
+                text=message.text_stripped or message.text,
+                attachments=sum(part.role == "attachment" for part in message.parts),
+                authenticated=message.authenticated,
+            ),
             "signals": signals.values(),
             "conversation": {
                 "reopened": reopened,

@@ -37,6 +37,7 @@ class Names:
 
     queues: Collection[str] | None = None
     skills: Collection[str] | None = None
+    slas: Collection[str] | None = None
 
 
 UNCHECKED: Final = Names()
@@ -185,6 +186,8 @@ def _check_actions(finder: _Finder, rule: RuleDocument, path: Path) -> None:
         finder.add("a rule that decides without a queue", "name a queue or continue", (*path, "queue"))
     if rule.queue is not None:
         finder.named("queue", rule.queue, finder.names.queues, (*path, "queue"))
+    if rule.sla is not None:
+        finder.named("service level", rule.sla, finder.names.slas, (*path, "sla"))
     for skill in rule.skills:
         finder.named("skill", skill, finder.names.skills, (*path, "skills", skill))
 

@@ -51,6 +51,7 @@ class RouterConfiguration:
         self._own: frozenset[HandleKey] = frozenset()
         self._compiled: dict[tuple[UUID, int], Policy] = {}
         self._reading = asyncio.Lock()
+        self._changed = asyncio.Event()
 
     def workspace(self, workspace_id: UUID) -> Workspace | None:
         """A workspace's configuration as last read."""
@@ -72,8 +73,14 @@ class RouterConfiguration:
                 return False
             await self._read(connection)
             self._stamp = stamp
+        self._changed.set()
+        self._changed = asyncio.Event()
         log.info("the configuration was read", action="configuration_read", count=len(self._workspaces))
         return True
+
+    async def next_change(self) -> None:
+        """Returns when the configuration was reread the next time."""
+        await self._changed.wait()
 
     async def refresh_figures(self) -> None:
         """Rereads the queues' measures, for the workspaces whose policy asks for them."""

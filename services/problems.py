@@ -43,6 +43,6 @@ def problem_response(error: SantralError, *, request_id: str | None = None) -> J
         headers["www-authenticate"] = "Bearer"
     body = problem(
         status=error.status, kind=error.kind, detail=error.message, field=error.field, remedy=error.remedy,
-        request_id=request_id or str(new_id()),
+        request_id=request_id or str(new_id()), errors=error.details.get("errors"),
     )  # fmt: skip
     return JSONResponse(body, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)

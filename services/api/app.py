@@ -24,12 +24,14 @@ from services.api import (
     chat,
     chat_socket,
     conversations,
+    decisions,
     files,
     first_contact,
     keys,
     messages,
     places,
     policies,
+    policy_evaluation,
     profile_changes,
     profile_consent,
     profile_search,
@@ -141,7 +143,7 @@ def create_app(
     app.include_router(config_routes())
     modules = [
         messages, conversations, first_contact, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
-        records, keys, policies, calendars, places, quarantine, chat, stream, chat_socket, static_pages,
+        records, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat, stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -1,36 +1,43 @@
-"""Policies: versions that are validated when saved, made active at once, and rolled back by activating an older one."""
+"""Policies: versions that are validated when saved, made active at once or kept as drafts, and rolled back by activating an older one."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.policy_check import Names, checked
+from router.evaluation_store import rule_errors
+from router.policy import BUDGET_S, RULES_MAX, RuleDocument
+from router.policy_check import DOCUMENT_CHARS_MAX, Names, checked, problems_of
+from router.policy_fields import BY_NAME, OPERATORS, QUEUE_FIELDS, operators_for
 from services.api.audit import audit
-from services.api.lists import Limit, Page
-from services.api.principal import ConfigReader, ConfigWriter
+from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.principal import ConfigReader, ConfigWriter, Principal
 from shared.database import Connection
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound, Unprocessable
 
 router = APIRouter(prefix="/v1/policies", tags=["configuration"])
-_COLUMNS = "version, document, active, managed_digest, actor, created_at"
+_COLUMNS = "version, document, active, managed_digest, actor, created_at, note, activated_at, activated_by"
+_ERRORS_READ: Final = 2000
 
 
 class PolicyIn(BaseModel):
-    """A document to save and make active."""
+    """A document to save. ``active`` false keeps it as a draft, which nothing uses until it is activated."""
 
     model_config = ConfigDict(extra="forbid")
 
     document: dict[str, Any]
     managed_digest: Annotated[str, Field(max_length=128)] | None = None
+    active: bool = True
+    note: Annotated[str, Field(max_length=500)] = ""
 
 
 class PolicyOut(BaseModel):
-    """A version of the policy."""
+    """A version of the policy. ``warnings`` come with saving only."""
 
     version: int
     active: bool
@@ -38,18 +45,68 @@ class PolicyOut(BaseModel):
     managed_digest: str | None
     actor: str | None
     created_at: datetime
+    note: str
+    activated_at: datetime | None
+    activated_by: str | None
+    warnings: list[dict[str, Any]] | None = None
+
+
+class Document(BaseModel):
+    """A document to look at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: Any
+
+
+class Checked(BaseModel):
+    """Whether a document could be saved, and everything that is wrong with it."""
+
+    ok: bool
+    problems: list[dict[str, Any]]
+
+
+class RuleError(BaseModel):
+    """A rule that could not be evaluated, with messages that show it, the newest first."""
+
+    rule: str
+    count: int
+    error: str
+    message_id: UUID
+    decision_id: UUID
+    message_ids: list[UUID]
+    first_at: datetime
+    last_at: datetime
+
+
+class RuleErrors(BaseModel):
+    """The errors of a version, from the newest decisions that have any."""
+
+    items: list[RuleError]
+    looked_at: int
 
 
 @router.get("", summary="Versions, newest first")
-async def list_policies(request: Request, principal: ConfigReader, limit: Limit = 50) -> Page[PolicyOut]:
-    """Every version that was ever saved."""
+async def list_policies(request: Request, principal: ConfigReader, limit: Limit = 50, cursor: Cursor = None) -> Page[PolicyOut]:
+    """Every version that was ever saved, with who made and who activated it."""
+    below = _version_of(cursor)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await connection.fetch(
-            f"select {_COLUMNS} from santral.policy where workspace_id = $1 order by version desc limit $2",
-            principal.workspace_id,
-            limit,
-        )
-    return Page(items=[PolicyOut(**dict(row)) for row in rows])
+            f"select {_COLUMNS} from santral.policy where workspace_id = $1 and ($2::bigint is null or version < $2)"
+            " order by version desc limit $3",
+            principal.workspace_id, below, limit + 1,
+        )  # fmt: skip
+    more = cursor_of(rows[limit - 1]["version"]) if len(rows) > limit else None
+    return Page(items=[PolicyOut(**dict(row)) for row in rows[:limit]], next=more)
+
+
+def _version_of(cursor: str | None) -> int | None:
+    values = values_of(cursor, 1)
+    if values is None:
+        return None
+    if not isinstance(values[0], int):
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before")
+    return values[0]
 
 
 @router.get("/active", summary="The active version")
@@ -62,62 +119,162 @@ async def active_policy(request: Request, principal: ConfigReader) -> PolicyOut 
     return None if row is None else PolicyOut(**dict(row))
 
 
-@router.post("", status_code=201, summary="Save a policy and make it active")
+@router.get("/vocabulary", summary="What a rule can ask and do")
+async def policy_vocabulary(request: Request, principal: ConfigReader) -> dict[str, Any]:
+    """Everything that a page needs to edit conditions: facts with types and help, operators, names that exist, limits."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        names = await names_in(connection, principal)
+    fields = [
+        {
+            "name": one.name, "type": one.type, "help": one.help, "always": one.always, "values": list(one.values),
+            "operators": list(operators_for(one.type)),
+        }
+        for one in BY_NAME.values()
+    ]  # fmt: skip
+    fields.append({
+        "name": "profile.attributes.<name>", "type": "any", "help": "an attribute of the customer", "always": False, "values": [],
+        "operators": list(operators_for("any")),
+    })  # fmt: skip
+    for name, about in QUEUE_FIELDS.items():
+        fields.append({
+            "name": f"queue.<name>.{name}", "type": "number", "help": about, "always": False, "values": [],
+            "operators": list(operators_for("number")),
+        })  # fmt: skip
+    return {
+        "fields": fields,
+        "operators": [{"name": one.name, "types": list(one.types), "takes": one.takes, "help": one.help} for one in OPERATORS.values()],
+        "rule": RuleDocument.model_json_schema(by_alias=True),
+        "names": {kind: sorted(known or ()) for kind, known in (("queues", names.queues), ("skills", names.skills), ("slas", names.slas))},
+        "limits": {"rules": RULES_MAX, "document_chars": DOCUMENT_CHARS_MAX, "budget_ms": 1000 * BUDGET_S},
+    }  # fmt: skip
+
+
+@router.post("/check", summary="Check a document without saving it")
+async def check_policy(request: Request, principal: ConfigReader, body: Document) -> Checked:
+    """Every problem at once, each with its rule, its place in the expression or the tree, and the remedy."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        names = await names_in(connection, principal)
+    found = await asyncio.to_thread(problems_of, body.document, names)
+    return Checked(ok=all(one.severity == "warning" for one in found), problems=[one.as_json() for one in found])
+
+
+@router.post("", status_code=201, summary="Save a policy")
 async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn) -> PolicyOut:
-    """Validated first: types, unknown names, limits. Effective everywhere within a second."""
+    """Validated first: types, unknown names, limits. An active one is effective everywhere within a second."""
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
-        queues = [row["name"] for row in await connection.fetch("select name from santral.queue where enabled")]
+        names = await names_in(connection, principal)
     # Compiling a large document takes tens of milliseconds, which the loop has not.
-    await asyncio.to_thread(checked, body.document, Names(queues=queues))
+    warnings = await asyncio.to_thread(checked, body.document, names)
     async with state.db.batch(principal.workspace_id) as connection:
-        await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
+        await _lock(connection, principal)
         version = await connection.fetchval(
             "select coalesce(max(version), 0) + 1 from santral.policy where workspace_id = $1", principal.workspace_id
         )
         await connection.execute(
-            "update santral.policy set active = false where workspace_id = $1 and active", principal.workspace_id
-        )
-        row = await connection.fetchrow(
-            "insert into santral.policy (workspace_id, version, document, active, managed_digest, actor) values ($1, $2, $3, true, $4, $5)"
-            f" returning {_COLUMNS}",
-            principal.workspace_id, version, body.document, body.managed_digest, principal.actor,
+            "insert into santral.policy (workspace_id, version, document, managed_digest, actor, note) values ($1, $2, $3, $4, $5, $6)",
+            principal.workspace_id, version, body.document, body.managed_digest, principal.actor, body.note,
         )  # fmt: skip
-        await audit(connection, principal, "policy.saved", "policy", str(version))
+        await audit(connection, principal, "policy.saved", "policy", str(version), {"active": body.active})
+        if body.active:
+            await _activate(connection, principal, version)
+        found = await _version(connection, principal, version)
+    if body.active:
+        state.hints.wake("config")
+    found.warnings = [one.as_json() for one in warnings]
+    return found
+
+
+@router.post("/rollback", summary="Back to the version that was active before")
+async def rollback_policy(request: Request, principal: ConfigWriter) -> PolicyOut:
+    """Activates the version that was active last before this one; doing it again returns to the present one."""
+    state = request.app.state
+    async with state.db.batch(principal.workspace_id) as connection:
+        await _lock(connection, principal)
+        version = await connection.fetchval(
+            "select version from santral.policy where workspace_id = $1 and not active and activated_at is not null"
+            " order by activated_at desc, version desc limit 1",
+            principal.workspace_id,
+        )
+        if version is None:
+            raise Conflict("no version was active before this one", field="version", remedy="activate a version by its number")
+        found = await _checked_activation(connection, principal, version)
     state.hints.wake("config")
-    return PolicyOut(**dict(row))
+    return found
 
 
 @router.get("/{version}", summary="One version")
 async def read_policy(request: Request, principal: ConfigReader, version: int) -> PolicyOut:
     """As it was saved."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        return await _version(connection, principal.workspace_id, version)
+        return await _version(connection, principal, version)
 
 
-async def _version(connection: Connection, workspace_id: Any, version: int) -> PolicyOut:
-    row = await connection.fetchrow(
-        f"select {_COLUMNS} from santral.policy where workspace_id = $1 and version = $2", workspace_id, version
-    )
-    if row is None:
-        raise NotFound("no such version", field="version")
-    return PolicyOut(**dict(row))
+@router.get("/{version}/errors", summary="Rules of a version that could not be evaluated")
+async def read_policy_errors(request: Request, principal: ConfigReader, version: int) -> RuleErrors:
+    """Each with the message that broke it; from at most the newest 2,000 decisions with an error."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await _version(connection, principal, version)
+        items = await rule_errors(connection, principal.workspace_id, version, limit=_ERRORS_READ)
+    return RuleErrors(items=[RuleError(**one) for one in items], looked_at=_ERRORS_READ)
 
 
 @router.post("/{version}/activate", summary="Make a version active")
 async def activate_policy(request: Request, principal: ConfigWriter, version: int) -> PolicyOut:
-    """Rolling back is activating an older version."""
+    """Rolling back is activating an older version. It is validated again: the queues it names may be gone."""
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
-        await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
-        await _version(connection, principal.workspace_id, version)
-        await connection.execute(
-            "update santral.policy set active = false where workspace_id = $1 and active", principal.workspace_id
-        )
-        await connection.execute(
-            "update santral.policy set active = true where workspace_id = $1 and version = $2", principal.workspace_id, version
-        )
-        found = await _version(connection, principal.workspace_id, version)
-        await audit(connection, principal, "policy.activated", "policy", str(version))
+        await _lock(connection, principal)
+        found = await _checked_activation(connection, principal, version)
     state.hints.wake("config")
     return found
+
+
+async def names_in(connection: Connection, principal: Principal) -> Names:
+    """What exists in the caller's workspace and may be named in a policy."""
+    rows = await connection.fetch(
+        "select 'queue' as kind, name from santral.queue where workspace_id = $1 and enabled"
+        " union all select 'skill', name from santral.skill where workspace_id = $1"
+        " union all select 'sla', name from santral.sla where workspace_id = $1",
+        principal.workspace_id,
+    )
+    by_kind: dict[str, list[str]] = {"queue": [], "skill": [], "sla": []}
+    for row in rows:
+        by_kind[row["kind"]].append(row["name"])
+    return Names(queues=by_kind["queue"], skills=by_kind["skill"], slas=by_kind["sla"])
+
+
+async def _lock(connection: Connection, principal: Principal) -> None:
+    """Versions are counted and switched by one writer at a time."""
+    await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
+
+
+async def _checked_activation(connection: Connection, principal: Principal, version: int) -> PolicyOut:
+    found = await _version(connection, principal, version)
+    names = await names_in(connection, principal)
+    await asyncio.to_thread(checked, found.document, names)
+    await _activate(connection, principal, version)
+    return await _version(connection, principal, version)
+
+
+async def _activate(connection: Connection, principal: Principal, version: int) -> None:
+    before = await connection.fetchval(
+        "update santral.policy set active = false where workspace_id = $1 and active returning version", principal.workspace_id
+    )
+    await connection.execute(
+        "update santral.policy set active = true, activated_at = clock_timestamp(), activated_by = $3"
+        " where workspace_id = $1 and version = $2",
+        principal.workspace_id, version, principal.actor,
+    )  # fmt: skip
+    await audit(connection, principal, "policy.activated", "policy", str(version), {"before": before})
+
+
+async def _version(connection: Connection, principal: Principal, version: int) -> PolicyOut:
+    row = None
+    if 0 < version < 2**63:
+        row = await connection.fetchrow(
+            f"select {_COLUMNS} from santral.policy where workspace_id = $1 and version = $2", principal.workspace_id, version
+        )
+    if row is None:
+        raise NotFound("no such version", field="version")
+    return PolicyOut(**dict(row))

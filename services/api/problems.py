@@ -40,7 +40,7 @@ class Problem(BaseModel):
     field: str | None = Field(default=None, examples=["body.role"])
     remedy: str | None = Field(default=None, examples=["leave it out"])
     request_id: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[dict[str, Any]] | None = None
 
 
 def request_id(request: Request) -> str:
