@@ -117,6 +117,8 @@ queue = sa.Table(
     required("plan", Json, server_default=sa.text("'[]'")),
     required("enabled", sa.Boolean, server_default=sa.true()),
     sa.Column("calendar", sa.Text),  # a calendar's name; null: the workspace's default
+    sa.Column("routing", Json),  # the plan as configured: a name or a document; `plan` is what it becomes
+    sa.Column("wrap_s", sa.Integer),  # null: as the channel's terms say
     required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
@@ -151,6 +153,15 @@ agent = sa.Table(
     required("title", sa.Text, server_default=""),
     required("enabled", sa.Boolean, server_default=sa.true()),
     sa.Column("managed_digest", sa.Text),
+    required("attributes", Json, server_default=sa.text("'{}'")),  # what filters of plans ask for
+    required("presences", Json, server_default=sa.text("'{}'")),  # channel → away, busy or offline there, while online elsewhere
+    at("online_since", null=True),  # the ramp begins here
+    at("last_offer_at", null=True),  # when capacity was taken last
+    sa.Column("hours", Json),  # the week's shifts as a calendar's document; null: none
+    required("off_shift", sa.Boolean, server_default=sa.false()),  # outside a shift, or on leave
+    at("shift_next_at", null=True),  # when off_shift may change
+    sa.Index("agent_shift_ix", "shift_next_at", postgresql_where=sa.text("shift_next_at is not null")),
+    sa.Index("agent_off_shift_ix", "id", "workspace_id", postgresql_where=sa.text("off_shift")),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.UniqueConstraint("name", "workspace_id"),
     sa.CheckConstraint("presence in ('online', 'busy', 'away', 'not_responding', 'offline')", name="presence"),
@@ -169,6 +180,44 @@ queue_member = sa.Table(
     reference("queue", "queue_id", ondelete="CASCADE"),
     reference("agent", "agent_id", ondelete="CASCADE"),
     sa.Index("queue_member_agent_ix", "agent_id", "workspace_id"),
+)
+
+plan = sa.Table(  # named plans; `steps` is the document as dispatch reads it, with queues by id
+    "plan",
+    metadata,
+    workspace_id(),
+    required("name", sa.Text),
+    required("title", sa.Text, server_default=""),
+    required("document", Json),
+    required("steps", Json, server_default=sa.text("'[]'")),
+    required("version", sa.BigInteger, server_default="1"),
+    sa.Column("managed_digest", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "name"),
+)
+
+agent_filter = sa.Table(  # filters that plans name; kept, because items in flight carry the plan they were given
+    "agent_filter",
+    metadata,
+    workspace_id(),
+    required("name", sa.Text),  # the skill it stands for
+    required("source", sa.Text),
+    sa.PrimaryKeyConstraint("workspace_id", "name"),
+)
+
+shift = sa.Table(  # dated shifts and leave of agents; the week's own shifts stand with the agent
+    "shift",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("agent_id", Uuid),
+    required("kind", sa.Text),  # shift, leave
+    at("starts_at"),
+    at("ends_at"),
+    required("reason", sa.Text, server_default="", info={"pii": True}),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    reference("agent", "agent_id", ondelete="CASCADE"),
+    sa.Index("shift_agent_ix", "agent_id", "workspace_id", "ends_at"),
+    sa.CheckConstraint("kind in ('shift', 'leave')", name="kind"),
 )
 
 policy = sa.Table(  # one row per version; the workspace's active one has `active`

@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_NEW: tuple[str, ...] = ("calendar", "sla", "sla_clock")
+_NEW: tuple[str, ...] = ("calendar", "sla", "sla_clock", "plan", "agent_filter", "shift")
 _APPEND_ONLY: tuple[str, ...] = ()
 
 

@@ -58,3 +58,44 @@ alter table santral.policy add column activated_at timestamptz;
 alter table santral.policy add column activated_by text;
 update santral.policy set activated_at = created_at, activated_by = actor;
 create index decision_errors_ix on santral.decision (workspace_id, id) where record ? 'errors';
+create table santral.plan (
+    workspace_id uuid not null,
+    name text not null,
+    title text not null default '',
+    document jsonb not null,
+    steps jsonb not null default '[]',
+    version bigint not null default '1',
+    managed_digest text,
+    constraint plan_pkey primary key (workspace_id, name)
+);
+create table santral.agent_filter (
+    workspace_id uuid not null,
+    name text not null,
+    source text not null,
+    constraint agent_filter_pkey primary key (workspace_id, name)
+);
+create table santral.shift (
+    workspace_id uuid not null,
+    id uuid not null,
+    agent_id uuid not null,
+    kind text not null,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null,
+    reason text not null default '',
+    constraint shift_pkey primary key (workspace_id, id),
+    constraint shift_workspace_id_fkey foreign key (workspace_id, agent_id) references santral.agent (workspace_id, id)
+        on delete cascade,
+    constraint shift_kind_check check (kind in ('shift', 'leave'))
+);
+create index shift_agent_ix on santral.shift (agent_id, workspace_id, ends_at);
+alter table santral.queue add column routing jsonb;
+alter table santral.queue add column wrap_s integer;
+alter table santral.agent add column attributes jsonb not null default '{}';
+alter table santral.agent add column presences jsonb not null default '{}';
+alter table santral.agent add column online_since timestamptz;
+alter table santral.agent add column last_offer_at timestamptz;
+alter table santral.agent add column hours jsonb;
+alter table santral.agent add column off_shift boolean not null default false;
+alter table santral.agent add column shift_next_at timestamptz;
+create index agent_shift_ix on santral.agent (shift_next_at) where shift_next_at is not null;
+create index agent_off_shift_ix on santral.agent (id, workspace_id) where off_shift;
