@@ -88,7 +88,7 @@ link = sa.Table(  # append-only: evidence that two handles are one person; `a` s
     required("kind", sa.Text),  # same_message, identify, import, agent, authenticated_session
     required("assurance", sa.Text),
     required("source", sa.Text),  # message:<id>, user:<id>, key:<id>, import:<id>
-    required("evidence", Json, server_default=sa.text("'{}'")),
+    required("evidence", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     sa.Column("actor", sa.Text),
     at("first_seen_at"),
     at("last_seen_at"),
@@ -112,7 +112,7 @@ cannot_link = sa.Table(  # two handles that are never one person, and who said s
     required("id", Uuid),
     required("a", Uuid),
     required("b", Uuid),
-    required("reason", sa.Text),
+    required("reason", sa.Text, info={"pii": True}),
     sa.Column("actor", sa.Text),
     at("stated_at", now=True),
     at("retracted_at", null=True),
@@ -157,4 +157,17 @@ consent = sa.Table(  # statements per purpose and channel, never overwritten
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("handle", "handle_id"),
     sa.Index("consent_handle_ix", "workspace_id", "handle_id"),
+)
+
+tombstone = sa.Table(  # an erased handle: its keyed hash refuses what was observed before, its id stays
+    "tombstone",
+    metadata,
+    workspace_id(),
+    required("handle_id", Uuid),
+    required("erasure_id", Uuid),
+    required("hash", sa.LargeBinary),  # keyed with the deployment's secret: nobody can try addresses against it
+    at("erased_at"),
+    sa.PrimaryKeyConstraint("workspace_id", "handle_id"),
+    sa.Index("tombstone_hash_ix", "hash", "workspace_id"),
+    sa.Index("tombstone_erasure_ix", "erasure_id", "workspace_id"),
 )

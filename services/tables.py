@@ -93,7 +93,7 @@ idempotency = sa.Table(
     "idempotency",
     metadata,
     workspace_id(),
-    required("key", sa.Text),
+    required("key", sa.Text, info={"pii": True}),  # the caller's word
     required("body_hash", sa.LargeBinary),
     required("message_id", Uuid),
     at("created_at", now=True),
@@ -114,7 +114,7 @@ delivery = sa.Table(  # one reply on its way to a provider
     sa.Column("item_id", Uuid),
     sa.Column("agent_id", Uuid),
     required("state", sa.Text, server_default="queued"),  # queued, sent, delivered, read, failed
-    required("reason", sa.Text, server_default=""),
+    required("reason", sa.Text, server_default="", info={"pii": True}),  # the provider's answer may name the recipient
     sa.Column("provider_id", sa.Text),
     required("request", Json, info={"pii": True}),  # what to send: content, to, cc, bcc, refs
     required("attempts", sa.Integer, server_default="0"),

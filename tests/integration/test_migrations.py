@@ -15,6 +15,7 @@ import ingest.tables
 import profiles.tables
 import router.sla_tables
 import router.tables
+import services.privacy_tables
 import services.tables
 from services.migrate import current, head, migrate
 from shared.embedded_postgres import PostgresUrls
@@ -27,6 +28,7 @@ ROOMS = (
     router.tables,
     router.sla_tables,
     services.tables,
+    services.privacy_tables,
 )  # each registers its tables in the one metadata
 
 

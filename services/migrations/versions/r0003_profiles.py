@@ -11,7 +11,16 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_NEW: tuple[str, ...] = ("note", "profile_change")
+_NEW: tuple[str, ...] = (
+    "note",
+    "profile_change",
+    "tombstone",
+    "erasure",
+    "blob_removal",
+    "person_export",
+    "profile_view",
+    "retention_run",
+)
 _APPEND_ONLY: tuple[str, ...] = ()
 
 

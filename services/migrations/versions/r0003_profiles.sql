@@ -43,3 +43,89 @@ language sql stable security definer set search_path = santral as $$
 $$;
 revoke all on function santral.profile_search(text, text, timestamptz, uuid, integer) from public;
 grant execute on function santral.profile_search(text, text, timestamptz, uuid, integer) to santral_api;
+create table santral.tombstone (
+    workspace_id uuid not null,
+    handle_id uuid not null,
+    erasure_id uuid not null,
+    hash bytea not null,
+    erased_at timestamptz not null,
+    constraint tombstone_pkey primary key (workspace_id, handle_id)
+);
+create index tombstone_hash_ix on santral.tombstone (hash, workspace_id);
+create index tombstone_erasure_ix on santral.tombstone (erasure_id, workspace_id);
+create table santral.erasure (
+    workspace_id uuid not null,
+    id uuid not null,
+    profile_id uuid not null,
+    reason text not null,
+    actor text not null,
+    state text default 'asked' not null,
+    step text default 'quarantine' not null,
+    place jsonb default '{}' not null,
+    counts jsonb default '{}' not null,
+    due_at timestamptz default now() not null,
+    asked_at timestamptz default now() not null,
+    erased_at timestamptz,
+    log_ends_at timestamptz,
+    done_at timestamptz,
+    constraint erasure_pkey primary key (workspace_id, id),
+    constraint erasure_state_check check (state in ('asked', 'running', 'done'))
+);
+create unique index erasure_open_ix on santral.erasure (workspace_id, profile_id) where state <> 'done';
+create index erasure_due_ix on santral.erasure (due_at) where state <> 'done';
+create table santral.blob_removal (
+    workspace_id uuid not null,
+    key text not null,
+    cause uuid not null,
+    asked_at timestamptz default now() not null,
+    constraint blob_removal_pkey primary key (workspace_id, key)
+);
+create index blob_removal_cause_ix on santral.blob_removal (cause, workspace_id);
+create table santral.person_export (
+    workspace_id uuid not null,
+    id uuid not null,
+    profile_id uuid not null,
+    actor text not null,
+    state text default 'asked' not null,
+    done integer default 0 not null,
+    parts integer default 0 not null,
+    blob text,
+    size_bytes bigint,
+    attempts integer default 0 not null,
+    due_at timestamptz default now() not null,
+    asked_at timestamptz default now() not null,
+    done_at timestamptz,
+    expires_at timestamptz,
+    constraint person_export_pkey primary key (workspace_id, id),
+    constraint person_export_state_check check (state in ('asked', 'running', 'done', 'failed', 'expired'))
+);
+create index person_export_due_ix on santral.person_export (due_at) where state in ('asked', 'running', 'done');
+create table santral.profile_view (
+    workspace_id uuid not null,
+    id uuid not null,
+    profile_id uuid not null,
+    actor text not null,
+    at timestamptz default now() not null,
+    constraint profile_view_pkey primary key (workspace_id, id)
+);
+create index profile_view_profile_ix on santral.profile_view (profile_id, workspace_id, id);
+create table santral.retention_run (
+    workspace_id uuid not null,
+    id uuid not null,
+    class text not null,
+    days integer not null,
+    removed bigint default 0 not null,
+    at timestamptz default now() not null,
+    constraint retention_run_pkey primary key (workspace_id, id)
+);
+create function santral.audit_expire(workspace uuid, before_at timestamptz, page integer) returns bigint
+language sql security definer set search_path = santral as $$
+    with gone as (
+        select a.workspace_id, a.id from santral.audit a where a.workspace_id = $1 and a.at < $2 order by a.id limit $3
+    ), removed as (
+        delete from santral.audit a using gone where a.workspace_id = gone.workspace_id and a.id = gone.id returning 1
+    )
+    select count(*) from removed
+$$;
+revoke all on function santral.audit_expire(uuid, timestamptz, integer) from public;
+grant execute on function santral.audit_expire(uuid, timestamptz, integer) to santral_worker;
