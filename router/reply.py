@@ -164,8 +164,9 @@ async def _open_item(connection: Connection, workspace_id: UUID, conversation_id
 async def _answered(connection: Connection, item: StoredItem, agent_id: UUID, actor: str, at: datetime) -> None:
     """What an agent's reply does to the item it has; a reply to somebody else's waiting item changes nothing of it."""
     await connection.execute(
-        "update santral.work_item set first_reply_at = coalesce(first_reply_at, $3) where workspace_id = $1 and id = $2",
-        item.workspace_id, item.state.id, at,
+        "update santral.work_item set first_reply_at = coalesce(first_reply_at, $3) where workspace_id = $1 and id = $2"
+        " and not exists (select 1 from santral.agent where workspace_id = $1 and id = $4 and kind = 'bot')",
+        item.workspace_id, item.state.id, at, agent_id,
     )  # fmt: skip
     if item.state.state != "assigned" or item.state.agent != agent_id:
         return

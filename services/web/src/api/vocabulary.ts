@@ -92,6 +92,15 @@ export interface Candidate {
   readonly idle_s: number;
 }
 
+/** The target that is due next. Paused while the customer is waited for, and then without times. */
+export interface SlaTarget {
+  readonly kind: "first_response" | "resolution";
+  readonly target_s: number;
+  readonly due_at: string | null;
+  readonly warn_at: string | null;
+  readonly state: "running" | "warned" | "breached" | "paused";
+}
+
 export interface Item {
   readonly id: string;
   readonly conversation_id: string;
@@ -101,6 +110,7 @@ export interface Item {
   readonly queue: string;
   readonly queue_title: string;
   readonly due_at: string | null;
+  readonly sla?: SlaTarget | null;
   readonly enqueued_at: string;
   readonly subject: string;
   readonly visibility: string;

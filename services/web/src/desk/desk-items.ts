@@ -4,7 +4,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
-import { DeskPart, waits } from "./part.ts";
+import { DeskPart, target, waits } from "./part.ts";
 
 export class DeskItems extends DeskPart {
   static override styles = [
@@ -39,6 +39,22 @@ export class DeskItems extends DeskPart {
       button.row[aria-current="true"] {
         border-left-color: var(--accent);
         background: var(--accent-soft);
+      }
+      .target {
+        display: inline-flex;
+        grid-column: 2 / span 2;
+        align-items: center;
+        gap: 0.25rem;
+        color: var(--ink-faint);
+        font-size: var(--text-1);
+      }
+      .target.warn {
+        color: var(--warn);
+        font-weight: 600;
+      }
+      .target.danger {
+        color: var(--danger);
+        font-weight: 600;
       }
       .channel {
         grid-row: span 2;
@@ -128,7 +144,17 @@ export class DeskItems extends DeskPart {
       <span class="when">${this.formats.ago(at)}</span>
       <span class="preview">${this.#preview(item)}</span>
       <span class="state">${this.#state(item, unread)}</span>
+      ${this.#target(item)}
     </button>`;
+  }
+
+  #target(item: Item): TemplateResult | typeof nothing {
+    const due = target(item);
+    if (!due) return nothing;
+    const when = this.formats.ago(due.at);
+    return html`<span class="target ${due.look}" title=${this.formats.full(due.at)}>
+      ${icon("clock", 13)} ${due.missed ? this.say.dueMissed(when) : this.say.due(when)}
+    </span>`;
   }
 
   #preview(item: Item): string {

@@ -1,14 +1,14 @@
 /** The open conversation: its head, its lines in order, and the composer under them. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { DomainEvent } from "../api/vocabulary.ts";
+import type { DomainEvent, Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
 import { words } from "../ui/text.ts";
 import "./desk-composer.ts";
 import "./desk-message.ts";
 import { threadStyles } from "./desk-thread-styles.ts";
-import { DeskPart, waits } from "./part.ts";
+import { DeskPart, target, waits } from "./part.ts";
 import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
 
 const NEAR_PX = 120;
@@ -87,17 +87,20 @@ export class DeskThread extends DeskPart {
         </p>
       </div>
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
-      ${
-        item?.due_at && waits(item)
-          ? html`<span class="chip">${icon("clock", 13)} ${this.say.due(this.formats.ago(item.due_at))}</span>`
-          : nothing
-      }
+      ${item && waits(item) ? this.#due(item) : nothing}
       ${state ? html`<span class="chip ${item?.state === "assigned" ? "accent" : ""}">${state}</span>` : nothing}
       <button class="button quiet icon details" type="button" title=${this.say.details} aria-label=${this.say.details}
         @click=${() => this.dispatchEvent(new CustomEvent("desk-ask", { detail: "customer", bubbles: true, composed: true }))}>
         ${icon("person")}
       </button>
     </header>`;
+  }
+
+  #due(item: Item): TemplateResult | typeof nothing {
+    const due = target(item) ?? (item.due_at ? { at: item.due_at, look: "", missed: false } : null);
+    if (!due) return nothing;
+    const when = this.formats.ago(due.at);
+    return html`<span class="chip ${due.look}">${icon("clock", 13)} ${due.missed ? this.say.dueMissed(when) : this.say.due(when)}</span>`;
   }
 
   #day(before: ThreadLine | undefined, line: ThreadLine): TemplateResult | typeof nothing {

@@ -64,3 +64,16 @@ export function waits(item: Item): boolean {
     (item.last_out_at === null || Date.parse(item.last_out_at) < Date.parse(item.last_in_at))
   );
 }
+
+/** When an item's target is due and how near that is, as of now; null while nothing is being counted. */
+export function target(
+  item: Item,
+  now: number = Date.now(),
+): { readonly at: string; readonly look: "" | "warn" | "danger"; readonly missed: boolean } | null {
+  const sla = item.sla;
+  if (!sla?.due_at) return null;
+  if (sla.state === "breached" || Date.parse(sla.due_at) <= now)
+    return { at: sla.due_at, look: "danger", missed: true };
+  const near = sla.state === "warned" || (sla.warn_at !== null && Date.parse(sla.warn_at) <= now);
+  return { at: sla.due_at, look: near ? "warn" : "", missed: false };
+}

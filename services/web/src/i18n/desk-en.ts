@@ -83,6 +83,7 @@ export const en: DeskMessages = {
   unread: "Unread",
   needsReply: "Needs a reply",
   due: (when) => `Due ${when}`,
+  dueMissed: (when) => `Target missed ${when}`,
   pickTitle: "Choose a conversation",
   pickMore: "Open an item from the list on the left, or accept an offer.",
   loading: "Loading…",

@@ -91,6 +91,7 @@ export const tr = {
   unread: "Okunmamış",
   needsReply: "Yanıt bekliyor",
   due: (when: string) => `Hedef ${when}`,
+  dueMissed: (when: string) => `Hedef kaçırıldı: ${when}`,
   pickTitle: "Bir görüşme seçin",
   pickMore: "Soldaki listeden bir iş açın ya da gelen bir teklifi kabul edin.",
   loading: "Yükleniyor…",

@@ -156,8 +156,12 @@ export const desk: DeskSnapshot = {
   },
   offers,
   items: [
-    item("i1", "c1", {}),
-    item("i2", "c2", {}),
+    item("i1", "c1", {
+      sla: { kind: "first_response", target_s: 60, due_at: ago(-14), warn_at: ago(2), state: "warned" },
+    }),
+    item("i2", "c2", {
+      sla: { kind: "first_response", target_s: 14_400, due_at: ago(-9000), warn_at: ago(-6000), state: "running" },
+    }),
     item("i3", "c3", { state: "parked" }),
     item("i4", "c4", { state: "parked", queue: "toptan", queue_title: "Toptan satış" }),
   ],

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { Why } from "../../src/api/vocabulary.ts";
+import type { Item, SlaTarget, Why } from "../../src/api/vocabulary.ts";
 import { wakeAt } from "../../src/desk/desk-composer.ts";
+import { target } from "../../src/desk/part.ts";
 import { reasons } from "../../src/desk/why.ts";
 import { chatMessages } from "../../src/i18n/chat.ts";
 import { deskMessages } from "../../src/i18n/desk.ts";
@@ -78,4 +79,18 @@ test("a parked item comes back when it was said", () => {
   expect(wakeAt("answer", now)).toBeNull();
   expect(wakeAt("hour", now)).toBe(new Date(2026, 0, 5, 18, 30).toISOString());
   expect(wakeAt("tomorrow", now)).toBe(new Date(2026, 0, 6, 9, 0).toISOString());
+});
+
+test("an item's target is near once the warning has passed, and missed once it is due", () => {
+  const at = (second: number): string => new Date(second * 1000).toISOString();
+  const sla: SlaTarget = { kind: "first_response", target_s: 60, due_at: at(60), warn_at: at(48), state: "running" };
+  const look = (second: number, more: Partial<SlaTarget> = {}) =>
+    target({ sla: { ...sla, ...more } } as Item, second * 1000);
+  expect(look(10)).toEqual({ at: at(60), look: "", missed: false });
+  expect(look(48)).toEqual({ at: at(60), look: "warn", missed: false });
+  expect(look(60)).toEqual({ at: at(60), look: "danger", missed: true });
+  expect(look(10, { state: "warned" })?.look).toBe("warn");
+  expect(look(10, { state: "breached" })?.missed).toBe(true);
+  expect(look(99, { state: "paused", due_at: null, warn_at: null })).toBeNull();
+  expect(target({ sla: null } as Item)).toBeNull();
 });
