@@ -18,7 +18,7 @@ import typer
 from services.rest_client import RestClient
 from shared.errors import InputRejected, NotFound
 
-PARTS: Final[tuple[str, ...]] = ()
+PARTS: Final[tuple[str, ...]] = ("services.cli.profiles_evaluate",)
 """Modules that add commands of their own to the group."""
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
 ApiKey = Annotated[
