@@ -16,6 +16,7 @@ from router import intake_store as store
 from router.absence import gone
 from router.arrivals import Arrival, Workspaces
 from router.effects import Effects
+from router.external_calls import settle_calls
 from router.item_store import lock_items
 from router.ledger import Conversation, Key, Ledger, Person, ProviderWord
 from router.lookups import Resolution, look_ups, readable_sender
@@ -116,6 +117,7 @@ class Batch:
             await write_entries(connection, refused, topic=self._topic)
         await outbox.record(connection, effects.events)
         await _wake(connection, effects, now)
+        await settle_calls(connection, effects.calls, now)
         if effects.words:
             await self._on_provider_words(connection, effects.words)
         return outcomes

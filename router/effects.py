@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from router.ledger import Conversation, Key, ProviderWord
+from router.ledger import CallRecord, Conversation, Key, ProviderWord
 from shared.event import Event, EventType
 from shared.ids import new_id
 from shared.message import InboundMessage
@@ -38,6 +38,7 @@ class Effects:
     events: list[Event] = field(default_factory=list)
     wakes: dict[Key, Wake] = field(default_factory=dict)
     words: list[ProviderWord] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
     touched: dict[Key, Conversation] = field(default_factory=dict)
     rule_errors: int = 0
     rule_seconds: list[float] = field(default_factory=list)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from router.capacity import Held
 from router.item import Exclusion, ItemState, Terms
-from router.plan import OWN_QUEUE, Plan, Step
+from router.plan_document import plan_of
 from router.terms import terms_for
 from shared.database import Connection
 
@@ -19,7 +19,7 @@ i.workspace_id, i.id, i.conversation_id, i.queue_id, i.channel, i.kind, i.state,
 i.plan, i.step, i.step_at, i.skills, i.held, i.agent_id, i.offer_id, i.sticky_agent_id, i.sticky_until, i.last_agent_id,
 i.excluded, i.target_agent_id, i.giver_agent_id, i.last_offered_agent_id, i.hold_until,
 i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external,
-q.name as queue_name, q.offer_s, o.id as overflow_id, w.settings
+q.name as queue_name, q.offer_s, q.wrap_s, o.id as overflow_id, w.settings
 """
 _FROM: Final = """
 from santral.work_item i
@@ -51,7 +51,8 @@ set state = n.state, version = n.version, queue_id = n.queue_id, due_class = n.d
     last_agent_id = case when n.state in ('assigned', 'wrapping') then n.agent_id else i.last_agent_id end,
     plan = case when n.queue_id = i.queue_id then i.plan else coalesce((
         select q.plan from santral.queue q where q.workspace_id = i.workspace_id and q.id = n.queue_id), '[]') end,
-    skills = case when n.queue_id = i.queue_id then i.skills else '{}' end,
+    skills = case when n.queue_id = i.queue_id then i.skills
+                  else jsonb_strip_nulls(jsonb_build_object('~person', i.skills->'~person')) end,
     decision_id = coalesce(n.decision_id, i.decision_id),
     assigned_at = case when n.state = 'assigned' and i.state <> 'assigned' then clock_timestamp() else i.assigned_at end,
     parked_at = case when n.state = 'parked' and i.state <> 'parked' then clock_timestamp() else i.parked_at end,
@@ -95,26 +96,11 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def plan_of(document: Sequence[Mapping[str, Any]], skills: Mapping[str, int]) -> Plan:
-    """A stored plan; the item's own skills are required until a step of the plan says otherwise."""
-    if not document:
-        return Plan((Step(requires=tuple(skills.items())),)) if skills else OWN_QUEUE
-    return Plan(
-        tuple(
-            Step(
-                queues=tuple(UUID(queue) if queue else None for queue in step.get("queues", [None])),
-                requires=tuple(step.get("skills", skills).items()),
-                timeout_s=step.get("timeout_s"),
-                raise_s=float(step.get("raise_s", 0)),
-            )
-            for step in document
-        )
-    )
-
-
 def stored_item(row: Mapping[str, Any]) -> StoredItem:
     """A row of :func:`read_items` as the core's state."""
-    terms = terms_for(row["channel"], row["settings"], row["offer_s"])
+    terms = terms_for(row["channel"], row["settings"], row["offer_s"], row["wrap_s"])
+    if row["external"]:
+        terms = replace(terms, grace_s=None)  # the agent is on the phone, whatever becomes of their page
     state = ItemState(
         id=row["id"],
         version=row["version"],
@@ -124,7 +110,7 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
         due=row["due_at"].timestamp(),
         enqueued_at=row["enqueued_at"].timestamp(),
         urgency=row["due_class"],
-        plan=plan_of(row["plan"], row["skills"]),
+        plan=plan_of(row["plan"], row["skills"], row["queue_id"]),
         step=row["step"],
         step_at=row["step_at"].timestamp(),
         agent=row["agent_id"],

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from router.threads import Candidates, Found
+from shared.message import Call
 
 Key = tuple[UUID, UUID]
 """(workspace, id): ids of one workspace never meet those of another."""
@@ -103,6 +104,16 @@ class ProviderWord:
     at: datetime
     conversation_id: UUID | None = None
     message_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """An answered call as its message tells of it, and the conversation where that stands."""
+
+    workspace_id: UUID
+    conversation_id: UUID
+    inbox_id: UUID
+    call: Call
 
 
 @dataclass(slots=True)

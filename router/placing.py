@@ -26,7 +26,7 @@ from router.decision import profile_facts, routing_record
 from router.effects import Effects, Wake
 from router.expressions import Facts, facts_of
 from router.goals import due_key
-from router.ledger import Conversation, LastItem, Ledger, Person, ProviderWord
+from router.ledger import CallRecord, Conversation, LastItem, Ledger, Person, ProviderWord
 from router.policy import Choice, queue_for
 from router.policy_fields import message_facts
 from router.signals import Signals
@@ -74,6 +74,13 @@ class Placing:
             self._open_item(message, conversation, route, accepted_at, workspace)
         elif not amends and _wakes(message, signals):
             self._wake(conversation, accepted_at, workspace)
+        if message.kind == "call" and message.call is not None and message.call.answered:
+            self.effects.calls.append(
+                CallRecord(
+                    workspace_id=conversation.workspace_id, conversation_id=conversation.id, inbox_id=message.inbox_id,
+                    call=message.call,
+                )
+            )  # fmt: skip
         if message.automatic is not None and message.automatic.kind == "bounce" and message.automatic.permanent:
             self.effects.words.append(_bounce(message, conversation, self._ledger.now, self._named(message)))
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from router.absence import gone
 from router.item import ItemState
-from router.item_store import StoredItem, lock_items
+from router.item_store import StoredItem, lock_items, read_items
 from router.moves import Move, numbered, write_moves
 from router.notes import write_note
 from router.reopening import reopen
@@ -45,6 +45,14 @@ def _view(stored: StoredItem, after: ItemState) -> ItemView:
         id=after.id, conversation_id=stored.conversation_id, queue_id=after.queue, channel=after.terms.channel, state=after.state,
         version=after.version, agent_id=after.agent,
     )  # fmt: skip
+
+
+async def item_of(connection: Connection, workspace_id: UUID, item_id: UUID) -> ItemView:
+    """An item as it stands, unlocked. Raises `NotFound`."""
+    found = await read_items(connection, [(workspace_id, item_id)])
+    if not found:
+        raise NotFound("no such item", field="item_id")
+    return _view(found[0], found[0].state)
 
 
 async def database_now(connection: Connection) -> datetime:

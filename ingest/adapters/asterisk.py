@@ -43,6 +43,7 @@ class AsteriskAdapter:
                 "extensions": {"type": "string", "format": "regex"},
                 "inbound_contexts": {"type": "array", "items": text},
                 "columns": {"type": "array", "items": text},
+                "agents": {"type": "object", "additionalProperties": text},
             },
         }
         secrets = {

@@ -21,6 +21,7 @@ from ingest.receive import Receiver
 from services.api import (
     agents,
     calendars,
+    calls,
     chat,
     chat_socket,
     conversations,
@@ -87,6 +88,12 @@ _OPERATIONS: Final = {  # where the function's name alone would not say it
     "claim": "claim_item",
     "done": "finish_item",
     "park": "park_item",
+    "transfer": "transfer_item",
+    "assign": "assign_item",
+    "cancel": "cancel_item",
+    "targets": "list_transfer_targets",
+    "connected": "register_call",
+    "ended": "end_call",
     "presence": "set_presence",
     "desk": "read_desk",
     "token": "make_agent_token",
@@ -142,8 +149,9 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, first_contact, files, work, agents, profile_search, profile_changes, profile_consent, profile_timeline, profiles,
-        records, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat, stream, chat_socket, static_pages,
+        messages, conversations, first_contact, files, work, calls, agents, profile_search, profile_changes, profile_consent,
+        profile_timeline, profiles, records, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat,
+        stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -185,8 +185,10 @@ async def test_calls(worker_db: Database, workspace: Workspace, member: Member) 
         ),
     )
     await member.take(line)
-    (item,) = await rows(worker_db, "select * from santral.work_item")
+    (item,) = await rows(worker_db, "select * from santral.work_item where state = 'queued'")
     assert (item["kind"], item["channel"]) == ("callback", "phone")
+    (call,) = await rows(worker_db, "select * from santral.work_item where state = 'completed'")
+    assert (call["kind"], call["external"]) == ("call", True)
     assert len(await rows(worker_db, "select 1 from santral.message")) == 2
 
 

@@ -1,0 +1,157 @@
+"""Calls as a telephone system, or the agent's own telephone, reports them: connected, ended.
+
+While a call is on, its agent is offered nothing that does not fit beside it. What was missed or never reported comes with the call's
+record (`santral ingest cdr`). **Identity**: inbox and ``call_id``; the same report twice has one effect. **Units**: seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from profiles.identify import Identification, identify
+from router.external_calls import agent_on, call_connected, call_ended
+from router.work import ItemView, database_now
+from services.api.audit import audit
+from services.api.principal import Caller, Principal
+from services.api.work import ItemOut
+from shared.database import Connection, retried
+from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
+from shared.handle import Handle, normalized
+from shared.ids import WorkspaceId
+
+router = APIRouter(prefix="/v1/calls", tags=["work"])
+CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00/]*$")]
+_INBOX: Final = """
+select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region
+from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
+where i.workspace_id = $1 and i.name = $2 and i.channel = 'phone' and i.enabled
+"""
+
+
+class CallIn(BaseModel):
+    """A call that was just connected. ``agent``: an id, a name, or a device that the inbox's ``agents`` knows."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"inbox": "santral", "call_id": "1718000000.42", "direction": "in", "number": "+905321234567", "agent": "PJSIP/101"}
+            ]
+        },
+    )
+
+    inbox: Annotated[str, Field(max_length=100)]
+    call_id: CallId
+    direction: Literal["in", "out"]
+    number: Annotated[str, Field(max_length=64)] = ""
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
+    agent: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    queue: Annotated[str, Field(max_length=100)] | None = None
+
+
+class EndIn(BaseModel):
+    """What the ended call measured, as far as it is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inbox: Annotated[str, Field(max_length=100)]
+    talk_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    wait_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
+
+
+@router.post("", status_code=201, summary="A call was connected")
+async def connected(request: Request, principal: Caller, body: CallIn) -> ItemOut:
+    """Takes the agent's capacity, whether there is room or not: the call is there."""
+    _require(principal)
+
+    async def work(connection: Connection) -> ItemView:
+        inbox = await _inbox(connection, principal, body.inbox)
+        agent_id = await _agent(connection, principal, inbox["id"], body)
+        at = await database_now(connection)
+        who = Identification(
+            workspace_id=WorkspaceId(principal.workspace_id), handles=(_handle(inbox, body),), raws=(body.number,), source="phone",
+            assurance="asserted", observed_at=at, actor=principal.actor, name=body.name,
+        )  # fmt: skip
+        (attached,) = (await identify(connection, who)).handles
+        item = await call_connected(
+            connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,
+            agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue,
+        )  # fmt: skip
+        details = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}
+        await audit(connection, principal, "call.connected", "item", str(item.id), details)
+        return item
+
+    return ItemOut(**asdict(await _done(request, principal, work)))
+
+
+@router.post("/{call_id}/end", summary="A call ended")
+async def ended(request: Request, principal: Caller, call_id: CallId, body: EndIn) -> ItemOut:
+    """The capacity comes back, at once or after the channel's wrap time. The call's record, when it comes, adds nothing to it."""
+    _require(principal)
+    measures = body.model_dump(include={"talk_s", "wait_s"}, exclude_none=True)
+
+    async def work(connection: Connection) -> ItemView:
+        inbox = await _inbox(connection, principal, body.inbox)
+        at = await database_now(connection)
+        item = await call_ended(
+            connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=call_id, actor=principal.actor, at=at,
+            measures=measures,
+        )  # fmt: skip
+        if principal.agent_id not in (None, item.agent_id):
+            raise Forbidden("an agent reports their own calls", field="call_id")
+        return item
+
+    return ItemOut(**asdict(await _done(request, principal, work)))
+
+
+async def _done(request: Request, principal: Principal, work: Callable[[Connection], Awaitable[ItemView]]) -> ItemView:
+    state = request.app.state
+
+    async def once() -> ItemView:
+        async with state.db.batch(principal.workspace_id) as connection:
+            return await work(connection)
+
+    item = await retried(once)
+    for topic in ("dispatch", "outbox"):
+        state.hints.wake(topic)
+    state.hints.wake("stream", str(principal.workspace_id))
+    return item
+
+
+def _require(principal: Principal) -> None:
+    """A telephone system's key, or an agent for their own calls."""
+    principal.require("messages:write" if principal.agent_id is None else "conversations:write")
+
+
+async def _inbox(connection: Connection, principal: Principal, name: str) -> Any:
+    row = await connection.fetchrow(_INBOX, principal.workspace_id, name)
+    if row is None:
+        raise NotFound("no such inbox for calls", field="inbox", remedy="the name of an inbox of channel phone")
+    return row
+
+
+async def _agent(connection: Connection, principal: Principal, inbox_id: UUID, body: CallIn) -> UUID:
+    if body.agent is None:
+        if principal.agent_id is None:
+            raise Unprocessable("who is on the phone?", field="agent", remedy="name the agent or the device")
+        return principal.agent_id
+    found = await agent_on(connection, workspace_id=principal.workspace_id, inbox_id=inbox_id, devices=[body.agent])
+    if found is None:
+        raise NotFound("no such agent", field="agent", remedy="an agent's id or name, or a device under the inbox's agents")
+    if principal.agent_id not in (None, found):
+        raise Forbidden("an agent reports their own calls", field="agent", remedy="leave it out")
+    return found
+
+
+def _handle(inbox: Any, body: CallIn) -> Handle:
+    """The customer's number; one that is withheld or none stands for this call alone."""
+    try:
+        return normalized("phone", body.number, region=inbox["region"])
+    except InputRejected:
+        return normalized("visitor", body.call_id, scope=f"call:{inbox['id']}")
