@@ -88,10 +88,11 @@ class IntakeLoop:
         wanted = [one for one in sorted(assigned) if one not in self._leases.held and now >= self._fenced_at.get(one, 0) + AGAIN_S]
         if not wanted:
             return
-        starts = await self._reader.starts(wanted)
+        bounds = await self._reader.bounds(wanted)
         for partition in wanted:
             fetch.pop(partition, None)
-            offset = await self._leases.take(partition, log_start=starts.get(partition, 0))
+            start, end = bounds[partition]
+            offset = await self._leases.take(partition, log_start=start, log_end=end)
             self._reader.seek(partition, offset)
 
     def _ours(self, fetch: Fetch) -> Fetch:

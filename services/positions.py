@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import aiokafka
 
 from shared.database import Database
-from shared.kafka import KafkaSettings, kafka_errors
+from shared.kafka import KafkaSettings, kafka_errors, log_bounds
 from shared.kafka_topics import cluster_id
 from shared.topics import PARTITIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """Records of one partition that ran out of the log before they were taken."""
+    """Records of one partition that ran out of the log before they were taken, or by which it was cut."""
 
     partition: int
     records: int
@@ -30,7 +30,7 @@ async def accept_cluster(db: Database, settings: KafkaSettings, topic: str) -> s
     Messages that were only on the old cluster are not taken in any more. Calling it again for the same cluster changes nothing.
     """
     cluster = await cluster_id(settings)
-    starts = await _log_starts(settings, topic)
+    starts = {partition: start for partition, (start, _) in (await _log(settings, topic)).items()}
     async with db.batch() as connection:
         known = await connection.fetchval("select kafka_cluster_id from santral.deployment for update")
         if known != cluster:
@@ -44,34 +44,37 @@ async def accept_cluster(db: Database, settings: KafkaSettings, topic: str) -> s
 
 
 async def accept_loss(db: Database, settings: KafkaSettings, topic: str) -> list[Lost]:
-    """Moves each position that the log no longer holds to the log's start; returns what is lost. Positions it holds stay."""
-    starts = await _log_starts(settings, topic)
+    """Moves each position that the log no longer holds to the log's start; returns what is lost. Positions it holds stay.
+
+    A log that ends before the position was cut or made anew: it is read from its start, and what was taken before is known again.
+    """
+    bounds = await _log(settings, topic)
     async with db.batch() as connection:
         rows = await connection.fetch(
             "select partition, next_offset from santral.partition_lease where topic = $1 order by partition for no key update",
             topic,
         )
         lost = [
-            Lost(partition=row["partition"], records=starts[row["partition"]] - row["next_offset"])
+            Lost(partition=row["partition"], records=max(start - row["next_offset"], row["next_offset"] - end))
             for row in rows
-            if row["next_offset"] < starts.get(row["partition"], 0)
+            for start, end in [bounds.get(row["partition"], (0, row["next_offset"]))]
+            if not start <= row["next_offset"] <= end
         ]
         for one in lost:
             await connection.execute(
                 "update santral.partition_lease set epoch = epoch + 1, next_offset = $3, updated_at = now()"
                 " where topic = $1 and partition = $2",
-                topic, one.partition, starts[one.partition],
+                topic, one.partition, bounds[one.partition][0],
             )  # fmt: skip
     return lost
 
 
-async def _log_starts(settings: KafkaSettings, topic: str) -> Mapping[int, int]:
-    """The first offset that the log holds, by partition."""
+async def _log(settings: KafkaSettings, topic: str) -> Mapping[int, tuple[int, int]]:
+    """The log's first offset and its next, by partition."""
     consumer = aiokafka.AIOKafkaConsumer(**settings.client())
-    with kafka_errors("log starts"):
+    with kafka_errors("reading"):
         try:
             await consumer.start()
-            found = await consumer.beginning_offsets([aiokafka.TopicPartition(topic, one) for one in range(PARTITIONS)])
+            return await log_bounds(consumer, topic, range(PARTITIONS))
         finally:
             await consumer.stop()
-    return {one.partition: offset for one, offset in found.items()}

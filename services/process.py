@@ -34,7 +34,7 @@ from services.settings import Settings
 from shared.database import Database
 from shared.errors import Conflict, SantralError, Unavailable
 from shared.health import Check, Health, health_app
-from shared.hosts import Host, require_cluster, require_safe_role
+from shared.hosts import Host, require_cluster, require_one_machine, require_safe_role
 from shared.ids import new_id
 from shared.kafka import KafkaSettings, kafka_errors
 from shared.kafka_topics import cluster_id
@@ -228,15 +228,20 @@ async def require_revision(db: Database) -> str:
     return f"answers, revision {found}"
 
 
-def database_entry(db: Database, kafka: KafkaSettings | None, *, patient: bool = True) -> Callable[[], Awaitable[None]]:
+def database_entry(
+    db: Database, kafka: KafkaSettings | None, *, patient: bool = True, one_machine: bool = False
+) -> Callable[[], Awaitable[None]]:
     """The usual entry: this release's schema, a role under row-level security, and the cluster the database belongs to.
 
     ``kafka`` None leaves the cluster out, for the role that may not ask. Not ``patient``: brokers that are away are not waited for.
+    ``one_machine``: the process keeps blobs in a folder that no other machine sees.
     """
 
     async def entry() -> None:
         await require_revision(db)
         await require_safe_role(db)
+        if one_machine:
+            await require_one_machine(db)
         if kafka is None:
             return
         try:

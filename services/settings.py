@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8080"
     webhook_url: str = "http://127.0.0.1:8081"
     blob_dir: Path = Path("blobs")
+    blob_shared: bool = False
     spool_dir: Path | None = None
     smtp_relay: str | None = None
     border_id: str | None = None

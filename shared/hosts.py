@@ -55,6 +55,21 @@ async def require_cluster(db: Database, cluster_id: str) -> None:
             )  # fmt: skip
 
 
+async def require_one_machine(db: Database) -> None:
+    """Raises `Conflict` when a process that reads or writes blobs lives on another machine, where a folder is another folder."""
+    async with db.session() as connection:
+        other = await connection.fetchrow(
+            "select process, machine from santral.host where machine <> $1 and process in ('gateway', 'courier')"
+            " and seen_at > now() - $2 * interval '1 s' limit 1",
+            socket.gethostname(), GONE_S,
+        )  # fmt: skip
+    if other is not None:
+        raise Conflict(
+            f"a {other['process']} runs on {other['machine']}, and the files of messages lie in a folder of this machine",
+            field="SANTRAL_BLOB_DIR", remedy="mount one volume on both and set SANTRAL_BLOB_SHARED=true",
+        )  # fmt: skip
+
+
 async def incarnation(db: Database) -> UUID:
     """The database's incarnation; a restore starts a new one, and streams of an old one get a snapshot."""
     async with db.session() as connection:

@@ -181,6 +181,14 @@ class Publisher:
                 raise Unavailable("the broker did not acknowledge in time", remedy="try again; see santral doctor") from error
 
 
+async def log_bounds(consumer: aiokafka.AIOKafkaConsumer, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """What the log holds, by partition: its first offset, and the one that its next record will have. Raises `Unavailable`."""
+    asked = [aiokafka.TopicPartition(topic, one) for one in partitions]
+    with kafka_errors("reading"):
+        starts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
+    return {one.partition: (starts[one], ends[one]) for one in asked}
+
+
 class Reader:
     """A group member that hands out what one poll returned. Positions are set by the caller, nothing is committed by itself.
 
@@ -277,12 +285,10 @@ class Reader:
         with kafka_errors("seeking"):
             self._consumer.seek(aiokafka.TopicPartition(self._topic, partition), offset)
 
-    async def starts(self, partitions: Sequence[int]) -> dict[int, int]:
-        """The first offset the log still holds, by partition."""
+    async def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """What the log holds, by partition: its first offset, and the one that its next record will have."""
         assert self._consumer is not None, "start the reader first"
-        with kafka_errors("reading"):
-            found = await self._consumer.beginning_offsets([aiokafka.TopicPartition(self._topic, one) for one in partitions])
-        return {partition.partition: offset for partition, offset in found.items()}
+        return await log_bounds(self._consumer, self._topic, partitions)
 
     def lag(self, positions: Mapping[int, int]) -> dict[int, int]:
         """Records behind the end, by partition, as far as the client knows."""

@@ -33,12 +33,12 @@ async def plan_topics(settings: KafkaSettings, topics: Topics) -> list[TopicPlan
         await admin.start()
         try:
             known = {one["topic"]: one for one in await admin.describe_topics([topics.messages, topics.events])}
-            return [await _plan(admin, name, known.get(name), topics.configs()) for name in (topics.messages, topics.events)]
+            return [await _plan(admin, name, known.get(name), topics) for name in (topics.messages, topics.events)]
         finally:
             await admin.close()
 
 
-async def _plan(admin: AIOKafkaAdminClient, name: str, found: Mapping[str, Any] | None, wanted: Mapping[str, str]) -> TopicPlan:
+async def _plan(admin: AIOKafkaAdminClient, name: str, found: Mapping[str, Any] | None, topics: Topics) -> TopicPlan:
     if found is None or found.get("error_code") or not found.get("partitions"):
         return TopicPlan(topic=name, state="missing")
     differences = []
@@ -46,6 +46,7 @@ async def _plan(admin: AIOKafkaAdminClient, name: str, found: Mapping[str, Any] 
         differences.append(f"{len(found['partitions'])} partitions where {PARTITIONS} are needed; they cannot be changed in place")
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
     actual = {entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]}
+    wanted = topics.configs(len(found["partitions"][0]["replicas"]))
     differences += [f"{key} is {actual.get(key)}, wanted {value}" for key, value in wanted.items() if actual.get(key) != value]
     return TopicPlan(topic=name, state="differs" if differences else "right", differences=tuple(differences))
 
@@ -71,7 +72,7 @@ async def ensure_topics(settings: KafkaSettings, topics: Topics, *, replication:
             copies = replication or min(COPIES, len((await admin.describe_cluster())["brokers"]))
             answer = await admin.create_topics(
                 [
-                    NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=copies, topic_configs=topics.configs())
+                    NewTopic(name=name, num_partitions=PARTITIONS, replication_factor=copies, topic_configs=topics.configs(copies))
                     for name in missing
                 ]
             )

@@ -35,7 +35,7 @@ where l.topic = $1 and l.partition = n.partition
 
 
 class LogCutOff(Unavailable):
-    """The log no longer holds what comes next: messages ran out before they were taken."""
+    """The log no longer holds what comes next: messages ran out before they were taken, or it was cut or made anew."""
 
     kind = "log-cut-off"
 
@@ -57,10 +57,11 @@ class PartitionLeases:
         self._owner = owner
         self.held: dict[int, HeldPartition] = {}
 
-    async def take(self, partition: int, *, log_start: int) -> int:
+    async def take(self, partition: int, *, log_start: int, log_end: int | None = None) -> int:
         """Takes the lease (epoch + 1) and returns the offset to read from.
 
-        Raises `LogCutOff` naming how many records are lost when the log starts after the position.
+        Raises `LogCutOff` naming how many records are lost when the log starts after the position, or ends before it
+        (``log_end`` is the offset its next record will have; what it gets from now on would never be read).
         """
         async with self._db.batch() as connection:
             row = await connection.fetchrow(_TAKE, self._topic, partition, self._owner, log_start)
@@ -70,6 +71,11 @@ class PartitionLeases:
             raise LogCutOff(
                 f"partition {partition}: {lost} records ran out of the log before they were taken",
                 remedy="restore the topic, or confirm the loss with: santral topics accept-loss",
+            )
+        if log_end is not None and row["next_offset"] > log_end:
+            raise LogCutOff(
+                f"partition {partition}: the log ends {row['next_offset'] - log_end} records before what was taken already",
+                remedy="restore the topic, or confirm that it is another one with: santral topics accept-loss",
             )
         self.held[partition] = HeldPartition(epoch=row["epoch"], next_offset=row["next_offset"])
         log.info(

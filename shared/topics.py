@@ -21,10 +21,14 @@ class Topics:
     def under(cls, prefix: str = "santral") -> Topics:
         return cls(messages=f"{prefix}.messages.v1", events=f"{prefix}.events.v1")
 
-    def configs(self) -> dict[str, str]:
-        """Topic settings: both keep seven days in hourly segments, so a promise about dates can be kept."""
+    def configs(self, copies: int) -> dict[str, str]:
+        """Topic settings: both keep seven days in hourly segments, so a promise about dates can be kept.
+
+        A record counts as kept only when all ``copies`` of it but one are written: one broker may be away, none may lose it.
+        """
         return {
             "retention.ms": str(RETENTION_S * 1000),
             "segment.ms": str(SEGMENT_S * 1000),
             "cleanup.policy": "delete",
+            "min.insync.replicas": str(max(1, copies - 1)),
         }

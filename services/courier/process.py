@@ -64,7 +64,7 @@ async def run(settings: Settings) -> None:
                 host=settings.host,
                 health_port=settings.courier_health_port,
                 checks={"database": database_check(db), "broker": kafka_check(kafka)},
-                entry=database_entry(db, kafka),
+                entry=database_entry(db, kafka, one_machine=not settings.blob_shared),
                 workers={
                     "directory": lambda: directory.follow(hints.waiter("config")),
                     "leases": leases.run,

@@ -72,7 +72,7 @@ async def run(settings: Settings) -> None:
                     "broker": broker if spool is None else _or_spool(broker),
                     "configuration": _configuration(directory),
                 },
-                entry=database_entry(db, kafka, patient=spool is None),
+                entry=database_entry(db, kafka, patient=spool is None, one_machine=not settings.blob_shared),
                 doors=[
                     WebDoor(app, host=settings.host, port=settings.webhook_port, setting="SANTRAL_WEBHOOK_PORT", **_UVICORN),
                     ListenerDoor(lambda: listen(mail, settings.host, settings.smtp_port), setting="SANTRAL_SMTP_PORT"),

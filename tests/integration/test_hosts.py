@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from shared.database import Database
 from shared.embedded_postgres import EmbeddedPostgres, PostgresUrls
 from shared.errors import Conflict, Forbidden
-from shared.hosts import Host, incarnation, require_cluster, require_safe_role
+from shared.hosts import Host, incarnation, require_cluster, require_one_machine, require_safe_role
 from tests.support.servers import PostgresServer
 
 
@@ -32,6 +32,19 @@ async def test_a_role_over_the_policies_is_not(postgres: PostgresServer, databas
         assert caught.value.remedy == "connect as santral_api or santral_worker"
     finally:
         await db.close()
+
+
+async def test_files_in_a_folder_are_refused_to_a_second_machine(worker_db: Database) -> None:
+    await Host(worker_db, id=uuid4(), process="gateway", health_url=None).register()
+    await require_one_machine(worker_db)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.host set machine = 'another'")
+    with pytest.raises(Conflict, match="a gateway runs on another") as caught:
+        await require_one_machine(worker_db)
+    assert "SANTRAL_BLOB_SHARED" in caught.value.remedy
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.host set seen_at = now() - interval '2 minutes'")
+    await require_one_machine(worker_db)
 
 
 async def test_a_database_belongs_to_the_cluster_it_met_first(worker_db: Database) -> None:

@@ -215,6 +215,8 @@ async def test_records_that_ran_out_are_counted_not_skipped(worker_db: Database)
     one = partitions_of(worker_db)
     await one.take(11, log_start=40)
     one.forget([11])
+    with pytest.raises(LogCutOff, match="ends 15 records before"):
+        await one.take(11, log_start=0, log_end=25)
     with pytest.raises(LogCutOff, match="partition 11: 60 records"):
         await one.take(11, log_start=100)
     assert 11 not in one.held

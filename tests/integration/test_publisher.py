@@ -193,7 +193,7 @@ async def test_a_reader_starts_where_it_is_told_and_knows_its_lag(kafka: str, to
     reader = Reader(KafkaSettings(bootstrap=kafka), topic=topics.messages, group=f"{topics.messages}-group")
     await reader.start()
     assert place in reader.assigned
-    assert (await reader.starts([place]))[place] == 0
+    assert (await reader.bounds([place]))[place][0] == 0
     reader.seek(place, 15)
     seen: list[Fetched] = []
     async with asyncio.timeout(20):
