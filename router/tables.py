@@ -53,7 +53,7 @@ message = sa.Table(
     sa.Column("handle_id", Uuid),
     sa.Column("agent_id", Uuid),  # who wrote, of direction out
     required("visibility", sa.Text),
-    required("external_id", sa.Text),
+    required("external_id", sa.Text, info={"pii": True}),
     required("subject", sa.Text, server_default="", info={"pii": True}),
     required("text", sa.Text, server_default="", info={"pii": True}),
     required("body", Json, server_default=sa.text("'{}'"), info={"pii": True}),
@@ -70,7 +70,7 @@ thread_ref = sa.Table(  # what a later message may answer: mid:<rfc id>, post:<i
     "thread_ref",
     metadata,
     workspace_id(),
-    required("ref", sa.Text),
+    required("ref", sa.Text, info={"pii": True}),
     required("conversation_id", Uuid),
     sa.Column("message_id", Uuid),
     sa.PrimaryKeyConstraint("workspace_id", "ref"),
@@ -280,7 +280,7 @@ work_item = sa.Table(
     at("parked_at", null=True),
     at("timer_at", null=True),  # the next thing that happens by itself: an offer ends, it parks, wakes, completes
     at("closed_at", null=True),
-    required("outcome", Json, server_default=sa.text("'{}'")),
+    required("outcome", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("conversation", "conversation_id"),
     reference("queue", "queue_id"),
@@ -336,7 +336,7 @@ decision = sa.Table(
     required("conversation_id", Uuid),
     sa.Column("item_id", Uuid),
     sa.Column("message_id", Uuid),
-    required("record", Json),
+    required("record", Json, info={"pii": True}),
     at("decided_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.Index("decision_conversation_ix", "conversation_id", "workspace_id"),
@@ -361,10 +361,10 @@ quarantine = sa.Table(
     required("message_id", Uuid),
     sa.Column("inbox_id", Uuid),
     required("reason", sa.Text),
-    required("error", sa.Text, server_default=""),
+    required("error", sa.Text, server_default="", info={"pii": True}),
     required("error_hash", sa.Text, server_default=""),
     required("record", sa.LargeBinary, info={"pii": True}),  # the bytes as they came
-    required("headers", Json, server_default=sa.text("'{}'")),
+    required("headers", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     required("source", Json, server_default=sa.text("'{}'")),  # topic, partition, offset
     required("attempts", sa.Integer, server_default="1"),
     required("state", sa.Text, server_default="open"),  # open, replayed, discarded
