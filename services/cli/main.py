@@ -30,6 +30,8 @@ VERBS: Final = {
     "export": "services.cli.workspace",
     "deadline": "services.cli.deadline",
     "quarantine": "services.cli.quarantine",
+    "policy": "services.cli.policy",
+    "decisions": "services.cli.decisions",
     "profiles": "services.cli.profiles",
     "asyncapi": "services.cli.asyncapi",
     "ingest": "services.cli.ingest",
