@@ -11,7 +11,7 @@ people somebody else vouched for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from profiles.handles import KnownHandle, begin_handles, known_handles, lock_han
 from profiles.ledger import record_links
 from profiles.merge import refusal
 from profiles.partition import DEFAULT_RULES
-from profiles.recompute import lock_identity, reach, rebuild
+from profiles.recompute import lock_identity, reach, rebuild, rebuild_unseen
 from profiles.sighting import Key, WantedHandle, WantedLink
 from profiles.survivorship import Observation
 from shared import outbox
@@ -89,7 +89,12 @@ async def identify(connection: Connection, given: Identification, *, own: Collec
         news = await _news(connection, given, known, hub)
         if not news.links and not news.traits and not _touched(given, wanted, known):
             return _identified(given, known, known, hub)
-    await _write(connection, given, wanted, known, hub)
+    if not known and given.assurance != "asserted":
+        begun = await _begin(connection, given, wanted, hub)
+        if begun is not None:
+            return _identified(given, known, begun, hub)
+    else:
+        await _write(connection, given, wanted, known, hub)
     return _identified(given, known, await _together(connection, given, wanted, hub), hub)
 
 
@@ -121,6 +126,54 @@ class _News:
     traits: tuple[Observation, ...]
 
 
+async def _begin(
+    connection: Connection, given: Identification, wanted: Sequence[WantedHandle], hub: Handle
+) -> dict[Key, KnownHandle] | None:
+    """Somebody whom nobody knew: all rows are ours alone. None when it turned out otherwise, or when a rule keeps them apart."""
+    workspace_id = given.workspace_id
+    fresh = await begin_handles(connection, wanted)
+    known = await known_handles(connection, wanted)
+    if {row.id for row in known.values()} != fresh:
+        await _write(connection, given, wanted, known, hub)
+        return None
+    evidence = evidence_of(_links(given, hub), known)
+    link_ids = await record_links(connection, evidence, actor=given.actor)
+    middle = known[workspace_id, hub].id
+    traits = [_observation(given, name, value) for name, value in given.traits.items()]
+    attributes = await write_facts(connection, workspace_id, middle, traits)
+    found, events = await rebuild_unseen(
+        connection,
+        workspace_id,
+        [
+            {
+                "id": known[one.key].id, "kind": one.key[1].kind, "scope": one.key[1].scope, "value": one.key[1].value,
+                "name": one.name, "first_seen_at": one.first_seen_at, "shared": False, "shared_by": "",
+                "profile_id": known[one.key].id,
+            }
+            for one in wanted
+        ],
+        [
+            {
+                "id": link_id, "a": link.a, "b": link.b, "kind": link.kind, "assurance": link.assurance,
+                "first_seen_at": link.seen_at, "expires_at": None,
+            }
+            for link_id, link in zip(link_ids, evidence, strict=True)
+        ],
+        [
+            {
+                "handle_id": middle, "name": seen.name, "value": seen.value, "source": seen.source, "assurance": seen.assurance,
+                "observed_at": seen.observed_at,
+            }
+            for seen in traits
+        ],
+        cause=_cause(given, attributes),
+    )  # fmt: skip
+    await outbox.record(connection, events)
+    if len(found.components) > 1:
+        return None
+    return {key: replace(row, profile_id=ProfileId(found.head_of[row.id]), profile_version=1) for key, row in known.items()}
+
+
 async def _write(
     connection: Connection, given: Identification, wanted: Sequence[WantedHandle], seen: Mapping[Key, KnownHandle], hub: Handle
 ) -> None:
@@ -140,8 +193,7 @@ async def _write(
     await lock_handles(connection, places | {(workspace_id, known[handle.key].id) for handle in touched})
     await touch_handles(connection, touched, known)
     attributes = await write_facts(connection, workspace_id, known[workspace_id, hub].id, news.traits)
-    cause = {"actor": given.actor, "source": f"identify:{given.source}", **({"facts": attributes} if attributes else {})}
-    await outbox.record(connection, await rebuild(connection, places, cause=cause))
+    await outbox.record(connection, await rebuild(connection, places, cause=_cause(given, attributes)))
 
 
 async def _together(
@@ -176,12 +228,19 @@ async def _news(connection: Connection, given: Identification, known: Mapping[Ke
             or (before["value"] == value and assurance_rank(before["assurance"]) >= assurance_rank(given.assurance))
         ):
             continue
-        traits.append(
-            Observation(
-                name=name, value=value, source=f"identify:{given.source}", assurance=given.assurance, observed_at=given.observed_at
-            )
-        )
+        traits.append(_observation(given, name, value))
     return _News(links=found.new, traits=tuple(traits))
+
+
+def _observation(given: Identification, name: str, value: Any) -> Observation:
+    return Observation(
+        name=name, value=value, source=f"identify:{given.source}", assurance=given.assurance, observed_at=given.observed_at
+    )
+
+
+def _cause(given: Identification, attributes: Sequence[str]) -> dict[str, Any]:
+    facts = {"facts": list(attributes)} if attributes else {}
+    return {"actor": given.actor, "source": f"identify:{given.source}", **facts}
 
 
 async def _require_unvouched(connection: Connection, workspace_id: WorkspaceId, hub: KnownHandle) -> None:

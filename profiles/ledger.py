@@ -86,17 +86,18 @@ async def add_link(
     return UUID(str(link_id))
 
 
-async def record_links(connection: Connection, links: Sequence[Evidence], *, actor: str) -> None:
-    """Writes rows that a known caller vouches for; the caller of this decides anew afterwards. The same rows twice are once.
+async def record_links(connection: Connection, links: Sequence[Evidence], *, actor: str) -> list[UUID]:
+    """Writes rows that a known caller vouches for; their ids. The caller of this decides anew afterwards. Twice is once.
 
     A row that was taken back is not brought back by saying the same again: who retracted it is believed more than its source.
     """
+    ids = [new_id() for _ in links]
     if not links:
-        return
+        return ids
     await connection.execute(
         _RECORD,
         [link.workspace_id for link in links],
-        [new_id() for _ in links],
+        ids,
         [link.a for link in links],
         [link.b for link in links],
         [link.kind for link in links],
@@ -105,6 +106,7 @@ async def record_links(connection: Connection, links: Sequence[Evidence], *, act
         [link.seen_at for link in links],
         actor,
     )
+    return ids
 
 
 async def retract_link(connection: Connection, workspace_id: WorkspaceId, link_id: UUID, *, actor: str) -> list[Event]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -100,6 +100,7 @@ with given as (select g, place from jsonb_array_elements($1::jsonb) with ordinal
 insert into santral.profile_change (workspace_id, profile_id, version, what, cause)
 select (g->>'w')::uuid, (g->>'i')::uuid, (g->>'v')::bigint, g->'x', g->'c' from given where (g->>'v')::bigint > 1 order by place
 """
+_RULES: Final = "select now() as as_of, (select settings->'profile' from santral.workspace where id = $1) as profile"
 SETTINGS: Final = "select workspace_id, settings->'profile' as profile from santral.workspace where workspace_id = any($1::uuid[])"
 
 
@@ -142,7 +143,36 @@ async def rebuild(
     if not places:
         return []
     asked = {handle_id for _, handle_id in reconsider}
-    known = await _known(connection, places, asked)
+    return await _decide(connection, await _known(connection, places, asked), asked, cause)
+
+
+async def rebuild_unseen(
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    handles: Sequence[Mapping[str, Any]],
+    links: Sequence[Mapping[str, Any]],
+    facts: Sequence[Mapping[str, Any]],
+    *,
+    cause: Mapping[str, Any],
+) -> tuple[Partition, list[Event]]:
+    """The same for handles that this transaction began, with all there is about them: rows nobody else can have seen.
+
+    So nothing is read but the rules, and nothing needs a lock. ``handles``, ``links`` and ``facts`` are rows as the tables have them.
+    """
+    row = await connection.fetchrow(_RULES, workspace_id)
+    assert row is not None, "a select of two values has a row"
+    known = _Known(
+        handles={workspace_id: [{**handle, "as_of": row["as_of"]} for handle in handles]},
+        profiles={workspace_id: []},
+        links={workspace_id: list(links)},
+        cannot_links={workspace_id: []},
+        facts={workspace_id: list(facts)},
+        rules={workspace_id: profile_rules(row["profile"])},
+    )
+    return known.partition(workspace_id, ()), await _decide(connection, known, (), cause)
+
+
+async def _decide(connection: Connection, known: _Known, asked: Collection[UUID], cause: Mapping[str, Any] | None) -> list[Event]:
     events: list[Event] = []
     moved: list[tuple[UUID, UUID, UUID, str]] = []
     stored: list[dict[str, Any]] = []
