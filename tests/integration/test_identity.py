@@ -195,6 +195,44 @@ async def test_a_typed_address_takes_over_nobody(worker_db: Database, somewhere:
     assert found == pure
 
 
+def evidence(chance: random.Random) -> list[tuple[tuple[Handle, ...], str, int, dict[str, Any]]]:
+    """What several systems say of few people: handles, assurance, minute, traits. Each at a moment of its own."""
+    said = []
+    for minute in range(14):
+        pool = [mail(f"m{chance.randrange(4)}@ornek.com"), phone(f"+9053212345{chance.randrange(4):02}")]
+        pool.append(Handle(kind="external_id", value=f"c{chance.randrange(3)}"))
+        handles = tuple(chance.sample(pool, chance.choice([1, 2, 2])))
+        said.append((handles, chance.choice(["channel_verified", "authenticated"]), minute, {"city": f"c{minute}", "tier": "gold"}))
+    return said
+
+
+async def test_whatever_order_evidence_arrives_in_the_people_and_their_values_are_the_same(worker_db: Database) -> None:
+    chance = random.Random(11)
+    told = evidence(chance)
+    endings = []
+    for _ in range(6):
+        somewhere = WorkspaceId(new_id())
+        for handles, assurance, minute, traits in chance.sample(told, len(told)):
+            [person] = await resolved(worker_db, sighting(somewhere, *(seen(one, assurance) for one in handles), minute=minute))
+            async with worker_db.batch() as connection:
+                at = START + timedelta(minutes=minute)
+                values = [
+                    Observation(name=name, value=value, source=f"identify:{minute % 3}", assurance=assurance, observed_at=at)
+                    for name, value in traits.items()
+                ]
+                await observe(connection, somewhere, person.handle_id, values)
+        async with worker_db.batch() as connection:
+            found = await connection.fetch(
+                "select array_agg(h.kind || h.value order by h.kind, h.value) as handles, p.effective, p.search from santral.handle h"
+                " join santral.profile p on p.workspace_id = h.workspace_id and p.id = h.profile_id"
+                " where h.workspace_id = $1 group by p.id, p.effective, p.search",
+                somewhere,
+            )
+        endings.append(sorted((row["handles"], str(row["effective"]), row["search"]) for row in found))
+    assert len(endings[0]) > 1
+    assert all(ending == endings[0] for ending in endings)
+
+
 async def test_an_erased_or_unknown_person_is_not_merged(worker_db: Database, somewhere: WorkspaceId) -> None:
     [one] = await resolved(worker_db, sighting(somewhere, seen(mail())))
     for wanted, field in ((one.handle_id, "with"), (uuid4(), "with")):
