@@ -86,7 +86,12 @@ def _check(
     if decision is not None:
         one = connected(url, api_key, lambda client: client.call("POST", f"/v1/decisions/{decision}/re-evaluate"))
         equal = one["equal"]
-        found: dict[str, Any] = {"checked": 1, "equal": int(equal is True), "differing": int(equal is False), "not_possible": int(equal is None)}
+        found: dict[str, Any] = {
+            "checked": 1,
+            "equal": int(equal is True),
+            "differing": int(equal is False),
+            "not_possible": int(equal is None),
+        }
         found["items"] = [one] if equal is False else []
     else:
         body = {"since": moment(since, "--since"), "until": moment(until, "--until") if until else datetime.now(UTC).isoformat()}

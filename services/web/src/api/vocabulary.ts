@@ -86,8 +86,10 @@ export interface Why {
   readonly tags?: readonly string[];
 }
 
+/** An agent who was looked at. `name` is missing for one who is gone. */
 export interface Candidate {
   readonly agent_id: string;
+  readonly name?: string | null;
   readonly load: number;
   readonly idle_s: number;
 }

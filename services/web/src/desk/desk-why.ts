@@ -39,6 +39,7 @@ export class DeskWhy extends DeskPart {
       this.store.routes.get(this.conversation) ?? this.why,
       this.store.me?.id ?? "",
       this.say,
+      (at) => this.desk.formats.full(at),
     );
     if (found.length === 0) return html`<p class="soft">${this.why.summary ?? ""}</p>`;
     return html`<dl>${found.map((one) => html`<dt>${one.label}</dt><dd>${one.text}</dd>`)}</dl>`;

@@ -1,5 +1,5 @@
 /** A decision record in sentences: which rule chose the queue, why this agent, who else was looked at, who was not. Pure. */
-import type { Why } from "../api/vocabulary.ts";
+import type { Candidate, Why } from "../api/vocabulary.ts";
 import type { DeskMessages } from "../i18n/desk.ts";
 
 export interface Reason {
@@ -9,9 +9,17 @@ export interface Reason {
 
 /**
  * The sentences in reading order; empty parts are left out. `routing` is the record
- * of the queue (`why` itself, where no agent was chosen yet), `me` the reader's agent id.
+ * of the queue (`why` itself, where no agent was chosen yet), `me` the reader's agent id,
+ * `full` tells an ISO time as the reader's language does.
  */
-export function reasons(why: Why, routing: Why, me: string, say: DeskMessages): Reason[] {
+export function reasons(
+  why: Why,
+  routing: Why,
+  me: string,
+  say: DeskMessages,
+  full: (iso: string) => string,
+): Reason[] {
+  const who = (one: Candidate) => (one.agent_id === me ? say.whyYou : (one.name ?? say.whySomebody));
   const found: Reason[] = [];
   const add = (label: string, text: string) => {
     if (text) found.push({ label, text });
@@ -22,18 +30,25 @@ export function reasons(why: Why, routing: Why, me: string, say: DeskMessages): 
   );
   const [winner, ...others] = why.candidates ?? [];
   if (winner) {
-    const who = winner.agent_id === me ? say.whyYou : say.whySomebody;
     add(
       say.whyAgent,
-      why.personal ? say.whyPersonal : say.whyChosen(who, percent(winner.load, say), duration(winner.idle_s, say)),
+      why.personal
+        ? say.whyPersonal
+        : say.whyChosen(who(winner), percent(winner.load, say), duration(winner.idle_s, say)),
     );
     add(say.whyOrder, why.comparator ? (say.comparators[why.comparator] ?? why.comparator) : "");
   }
   if (typeof why.waited_s === "number") add(say.whyWaited, duration(why.waited_s, say));
   if (typeof why.step === "number") add(say.whyStep, String(why.step + 1));
+  if (why.key?.due) {
+    const at = full(new Date(why.key.due * 1000).toISOString());
+    add(say.whyKey, why.key.class === 0 ? say.whyEmergency(at) : say.whyDue(at));
+  }
   if (routing.boost_s) add(say.whyBoost, duration(routing.boost_s, say));
   if (others.length > 0) {
-    const list = others.slice(0, 3).map((one) => say.whyOther(percent(one.load, say), duration(one.idle_s, say)));
+    const list = others
+      .slice(0, 3)
+      .map((one) => say.whyOther(who(one), percent(one.load, say), duration(one.idle_s, say)));
     add(say.whyOthers, list.join(" · ") + (others.length > 3 ? ` +${others.length - 3}` : ""));
   }
   const excluded = Object.entries(why.excluded ?? {}).filter(([, count]) => count > 0);

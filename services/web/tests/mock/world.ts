@@ -104,11 +104,11 @@ const why = {
   personal: false,
   step: 0,
   waited_s: 11.2,
-  key: { class: 1, due: 0 },
+  key: { class: 1, due: Date.now() / 1000 + 3600 },
   candidates: [
     { agent_id: ME, load: 0.33, idle_s: 252 },
-    { agent_id: "b", load: 0.53, idle_s: 31 },
-    { agent_id: "c", load: 0.66, idle_s: 12 },
+    { agent_id: "b", name: "Ada Yılmaz", load: 0.53, idle_s: 31 },
+    { agent_id: "c", name: "Bora Kaya", load: 0.66, idle_s: 12 },
   ],
   excluded: { offline: 4, not_member: 3, cap_reached: 1, skill_missing: 2 },
 };

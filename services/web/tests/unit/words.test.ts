@@ -55,11 +55,14 @@ test("a decision is told in sentences: rule, agent, others, left out", () => {
     waited_s: 11.2,
     candidates: [
       { agent_id: "me", load: 0.33, idle_s: 252 },
-      { agent_id: "b", load: 0.5, idle_s: 30 },
+      { agent_id: "b", name: "Ada", load: 0.5, idle_s: 30 },
+      { agent_id: "c", name: null, load: 0.6, idle_s: 20 },
     ],
+    key: { class: 1, due: 1767603600 },
     excluded: { offline: 4, never_heard_of: 1, budget: 0 },
   };
-  const told = reasons(why, { rule: "vip", queue: "destek" }, "me", deskMessages("en")).map(
+  const full = (iso: string) => iso.slice(0, 16);
+  const told = reasons(why, { rule: "vip", queue: "destek" }, "me", deskMessages("en"), full).map(
     (one) => `${one.label}: ${one.text}`,
   );
   expect(told).toEqual([
@@ -68,10 +71,13 @@ test("a decision is told in sentences: rule, agent, others, left out", () => {
     "Order: Least load, then longest idle",
     "Waited: 11 s",
     "Plan step: 2",
-    "Other candidates: load 50%, idle 30 s",
+    "Turn: by its due time, 2026-01-05T09:00",
+    "Other candidates: Ada: load 50%, idle 30 s · Agent: load 60%, idle 20 s",
     "Left out: 4 offline · 1 never_heard_of",
   ]);
-  expect(reasons({}, {}, "me", deskMessages("en"))).toEqual([]);
+  const urgent = reasons({ key: { class: 0, due: 1767603600 } }, {}, "me", deskMessages("en"), full);
+  expect(urgent.map((one) => one.text)).toEqual(["before all other work, due 2026-01-05T09:00"]);
+  expect(reasons({}, {}, "me", deskMessages("en"), full)).toEqual([]);
 });
 
 test("a parked item comes back when it was said", () => {
