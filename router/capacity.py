@@ -2,20 +2,19 @@
 
 Says in SQL over the agent's row what `router/admission.py` says in Python; whoever changes one changes the other. All or nothing
 per agent, no version equality: a presence change between decision and reservation must not lose the reservation.
+The ramp and shifts are dispatch's manners, not limits: an agent who claims sets their own pace, so the statement does not ask.
 Callers lock conversations and items before they come here; agents are locked here, in id order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from router.admission import DEFAULT_RULES
+from router.limits import DEFAULTS
 from shared.database import Connection
-
-DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {channel: asdict(rule) for channel, rule in DEFAULT_RULES.items()}
 
 _LOCK: Final = """
 select a.id from santral.agent a
@@ -30,13 +29,15 @@ with wanted as (
            bool_or((w->>'o')::boolean) as override
     from jsonb_array_elements($1::jsonb) w group by 1, 2, 3
 ), ruled as (
-    select wanted.*, coalesce(a.channels->channel, $2::jsonb->channel, '{"cost": 100, "cap": 0}') as rule,
-           coalesce((a.counts->>channel)::int, 0) as held
+    select wanted.*, coalesce($2::jsonb->channel, '{"cost": 100, "cap": 0}') || jsonb_strip_nulls(
+               coalesce(w.settings->'channels'->channel, '{}') || jsonb_strip_nulls(coalesce(a.channels->channel, '{}'))) as rule,
+           coalesce((a.counts->>channel)::int, 0) as held, coalesce(a.presences->>channel, 'online') = 'online' as there
     from wanted join santral.agent a on a.workspace_id = wanted.workspace_id and a.id = wanted.agent_id
+    join santral.workspace w on w.id = wanted.workspace_id
 ), priced as (
     select *, (rule->>'cost')::int as cost, coalesce((rule->>'interruptible')::boolean, false) as interruptible,
            coalesce((rule->>'exclusive')::boolean, false) as exclusive,
-           coalesce((rule->>'enabled')::boolean, true) and held + n <= (rule->>'cap')::int as fits
+           there and coalesce((rule->>'enabled')::boolean, true) and held + n <= (rule->>'cap')::int as fits
     from ruled
 ), sums as (
     select workspace_id, agent_id, sum(n * cost)::int as cost, sum(n)::int as n, bool_or(override) as override,
@@ -49,7 +50,8 @@ with wanted as (
 )
 update santral.agent a
 set used = a.used + s.cost, interruptible_used = a.interruptible_used + s.interruptible_cost,
-    exclusive_held = a.exclusive_held + s.exclusive_n, counts = a.counts || s.counts, version = a.version + 1
+    exclusive_held = a.exclusive_held + s.exclusive_n, counts = a.counts || s.counts, version = a.version + 1,
+    last_offer_at = clock_timestamp()
 from sums s
 where a.workspace_id = s.workspace_id and a.id = s.agent_id and (
     s.override or (

@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.admission import DEFAULT_RULES, ChannelRule
+from router.admission import Presence
+from router.agent_filter import skills_with_filters
 from router.agents import AgentState, Pull
 from router.dispatch_vocabulary import AgentRemoved, ItemRemoved, QueueState, Told
 from router.item_store import epoch, read_items
+from router.limits import channel_rules, ramp_of
 from router.moves import SLOTS
 from router.work import OPEN_STATES
 from shared.database import Connection
@@ -29,13 +31,19 @@ select clock_timestamp() as now, array(
 _WORKSPACES: Final = "select id from santral.workspace"
 _ITEMS_OF: Final = "select workspace_id, id from santral.work_item where workspace_id = any($1::uuid[]) and state = any($2)"
 _AGENTS: Final = """
-select a.*, coalesce(m.queues, '{}') as queues
+select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names, coalesce(f.filters, '{}') as filters,
+       w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp
 from santral.agent a
+join santral.workspace w on w.id = a.workspace_id
 left join lateral (
-    select jsonb_object_agg(m.queue_id, jsonb_build_array(m.priority, m.delay_s)) as queues
+    select jsonb_object_agg(m.queue_id, jsonb_build_array(m.priority, m.delay_s))
+               filter (where q.mode <> 'pull' and q.enabled) as queues, array_agg(q.name) as names
     from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id
-    where m.workspace_id = a.workspace_id and m.agent_id = a.id and q.mode <> 'pull' and q.enabled
+    where m.workspace_id = a.workspace_id and m.agent_id = a.id
 ) m on true
+left join (
+    select workspace_id, jsonb_object_agg(name, source) as filters from santral.agent_filter group by workspace_id
+) f on f.workspace_id = a.workspace_id
 """
 _AGENTS_BY_ID: Final = (
     _AGENTS
@@ -139,32 +147,34 @@ _GONE: Final = 2**62
 
 
 def agent_state(row: Mapping[str, Any]) -> AgentState:
-    """An agent's row as the core reads it. A bot has no socket and needs no lease; a person without one is not there."""
-    rules = {**DEFAULT_RULES, **{channel: _rule(channel, given) for channel, given in row["channels"].items()}}
+    """An agent's row as the core reads it. A bot has no socket and needs no lease; a person without one is not there.
+
+    Outside their shift somebody who is online counts as away: nothing new comes, what they have stays.
+    """
+    rules = channel_rules(row["channels"], row["workspace_channels"], row["presences"])
     lease = None if row["kind"] == "bot" else (epoch(row["lease_until"]) or 0.0)
+    last_offer_at = epoch(row["last_offer_at"])
+    ramp = ramp_of(row["ramp"], epoch(row["online_since"]), last_offer_at)
+    presence: Presence = "away" if row["off_shift"] and row["presence"] in ("online", "busy") else row["presence"]
     return AgentState(
         id=row["id"],
         version=row["version"],
         queues={UUID(queue): Pull(priority, delay_s) for queue, (priority, delay_s) in row["queues"].items()},
         channels=rules,
-        presence=row["presence"] if row["enabled"] else "offline",
+        presence=presence if row["enabled"] else "offline",
         lease_until=lease,
         budget=row["budget"],
         used=row["used"],
         interruptible_used=row["interruptible_used"],
         exclusive_held=row["exclusive_held"],
         counts=row["counts"],
-        skills=row["skills"],
+        skills=skills_with_filters(row, row["queue_names"], row["filters"]),
         idle_since=row["idle_since"].timestamp(),
+        last_offer_at=last_offer_at or 0.0,
+        not_before=ramp.not_before,
+        ramp_until=ramp.until,
+        ramp_s=ramp.every_s,
     )
-
-
-def _rule(channel: str, given: Mapping[str, Any]) -> ChannelRule:
-    base = DEFAULT_RULES.get(channel, ChannelRule(cost=100, cap=0))
-    return ChannelRule(
-        cost=given.get("cost", base.cost), cap=given.get("cap", base.cap), enabled=given.get("enabled", base.enabled),
-        exclusive=given.get("exclusive", base.exclusive), interruptible=given.get("interruptible", base.interruptible),
-    )  # fmt: skip
 
 
 def _given(pairs: Iterable[tuple[UUID, UUID]]) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ offers; none drops existing work.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, get_args
@@ -21,6 +22,7 @@ from shared.outbox import record
 
 LEASE_S: Final = 30
 PRESENCES: Final[tuple[str, ...]] = get_args(Presence)
+CHANNEL_PRESENCES: Final = ("online", "busy", "away", "offline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,33 +38,48 @@ class AgentView:
     counts: dict[str, int]
     lease_until: datetime | None
     seq: int
+    presences: dict[str, str]
+    off_shift: bool
 
 
 async def set_presence(
-    connection: Connection, *, workspace_id: UUID, agent_id: UUID, presence: str, reason: str = "", actor: str = ""
-) -> AgentView:
+    connection: Connection, *, workspace_id: UUID, agent_id: UUID, presence: str, reason: str = "", actor: str = "",
+    channels: Mapping[str, str] | None = None,
+) -> AgentView:  # fmt: skip
     """Changes an agent's presence; the event carries how long the last one lasted. Setting the same again writes nothing.
+
+    ``channels`` closes single channels while the agent is online for the others: channel → away, busy or offline. It replaces
+    what was closed before; None leaves that as it is, and going offline opens all of them again.
 
     Going online takes the lease too, so that an agent who has just come can be offered work before the first ping.
     """
     if presence not in PRESENCES:
         raise Unprocessable(f"{presence!r} is no presence", field="presence", remedy=f"one of {', '.join(PRESENCES)}")
+    for channel, one in (channels or {}).items():
+        if one not in CHANNEL_PRESENCES:
+            remedy = f"one of {', '.join(CHANNEL_PRESENCES)}"
+            raise Unprocessable(f"{one!r} is no presence on a channel", field=f"channels.{channel}", remedy=remedy)
     before = await connection.fetchrow(
-        "select presence, presence_reason, presence_at from santral.agent where workspace_id = $1 and id = $2 for no key update",
+        "select presence, presence_reason, presence_at, presences from santral.agent where workspace_id = $1 and id = $2 for no key update",
         workspace_id, agent_id,
     )  # fmt: skip
     if before is None:
         raise NotFound("no such agent", field="agent_id")
-    if (before["presence"], before["presence_reason"]) == (presence, reason):
+    closed = dict(before["presences"]) if channels is None else {name: one for name, one in channels.items() if one != "online"}
+    if presence == "offline":
+        closed = {}
+    if (before["presence"], before["presence_reason"], before["presences"]) == (presence, reason, closed):
         await renew_lease(connection, workspace_id=workspace_id, agent_id=agent_id)
         return await agent_view(connection, workspace_id=workspace_id, agent_id=agent_id)
     at = await connection.fetchval(
-        "update santral.agent set presence = $3, presence_reason = $4, presence_at = clock_timestamp(), version = version + 1,"
+        "update santral.agent set presence = $3, presence_reason = $4, version = version + 1, presences = $6,"
+        " presence_at = case when presence = $3 and presence_reason = $4 then presence_at else clock_timestamp() end,"
+        " online_since = case when $3 = 'online' and presence not in ('online', 'busy') then clock_timestamp() else online_since end,"
         " lease_until = case when $3 = 'offline' then lease_until"
         " else greatest(lease_until, clock_timestamp() + $5 * interval '1 s') end,"
-        " idle_since = case when $3 = 'online' then clock_timestamp() else idle_since end"
-        " where workspace_id = $1 and id = $2 returning presence_at",
-        workspace_id, agent_id, presence, reason, LEASE_S,
+        " idle_since = case when $3 = 'online' and presence <> 'online' then clock_timestamp() else idle_since end"
+        " where workspace_id = $1 and id = $2 returning clock_timestamp()",
+        workspace_id, agent_id, presence, reason, LEASE_S, closed,
     )  # fmt: skip
     data = {
         "presence": presence,
@@ -72,6 +89,8 @@ async def set_presence(
         "lasted_ms": int((at - before["presence_at"]).total_seconds() * 1000),
         "actor": actor or f"agent:{agent_id}",
     }
+    if closed or before["presences"]:
+        data["channels"] = closed
     event = Event(id=new_id(), workspace_id=workspace_id, type="presence.changed", at=at, agent_id=agent_id, data=data)
     await record(connection, await numbered(connection, [event]))
     await feed(connection, [(workspace_id, "agent", agent_id)])
@@ -83,7 +102,9 @@ async def renew_lease(connection: Connection, *, workspace_id: UUID, agent_id: U
     renewed = await connection.fetchval(
         "with before as (select workspace_id, id, lease_until from santral.agent"
         " where workspace_id = $1 and id = $2 for no key update)"
-        " update santral.agent a set lease_until = clock_timestamp() + $3 * interval '1 s', version = version + 1"
+        " update santral.agent a set lease_until = clock_timestamp() + $3 * interval '1 s', version = version + 1,"
+        # Who was lost and is back has just come online, as far as filling them up goes.
+        " online_since = case when before.lease_until > clock_timestamp() then a.online_since else clock_timestamp() end"
         " from before where a.workspace_id = before.workspace_id and a.id = before.id"
         " returning a.id",
         workspace_id, agent_id, LEASE_S,
@@ -95,7 +116,7 @@ async def renew_lease(connection: Connection, *, workspace_id: UUID, agent_id: U
 async def agent_view(connection: Connection, *, workspace_id: UUID, agent_id: UUID) -> AgentView:
     """The agent as it stands. Raises `NotFound`."""
     row = await connection.fetchrow(
-        "select id, name, presence, presence_reason, used, budget, counts, lease_until, seq from santral.agent"
+        "select id, name, presence, presence_reason, used, budget, counts, lease_until, seq, presences, off_shift from santral.agent"
         " where workspace_id = $1 and id = $2",
         workspace_id, agent_id,
     )  # fmt: skip
@@ -103,5 +124,6 @@ async def agent_view(connection: Connection, *, workspace_id: UUID, agent_id: UU
         raise NotFound("no such agent", field="agent_id")
     return AgentView(
         id=row["id"], name=row["name"], presence=row["presence"], reason=row["presence_reason"], used=row["used"],
-        budget=row["budget"], counts=row["counts"], lease_until=row["lease_until"], seq=row["seq"],
+        budget=row["budget"], counts=row["counts"], lease_until=row["lease_until"], seq=row["seq"], presences=row["presences"],
+        off_shift=row["off_shift"],
     )  # fmt: skip

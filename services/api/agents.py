@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from router.desk_view import desk_snapshot
 from router.presence import set_presence
 from services.api.audit import audit
+from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token
 from services.api.principal import ConversationReader, ConversationWriter, Principal, needs, require_agent
 from shared.database import Connection, retried
@@ -28,12 +29,13 @@ Minter = Annotated[Principal, Depends(needs("agents:token"))]
 
 
 class PresenceIn(BaseModel):
-    """Whether new work may come, and why not."""
+    """Whether new work may come, and why not. ``channels`` closes single ones, like ``{"phone": "away"}``; left out: as before."""
 
     model_config = ConfigDict(extra="forbid")
 
     presence: Literal["online", "busy", "away", "offline"]
     reason: Annotated[str, Field(max_length=100)] = ""
+    channels: Annotated[dict[Channel, Literal["online", "busy", "away", "offline"]], Field(max_length=50)] | None = None
 
 
 class AgentState(BaseModel):
@@ -48,6 +50,8 @@ class AgentState(BaseModel):
     counts: dict[str, int]
     lease_until: datetime | None
     seq: int
+    presences: dict[str, str]
+    off_shift: bool
 
 
 class TokenOut(BaseModel):
@@ -82,9 +86,10 @@ async def presence(request: Request, principal: ConversationWriter, agent_id: st
         async with state.db.batch(principal.workspace_id) as connection:
             view = await set_presence(
                 connection, workspace_id=principal.workspace_id, agent_id=agent, presence=body.presence, reason=body.reason,
-                actor=principal.actor,
+                actor=principal.actor, channels=body.channels,
             )  # fmt: skip
-            await audit(connection, principal, "agent.presence", "agent", str(agent), {"presence": body.presence})
+            details = body.model_dump(include={"presence", "channels"}, exclude_none=True)
+            await audit(connection, principal, "agent.presence", "agent", str(agent), details)
             return view
 
     view = await retried(work)
