@@ -16,10 +16,9 @@ from router.admission import Presence
 from router.agent_filter import skills_with_filters
 from router.agents import AgentState, Pull
 from router.dispatch_vocabulary import AgentRemoved, ItemRemoved, QueueState, Told
-from router.item_store import epoch, read_items
+from router.item_store import epoch, read_items, read_open_items
 from router.limits import channel_rules, ramp_of
 from router.moves import SLOTS
-from router.work import OPEN_STATES
 from shared.database import Connection
 
 _TAKE: Final = "delete from santral.dispatch_change where slot = any($1::smallint[]) returning workspace_id, kind, id"
@@ -29,7 +28,6 @@ select clock_timestamp() as now, array(
     select s from unnest($1::smallint[]) as s where exists (select from santral.dispatch_change c where c.slot = s)) as slots
 """
 _WORKSPACES: Final = "select id from santral.workspace"
-_ITEMS_OF: Final = "select workspace_id, id from santral.work_item where workspace_id = any($1::uuid[]) and state = any($2)"
 _AGENTS: Final = """
 select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names, coalesce(f.filters, '{}') as filters,
        w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp
@@ -137,8 +135,7 @@ async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[
         told[row["workspace_id"]].append(QueueState(id=row["id"], comparator=row["comparator"]))
     for row in await connection.fetch(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces):
         told[row["workspace_id"]].append(agent_state(dict(row)))
-    ids = [(row["workspace_id"], row["id"]) for row in await connection.fetch(_ITEMS_OF, workspaces, list(OPEN_STATES))]
-    for one in await read_items(connection, ids) if ids else ():
+    for one in await read_open_items(connection, workspaces):
         told[one.workspace_id].append(one.state)
     return told
 

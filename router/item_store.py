@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.capacity import Held
-from router.item import Exclusion, ItemState, Terms
+from router.item import OPEN, Exclusion, ItemState, Terms
 from router.plan_document import plan_of
 from router.terms import terms_for
 from shared.database import Connection
@@ -32,6 +32,7 @@ select {_COLUMNS} {_FROM}
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
   on given.workspace_id = i.workspace_id and given.id = i.id
 """
+_OPEN: Final = f"select {_COLUMNS} {_FROM} where i.workspace_id = any($1::uuid[]) and i.state = any($2)"
 _LOCK_CONVERSATIONS: Final = """
 select c.id from santral.conversation c
 join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_id = c.id
@@ -147,6 +148,12 @@ def _expires_at(row: Mapping[str, Any], terms: Terms) -> float | None:
 async def read_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]]) -> list[StoredItem]:
     """Items by (workspace, id), as they stand, unlocked."""
     return [stored_item(dict(row)) for row in await connection.fetch(_BY_IDS, _given(ids))]
+
+
+async def read_open_items(connection: Connection, workspaces: Sequence[UUID]) -> list[StoredItem]:
+    """Every item of these workspaces that is not final, as it stands, unlocked."""
+    rows = await connection.fetch(_OPEN, list(workspaces), list(OPEN))
+    return [stored_item(dict(row)) for row in rows]
 
 
 async def lock_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]], *, skip_locked: bool = False) -> list[StoredItem]:

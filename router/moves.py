@@ -164,10 +164,18 @@ async def write_moves(connection: Connection, moves: Sequence[Move], at: datetim
     await _write_conversations(connection, moved)
     numbers = await _write_events(connection, moved, granted, at)
     moved = [replace(one, seq=numbers.get(one.move.after.id, 0)) for one in moved]
-    changed = {(one.move.stored.workspace_id, "item", one.move.after.id) for one in moved}
-    changed |= {(workspace, "agent", agent) for workspace, agent in agents}
-    await feed(connection, sorted(changed, key=str))
+    await _feed_moves(connection, kept)
     return moved
+
+
+async def _feed_moves(connection: Connection, moves: Sequence[Move]) -> None:
+    """Tells dispatch of what it has not done itself: of its reservations its core is told by the answer, at once."""
+    others = [move for move in moves if move.decision is None]
+    losers, takers = _capacity(others)
+    changed = {(move.stored.workspace_id, "item", move.after.id) for move in others}
+    changed |= {(one.workspace_id, "agent", one.agent_id) for one in losers}
+    changed |= {(one.workspace_id, "agent", one.agent_id) for one in takers.values()}
+    await feed(connection, sorted(changed, key=str))
 
 
 def _taker(move: Move) -> UUID | None:

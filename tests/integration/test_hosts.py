@@ -41,7 +41,7 @@ async def test_files_in_a_folder_are_refused_to_a_second_machine(worker_db: Data
         await connection.execute("update santral.host set machine = 'another'")
     with pytest.raises(Conflict, match="a gateway runs on another") as caught:
         await require_one_machine(worker_db)
-    assert "SANTRAL_BLOB_SHARED" in caught.value.remedy
+    assert "SANTRAL_BLOB_SHARED" in (caught.value.remedy or "")
     async with worker_db.batch() as connection:
         await connection.execute("update santral.host set seen_at = now() - interval '2 minutes'")
     await require_one_machine(worker_db)

@@ -138,6 +138,7 @@ async def test_a_number_nobody_used_for_its_window_is_somebody_elses_now(worker_
             connection, here, second.handle_id, first.other_handle_ids[0], kind="agent", assurance="channel_verified",
             source="user:1", seen_at=years_ago,
         )  # fmt: skip
+    assert await expire_links(worker_db, here) == 0
     found, _ = await stored_and_pure(worker_db, here)
     assert len(set(found.values())) == 1
 
@@ -178,7 +179,7 @@ async def test_a_typed_address_takes_over_nobody(worker_db: Database, somewhere:
     [visitor] = await resolved(worker_db, sighting(somewhere, *form, minute=5))
     claim = Identification(
         workspace_id=somewhere, handles=(Handle(kind="visitor", scope="w", value="v1"), mail()), raws=("", ""), source="form",
-        assurance="asserted", observed_at=START, actor="key:weak", name="Genel Müdür",
+        assurance="asserted", observed_at=START - timedelta(days=9), actor="key:weak", name="Genel Müdür",
     )  # fmt: skip
     async with worker_db.batch() as connection:
         await identify(connection, claim)

@@ -89,6 +89,13 @@ def test_what_is_carried_over_only_narrows(given, granted) -> None:  # type: ign
     assert (after or False) <= (before if before is not None else granted)
 
 
+def test_a_no_that_is_carried_over_later_narrows_a_yes_and_an_earlier_one_does_not() -> None:
+    assert asked([said(True), said(False, day=1, explicit=False)]) is False
+    assert asked([said(True, day=1), said(False, explicit=False)]) is True
+    assert asked([said(False), said(True, day=1, explicit=False)]) is False
+    assert asked([said(True, explicit=False), said(False, day=1, explicit=False), said(True, day=2, explicit=False)]) is False
+
+
 def test_an_expired_statement_says_nothing_and_the_answer_names_its_statement() -> None:
     assert asked([said(True, until=5)]) is None
     by = consent_for([said(True, number=7)], purpose="marketing", channel="email", as_of=NOW).by

@@ -89,6 +89,9 @@ def test_turkish_holidays_close_and_half_days_end_at_one() -> None:
     # Kurban Bayramı 2026: half of the 26th of May (Tuesday), closed from the 27th to the 30th, then a weekend.
     assert due(turkey, "2026-05-26T09:00", 4) == "2026-06-01T09:30:00+03:00"
     assert due(turkey | {"holidays": None}, "2026-05-26T09:00", 4) == "2026-05-26T14:00:00+03:00"
+    assert due(turkey | {"hours": OFFICE}, "2026-10-28T12:00", 2) == "2026-10-30T10:00:00+03:00"
+    until = {"country": "TR", "categories": ["public", "half_day"], "half_day_until": "15:30"}
+    assert due(turkey | {"hours": OFFICE, "holidays": until}, "2026-10-28T12:00", 4) == "2026-10-30T09:30:00+03:00"
     # Only public ones: the eve is worked to its end.
     public = turkey | {"holidays": {"country": "TR"}}
     assert due(public, "2026-10-28T12:00", 1) == "2026-10-28T14:00:00+03:00"
