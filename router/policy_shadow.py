@@ -9,13 +9,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
 
 _COMPARED: Final = re.compile(
     r"\((?:(?P<guard>.+) && )?(?P<path>[\w.]+|queue\[\"[^\"]+\"\]\.\w+) (?P<sign>==|>=|<=|>|<) (?P<value>.+)\)"
 )
 _LISTED: Final = re.compile(r"\((?:(?P<guard>.+) && )?(?P<path>[\w.]+) in \[(?P<values>.*)\]\)")
 _EARLIER_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    path: str
+    sign: str
+    value: Any
 
 
 class Shadows:
@@ -42,32 +51,38 @@ def implies(narrow: str, wide: str) -> bool:
     """Whether a leaf, in CEL as trees are translated, holds only where another one does: ``> 5`` implies ``> 3``."""
     if narrow == wide:
         return True
-    first = _COMPARED.fullmatch(narrow)
-    if first is None:
+    first, second = _read(narrow), _read(wide)
+    if first is None or second is None or first.path != second.path or first.sign == "in":
         return False
-    listed = _LISTED.fullmatch(wide)
-    if listed is not None:
-        if first["sign"] != "==" or first["path"] != listed["path"]:
-            return False
-        try:
-            value, values = json.loads(first["value"]), json.loads(f"[{listed['values']}]")
-        except ValueError:
-            return False
-        return any(type(one) is type(value) and one == value for one in values)
-    second = _COMPARED.fullmatch(wide)
-    if second is None or second["path"] != first["path"]:
+    if second.sign == "in":
+        return first.sign == "==" and any(type(one) is type(first.value) and one == first.value for one in second.value)
+    tight, loose = first.value, second.value
+    if not (_is_number(tight) and _is_number(loose)):
         return False
-    try:
-        tight, loose = float(first["value"]), float(second["value"])
-    except ValueError:
-        return False
-    match second["sign"]:
+    match second.sign:
         case ">":
-            return tight > loose if first["sign"] in ("==", ">=") else first["sign"] == ">" and tight >= loose
+            return bool(tight > loose) if first.sign in ("==", ">=") else first.sign == ">" and bool(tight >= loose)
         case ">=":
-            return first["sign"] in ("==", ">=", ">") and tight >= loose
+            return first.sign in ("==", ">=", ">") and bool(tight >= loose)
         case "<":
-            return tight < loose if first["sign"] in ("==", "<=") else first["sign"] == "<" and tight <= loose
+            return bool(tight < loose) if first.sign in ("==", "<=") else first.sign == "<" and bool(tight <= loose)
         case "<=":
-            return first["sign"] in ("==", "<=", "<") and tight <= loose
+            return first.sign in ("==", "<=", "<") and bool(tight <= loose)
     return False
+
+
+@lru_cache(maxsize=16384)
+def _read(part: str) -> _Leaf | None:
+    """A comparison's path, sign and value; None for any other part."""
+    listed = _LISTED.fullmatch(part)
+    compared = None if listed is not None else _COMPARED.fullmatch(part)
+    try:
+        if listed is not None:
+            return _Leaf(listed["path"], "in", tuple(json.loads(f"[{listed['values']}]")))
+        return None if compared is None else _Leaf(compared["path"], compared["sign"], json.loads(compared["value"]))
+    except ValueError:
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
