@@ -9,6 +9,7 @@ import type {
   Page,
   Presence,
   Profile,
+  Targets,
   Timeline,
   Why,
   Written,
@@ -28,6 +29,13 @@ export interface Outcome {
   readonly reason: string;
   readonly resolved: boolean;
   readonly note?: string;
+}
+
+/** To whom an item goes, and a note that only agents see. */
+export interface Handing {
+  readonly to_agent?: string;
+  readonly to_queue?: string;
+  readonly note: string;
 }
 
 export class DeskApi {
@@ -64,6 +72,14 @@ export class DeskApi {
 
   park(itemId: string, wakeAt: string | null): Promise<unknown> {
     return this.client.json(`/v1/items/${itemId}/park`, { method: "POST", body: { wake_at: wakeAt } });
+  }
+
+  targets(): Promise<Targets> {
+    return this.client.json("/v1/targets");
+  }
+
+  transfer(itemId: string, handing: Handing): Promise<unknown> {
+    return this.client.json(`/v1/items/${itemId}/transfer`, { method: "POST", body: handing });
   }
 
   /** Who waits in a queue, in the order they are served. */

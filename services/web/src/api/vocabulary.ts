@@ -103,6 +103,26 @@ export interface SlaTarget {
   readonly state: "running" | "warned" | "breached" | "paused";
 }
 
+/** An item on its way: who gives it, to whom if to one agent, and what they say to them. */
+export interface Transfer {
+  readonly giver_id: string;
+  readonly giver: string | null;
+  readonly target_id: string | null;
+  readonly note: string | null;
+}
+
+/** To whom an item can be handed. */
+export interface Targets {
+  readonly agents: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly presence: Presence;
+    readonly used: number;
+    readonly budget: number;
+  }[];
+  readonly queues: readonly { readonly name: string; readonly title: string }[];
+}
+
 export interface Item {
   readonly id: string;
   readonly conversation_id: string;
@@ -122,6 +142,8 @@ export interface Item {
   readonly preview: string;
   readonly customer: Customer;
   readonly offer: { readonly id: string; readonly made_at: string; readonly until: string } | null;
+  readonly transfer?: Transfer | null;
+  readonly failed?: { readonly message_id: string; readonly reason: string } | null;
   readonly decision_id: string | null;
   readonly why: Why | null;
 }
@@ -179,7 +201,7 @@ export interface Message {
   readonly id: string;
   readonly conversation_id: string;
   readonly seq: number;
-  readonly direction: "in" | "out";
+  readonly direction: "in" | "out" | "note";
   readonly kind: string;
   readonly channel: string;
   readonly visibility: string;

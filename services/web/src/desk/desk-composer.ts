@@ -1,12 +1,13 @@
-/** The reply, and what becomes of the item: done with an outcome, or parked until a time. */
+/** The reply, and what becomes of the item: done with an outcome, parked until a time, or handed over. */
 import { css, html, nothing, type TemplateResult } from "lit";
 import type { Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { icon } from "../ui/icons.ts";
 import { newId } from "../ui/ids.ts";
+import "./desk-transfer.ts";
 import { DeskPart } from "./part.ts";
 
-type Menu = "done" | "park";
+type Menu = "done" | "park" | "transfer";
 
 const WORKABLE: ReadonlySet<string> = new Set(["assigned", "parked", "wrapping"]);
 
@@ -114,11 +115,12 @@ export class DeskComposer extends DeskPart {
     const id = this.store.selected;
     const item = this.store.item;
     if (!id) return nothing;
+    if (item?.transfer) return html`<santral-desk-transfer .desk=${this.desk} .item=${item}></santral-desk-transfer>`;
     if (!item || !WORKABLE.has(item.state)) return html`<p class="readonly">${this.say.notMine}</p>`;
     const draft = this.store.drafts.get(id) ?? "";
     const busy = this.store.busy.has(`reply:${id}`);
     const open = this.store.thread?.conversation.visibility === "public";
-    return html`${this.#menu === "done" ? this.#done(item) : this.#menu === "park" ? this.#park(item) : nothing}
+    return html`${this.#open(item)}
       <form class="reply" @submit=${(event: Event) => this.#send(event, id)}>
         <label class="unseen" for="reply">${this.say.replyPlaceholder}</label>
         <textarea id="reply" class="field" rows="2" placeholder=${this.say.replyPlaceholder} .value=${draft}
@@ -126,6 +128,12 @@ export class DeskComposer extends DeskPart {
         <div class="bar">
           <span class="to">${this.say.replyTo(this.channel(item.channel))}
             ${open ? html`<span class="chip warn">${this.say.publicReply}</span>` : nothing}</span>
+          ${
+            item.state === "assigned"
+              ? html`<button class="button quiet" type="button" aria-expanded=${this.#menu === "transfer"}
+                  @click=${() => this.openMenu("transfer")}>${icon("exit", 16)} ${this.say.transfer}</button>`
+              : nothing
+          }
           <button class="button quiet" type="button" aria-expanded=${this.#menu === "park"} @click=${() => this.openMenu("park")}>
             ${icon("pause", 16)} ${this.say.park}
           </button>
@@ -150,6 +158,14 @@ export class DeskComposer extends DeskPart {
     this.requestUpdate();
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>(".menu input, .menu button")?.focus();
+  }
+
+  #open(item: Item): TemplateResult | typeof nothing {
+    if (this.#menu === "done") return this.#done(item);
+    if (this.#menu === "park") return this.#park(item);
+    if (this.#menu !== "transfer" || item.state !== "assigned") return nothing;
+    return html`<santral-desk-transfer .desk=${this.desk} .item=${item} @keydown=${this.#escape}
+      @desk-close=${() => this.openMenu("transfer")}></santral-desk-transfer>`;
   }
 
   #done(item: Item): TemplateResult {

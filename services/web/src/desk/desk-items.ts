@@ -166,6 +166,9 @@ export class DeskItems extends DeskPart {
   #state(item: Item, unread: boolean): TemplateResult | typeof nothing {
     if (unread)
       return html`<span class="mark" title=${this.say.unread}></span><span class="unseen">${this.say.unread}</span>`;
+    if (item.transfer) return html`<span class="chip">${this.say.transferring}</span>`;
+    if (item.failed && item.state === "assigned")
+      return html`<span class="chip danger" title=${item.failed.reason}>${this.say.delivery.failed}</span>`;
     if (item.state !== "assigned") return html`<span class="chip">${this.say.states[item.state] ?? item.state}</span>`;
     return waits(item) ? html`<span class="chip warn">${this.say.needsReply}</span>` : nothing;
   }

@@ -22,6 +22,13 @@ export const messageStyles = css`
     border-color: transparent;
     background: var(--accent-soft);
   }
+  :host(.note) {
+    align-items: center;
+  }
+  :host(.note) article {
+    border: 1px dashed var(--warn-line);
+    background: var(--warn-soft);
+  }
   article:has(iframe) {
     width: 88%;
   }

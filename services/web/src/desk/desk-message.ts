@@ -36,8 +36,7 @@ export class DeskMessage extends DeskPart {
   #problem = "";
 
   protected override willUpdate(changed: PropertyValues): void {
-    const out = this.message.direction === "out";
-    if (changed.has("message")) this.className = out ? "out" : "in";
+    if (changed.has("message")) this.className = this.message.direction;
   }
 
   protected override render(): TemplateResult {
@@ -55,7 +54,7 @@ export class DeskMessage extends DeskPart {
 
   #head(): TemplateResult {
     const { message } = this;
-    const out = message.direction === "out";
+    const out = message.direction !== "in";
     const mine = out && message.agent_id === this.store.me?.id;
     const who = out
       ? mine
@@ -65,6 +64,7 @@ export class DeskMessage extends DeskPart {
     return html`<header>
       <span title=${this.channel(message.channel)}>${channelIcon(message.channel, 14)}</span>
       <strong>${who}</strong>
+      ${message.direction === "note" ? html`<span class="chip warn">${this.say.internal}</span>` : nothing}
       ${unverified(message) ? html`<span class="chip warn">${this.say.unverified}</span>` : nothing}
       ${message.automatic ? html`<span class="chip">${this.say.automatic}</span>` : nothing}
       <time datetime=${message.at} title=${this.formats.full(message.at)}>${this.formats.time(message.at)}</time>

@@ -1,9 +1,10 @@
 /** Offers made to me, each with the time it is still mine, and why it came to me. */
 import { css, html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { Offer } from "../api/vocabulary.ts";
+import type { Offer, Transfer } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
+import { words } from "../ui/text.ts";
 import { DeskPart } from "./part.ts";
 import "./desk-why.ts";
 
@@ -86,6 +87,21 @@ export class DeskOffers extends DeskPart {
         -webkit-box-orient: vertical;
         overflow-wrap: anywhere;
       }
+      .from {
+        padding: 0.5rem 0.625rem;
+        border-radius: var(--radius-small);
+        background: var(--surface);
+        font-size: var(--text-2);
+      }
+      .from strong {
+        display: flex;
+        align-items: center;
+        gap: 0.375rem;
+      }
+      .from p {
+        overflow-wrap: anywhere;
+        white-space: pre-wrap;
+      }
       .actions {
         display: flex;
         gap: 0.5rem;
@@ -158,6 +174,7 @@ export class DeskOffers extends DeskPart {
         </div>
         ${this.#ring(offer)}
       </div>
+      ${offer.transfer ? this.#from(offer.transfer) : nothing}
       ${offer.preview ? html`<p class="preview">${offer.preview}</p>` : nothing}
       ${
         this.#declining === offer.offer.id
@@ -178,6 +195,13 @@ export class DeskOffers extends DeskPart {
           : nothing
       }
     </li>`;
+  }
+
+  #from(transfer: Transfer): TemplateResult {
+    return html`<div class="from">
+      <strong>${icon("exit", 14)} ${this.say.transferFrom(transfer.giver ?? this.say.agent)}</strong>
+      ${transfer.note ? html`<p>${words(transfer.note)}</p>` : nothing}
+    </div>`;
   }
 
   #ring(offer: Offer): TemplateResult {

@@ -124,9 +124,10 @@ export class DeskThread extends DeskPart {
   #event(event: DomainEvent): TemplateResult {
     const mine = event.agent_id && event.agent_id === this.store.me?.id;
     const reason = fact(event, "reason");
+    const handed = fact(event, "trigger") === "transfer" ? this.say.transferred : "";
     const told = reason ? (this.say.declineReasons[reason] ?? reason) : "";
     return html`<p class="event">
-      <span>${this.say.system[event.type] ?? event.type}${mine ? ` · ${this.say.you}` : nothing}${told ? ` · ${told}` : nothing}</span>
+      <span>${handed || (this.say.system[event.type] ?? event.type)}${mine ? ` · ${this.say.you}` : nothing}${told ? ` · ${told}` : nothing}</span>
       <time datetime=${event.at}>${this.formats.time(event.at)}</time>
     </p>`;
   }

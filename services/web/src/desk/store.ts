@@ -6,7 +6,7 @@
  * that was lost or came twice cannot leave a wrong picture. Conversations are merged line by line, by their sequence.
  */
 import { Client } from "../api/client.ts";
-import { DeskApi, type Outcome } from "../api/desk.ts";
+import { DeskApi, type Handing, type Outcome } from "../api/desk.ts";
 import { ApiError, type Problem } from "../api/problem.ts";
 import type {
   Conversation,
@@ -179,6 +179,15 @@ export class DeskStore extends EventTarget {
 
   park(item: Item, wakeAt: string | null): Promise<boolean> {
     return this.#doing(item.id, () => this.api.park(item.id, wakeAt));
+  }
+
+  transfer(item: Item, handing: Handing): Promise<boolean> {
+    return this.#doing(item.id, () => this.api.transfer(item.id, handing));
+  }
+
+  /** What I gave away and nobody took is mine again. */
+  takeBack(item: Item): Promise<boolean> {
+    return this.#doing(item.id, () => this.api.claim(item.id));
   }
 
   /** Takes the first who waits in a queue from which agents may help themselves. */

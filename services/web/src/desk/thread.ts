@@ -135,13 +135,20 @@ export function lines(thread: Thread): ThreadLine[] {
     found.push({ kind: "message", seq: message.seq, at: message.at, message, delivery: state });
   }
   for (const [seq, event] of thread.events) {
-    if (TOLD.has(event.type) && !thread.messages.has(seq)) found.push({ kind: "event", seq, at: event.at, event });
+    if (TOLD.has(event.type) && !thread.messages.has(seq) && !repeated(event))
+      found.push({ kind: "event", seq, at: event.at, event });
   }
   found.sort((a, b) => a.seq - b.seq);
   for (const outgoing of thread.outgoing) {
     found.push({ kind: "outgoing", seq: Number.MAX_SAFE_INTEGER, at: outgoing.at, outgoing });
   }
   return found;
+}
+
+/** One that tells the agent who lost the item what the line before told of the one who has it. */
+function repeated(event: DomainEvent): boolean {
+  const holder = fact(event, "holder_id");
+  return holder !== "" && Boolean(event.agent_id) && event.agent_id !== holder;
 }
 
 function known(message: Message): Delivery {

@@ -24,6 +24,14 @@ test("messages and events stand in one order, and a message hides its own event"
   expect(thread.seq).toBe(4);
 });
 
+test("what one agent took from another is told once", () => {
+  const taken = { ...event(2, "offer.accepted", { holder_id: "ece" }), agent_id: "ece" };
+  const lost = { ...event(3, "offer.accepted", { holder_id: "ece" }), agent_id: "deniz" };
+  expect(
+    lines(threadOf(conversation, [], [taken, lost])).map((line) => (line.kind === "event" ? line.seq : 0)),
+  ).toEqual([2]);
+});
+
 test("the same message or event twice changes nothing", () => {
   const once = threadOf(conversation, [message(1)], [event(2, "item.assigned")]);
   const twice = withEvent(withMessage(once, message(1)), event(2, "item.assigned"));
