@@ -156,8 +156,10 @@ async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
     except Unprocessable as error:
         if error.field and error.field.startswith(f"{found.source}:"):
             raise
-        place = _path_of(found, step)
-        where = found.where(f"{place}.{error.field}" if error.field else place)
+        place, named = _path_of(found, step), error.field
+        if step.section == "policy" and error.details.get("errors"):
+            named = ".".join(str(part) for part in error.details["errors"][0]["path"])
+        where = found.where(f"{place}.{named}" if named else place)
         raise Unprocessable(f"{step.section}/{step.name}: {error.message}", field=where, remedy=error.remedy) from error
 
 

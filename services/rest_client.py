@@ -63,7 +63,7 @@ def _error(response: httpx.Response) -> SantralError:
     detail = problem.get("detail") or response.text[:300] or response.reason_phrase
     kind = _ERRORS.get(response.status_code)
     if kind is not None:
-        return kind(detail, field=problem.get("field"), remedy=problem.get("remedy"))
+        return kind(detail, field=problem.get("field"), remedy=problem.get("remedy"), errors=problem.get("errors"))
     if response.status_code < 500:
         return InputRejected(detail, field=problem.get("field"), remedy=problem.get("remedy"))
     return Unavailable(detail, remedy=problem.get("remedy"))
