@@ -9,7 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from profiles.consent import Consent, Statement, consent_for, state_consent, statements_of
+from profiles.consent import Consent, Statement, consent_for
+from profiles.consent_store import state_consent, statements_of
 from profiles.contact import Verdict, may_contact
 from profiles.store import profile_view
 from services.api.audit import audit

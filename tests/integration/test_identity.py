@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from profiles.consent import state_consent
+from profiles.consent_store import state_consent
 from profiles.expiry import expire_links
 from profiles.facts import observe
 from profiles.identify import Identification, identify
