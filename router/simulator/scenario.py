@@ -17,7 +17,7 @@ from router.dispatch_vocabulary import QueueState
 from router.item import Terms
 from router.plan import OWN_QUEUE, Plan, Requirement, Step, meets, reach
 from router.simulator.document import Arrivals, CustomerClass, Document, Group
-from router.simulator.quantities import Draw
+from router.simulator.quantities import Draw, Empirical
 from router.simulator.trace import Arrival
 from shared.errors import InputRejected
 
@@ -141,14 +141,18 @@ def _kind(one: CustomerClass, number: int, document: Document, queues: Mapping[s
     field_name = f"classes {one.name}"
     if one.arrivals is None and not recorded:
         raise InputRejected("nobody of it comes", field=f"{field_name}.arrivals", remedy="give rate, profile, interval or at")
+    service = one.service
+    measured = tuple(arrival.handling_s for arrival in own if arrival.handling_s is not None)
+    if service is None and measured:
+        service = Empirical(kind="empirical", values=measured)  # for those of whom it was not recorded
     everywhere = all(one.name in group.service for group in document.agents)
-    if one.service is None and not everywhere and (not recorded or any(arrival.handling_s is None for arrival in own)):
+    if service is None and not everywhere and (own or not recorded):
         raise InputRejected("how long its work takes is not known", field=f"{field_name}.service", remedy="give a distribution")
     given = document.queues.get(one.queue)
     order = given.order if given is not None else "key"
     return Kind(
         name=one.name, number=number, arrivals=None if recorded else one.arrivals, recorded=own,
-        service=one.service.draw() if one.service else None, wrap=one.wrap.draw() if one.wrap else None,
+        service=service.draw() if service else None, wrap=one.wrap.draw() if one.wrap else None,
         patience=one.patience.draw() if one.patience else None,
         terms=Terms(channel=one.channel, auto_accept=True, grace_s=None), queue=queues[one.queue], plan=_plan(one, queues),
         urgency=one.urgency, lead_s=0.0 if order == "fifo" else one.goal - one.boost,

@@ -41,6 +41,7 @@ from services.api import (
     quarantine,
     records,
     reference,
+    reports,
     static_pages,
     stream,
     work,
@@ -150,7 +151,7 @@ def create_app(
     app.include_router(config_routes())
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, profile_search, profile_changes, profile_consent,
-        profile_timeline, profiles, records, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat,
+        profile_timeline, profiles, records, reports, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat,
         stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         url: Annotated[
             str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is (for --record).")
         ] = "http://127.0.0.1:8080",
-        api_key: Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with reports:read (for --record).")] = "",
+        api_key: Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with events:read (for --record).")] = "",
     ) -> None:
         writable(out, "--out")
         drawable(plot)

@@ -1,0 +1,59 @@
+"""Reports over what happened, without anything personal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel
+
+from router.recorded_arrivals import recorded_arrivals
+from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.records import EventReader
+from shared.errors import Unprocessable
+
+router = APIRouter(prefix="/v1/reports", tags=["records"])
+RANGE_MAX: Final = timedelta(days=31)
+
+
+class ArrivalOut(BaseModel):
+    """One arrival, as `santral simulate --replay` reads it. ``handling_s``: of finished work. ``patience_s``: of a customer who left."""
+
+    at: datetime
+    queue: str
+    channel: str
+    handling_s: float | None
+    patience_s: float | None
+    skills: dict[str, int] | None
+
+
+@router.get("/arrivals", summary="What came in a time range, and how long the work took")
+async def read_arrivals(
+    request: Request,
+    principal: EventReader,
+    since: Annotated[AwareDatetime, Query(alias="from")],
+    until: Annotated[AwareDatetime, Query(alias="to")],
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[ArrivalOut]:
+    """Oldest first, at most 31 days. Work that agents began, and calls that a PBX gave to somebody, are not in it."""
+    if not timedelta(0) < until - since <= RANGE_MAX:
+        raise Unprocessable("the range is empty or longer than 31 days", field="to", remedy="ask for a shorter range after `from`")
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await recorded_arrivals(
+            connection, principal.workspace_id, since=since, until=until, after=_after(cursor), limit=limit + 1
+        )
+    following = cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None
+    return Page(items=[ArrivalOut(**{name: row[name] for name in ArrivalOut.model_fields}) for row in rows[:limit]], next=following)
+
+
+def _after(cursor: str | None) -> UUID | None:
+    values = values_of(cursor, 1)
+    if values is None:
+        return None
+    try:
+        return UUID(values[0])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
