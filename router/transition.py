@@ -79,6 +79,8 @@ def _waiting(**more: Any) -> _Changed:
 
 
 def _offer(item: ItemState, change: Change, now: float) -> _Changed:
+    if change.agent == item.giver:
+        raise Conflict("who gives an item away is not asked to take it", field="agent")
     return {
         "state": "offered",
         "agent": change.agent,
