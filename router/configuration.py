@@ -70,6 +70,7 @@ class Workspace:
     calendar: Calendar = field(default_factory=Calendar)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     slas: Mapping[str, Sla] = field(default_factory=dict)
+    plans: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     continue_within_s: int = CONTINUE_WITHIN_S
     reopen_within_s: int = REOPEN_WITHIN_S
@@ -113,6 +114,7 @@ def workspace_of(
     inboxes: Mapping[UUID, str] | None = None,
     calendars: Mapping[str, Calendar] | None = None,
     slas: Mapping[str, Sla] | None = None,
+    plans: Mapping[str, Sequence[Any]] | None = None,
 ) -> Workspace:
     """The configuration from stored settings. A setting that is not acceptable counts as not given: work goes on."""
     calendars = calendars or {}
@@ -124,7 +126,7 @@ def workspace_of(
     return Workspace(
         id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")), policy=policy,
         queues={queue.name: queue for queue in queues}, inboxes=inboxes or {}, calendar=calendar,
-        calendars=calendars, slas=slas or {},
+        calendars=calendars, slas=slas or {}, plans=plans or {},
         continue_within_s=_seconds(settings, "continue_within_s", CONTINUE_WITHIN_S),
         reopen_within_s=_seconds(settings, "reopen_within_s", REOPEN_WITHIN_S),
         repeat_within_s=_seconds(settings, "repeat_within_s", REPEAT_WITHIN_S),
@@ -135,6 +137,14 @@ def workspace_of(
 async def read_policies(connection: Connection) -> dict[UUID, tuple[int, Mapping[str, Any]]]:
     """Each workspace's active policy: its version and document."""
     return {row["workspace_id"]: (row["version"], row["document"]) for row in await connection.fetch(_POLICIES)}
+
+
+async def read_plans(connection: Connection) -> dict[UUID, dict[str, Sequence[Any]]]:
+    """Each workspace's named plans, as items carry them."""
+    plans: dict[UUID, dict[str, Sequence[Any]]] = {}
+    for row in await connection.fetch("select workspace_id, name, steps from santral.plan"):
+        plans.setdefault(row["workspace_id"], {})[row["name"]] = row["steps"]
+    return plans
 
 
 async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:

@@ -43,6 +43,8 @@ def routing_record(
         record["skills"] = dict(choice.skills)
     if choice.sla:
         record["sla"] = choice.sla
+    if choice.plan:
+        record["plan"] = choice.plan
     if choice.errors:
         record["errors"] = dict(choice.errors)
     if choice.out_of_time:

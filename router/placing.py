@@ -16,6 +16,7 @@ Placing a message either changes the ledger and the effects completely, or raise
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +28,7 @@ from router.effects import Effects, Wake
 from router.expressions import Facts, facts_of
 from router.goals import due_key
 from router.ledger import CallRecord, Conversation, LastItem, Ledger, Person, ProviderWord
+from router.plan_document import live_s_of, preferred_of
 from router.policy import Choice, queue_for
 from router.policy_fields import message_facts
 from router.signals import Signals
@@ -71,7 +73,7 @@ class Placing:
             route = self._route(message, conversation, signals, person, workspace, accepted_at)
         self._store(message, conversation, person, signals, accepted_at, amends=amends, is_work=route is not None)
         if route is not None:
-            self._open_item(message, conversation, route, accepted_at, workspace)
+            self._open_item(message, conversation, route, accepted_at, workspace, person)
         elif not amends and _wakes(message, signals):
             self._wake(conversation, accepted_at, workspace)
         if message.kind == "call" and message.call is not None and message.call.answered:
@@ -222,7 +224,7 @@ class Placing:
 
     def _open_item(
         self, message: InboundMessage, conversation: Conversation, route: tuple[Choice, Facts, bool, bool], accepted_at: datetime,
-        workspace: Workspace,
+        workspace: Workspace, person: Person | None,
     ) -> None:  # fmt: skip
         choice, facts, reopened, degraded = route
         queue = workspace.queue(choice.queue)
@@ -231,8 +233,16 @@ class Placing:
         key = due_key(accepted_at, channel=message.channel, goals=queue.goals_s, boost_s=boost, strict=choice.due_class == 0)
         item_id, decision_id = new_id(), new_id()
         kind = "callback" if message.kind in _CALLBACKS else "conversation"
+        plan = workspace.plans.get(choice.plan or "", queue.plan)
         sticky = None if before is None else (before.agent_id or before.last_agent_id)
-        sticky_until = self._ledger.now + timedelta(seconds=workspace.sticky_s(message.channel))
+        sticky_s, owner = workspace.sticky_s(message.channel), None
+        last_agent = sticky
+        wanted = preferred_of(plan)
+        if sticky is None and wanted is not None:
+            sticky, owner = _preferred(wanted[0], person, conversation)
+            sticky_s = wanted[1]
+        live_s = live_s_of(plan)
+        sticky_until = self._ledger.now + timedelta(seconds=sticky_s)
         version = facts.values["profile"].get("version")
         self.effects.decisions.append(
             {
@@ -247,8 +257,10 @@ class Placing:
             {
                 "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
                 "queue_id": queue.id, "channel": message.channel, "kind": kind, "due_class": key.due_class,
-                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": queue.plan, "skills": choice.skills,
-                "sticky_agent_id": sticky, "sticky_until": None if sticky is None else sticky_until, "last_agent_id": sticky,
+                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": plan, "skills": choice.skills,
+                "sticky_agent_id": sticky, "sticky_until": None if sticky is None and owner is None else sticky_until,
+                "last_agent_id": last_agent, "account_owner": owner,
+                "expires_at": None if live_s is None else accepted_at + timedelta(seconds=live_s),
                 "reopened_from": None if before is None else before.id, "policy_version": workspace.policy.version,
                 "profile_version": version, "decision_id": decision_id,
                 "reopen_count": 0 if before is None else before.reopen_count + 1,
@@ -281,6 +293,19 @@ class Placing:
         self.effects.wakes[at] = Wake(
             workspace_id=conversation.workspace_id, item_id=item.id, due_at=key.due_at, due_class=key.due_class
         )
+
+
+def _preferred(of: Sequence[str], person: Person | None, conversation: Conversation) -> tuple[UUID | None, str | None]:
+    """Whom a plan waits for first: an agent's id, or the name or id that the profile gives as its account's owner."""
+    snapshot = None if person is None else person.snapshot
+    for one in of:
+        if one == "last_agent":
+            last = conversation.last_agent_id or (None if snapshot is None else snapshot.last_agent_id)
+            if last is not None:
+                return last, None
+        elif snapshot is not None and isinstance(owner := snapshot.attributes.get("account_owner"), str) and owner:
+            return None, owner
+    return None, None
 
 
 def _is_work(message: InboundMessage, signals: Signals) -> bool:

@@ -46,6 +46,7 @@ class RuleDocument(BaseModel):
     skills: dict[_Name, Annotated[int, Field(ge=1, le=5)]] = Field(default_factory=dict)
     tags: list[_Name] = Field(default_factory=list, max_length=20)
     sla: _Name | None = None
+    plan: _Name | None = None
     goes_on: bool = Field(default=False, alias="continue")
 
 
@@ -89,7 +90,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the policy says of one message, and the trace that explains it. ``sla`` names a set of targets."""
+    """What the policy says of one message, and the trace that explains it. ``sla`` names a set of targets, ``plan`` who may take it."""
 
     queue: str
     rule: str | None = None
@@ -98,6 +99,7 @@ class Choice:
     skills: Mapping[str, int] = field(default_factory=dict)
     tags: Sequence[str] = ()
     sla: str | None = None
+    plan: str | None = None
     matched: Sequence[str] = ()
     errors: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
@@ -157,6 +159,7 @@ def queue_for(
     ends_at = clock() + budget_s
     boost, due_class = 0, NORMAL
     sla: str | None = None
+    plan: str | None = None
     skills: dict[str, int] = {}
     tags: list[str] = []
     matched: list[str] = []
@@ -185,6 +188,7 @@ def queue_for(
             boost = max(boost, says.boost_s)
             due_class = min(due_class, says.due_class)
             sla = says.sla or sla
+            plan = says.plan or plan
             tags.extend(tag for tag in says.tags if tag not in tags)
             for skill, level in says.skills.items():
                 skills[skill] = max(level, skills.get(skill, 0))
@@ -198,7 +202,7 @@ def queue_for(
     queue = None if decided is None else decided.says.queue
     return Choice(
         queue=queue or policy.default_queue, rule=decided.name if decided else None, boost_s=min(boost, BOOST_MAX_S),
-        due_class=due_class, skills=skills, tags=tuple(tags), sla=sla, matched=tuple(matched), errors=errors, asked=asked,
+        due_class=due_class, skills=skills, tags=tuple(tags), sla=sla, plan=plan, matched=tuple(matched), errors=errors, asked=asked,
         out_of_time=out_of_time,
     )  # fmt: skip
 

@@ -18,7 +18,21 @@ from shared.errors import Conflict, SantralError, Unprocessable
 
 Action = Literal["create", "change", "adopt", "same", "delete", "left", "by_hand"]
 _VOLATILE: Final = frozenset(
-    {"id", "version", "managed_digest", "presence", "used", "counts", "secrets", "secrets_set", "webhook_path", "widget_token"}
+    {
+        "id",
+        "version",
+        "managed_digest",
+        "presence",
+        "presences",
+        "off_shift",
+        "warnings",
+        "used",
+        "counts",
+        "secrets",
+        "secrets_set",
+        "webhook_path",
+        "widget_token",
+    }
 )
 _SECRET_DIGEST_BYTES: Final = 3  # tells a change, and is too short to confirm a guess
 

@@ -7,7 +7,7 @@ effective within one. While the database is away the last known configuration se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 from profiles.own import own_handles
 from profiles.sighting import Key as HandleKey
 from router.calendar import Calendar
-from router.configuration import Queue, Workspace, read_figures, read_policies, read_queues, workspace_of
+from router.configuration import Queue, Workspace, read_figures, read_plans, read_policies, read_queues, workspace_of
 from router.policy import NO_POLICY, Policy, kept_policy
 from router.sla import Sla
 from router.sla_store import read_calendars, read_slas
@@ -35,6 +35,7 @@ select jsonb_build_array(
     (select jsonb_build_array(count(*), sum(version)) from santral.inbox),
     (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.calendar),
     (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.sla),
+    (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.plan),
     (select coalesce(jsonb_object_agg(workspace_id, version), '{}') from santral.policy where active))::text
 """
 _WORKSPACES: Final = "select id, settings from santral.workspace order by created_at, id"
@@ -107,6 +108,7 @@ class RouterConfiguration:
         policies = await read_policies(connection)
         queues = await read_queues(connection)
         calendars, slas = await read_calendars(connection), await read_slas(connection)
+        plans = await read_plans(connection)
         inboxes = await connection.fetch(_INBOXES)
         names: dict[UUID, dict[UUID, str]] = {}
         addresses: dict[UUID, list[tuple[str, str | None]]] = {}
@@ -118,7 +120,7 @@ class RouterConfiguration:
         self._workspaces = {
             row["id"]: self._workspace(
                 row["id"], row["settings"], policies, queues, names.get(row["id"], {}), calendars.get(row["id"], {}),
-                slas.get(row["id"], {}),
+                slas.get(row["id"], {}), plans.get(row["id"], {}),
             )
             for row in rows
         }  # fmt: skip
@@ -126,11 +128,12 @@ class RouterConfiguration:
     def _workspace(
         self, workspace_id: UUID, settings: Mapping[str, Any], policies: Mapping[UUID, tuple[int, Mapping[str, Any]]],
         queues: Mapping[UUID, list[Queue]], inboxes: Mapping[UUID, str], calendars: Mapping[str, Calendar], slas: Mapping[str, Sla],
+        plans: Mapping[str, Sequence[Any]],
     ) -> Workspace:  # fmt: skip
         before = self._workspaces.get(workspace_id)
         workspace = workspace_of(
             workspace_id, settings, policy=self._policy(workspace_id, policies), queues=queues.get(workspace_id, ()),
-            inboxes=inboxes, calendars=calendars, slas=slas,
+            inboxes=inboxes, calendars=calendars, slas=slas, plans=plans,
         )  # fmt: skip
         return workspace if before is None else replace(workspace, figures=before.figures)
 

@@ -11,7 +11,20 @@ from services.rest_client import RestClient
 from services.workspace_file import LISTS
 
 _LEFT_OUT: Final = frozenset(
-    {"id", "version", "managed_digest", "presence", "used", "counts", "webhook_path", "widget_token", "secrets"}
+    {
+        "id",
+        "version",
+        "managed_digest",
+        "presence",
+        "presences",
+        "off_shift",
+        "warnings",
+        "used",
+        "counts",
+        "webhook_path",
+        "widget_token",
+        "secrets",
+    }
 )
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from shared.errors import Unprocessable
 
-LISTS: Final = ("roles", "skills", "users", "connections", "inboxes", "calendars", "queues", "slas", "agents")
+LISTS: Final = ("roles", "skills", "users", "connections", "inboxes", "calendars", "queues", "plans", "slas", "agents")
 SINGLES: Final = ("workspace", "policy")
 NAMED: Final = (*SINGLES, *LISTS)
 _TAG: Final = "tag:yaml.org,2002:"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from router.policy import PolicyDocument
-from services.api.config_models import AgentIn, ConnectionIn, InboxIn, QueueIn, RoleIn, SkillIn, UserIn, WorkspaceIn
+from services.api.config_models import AgentIn, ConnectionIn, InboxIn, PlanIn, QueueIn, RoleIn, SkillIn, UserIn, WorkspaceIn
 from services.api.sla_models import CalendarIn, SlaIn
 
 
@@ -45,6 +45,7 @@ class WorkspaceDocument(BaseModel):
     inboxes: list[InboxEntry] = Field(default_factory=list)
     calendars: list[CalendarIn] = Field(default_factory=list)
     queues: list[QueueIn] = Field(default_factory=list)
+    plans: list[PlanIn] = Field(default_factory=list)
     slas: list[SlaIn] = Field(default_factory=list)
     agents: list[AgentIn] = Field(default_factory=list)
     policy: PolicyDocument | None = None

@@ -19,6 +19,8 @@ from services.api.calendars import calendar_codecs
 from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
 from services.api.config_store import Codec, Context, codecs, fresh_id
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.plan_store import tell_agents
+from services.api.plans import plan_codecs
 from services.api.principal import ConfigReader, ConfigWriter, Principal
 from services.tables import workspace
 from shared.errors import Conflict, NotFound, Unprocessable
@@ -29,7 +31,7 @@ _TAGS: Final[list[str | Enum]] = ["configuration"]
 def config_routes() -> APIRouter:
     """The router of all kinds and of the workspace itself."""
     router = APIRouter(prefix="/v1")
-    for path, codec in {**codecs(), **calendar_codecs()}.items():
+    for path, codec in {**codecs(), **calendar_codecs(), **plan_codecs()}.items():
         _add_reads(router, path, codec)
         _add_writes(router, path, codec)
         _add_removal(router, path, codec)
@@ -90,7 +92,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
             key = values.get("id", values["name"])
             await codec.after(context, key, body)
             await audit(context.connection, principal, f"{one}.created", one, str(key))
-            shown = await codec.shown(context, await _find(context, codec, principal, str(key)))
+            shown = _warned(context, await codec.shown(context, await _find(context, codec, principal, str(key))))
         request.app.state.hints.wake("config")
         request.app.state.hints.wake("dispatch")
         response.headers["location"] = f"/v1/{path}/{key}"
@@ -109,7 +111,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
             await codec.after(context, known.get("id", known["name"]), body)
             await audit(context.connection, principal, f"{one}.replaced", one, key)
             now = key if "id" in codec.table.c else values["name"]
-            shown = await codec.shown(context, await _find(context, codec, principal, now))
+            shown = _warned(context, await codec.shown(context, await _find(context, codec, principal, now)))
         request.app.state.hints.wake("config")
         request.app.state.hints.wake("dispatch")
         return shown
@@ -120,6 +122,11 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
                          summary=f"Create a {one}")  # fmt: skip
     router.add_api_route(f"/{path}/{{key}}", replace, methods=["PUT"], response_model=out, name=f"replace_{one}", tags=_TAGS,
                          summary=f"Replace a {one}")  # fmt: skip
+
+
+def _warned(context: Context, shown: Any) -> Any:
+    """What was written, with what its author should know of it."""
+    return shown.model_copy(update={"warnings": context.warnings}) if "warnings" in type(shown).model_fields else shown
 
 
 def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
@@ -203,6 +210,8 @@ def _add_workspace(router: APIRouter) -> None:
             }
             await context.connection.execute(sa.update(workspace).values(values))
             await audit(context.connection, principal, "workspace.replaced", "workspace", str(principal.workspace_id))
+            # What is usual for a channel, and the ramp, are read with every agent.
+            await tell_agents(context.connection, context.workspace_id)
             row = (await context.connection.execute(sa.select(workspace))).mappings().one()
         request.app.state.hints.wake("config")
         return shown(dict(row))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from router.hours import CalendarDocument
+from router.plan_document import PlanDocument
 from shared.handle import KINDS
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/][^/\x00-\x1f]*$")]
@@ -61,6 +63,8 @@ class QueueIn(Resource):
     offer_s: Annotated[int, Field(ge=5, le=600)] = 30
     overflow: Slug | None = None
     calendar: Slug | None = None
+    plan: Slug | PlanDocument | None = None
+    wrap_s: Annotated[int, Field(ge=0, le=24 * 3600)] | None = None
     enabled: bool = True
 
 
@@ -76,6 +80,43 @@ class ChannelIn(BaseModel):
     interruptible: bool = False
 
 
+class ChannelLimits(BaseModel):
+    """What one item of a channel asks of every agent, where the agent's own limits say nothing else. Left out: as usual."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cost: Annotated[int, Field(ge=0, le=1000)] | None = None
+    cap: Annotated[int, Field(ge=0, le=1000)] | None = None
+    enabled: bool | None = None
+    exclusive: bool | None = None
+    interruptible: bool | None = None
+
+
+class RampIn(BaseModel):
+    """How fast an agent who has just come online is filled: in the first ``window_s`` seconds ``items``, or ``per_s`` a second."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: Annotated[int, Field(ge=1, le=1000)] | None = None
+    per_s: Annotated[float, Field(ge=0.001, le=100)] | None = None
+    window_s: Annotated[float, Field(ge=1, le=3600)] = 60
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> RampIn:
+        if (self.items is None) == (self.per_s is None):
+            raise ValueError("name items or per_s, one of them")
+        return self
+
+
+class PlanIn(Resource, PlanDocument):
+    """A named plan: who may take an item, and how that widens while it waits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=False)
+
+    name: Slug
+    title: Annotated[str, Field(max_length=200)] = ""
+
+
 class MembershipIn(BaseModel):
     """An agent's place in a queue: smaller priority first, and only items that have waited ``delay_s``."""
 
@@ -87,7 +128,7 @@ class MembershipIn(BaseModel):
 
 
 class AgentIn(Resource):
-    """Who takes work. ``channels`` left empty means the usual limits."""
+    """Who takes work. ``channels`` left empty: the usual limits; ``hours`` left out: no shifts, at work whenever online."""
 
     name: Name
     title: Annotated[str, Field(max_length=200)] = ""
@@ -98,6 +139,8 @@ class AgentIn(Resource):
     budget: Annotated[int, Field(ge=0, le=10_000)] = 100
     channels: dict[Channel, ChannelIn] = Field(default_factory=dict)
     queues: list[MembershipIn] = Field(default_factory=list)
+    attributes: Annotated[dict[Slug, str | int | float | bool], Field(max_length=50)] = Field(default_factory=dict)
+    hours: CalendarDocument | None = None
     enabled: bool = True
 
 
@@ -173,6 +216,8 @@ class WorkspaceSettings(BaseModel):
     reopen_within_s: Seconds = 7 * 24 * 3600
     goals_s: dict[Channel, Seconds] = Field(default_factory=dict)
     terms: dict[Channel, dict[str, float | bool | None]] = Field(default_factory=dict)
+    channels: dict[Channel, ChannelLimits] = Field(default_factory=dict)
+    ramp: RampIn | None = None
     keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     own_addresses: list[str] = Field(default_factory=list)
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
@@ -203,7 +248,9 @@ class InboxOut(InboxIn, Stored):
 
 
 class QueueOut(QueueIn, Stored):
-    """A queue."""
+    """A queue. ``warnings`` come with saving only."""
+
+    warnings: list[str] | None = None
 
 
 class AgentOut(AgentIn, Stored):
@@ -212,6 +259,16 @@ class AgentOut(AgentIn, Stored):
     presence: str
     used: int
     counts: dict[str, int]
+    presences: dict[str, str]
+    off_shift: bool
+    warnings: list[str] | None = None
+
+
+class PlanOut(PlanIn):
+    """A plan. ``warnings`` come with saving only."""
+
+    version: int
+    warnings: list[str] | None = None
 
 
 class SkillOut(SkillIn):

@@ -6,9 +6,11 @@ nothing is an error that names the field.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from ingest.registry import adapter_for
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
 from router.calendar import ALWAYS
-from router.hours import DEFAULT
+from router.hours import DEFAULT, checked_calendar
 from router.moves import slot_of
 from router.sla_tables import calendar
 from router.tables import agent, dispatch_change, queue, queue_member, skill
@@ -40,6 +42,7 @@ from services.api.config_models import (
     UserIn,
     UserOut,
 )  # fmt: skip
+from services.api.plan_store import kept_plan, known_names, overflow_circle, require_no_dead_names, require_unnamed, steps_of
 from services.api.principal import SCOPES
 from services.tables import role, session, user
 from shared.errors import Unprocessable
@@ -49,11 +52,12 @@ from shared.sealing import Sealer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a codec works with: the transaction, the workspace, the sealer."""
+    """What a codec works with: the transaction, the workspace, the sealer; ``warnings`` go into the answer."""
 
     connection: AsyncConnection
     workspace_id: UUID
     sealer: Sealer
+    warnings: list[str] = field(default_factory=list)
 
     async def id_of(self, table: sa.Table, name: str, field: str) -> UUID:
         """The id a name stands for. Raises `Unprocessable` naming the field."""
@@ -125,15 +129,47 @@ class Queues(Plain):
         super().__init__(queue, QueueIn, QueueOut, dispatched="queue")
 
     async def columns(self, context: Context, given: QueueIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
+        if known is not None and known["name"] != given.name:
+            await require_unnamed(context.connection, context.workspace_id, "queue", known["name"])
+        if given.overflow == given.name:
+            raise Unprocessable("a queue cannot overflow into itself", field="overflow", remedy="name another queue")
         if given.overflow is not None:
             await context.id_of(queue, given.overflow, "overflow")
         await _require_calendar(context, given.calendar)
-        return await super().columns(context, given, known) | {"overflow": given.overflow or ""}
+        values = await super().columns(context, given, known) | {"overflow": given.overflow or ""}
+        return values | await self._plan(context, given)
+
+    async def _plan(self, context: Context, given: QueueIn) -> dict[str, Any]:
+        """The plan as configured, and as items will carry it."""
+        if given.plan is None:
+            return {"routing": None, "plan": []}
+        if isinstance(given.plan, str):
+            steps = await steps_of(context.connection, context.workspace_id, given.plan)
+            if steps is None:
+                context.warnings.append(f"there is no plan {given.plan} yet: until there is, only the queue's own agents are asked")
+            return {"routing": given.plan, "plan": steps or []}
+        checked = await kept_plan(context.connection, context.workspace_id, given.plan, path="plan.")
+        context.warnings.extend(f"plan.{one}" for one in checked.warnings)
+        return {"routing": given.plan.model_dump(mode="json"), "plan": list(checked.steps)}
+
+    async def after(self, context: Context, one: Any, given: QueueIn) -> None:
+        known = await known_names(context.connection, context.workspace_id)
+        if given.enabled and not known.agents.get(given.name):
+            context.warnings.append("no agent is a member: what comes here waits until one is, or overflows")
+        circle = await overflow_circle(context.connection, context.workspace_id, given.name, given.overflow)
+        if circle:
+            context.warnings.append(f"overflow goes in a circle: {' → '.join(circle)}; an item overflows once, then it is given up")
+        await super().after(context, one, given)
+
+    async def removed(self, context: Context, one: Any) -> None:
+        await require_no_dead_names(context.connection, context.workspace_id)
+        await super().removed(context, one)
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> QueueOut:
         return QueueOut(
-            **{name: row[name] for name in QueueOut.model_fields if name != "overflow"}, overflow=row["overflow"] or None
-        )
+            **{name: row[name] for name in QueueOut.model_fields if name in row and name not in ("overflow", "plan")},
+            overflow=row["overflow"] or None, plan=row["routing"],
+        )  # fmt: skip
 
 
 async def _require_calendar(context: Context, name: str | None) -> None:
@@ -170,6 +206,10 @@ class Agents(Plain):
         for name in given.skills:
             if name not in known_skills:
                 raise Unprocessable(f"there is no skill {name!r}", field=f"skills.{name}", remedy="create the skill first")
+        if given.hours is not None:
+            await asyncio.to_thread(checked_calendar, values["hours"], name="hours", now=datetime.now(UTC))
+        if given.budget == 0 or (given.channels and all(rule.cap == 0 or not rule.enabled for rule in given.channels.values())):
+            context.warnings.append("this agent has no room for anything: the budget, or every cap, is 0")
         return values
 
     async def after(self, context: Context, one: Any, given: AgentIn) -> None:
@@ -183,8 +223,15 @@ class Agents(Plain):
                     queue_id=await context.id_of(queue, member.queue, f"queues.{place}.queue"),
                 )
             )  # fmt: skip
+        if not given.queues:
+            context.warnings.append("this agent is in no queue and is offered nothing")
         if not given.enabled:
             await self._sign_out(context, one)
+        await context.connection.execute(
+            sa.update(agent)
+            .where(agent.c.workspace_id == context.workspace_id, agent.c.id == one)
+            .values(shift_next_at=sa.func.clock_timestamp())
+        )
         await super().after(context, one, given)
 
     async def removed(self, context: Context, one: Any) -> None:

@@ -144,7 +144,10 @@ async def policy_vocabulary(request: Request, principal: ConfigReader) -> dict[s
         "fields": fields,
         "operators": [{"name": one.name, "types": list(one.types), "takes": one.takes, "help": one.help} for one in OPERATORS.values()],
         "rule": RuleDocument.model_json_schema(by_alias=True),
-        "names": {kind: sorted(known or ()) for kind, known in (("queues", names.queues), ("skills", names.skills), ("slas", names.slas))},
+        "names": {
+            "queues": sorted(names.queues or ()), "skills": sorted(names.skills or ()), "slas": sorted(names.slas or ()),
+            "plans": sorted(names.plans or ()),
+        },
         "limits": {"rules": RULES_MAX, "document_chars": DOCUMENT_CHARS_MAX, "budget_ms": 1000 * BUDGET_S},
     }  # fmt: skip
 
@@ -235,13 +238,14 @@ async def names_in(connection: Connection, principal: Principal) -> Names:
     rows = await connection.fetch(
         "select 'queue' as kind, name from santral.queue where workspace_id = $1 and enabled"
         " union all select 'skill', name from santral.skill where workspace_id = $1"
-        " union all select 'sla', name from santral.sla where workspace_id = $1",
+        " union all select 'sla', name from santral.sla where workspace_id = $1"
+        " union all select 'plan', name from santral.plan where workspace_id = $1",
         principal.workspace_id,
     )
-    by_kind: dict[str, list[str]] = {"queue": [], "skill": [], "sla": []}
+    by_kind: dict[str, list[str]] = {"queue": [], "skill": [], "sla": [], "plan": []}
     for row in rows:
         by_kind[row["kind"]].append(row["name"])
-    return Names(queues=by_kind["queue"], skills=by_kind["skill"], slas=by_kind["sla"])
+    return Names(queues=by_kind["queue"], skills=by_kind["skill"], slas=by_kind["sla"], plans=by_kind["plan"])
 
 
 async def _lock(connection: Connection, principal: Principal) -> None:
