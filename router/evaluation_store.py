@@ -16,7 +16,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.snapshot import snapshots
-from router.decision import facts_again
+from router.calendar import Calendar
+from router.decision import facts_again, profile_facts
 from router.evaluation import not_there
 from router.evaluation_waits import Observed
 from router.policy import NO_POLICY, Policy, kept_policy
@@ -24,14 +25,16 @@ from router.policy_fields import TEXT_CHARS_SEEN
 from shared.database import Connection
 from shared.ids import HandleId, WorkspaceId
 
-_READ: Final = f"""
-select d.id, d.kind, d.conversation_id, d.item_id, d.message_id, d.record, d.decided_at,
-       m.id is null or r.state = 'erased' as gone, m.channel, m.provider, m.kind as message_kind, m.visibility, m.handle_id,
+_WORDS: Final = f"""
        left(m.subject, {TEXT_CHARS_SEEN}) as subject,
        left(coalesce(nullif(m.body->>'text_stripped', ''), m.text), {TEXT_CHARS_SEEN}) as text,
        coalesce(m.signals->>'language', '') as language, coalesce(m.body->>'authenticated', 'true') = 'true' as authenticated,
        (select count(*) from jsonb_path_query(m.body, '$.parts[*] ? (@.role == "attachment")')) as attachments,
        coalesce(i.name, m.inbox_id::text) as inbox
+"""
+_READ: Final = f"""
+select d.id, d.kind, d.conversation_id, d.item_id, d.message_id, d.record, d.decided_at,
+       m.id is null or r.state = 'erased' as gone, m.channel, m.provider, m.kind as message_kind, m.visibility, m.handle_id, {_WORDS}
 from santral.decision d
 left join santral.receipt r on r.workspace_id = d.workspace_id and r.id = d.message_id
 left join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
@@ -43,6 +46,15 @@ _OF_MESSAGE: Final = f"""
 {_READ} where d.workspace_id = $1 and d.message_id = $2 and d.kind = 'routing'
   and d.conversation_id = (select c.conversation_id from santral.receipt c where c.workspace_id = $1 and c.id = $2)
 order by d.id desc limit 1
+"""
+_MESSAGE: Final = f"""
+select m.channel, m.provider, m.kind, m.visibility, m.handle_id, m.accepted_at, m.signals, m.seq, c.channels,
+       greatest(0, extract(epoch from m.accepted_at - c.opened_at))::bigint as age_s, {_WORDS}
+from santral.receipt r
+join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+join santral.conversation c on c.workspace_id = m.workspace_id and c.id = m.conversation_id
+left join santral.inbox i on i.workspace_id = m.workspace_id and i.id = m.inbox_id
+where r.workspace_id = $1 and r.id = $2 and r.state = 'taken' and m.direction = 'in'
 """
 _ERRORS: Final = """
 select d.id, d.message_id, d.record->'errors' as errors, d.decided_at from santral.decision d
@@ -99,6 +111,27 @@ async def decision_of_message(connection: Connection, workspace_id: UUID, messag
     """The newest routing decision that a message caused; None for one that joined work already there."""
     row = await connection.fetchrow(_OF_MESSAGE, workspace_id, message_id)
     return None if row is None else _decided(row)
+
+
+async def facts_of_message(
+    connection: Connection, workspace_id: UUID, message_id: UUID, policy: Policy, calendar: Calendar
+) -> tuple[dict[str, dict[str, Any]], list[str]] | None:
+    """Facts of a customer's message of which no decision was made, and which of them are of today. None when it is not there."""
+    row = await connection.fetchrow(_MESSAGE, workspace_id, message_id)
+    if row is None:
+        return None
+    snapshot = None
+    if row["handle_id"] is not None:
+        pair = (WorkspaceId(workspace_id), HandleId(row["handle_id"]))
+        snapshot = (await snapshots(connection, [pair])).get(pair)
+    facts = facts_again({}, dict(row))
+    facts["signals"] = {name: value for name, value in row["signals"].items() if name != "language"}
+    facts["conversation"] = {
+        "reopened": False, "channels": list(row["channels"]), "messages": row["seq"] - 1, "age_s": row["age_s"],
+    }  # fmt: skip
+    facts["now"] = calendar.facts(row["accepted_at"])
+    facts["profile"] = dict(profile_facts(snapshot, policy, 1))
+    return facts, ["profile", "conversation", *(["queue"] if policy.asks_queues else [])]
 
 
 async def completed_facts(

@@ -23,6 +23,7 @@ from router.evaluation_store import (
     Decided,
     completed_facts,
     decision_of_message,
+    facts_of_message,
     first_id,
     observed,
     read_policy,
@@ -33,6 +34,7 @@ from router.expressions import facts_of
 from router.policy import Policy, policy_of
 from router.policy_check import checked
 from router.policy_fields import ROOTS
+from router.sla_store import read_calendars
 from services.api.lists import cursor_of, values_of
 from services.api.policies import names_in
 from services.api.principal import ConfigReader, Principal
@@ -68,7 +70,8 @@ class Evaluate(BaseModel):
 class Evaluated(BaseModel):
     """Of one message: the choice and the trace. ``before`` and ``differences``: what really happened, where it is a stored one.
 
-    ``not_recorded``: facts the policy asks that nobody recorded then; attributes among them are the profile's of today.
+    ``not_recorded``: facts the policy asks that nobody recorded then; attributes among them are the profile's of today. A message that
+    joined work already there was not decided on: its profile and conversation are those of today.
     """
 
     policy_version: int | None
@@ -148,7 +151,9 @@ async def _policy(connection: Connection, principal: Principal, body: Evaluate) 
 async def _workspace(connection: Connection, principal: Principal, policy: Policy) -> Workspace:
     """The queues that exist, so that a choice comes to the queue it would really come to."""
     queues = (await read_queues(connection)).get(principal.workspace_id, [])
-    return workspace_of(principal.workspace_id, {}, policy=policy, queues=queues)
+    calendars = (await read_calendars(connection)).get(principal.workspace_id, {})
+    settings = await connection.fetchval("select settings from santral.workspace where id = $1", principal.workspace_id)
+    return workspace_of(principal.workspace_id, settings, policy=policy, queues=queues, calendars=calendars)
 
 
 def _queue(workspace: Workspace, chosen: str) -> str:
@@ -175,10 +180,10 @@ async def _stored(db: Database, principal: Principal, policy: Policy, workspace:
     async with db.batch(principal.workspace_id) as connection:
         decided = await decision_of_message(connection, principal.workspace_id, message_id)
         if decided is None:
-            raise NotFound(
-                "no routing decision was made of this message", field="message_id",
-                remedy="it may have joined work that was there, or woken nobody; name one that opened work",
-            )  # fmt: skip
+            undecided = await facts_of_message(connection, principal.workspace_id, message_id, policy, workspace.calendar)
+            if undecided is None:
+                raise NotFound("no such message of a customer", field="message_id")
+            return _evaluated(policy, workspace, *undecided)
         found = await completed_facts(connection, principal.workspace_id, [decided], policy)
     if not found:
         raise NotFound("the words of this message were erased", field="message_id", remedy="give facts instead")

@@ -247,6 +247,18 @@ async def test_a_stretch_of_time_tells_what_would_have_been_different(
     assert set(before) == set(TABLES)
 
 
+async def test_a_message_that_joined_work_is_asked_about_too(policies: Policies, worker_db: Database, workspace: Workspace) -> None:
+    line = Line()
+    later = message_to(workspace, "smtp", "m2", text="rezalet")
+    line.add(message_to(workspace, "smtp", "m1"), later)
+    await (await member_of(worker_db)).take(line)
+    document = {"rules": [COMPLAINTS], "default_queue": "genel"}
+    answer = await policies.call("POST", "/evaluate", {"document": document, "message_id": str(later.id)})
+    assert (answer["choice"]["rule"], answer["before"], answer["decision_id"]) == ("complaints", None, None)
+    assert (answer["facts"]["message"]["text"], answer["facts"]["profile"]["known"]) == ("rezalet", True)
+    assert answer["not_recorded"] == ["profile", "conversation"]
+
+
 async def test_the_policy_that_was_active_changes_nothing(policies: Policies, worker_db: Database, workspace: Workspace) -> None:
     await policies.save(COMPLAINTS)
     line = Line()
