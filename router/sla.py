@@ -200,7 +200,8 @@ def _end(clock: Clock, work: Work) -> tuple[datetime | None, bool]:
     if clock.kind == "first_response":
         answered = work.assigned_at if work.channel == "phone" and work.replied_at is None else work.replied_at
         if answered is not None:
-            return answered, True
+            # An item that began with our own message, and to which the customer wrote: what was said before is no answer to that.
+            return max(answered, clock.started_at), answered >= clock.started_at
     if work.state in _FINAL:
         return work.closed_at, work.state == "completed"
     return None, False

@@ -27,15 +27,17 @@ i.workspace_id, i.id as item_id, i.conversation_id, i.queue_id, i.channel, i.sta
 case when i.enqueued_at > i.parked_at then i.enqueued_at else i.queued_at end as woken_at,
 i.first_reply_at, i.assigned_at, i.closed_at, i.agent_id
 """
+# Nobody waits where an agent began: such an item is assigned from its first moment on.
+_WAITED_FOR: Final = "(i.external or i.assigned_at is distinct from i.enqueued_at)"
 _NEW: Final = f"""
 select {_WORK}, least(i.enqueued_at, d.decided_at) as started_at, d.tier, d.sla
 from (
     select i.* from santral.work_item i
-    where i.state not in ('completed', 'abandoned', 'canceled') and not exists (
+    where i.state not in ('completed', 'abandoned', 'canceled') and {_WAITED_FOR} and not exists (
         select 1 from santral.sla_clock k where k.workspace_id = i.workspace_id and k.item_id = i.id)
     union all
     select i.* from santral.work_item i
-    where i.closed_at > $1 and not exists (
+    where i.closed_at > $1 and {_WAITED_FOR} and not exists (
         select 1 from santral.sla_clock k where k.workspace_id = i.workspace_id and k.item_id = i.id)
     limit $2
 ) i

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from router.desk_view import read_item
 from router.sla_clocks import SlaClocks
 from services.configuration import RouterConfiguration
 from shared.database import Database
@@ -185,6 +187,47 @@ async def test_what_ended_unseen_gets_its_clock_all_the_same(worker_db: Database
     found = await rows(worker_db, "select data from santral.event where type = 'sla.met'")
     assert sorted(row["data"]["late"] for row in found) == [False, True]
     assert sorted(await told(worker_db)) == [("sla.breached", "first_response")] + [("sla.met", "first_response")] * 2
+
+
+async def test_an_item_that_is_offered_when_it_is_missed_is_raised_once_it_waits_again(
+    worker_db: Database, workspace: Workspace, keeper: Keeper
+) -> None:
+    """The same rows as after a crash between the breach and the raising."""
+    item = await add_item(worker_db, workspace, age_s=70)
+    await run(worker_db, "update santral.work_item set state = 'offered', agent_id = $2 where id = $1", item, workspace.agent_id)
+    await keeper.look()
+    assert await told(worker_db) == [("sla.breached", "first_response")]
+    (event,) = await rows(worker_db, "select agent_id, agent_seq from santral.event where type = 'sla.breached'")
+    assert event["agent_id"] == workspace.agent_id
+    await run(worker_db, "update santral.work_item set state = 'queued', agent_id = null where id = $1", item)
+    await keeper.look()
+    await keeper.look()
+    assert await told(worker_db) == [("sla.breached", "first_response"), ("item.rekeyed", "target_missed")]
+
+
+async def test_an_item_says_how_its_target_stands(worker_db: Database, workspace: Workspace, keeper: Keeper) -> None:
+    async def stands(item: UUID) -> Any:
+        async with worker_db.session() as connection:
+            return (await read_item(connection, workspace.id, item))["sla"]
+
+    items = [await add_item(worker_db, workspace, age_s=age_s) for age_s in (1, 50, 70, 1)]
+    assert await stands(items[0]) is None
+    await keeper.look()
+    await run(worker_db, "update santral.work_item set state = 'parked', parked_at = now() where id = $1", items[3])
+    await keeper.look()
+    shown = [await stands(item) for item in items]
+    assert [one["state"] for one in shown] == ["running", "warned", "breached", "paused"]
+    assert (shown[0]["kind"], shown[0]["target_s"], shown[3]["due_at"]) == ("first_response", 60, None)
+    assert datetime.fromisoformat(shown[0]["due_at"]) == (await clock(worker_db, items[0]))["due_at"]
+
+
+async def test_nobody_waits_where_an_agent_began(worker_db: Database, workspace: Workspace, keeper: Keeper) -> None:
+    began = await add_item(worker_db, workspace, age_s=100)
+    called = await add_item(worker_db, workspace, channel="phone", provider="asterisk", age_s=100)
+    await run(worker_db, "update santral.work_item set state = 'assigned', assigned_at = enqueued_at, external = id = $1", called)
+    await keeper.look()
+    assert await rows(worker_db, "select 1 from santral.sla_clock where item_id = $1", began) == []
+    assert (await clock(worker_db, called))["met_at"] is not None
 
 
 async def test_clocks_follow_their_queues_calendar(worker_db: Database, workspace: Workspace, keeper: Keeper) -> None:

@@ -102,6 +102,13 @@ def test_an_answer_in_time_is_in_time_however_late_it_is_seen() -> None:
     assert (happened, late.breached_at) == (("breached", "met"), MONDAY + 4 * HOUR)
 
 
+def test_our_own_first_message_is_no_answer() -> None:
+    clock = started(chosen(), OFFICE, work())
+    stopped, happened = looked_at(clock, OFFICE, work(replied_at=MONDAY - HOUR), MONDAY + HOUR)
+    assert (stopped.met_at, stopped.stopped_at, happened) == (None, MONDAY, ())
+    assert looked_at(clock, OFFICE, work(replied_at=MONDAY), MONDAY + HOUR)[1] == ("met",)
+
+
 def test_the_telephone_is_answered_when_the_call_is_taken() -> None:
     clock = started(chosen(15), ROUND_THE_CLOCK_CALENDAR, work(channel="phone"))
     taken = work(channel="phone", state="assigned", assigned_at=MONDAY + timedelta(seconds=10))
