@@ -17,6 +17,10 @@
 | offered, agent lost | test_offered_agent_lost_is_queued |
 | offered, customer leaves | test_offered_customer_leaves_is_abandoned_and_the_offer_rescinded |
 | queued, an agent claims it (push, pull, both) | test_queued_claimed_where_the_queue_allows_pull |
+
+The other rows: with an agent or on its way ``test_item_rows_hands.py``, pauses and ends ``test_item_rows_ends.py``, begun by an agent
+``test_agent_writes_first.py``, calls ``test_external_calls.py``, assigned and canceled by command ``test_api_work.py``; failures
+``test_item_failures.py``.
 """
 
 from __future__ import annotations
