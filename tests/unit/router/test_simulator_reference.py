@@ -10,7 +10,7 @@ from router.simulator.document import document_of
 from router.simulator.runs import simulate
 from tests.support.simulations import LINES, Line, at, exponential, simple, two_classes
 
-ITEMS = 2000
+ITEMS = 1500
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
@@ -36,7 +36,7 @@ def test_newest_first_keeps_the_mean_wait_and_starves() -> None:
 @pytest.mark.parametrize("order", ["key", "fifo", "lifo", "slope"])
 def test_the_mean_wait_does_not_depend_on_the_order(order: str) -> None:
     fields = ({"urgency": 0, "goal": 5, "slope": 4}, {"urgency": 1, "goal": 1, "slope": 1})
-    document = {**two_classes((0.3, 0.4), 1, order, *fields), "horizon": {"items": 4000}, "runs": 8, "seed": 5}
+    document = {**two_classes((0.3, 0.4), 1, order, *fields), "horizon": {"items": 2000}, "runs": 8, "seed": 5}
     wait = at(simulate(document_of(document)), "overall.wait_all.mean")
     assert wait.contains(0.7 / 0.3), wait
 
@@ -45,14 +45,14 @@ def test_an_empty_room_is_not_measured_and_intervals_hold_as_often_as_they_say()
     """Forty experiments of four short runs each: a 99 % interval may miss once or twice."""
     held = 0
     for seed in range(40):
-        document = {**simple(0.5, 1.0, 1), "horizon": {"items": 400}, "runs": 4, "seed": seed}
+        document = {**simple(0.5, 1.0, 1), "horizon": {"items": 300}, "runs": 4, "seed": seed}
         held += at(simulate(document_of(document)), "overall.p_wait").contains(0.5)
     assert held >= 38
 
 
 def test_who_may_not_wait_is_lost_as_erlang_b_says() -> None:
     document = simple(3.0, 1.0, 4, patience={"kind": "deterministic", "value": 0})
-    answer = simulate(document_of({**document, "horizon": {"items": 3000}, "seed": 2}))
+    answer = simulate(document_of({**document, "horizon": {"items": 1500}, "seed": 2}))
     assert at(answer, "overall.p_abandon").contains(0.2061068702)
 
 
@@ -73,7 +73,7 @@ def test_one_agent_and_any_service_as_pollaczek_and_khinchin_say(service: dict[s
     document = {
         "classes": [{"name": "calls", "arrivals": {"rate": 0.6}, "service": service}],
         "agents": [{"name": "one"}],
-        "horizon": {"items": 2500},
+        "horizon": {"items": 1500},
         "seed": 11,
     }
     wait = at(simulate(document_of(document)), "overall.wait_all.mean")
@@ -87,7 +87,7 @@ def test_regular_arrivals_wait_less() -> None:
             {"name": "calls", "arrivals": {"interval": {"kind": "deterministic", "value": 2}}, "service": exponential(1)},
         ],
         "agents": [{"name": "one"}],
-        "horizon": {"items": 2500},
+        "horizon": {"items": 1500},
         "seed": 11,
     }
     answer = simulate(document_of(document))
