@@ -80,7 +80,7 @@ def recorded_choice(record: Mapping[str, Any]) -> Choice:
     return Choice(
         queue=record.get("queue_missing") or record["queue"], rule=record.get("rule"),
         boost_s=record.get("policy_boost_s", record.get("boost_s", 0)), due_class=record.get("class", NORMAL),
-        skills=record.get("skills") or {}, tags=tuple(record.get("tags") or ()), sla=record.get("sla"),
+        skills=record.get("skills") or {}, tags=tuple(record.get("tags") or ()), sla=record.get("sla"), plan=record.get("plan"),
         matched=tuple(record.get("matched") or ()), errors=record.get("errors") or {}, asked=record.get("asked", 0),
         out_of_time=bool(record.get("out_of_time")),
     )  # fmt: skip
@@ -95,7 +95,7 @@ def differences(record: Mapping[str, Any], policy: Policy, facts: Mapping[str, M
         again = choice_of(cut, facts_of(facts))
         now = Choice(
             queue=policy.default_queue, boost_s=again.boost_s, due_class=again.due_class, skills=again.skills, tags=again.tags,
-            sla=again.sla, matched=again.matched, errors=again.errors, out_of_time=True,
+            sla=again.sla, plan=again.plan, matched=again.matched, errors=again.errors, out_of_time=True,
         )  # fmt: skip
     else:
         now = choice_of(policy, facts_of(facts))
@@ -107,7 +107,7 @@ def compared(before: Choice, now: Choice) -> list[Difference]:
     pairs: list[tuple[str, Any, Any]] = [
         ("queue", before.queue, now.queue), ("rule", before.rule, now.rule), ("boost_s", before.boost_s, now.boost_s),
         ("class", before.due_class, now.due_class), ("skills", dict(before.skills), dict(now.skills)),
-        ("tags", list(before.tags), list(now.tags)), ("sla", before.sla, now.sla), ("matched", list(before.matched), list(now.matched)),
+        ("tags", list(before.tags), list(now.tags)), ("sla", before.sla, now.sla), ("plan", before.plan, now.plan), ("matched", list(before.matched), list(now.matched)),
         ("errors", dict(before.errors), dict(now.errors)), ("out_of_time", before.out_of_time, now.out_of_time),
     ]  # fmt: skip
     return [Difference(what=what, recorded=was, now=is_) for what, was, is_ in pairs if was != is_]

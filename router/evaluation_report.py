@@ -59,7 +59,7 @@ class Report:
                 if tag not in those:
                     changed = True
                     self.tags[name][tag] = self.tags[name].get(tag, 0) + 1
-        if dict(now.skills) != dict(before.skills) or now.sla != before.sla:
+        if dict(now.skills) != dict(before.skills) or (now.sla, now.plan) != (before.sla, before.plan):
             changed = True
         self.changed += changed
         self._count(now, message_id, decision_id)

@@ -28,7 +28,7 @@ RULES: list[dict[str, Any]] = [
         "tags": ["vip"],
     },
     {"name": "errs", "when_cel": "profile.csat > 3", "queue": "happy"},
-    {"name": "plan", "when_cel": 'profile.attributes.plan == "gold"', "queue": "gold", "sla": "fast", "class": 0},
+    {"name": "plan", "when_cel": 'profile.attributes.plan == "gold"', "queue": "gold", "sla": "fast", "class": 0, "plan": "slow"},
     {"name": "words", "when_cel": 'message.text.contains("iade")', "queue": "returns", "skills": {"tr": 3}},
     {"name": "inbox", "when": {"field": "message.inbox", "op": "is", "value": "b"}, "queue": "b"},
     {"name": "busy", "when_cel": 'queue["b"].waiting > 3', "queue": "b"},
