@@ -14,11 +14,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.evidence import Evidence
+from profiles.handles import lock_handles
 from profiles.partition import LINK_KINDS
-from profiles.recompute import lock_identity, recompute
+from profiles.recompute import lock_identity, reach, rebuild, recompute
 from shared import outbox
 from shared.database import Connection
-from shared.errors import InputRejected, NotFound
+from shared.errors import Conflict, InputRejected, NotFound
 from shared.event import Event
 from shared.handle import ASSURANCES
 from shared.ids import HandleId, WorkspaceId, new_id
@@ -45,6 +46,8 @@ where workspace_id = $1 and id = $2 and retracted_at is null returning a, b
 """
 _FORBID: Final = "insert into santral.cannot_link (workspace_id, id, a, b, reason, actor) values ($1, $2, $3, $4, $5, $6)"
 _FORBIDDEN: Final = "select id from santral.cannot_link where workspace_id = $1 and a = $2 and b = $3 and retracted_at is null"
+_SHARED: Final = "select shared, shared_by from santral.handle where workspace_id = $1 and id = $2"
+_DECLARE: Final = "update santral.handle set shared = $3, shared_by = $4 where workspace_id = $1 and id = $2"
 _ALLOW: Final = """
 update santral.cannot_link set retracted_at = now()
 where workspace_id = $1 and id = $2 and retracted_at is null returning a, b
@@ -149,6 +152,32 @@ async def retract_cannot_link(
         await _must_exist(connection, "cannot_link", workspace_id, cannot_id)
         return []
     return await _decide(connection, workspace_id, row["a"], row["b"], cause={"actor": actor, "allowed": str(cannot_id)})
+
+
+async def declare_shared(
+    connection: Connection, workspace_id: WorkspaceId, handle_id: HandleId, *, shared: bool, actor: str
+) -> list[Event]:
+    """Says that a handle is nobody's (a reception's telephone, a family's mailbox), or takes that back; decides anew.
+
+    It then joins nobody, whatever evidence there is. Twice changes nothing. Raises `NotFound`, `Conflict` for a handle that is nobody's
+    for a reason that nobody can take back (our own address, a placeholder, an erased one).
+    """
+    await lock_identity(connection, [workspace_id])
+    row = await connection.fetchrow(_SHARED, workspace_id, handle_id)
+    if row is None:
+        raise NotFound("no such handle", field="handle", remedy="a handle of this profile")
+    if row["shared"] == shared:
+        return []
+    if row["shared_by"] not in ("", "agent", "fan_out"):
+        raise Conflict(f"this handle is nobody's: {row['shared_by'].replace('_', ' ')}", field="handle", remedy="leave it as it is")
+    # What too many people met is decided anew from the ledger, and stays nobody's while that says so.
+    places = await reach(connection, [(workspace_id, handle_id)], reconsider=[(workspace_id, handle_id)])
+    await lock_handles(connection, places)
+    await connection.execute(_DECLARE, workspace_id, handle_id, shared, "agent" if shared else "")
+    cause = {"actor": actor, "shared" if shared else "no_longer_shared": str(handle_id)}
+    events = await rebuild(connection, places, reconsider=[(workspace_id, handle_id)], cause=cause)
+    await outbox.record(connection, events)
+    return events
 
 
 async def _decide(

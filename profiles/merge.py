@@ -23,7 +23,7 @@ from shared.errors import Conflict, InputRejected, NotFound
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _PERSON: Final = """
-select m.id, m.kind, m.value, m.shared, m.profile_id, now() as as_of from santral.handle h
+select m.id, m.kind, m.value, m.shared, m.shared_by, m.profile_id, now() as as_of from santral.handle h
 join santral.handle m on m.workspace_id = h.workspace_id and m.profile_id = h.profile_id
 where h.workspace_id = $1 and h.id = $2 order by m.first_seen_at, m.id
 """
@@ -34,6 +34,8 @@ select id from santral.cannot_link where workspace_id = $1 and retracted_at is n
 _LINK: Final = "select a, b, retracted_at from santral.link where workspace_id = $1 and id = $2"
 _OF: Final = "select id, profile_id from santral.handle where workspace_id = $1 and id = any($2::uuid[])"
 _VERSION: Final = "select version from santral.profile where workspace_id = $1 and id = $2"
+ERASED: Final = "erased"
+"""Why a handle of somebody who was erased belongs to no single person."""
 RULES: Final = {
     "cannot_link": "somebody said that these are two people",
     "immutable_unique": "each has a customer id of their own",
@@ -181,6 +183,8 @@ def _linkable(handles: Sequence[Any], asked: UUID, *, field: str) -> HandleId:
     for row in sorted(handles, key=lambda row: row["id"] != asked):
         if not row["shared"] and blocked_reason(row["kind"], row["value"]) is None:
             return HandleId(row["id"])
+    if all(row["shared_by"] == ERASED for row in handles):
+        raise Conflict("this person was erased", field=field, remedy="what they write later is a new profile's")
     raise Conflict("this profile has only handles that belong to no single person", field=field, remedy="merge another handle")
 
 

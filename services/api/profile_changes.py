@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from profiles.contact import checked_preference
 from profiles.facts import observe
 from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identified, identify
+from profiles.ledger import declare_shared
 from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_link
 from profiles.notes import Note, write_note
 from profiles.own import own_handles
@@ -24,9 +25,9 @@ from profiles.store import profile_view
 from profiles.survivorship import Observation
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileWriter, needs
-from services.api.profiles import HandleIn, Json, normalized_all, require_profile
+from services.api.profiles import HandleIn, Json, normalized_all, require_profile, require_standing
 from shared.database import Connection, retried
-from shared.errors import Forbidden, Unprocessable
+from shared.errors import Forbidden, NotFound, Unprocessable
 from shared.handle import assurance_rank
 from shared.ids import HandleId, WorkspaceId
 
@@ -122,6 +123,15 @@ class UnmergeIn(BaseModel):
     handles: Annotated[list[UUID], Field(min_length=2, max_length=2)] | None = None
     keep_apart: bool = False
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class SharedIn(BaseModel):
+    """A handle of the profile, and whether it belongs to no single person."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"handle": _ID, "shared": True}]})
+
+    handle: UUID
+    shared: bool = True
 
 
 class AttributesIn(BaseModel):
@@ -226,6 +236,23 @@ async def unmerge_profile(request: Request, principal: ProfileWriter, profile_id
     return await _changed(request, principal, work)
 
 
+@router.post("/{profile_id}/shared", summary="Say that a handle is nobody's, or take that back")
+async def share_handle(request: Request, principal: ProfileWriter, profile_id: UUID, body: SharedIn) -> Json:
+    """A reception's telephone or a family's mailbox joins nobody, whatever evidence there is. The handle's person as shown now."""
+
+    async def work(connection: Connection) -> Json:
+        await _require(connection, principal, profile_id, field="profile_id")
+        view = await profile_view(connection, principal.workspace_id, profile_id)
+        if body.handle not in [handle.id for handle in view.handles]:
+            raise NotFound("no such handle of this profile", field="handle", remedy="an id from GET /v1/profiles/{id}")
+        await declare_shared(connection, principal.workspace_id, HandleId(body.handle), shared=body.shared, actor=principal.actor)
+        details = {"handle": str(body.handle), "shared": body.shared}
+        await audit(connection, principal, "profile.shared", "profile", str(profile_id), details)
+        return asdict(await profile_view(connection, principal.workspace_id, body.handle))
+
+    return await _changed(request, principal, work)
+
+
 @router.post("/{profile_id}/attributes", summary="Enter values by hand")
 async def enter_attributes(request: Request, principal: ProfileWriter, profile_id: UUID, body: AttributesIn) -> Json:
     """Kept with who entered them; the workspace's strategies choose among several sources. The person as shown now."""
@@ -271,11 +298,13 @@ async def _changed(request: Request, principal: Principal, work: Callable[[Conne
 
 
 async def _require(connection: Connection, principal: Principal, profile_id: UUID, *, field: str) -> None:
-    """Raises `NotFound`, or `Forbidden` when the person is outside the caller's visibility."""
-    if principal.visibility == "workspace":
-        return
-    view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
+    """Raises `NotFound`, `Conflict` for somebody erased, `Forbidden` when the person is outside the caller's visibility."""
+    try:
+        view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
+    except NotFound as error:
+        raise NotFound(error.message, field=field, remedy=error.remedy) from error
     await require_profile(connection, principal, [handle.id for handle in view.handles], field=field)
+    require_standing(view, field=field)
 
 
 def _assurance(principal: Principal, asked: str | None) -> str:

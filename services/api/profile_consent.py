@@ -15,7 +15,7 @@ from profiles.contact import Verdict, may_contact
 from profiles.store import profile_view
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileReader, ProfileWriter
-from services.api.profiles import require_profile
+from services.api.profiles import require_profile, require_standing
 from shared.database import Connection, retried
 from shared.errors import Conflict, Unprocessable
 from shared.ids import HandleId, WorkspaceId
@@ -82,7 +82,7 @@ async def state_profile_consent(request: Request, principal: ProfileWriter, prof
 
     async def work() -> ConsentOut:
         async with state.db.batch(principal.workspace_id) as connection:
-            handle_id = await _handle(connection, principal, profile_id, body.handle_id)
+            handle_id = await _handle(connection, principal, profile_id, body.handle_id, writing=True)
             said = await state_consent(
                 connection, principal.workspace_id, handle_id, purpose=body.purpose, channel=body.channel, granted=body.granted,
                 explicit=body.explicit, source=body.source, actor=principal.actor, stated_at=body.stated_at,
@@ -153,11 +153,15 @@ async def _effective(
     return consent_for(statements, purpose=purpose, channel=channel, as_of=now), statements
 
 
-async def _handle(connection: Connection, principal: Principal, profile_id: UUID, handle_id: UUID | None) -> HandleId:
+async def _handle(
+    connection: Connection, principal: Principal, profile_id: UUID, handle_id: UUID | None, *, writing: bool = False
+) -> HandleId:
     """The handle a statement is made at: the one named, else the id asked for, which is a handle's too."""
     view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
     ids = [handle.id for handle in view.handles]
     await require_profile(connection, principal, ids)
+    if writing:
+        require_standing(view)
     if handle_id is None:
         return HandleId(profile_id)
     if handle_id not in ids:

@@ -10,13 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from profiles.store import links_of, lookup, profile_view
+from profiles.merge import ERASED
+from profiles.store import ProfileView, links_of, lookup, profile_view
 from profiles.versions import Version, versions_of
 from router.conversations import list_conversations
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader
 from shared.database import Connection
-from shared.errors import Forbidden, InputRejected, Unprocessable
+from shared.errors import Conflict, Forbidden, InputRejected, Unprocessable
 from shared.handle import Handle, normalized
 from shared.ids import ProfileId
 
@@ -115,6 +116,12 @@ async def look_up(request: Request, principal: ProfileReader, body: Lookup) -> F
         handle_id, profile = known.get(handle, (None, None))
         items.append(Found(kind=handle.kind, scope=handle.scope, value=handle.value, handle_id=handle_id, profile_id=profile))
     return FoundAll(items=items)
+
+
+def require_standing(view: ProfileView, *, field: str = "profile_id") -> None:
+    """Raises `Conflict` for somebody who was erased: nothing is written about them any more."""
+    if all(handle.shared_by == ERASED for handle in view.handles):
+        raise Conflict("this person was erased", field=field, remedy="what they write later is a new profile's")
 
 
 async def region_of(connection: Connection, workspace_id: UUID) -> str | None:

@@ -262,3 +262,41 @@ async def test_an_agent_merges_only_whom_they_may_see(api: Api, admin: dict[str,
     assert (await post(api, agent, f"{one}/merge", {"with": other}, 403))["field"] == "profile_id"
     assert (await post(api, agent, f"{UUID(one)}/notes", {"text": "x"}, 403))["field"] == "profile_id"
     assert (await get(api, agent, f"explain?a={one}&b={other}", 403))["field"] == "a"
+
+
+async def test_a_handle_said_to_be_nobodys_joins_nobody(api: Api, admin: dict[str, str]) -> None:
+    made = await identify(api, admin, CUSTOMER, PHONE, MAIL)
+    phone = made["handles"][1]["id"]
+    alone = await post(api, admin, f"{made['profile_id']}/shared", {"handle": phone})
+    assert (alone["id"], alone["handles"][0]["shared_by"]) == (phone, "agent")
+    assert len((await get(api, admin, made["profile_id"]))["handles"]) == 2
+    again = await identify(api, admin, {"kind": "external_id", "value": "C-2"}, PHONE)
+    assert [(one["attached"], one["reason"]) for one in again["handles"]] == [(True, ""), (False, "shared")]
+    assert (await post(api, admin, f"{made['profile_id']}/merge", {"with": phone}, 409))["field"] == "with"
+    assert (await post(api, admin, f"{made['profile_id']}/shared", {"handle": phone}, 404))["field"] == "handle"
+    back = await post(api, admin, f"{phone}/shared", {"handle": phone, "shared": False})
+    assert back["id"] == made["profile_id"]  # the older evidence counts again
+
+
+async def test_nothing_is_written_about_somebody_erased(
+    api: Api, admin: dict[str, str], worker_db: Database, workspace: Workspace
+) -> None:
+    gone, one = (await identify(api, admin, MAIL))["profile_id"], (await identify(api, admin, PHONE))["profile_id"]
+    async with worker_db.batch() as connection:  # as an erasure leaves the row
+        await connection.execute(
+            "update santral.handle set kind = 'erased', value = id::text, raw = '', shared = true, shared_by = 'erased' where id = $1",
+            UUID(gone),
+        )
+    before = await counts(worker_db, workspace)
+    consent = {"purpose": "survey", "channel": "email", "granted": True, "source": "form"}
+    for path, body, field in (
+        (f"{one}/merge", {"with": gone}, "with"),
+        (f"{gone}/merge", {"with": one}, "profile_id"),
+        (f"{gone}/notes", {"text": "x"}, "profile_id"),
+        (f"{gone}/attributes", {"values": {"city": "x"}}, "profile_id"),
+        (f"{gone}/consents", consent, "profile_id"),
+    ):
+        problem = await post(api, admin, path, body, 409)
+        assert (problem["detail"], problem["field"]) == ("this person was erased", field)
+    assert await counts(worker_db, workspace) == before
+    assert (await identify(api, admin, MAIL))["profile_id"] not in (gone, one)
