@@ -90,7 +90,7 @@ class Lane:
         self.score = COMPARATORS[comparator]
         self.waiting: Ranking[Item] = Ranking()
         self.ages: Ranking[Item] = Ranking()  # the same items by age, kept only where a member pulls with a delay
-        self.contested: dict[Item, None] = {}  # waiting items that somebody has declined
+        self.contested: dict[Item, None] = {}  # waiting items that somebody has declined or gives away
         # per member: the delay it pulls with, its entry in the pool of that delay, or why it has no room
         self.members: dict[Agent, tuple[float, Entry[Agent] | None, Reason | None]] = {}
         self.present: dict[Agent, None] = {}
@@ -173,7 +173,8 @@ class Lane:
         self.waiting.add(entry)
         if self.delayed:
             self.ages.add(_by_age(entry))
-        if entry[4].facts.exclusions:
+        facts = entry[4].facts
+        if facts.exclusions or facts.giver is not None:
             self.contested[entry[4]] = None
 
     def take(self, entry: Entry[Item]) -> None:

@@ -111,8 +111,7 @@ def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
             if not lane.waiting.size or (delay_s > 0 and not lane.visible(delay_s, now)):
                 continue
             head = lane.waiting.first()
-            facts = head[4].facts
-            if delay_s > 0 or facts.exclusions or facts.giver is not None:
+            if delay_s > 0 or lane.contested:
                 found = _first_for(agent, lane, delay_s, now)
                 if found is None:
                     continue
