@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -93,11 +94,19 @@ def item_view(row: Any) -> dict[str, Any]:
         },
         "offer": offer,
         "transfer": transfer,
-        "failed": row["outcome"].get("failed"),
+        "failed": _failed(row),
         "external": row["external"],
         "decision_id": row["decision_id"],
         "why": row["decision"],
     }  # fmt: skip
+
+
+def _failed(row: Any) -> dict[str, Any] | None:
+    """The reply that never arrived, until another was written."""
+    failed: dict[str, Any] | None = row["outcome"].get("failed")
+    if failed is None or (row["last_out_at"] is not None and datetime.fromisoformat(failed["at"]) < row["last_out_at"]):
+        return None
+    return failed
 
 
 async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UUID) -> dict[str, Any]:

@@ -208,7 +208,7 @@ async def reply_state(
         "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update", workspace_id, conversation_id
     )
     if state == "failed" and permanent:
-        failed = {"message_id": str(message_id), "reason": reason}
+        failed = {"message_id": str(message_id), "reason": reason, "at": at.isoformat()}
         await _bring_back(connection, workspace_id, conversation_id, item, writer, at, failed)
     if writer is not None:
         await connection.execute(

@@ -28,11 +28,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from router import work
+from router.desk_view import read_item
 from router.reply import reply_state
 from shared.database import Connection, Database
 from shared.embedded_postgres import PostgresUrls
@@ -63,6 +65,12 @@ async def failed(shift: Shift, item: UUID, reply: UUID) -> None:
             reason="550 no such user", permanent=True,
         )  # fmt: skip
     await shift.tell("item", item)
+
+
+async def seen(shift: Shift, item: UUID) -> dict[str, Any]:
+    """The item as its agent sees it."""
+    async with shift.db.batch(shift.workspace.id) as connection:
+        return await read_item(connection, shift.workspace.id, item)
 
 
 async def test_assigned_silence_after_an_answer_parks(shift: Shift) -> None:
@@ -145,8 +153,12 @@ async def test_open_delivery_failure_is_queued_for_the_writer(shift: Shift) -> N
     await failed(shift, item, reply)
     row = await shift.item(item)
     assert (row["state"], row["agent_id"]) == ("assigned", shift.deniz)  # queued, and at once with its writer again
-    assert row["outcome"]["failed"] == {"message_id": str(reply), "reason": "550 no such user"}
-    assert [kind for kind, _ in await shift.events(item)][-2:] == ["item.requeued", "item.assigned"]
+    assert (row["outcome"]["failed"]["message_id"], row["outcome"]["failed"]["reason"]) == (str(reply), "550 no such user")
+    # The page shows it until another answer was written.
+    assert (await seen(shift, item))["failed"]["reason"] == "550 no such user"
+    await shift.reply(item)
+    assert (await seen(shift, item))["failed"] is None
+    assert [kind for kind, _ in await shift.events(item)][-4:-2] == ["item.requeued", "item.assigned"]
     (event,) = await rows(shift.db, "select data, agent_id from santral.event where type = 'reply.failed'")
     assert (event["data"]["reason"], event["agent_id"]) == ("550 no such user", shift.deniz)
     await shift.sound()
