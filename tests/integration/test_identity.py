@@ -28,7 +28,7 @@ from shared.errors import Conflict, InputRejected
 from shared.handle import Handle
 from shared.ids import HandleId, WorkspaceId, new_id
 from tests.support.people import START, mail, phone, resolved, seen, sighting, stored_and_pure
-from tests.support.workspaces import Workspace
+from tests.support.workspaces import Workspace, make_workspace
 
 MOVED = ("conversation", "message", "placement", "note", "consent", "fact")
 
@@ -334,3 +334,36 @@ async def test_messages_merges_and_undoings_interleaved_on_several_routers(write
             somewhere,
         )
     assert all(row["last"] == (row["version"] if row["version"] > 1 else None) for row in changes)
+
+
+async def test_the_workspace_says_how_many_handles_a_person_may_have(worker_db: Database) -> None:
+    endings = []
+    for settings in ({}, {"profile": {"limits": {"email": 2}}}, {"profile": {"fan_out": {"phone": 1}}}):
+        workspace = await make_workspace(worker_db, settings=settings)
+        here = WorkspaceId(workspace.id)
+        for n in range(3):
+            await resolved(worker_db, sighting(here, seen(mail(f"m{n}@ornek.com")), seen(phone()), minute=n))
+        for n in range(2):
+            customer = Handle(kind="external_id", value=f"c{n}")
+            await resolved(worker_db, sighting(here, seen(customer), seen(phone()), minute=9 + n))
+        async with worker_db.batch() as connection:
+            rows_of = await connection.fetch(
+                "select count(*) as size, bool_or(shared) as shared from santral.handle where workspace_id = $1 group by profile_id",
+                here,
+            )
+        endings.append((sorted(row["size"] for row in rows_of), any(row["shared"] for row in rows_of)))
+    # One customer id per person in any case; with the third, a number that met two customers is nobody's.
+    assert endings == [([1, 5], False), ([1, 1, 4], False), ([1, 1, 1, 1, 1, 1], True)]
+
+
+async def test_a_better_name_is_a_new_version_by_which_the_person_is_found(worker_db: Database, somewhere: WorkspaceId) -> None:
+    [person] = await resolved(worker_db, sighting(somewhere, seen(mail(), "asserted", "Sahte Ad")))
+    await resolved(worker_db, sighting(somewhere, seen(mail(), "channel_verified", "Ayşe Işık"), minute=1))
+    await resolved(worker_db, sighting(somewhere, seen(mail(), "asserted", "Genel Müdür"), minute=24 * 60))
+    async with worker_db.batch() as connection:
+        row = await connection.fetchrow("select version, search from santral.profile where id = $1", person.handle_id)
+        change = await connection.fetchrow("select what from santral.profile_change where profile_id = $1", person.handle_id)
+    assert row is not None
+    assert change is not None
+    assert (row["version"], {"ayse", "isik"} <= set(row["search"].split()), "sahte" in row["search"]) == (2, True, False)
+    assert change["what"]["what"] == ["name"]
