@@ -6,7 +6,7 @@ is woken. What has a receipt already drops out here, so taking the same messages
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from router.absence import gone
 from router.arrivals import Arrival, Workspaces
 from router.effects import Effects
 from router.external_calls import settle_calls
+from router.handover import hand_over_to_people
 from router.item_store import lock_items
 from router.ledger import Conversation, Key, Ledger, Person, ProviderWord
 from router.lookups import Resolution, look_ups, readable_sender
@@ -75,8 +76,17 @@ class Batch:
         self._snapshots = snapshots
         self._on_provider_words = on_provider_words
 
-    async def take(self, connection: Connection, arrivals: Sequence[Arrival], resolved: Mapping[Key, Resolution]) -> list[Outcome]:
+    async def take(
+        self,
+        connection: Connection,
+        arrivals: Sequence[Arrival],
+        resolved: Mapping[Key, Resolution],
+        *,
+        erased: Set[Key] = frozenset(),
+    ) -> list[Outcome]:
         """Takes new arrivals in, in the order given; what has a receipt is left out of the answer.
+
+        ``erased``: what leaves nothing but its receipt, because its sender was erased since.
 
         Raises `Contended` when the whole should run again, and what the database refuses; nothing is kept then.
         """
@@ -84,10 +94,13 @@ class Batch:
         for arrival in arrivals:
             first.setdefault((arrival.workspace_id, arrival.id), arrival)
         states = {key: "taken" if arrival.refusal is None else "quarantined" for key, arrival in first.items()}
+        states |= dict.fromkeys(erased & first.keys(), "erased") if erased else {}
         ours = await store.insert_receipts(connection, states)
         if not ours:
             return []
-        fresh = [arrival for key, arrival in first.items() if key in ours]
+        fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]
+        if not fresh:
+            return []
         return await self.place(connection, fresh, resolved, now=next(iter(ours.values())))
 
     async def place(
@@ -117,6 +130,7 @@ class Batch:
             await write_entries(connection, refused, topic=self._topic)
         await outbox.record(connection, effects.events)
         await _wake(connection, effects, now)
+        await hand_over_to_people(connection, effects.persons, now)
         await settle_calls(connection, effects.calls, now)
         if effects.words:
             await self._on_provider_words(connection, effects.words)

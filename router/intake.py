@@ -25,6 +25,7 @@ from profiles.sighting import SeenHandle, Sighting
 from router import intake_store as store
 from router.arrivals import Arrival, LogRecord, Workspaces, arrival_of
 from router.batch import Batch, Outcome, ProviderWords, Snapshots
+from router.erasure import forgotten
 from router.ledger import Key
 from router.lookups import Resolution
 from router.quarantine_limit import COUNTED, QuarantineLimit
@@ -146,7 +147,7 @@ class Intake:
 
     async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
         """One transaction. Commits all of it or raises with nothing written."""
-        resolved = await self._resolved(arrivals)
+        arrivals, resolved, erased = await self._resolved(arrivals)
         first: dict[int, int] = {}
         following: dict[int, int] = {}
         for arrival in arrivals:
@@ -156,7 +157,7 @@ class Intake:
             async with self._db.batch() as connection:
                 kept = await self._leases.lock_and_check(connection, first)
                 mine = [arrival for arrival in arrivals if arrival.partition in kept]
-                outcomes = await self.batch.take(connection, mine, resolved) if mine else []
+                outcomes = await self.batch.take(connection, mine, resolved, erased=erased) if mine else []
                 counted = _counted(outcomes)
                 self._limit.check(counted)
                 moved = {partition: offset for partition, offset in following.items() if partition in kept}
@@ -171,13 +172,16 @@ class Intake:
         INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
 
-    async def _resolved(self, arrivals: Sequence[Arrival]) -> Mapping[Key, Resolution]:
-        """Who wrote what has no receipt yet. Facts about people are written here, in transactions of their own."""
+    async def _resolved(self, arrivals: Sequence[Arrival]) -> tuple[Sequence[Arrival], Mapping[Key, Resolution], set[Key]]:
+        """Who wrote what has no receipt yet, and what may not come in. Facts about people are written here, in transactions of their own."""
         async with self._db.session() as connection:
-            known = await store.known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
-        return await resolved_people(
-            self._db, [one for one in arrivals if (one.workspace_id, one.id) not in known], self._configuration
-        )
+            known, buried = await store.known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
+            erased: set[Key] = set()
+            if buried:
+                erased, arrivals = await forgotten(connection, self._secret, arrivals, buried)
+                known |= erased
+        new = [one for one in arrivals if (one.workspace_id, one.id) not in known]
+        return arrivals, await resolved_people(self._db, new, self._configuration), erased
 
 
 async def resolved_people(db: Database, arrivals: Sequence[Arrival], configuration: Configuration) -> Mapping[Key, Resolution]:

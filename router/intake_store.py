@@ -18,6 +18,9 @@ from shared.database import Connection
 _KNOWN: Final = """
 select r.workspace_id, r.id from santral.receipt r
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on r.workspace_id = g.workspace_id and r.id = g.id
+union all
+select g.workspace_id, null from unnest($3::uuid[]) as g(workspace_id)
+where exists (select 1 from santral.tombstone t where t.workspace_id = g.workspace_id)
 """
 _RECEIPTS: Final = """
 insert into santral.receipt (workspace_id, id, state)
@@ -27,6 +30,7 @@ order by workspace_id, id on conflict do nothing returning workspace_id, id, now
 _HANDLES: Final = """
 select h.workspace_id, h.id, h.profile_id from santral.handle h
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
+where h.kind <> 'erased'
 order by h.workspace_id, h.id for no key update of h
 """
 _HANDLE_IDS: Final = """
@@ -127,15 +131,16 @@ with opened as (
     insert into santral.work_item
         (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at, queued_at, plan,
          step_at, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, policy_version, profile_version,
-         decision_id, reopen_count)
+         decision_id, reopen_count, expires_at)
     select workspace_id, id, conversation_id, queue_id, channel, kind, 'queued', due_class, due_at, enqueued_at, $8, plan, $8,
-           skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, policy_version, profile_version, decision_id,
-           reopen_count
+           skills, coalesce(sticky_agent_id, (
+               select a.id from santral.agent a where a.workspace_id = n.workspace_id and account_owner in (a.name, a.id::text))),
+           sticky_until, last_agent_id, reopened_from, policy_version, profile_version, decision_id, reopen_count, expires_at
     from jsonb_to_recordset($5::jsonb) as n(
         workspace_id uuid, id uuid, conversation_id uuid, queue_id uuid, channel text, kind text, due_class smallint,
         due_at timestamptz, enqueued_at timestamptz, plan jsonb, skills jsonb, sticky_agent_id uuid, sticky_until timestamptz,
         last_agent_id uuid, reopened_from uuid, policy_version bigint, profile_version bigint, decision_id uuid,
-        reopen_count int)
+        reopen_count int, account_owner text, expires_at timestamptz)
     returning workspace_id, id
 ), fed as (
     insert into santral.dispatch_change (workspace_id, slot, kind, id)
@@ -163,9 +168,12 @@ def _pairs(keys: Iterable[Key]) -> tuple[list[UUID], list[UUID]]:
     return [workspace for workspace, _ in ordered], [one for _, one in ordered]
 
 
-async def known_receipts(connection: Connection, keys: Iterable[Key]) -> set[Key]:
-    """Which messages have a receipt already."""
-    return {(row["workspace_id"], row["id"]) for row in await connection.fetch(_KNOWN, *_pairs(keys))}
+async def known_receipts(connection: Connection, keys: Iterable[Key]) -> tuple[set[Key], set[UUID]]:
+    """Which messages have a receipt already, and in which of their workspaces anybody was ever erased."""
+    workspaces, ids = _pairs(keys)
+    rows = await connection.fetch(_KNOWN, workspaces, ids, list(set(workspaces)))
+    known = {(row["workspace_id"], row["id"]) for row in rows if row["id"] is not None}
+    return known, {row["workspace_id"] for row in rows if row["id"] is None}
 
 
 async def insert_receipts(connection: Connection, states: Mapping[Key, str]) -> dict[Key, datetime]:

@@ -19,3 +19,7 @@ class Blobs(Protocol):
     async def delete(self, key: str) -> None:
         """Gone when it returns; deleting what is not there is harmless."""
         ...
+
+    async def keys(self, folder: str) -> list[str]:
+        """Every key under ``workspace/`` or ``workspace/message/``; nothing when there is none."""
+        ...

@@ -36,6 +36,20 @@ class FileBlobs:
         except OSError as error:
             raise Unavailable(f"the blob folder cannot be written: {error.strerror}") from error
 
+    async def keys(self, folder: str) -> list[str]:
+        parts = folder.removesuffix("/").split("/")
+        if not folder.endswith("/") or len(parts) not in (1, 2):
+            raise InputRejected("not a folder of the blob store", field="blob", remedy="workspace/ or workspace/message/")
+        self._path("/".join([*parts, "any", "any"][:3]))
+        try:
+            return await asyncio.to_thread(self._keys, self._folder.joinpath(*parts))
+        except OSError as error:
+            raise Unavailable(f"the blob folder cannot be read: {error.strerror}") from error
+
+    def _keys(self, folder: Path) -> list[str]:
+        found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return sorted("/".join(path.relative_to(self._folder).parts) for path in found)
+
     def _path(self, key: str) -> Path:
         parts = key.split("/")
         if len(parts) != 3 or any(not part or part.startswith(".") or "\\" in part or "\0" in part for part in parts):

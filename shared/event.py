@@ -16,16 +16,16 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 EventType = Literal[
-    "message.received", "message.quarantined", "message.replayed", "message.amended",
+    "message.received", "message.quarantined", "message.replayed", "message.amended", "message.redacted",
     "conversation.opened", "conversation.closed",
     "conversation.left",
     "item.queued", "item.offered", "item.assigned", "item.parked", "item.woken", "item.wrapping", "item.completed",
-    "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed",
+    "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed", "item.escalated",
     "offer.made", "offer.accepted", "offer.declined", "offer.expired", "offer.rescinded", "offer.revoked",
     "reply.queued", "reply.sent", "reply.delivered", "reply.read", "reply.failed",
     "sla.warned", "sla.breached", "sla.met",
     "presence.changed", "agent.over_capacity",
-    "profile.created", "profile.changed", "profile.merged", "profile.unmerged",
+    "profile.created", "profile.changed", "profile.merged", "profile.unmerged", "profile.erased",
     "configuration.changed",
 ]  # fmt: skip
 SOURCE: Final = "/santral"

@@ -20,7 +20,7 @@ from shared.logs import get_log
 from shared.metrics import HINTS_SENT
 
 log = get_log(__name__)
-Topic = Literal["dispatch", "outbox", "delivery", "stream", "config", "intake"]
+Topic = Literal["dispatch", "outbox", "delivery", "stream", "config", "intake", "privacy"]
 CHANNEL: Final = "santral_hint"
 GAP_S: Final = 0.005
 RECONNECT_S: Final = 1.0

@@ -46,6 +46,8 @@ OUTBOX_PUBLISHED: Final = Counter("santral_outbox_published", "Events published"
 DELIVERIES: Final = Counter("santral_deliveries", "Tries of replies by result", ["state"])
 RECEIPTS_UNMATCHED: Final = Counter("santral_receipts_unmatched", "Providers' receipts for messages that are not ours")
 QUARANTINE_OPEN: Final = Gauge("santral_quarantine_open", "Unresolved entries in quarantine")
+ERASURES: Final = Counter("santral_erasures", "People erased")
+RETENTION_REMOVED: Final = Counter("santral_retention_removed", "Rows and files that retention removed", ["kind"])
 HTTP_SECONDS: Final = Histogram("santral_http_seconds", "REST answers", ["method", "status"], buckets=_SECONDS)
 SOCKETS: Final = Gauge("santral_sockets", "Open WebSockets", ["kind"])
 SOCKETS_DROPPED: Final = Counter("santral_sockets_dropped", "Sockets closed because the client read too slowly")

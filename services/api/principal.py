@@ -20,8 +20,8 @@ from shared.ids import WorkspaceId
 Visibility = Literal["own", "team", "queue", "workspace"]
 SCOPES: Final = (
     "admin", "config:read", "config:write", "messages:write", "messages:read", "conversations:read", "conversations:write",
-    "profiles:read", "profiles:write", "profiles:identify", "profiles:authenticate", "events:read", "quarantine:read",
-    "quarantine:write", "agents:token", "keys:write",
+    "profiles:read", "profiles:write", "profiles:identify", "profiles:authenticate", "profiles:erase", "profiles:export",
+    "events:read", "quarantine:read", "quarantine:write", "agents:token", "keys:write",
 )  # fmt: skip
 _DESK: Final = ("conversations:read", "conversations:write", "profiles:read", "profiles:write")
 ROLES: Final[Mapping[str, tuple[tuple[str, ...], Visibility]]] = {

@@ -10,6 +10,8 @@ from ingest.directory import Directory
 from profiles import expiry
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
+from services.erasure import Erasures
+from services.person_export import PersonExports
 from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
 from services.settings import Settings
 from shared.blobs_files import FileBlobs
@@ -43,11 +45,14 @@ async def run(settings: Settings) -> None:
         directory = Directory(db, Sealer(secret))
         leases = Leases(db, kind="outbox", slots=BUCKETS, owner=owner)
         relay = Relay(db=db, publisher=publisher, topic=settings.topics().events, leases=leases)
+        blobs = FileBlobs(settings.blob_dir)
+        erasures = Erasures(db=db, blobs=blobs, hints=hints, secret=secret)
+        exports = PersonExports(db=db, blobs=blobs)
         deliveries = Deliveries(
             db=db,
             directory=directory,
             outgoing=outgoing,
-            blobs=FileBlobs(settings.blob_dir),
+            blobs=blobs,
             hints=hints,
             owner=owner,
             secret=secret,
@@ -70,6 +75,8 @@ async def run(settings: Settings) -> None:
                     "leases": leases.run,
                     "relay": lambda: relay.run(hints.waiter("outbox")),
                     "deliveries": deliver,
+                    "erasures": lambda: erasures.run(hints.waiter("privacy")),
+                    "exports": lambda: exports.run(hints.waiter("privacy")),
                     "measure": lambda: _measure(relay),
                     "expiry": lambda: expiry.follow(db),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),

@@ -61,7 +61,7 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     """Ids of one object of each kind in a workspace, by path parameter."""
     item = await add_item(worker, workspace)
     ids = {
-        name: new_id() for name in ("message_id", "decision_id", "offer_id", "entry_id", "key_id", "connection", "user", "reply_id")
+        name: new_id() for name in ("message_id", "decision_id", "offer_id", "entry_id", "key_id", "connection", "user", "reply_id", "erasure_id", "export_id")
     }
     async with worker.batch() as connection:
         conversation, handle = await connection.fetchrow(
@@ -98,6 +98,12 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
             "insert into santral.quarantine (workspace_id, id, message_id, reason, record, accepted_at) values ($1, $2, $2, 'x', 'x', now())",
             w, ids["entry_id"],
         )  # fmt: skip
+        await connection.execute(
+            "insert into santral.erasure (workspace_id, id, profile_id, reason, actor) values ($1, $2, $2, 'law', 'test')", w, ids["erasure_id"]
+        )
+        await connection.execute(
+            "insert into santral.person_export (workspace_id, id, profile_id, actor) values ($1, $2, $2, 'test')", w, ids["export_id"]
+        )
         await connection.execute(
             "insert into santral.api_key (workspace_id, id, public_id, secret_hash, name, scopes) values ($1, $2, $3, 'x', 'k', '{}')",
             w, ids["key_id"], ids["key_id"].hex[-8:],

@@ -100,7 +100,7 @@ class FailingBatch:
         self._batch = batch
         self._bad = bad
 
-    async def take(self, connection: Any, arrivals: Sequence[Arrival], resolved: Any) -> Any:
+    async def take(self, connection: Any, arrivals: Sequence[Arrival], resolved: Any, **more: Any) -> Any:
         whole = self._batch
         place_one = whole._place_one
 
@@ -111,7 +111,7 @@ class FailingBatch:
 
         whole._place_one = raising
         try:
-            return await whole.take(connection, arrivals, resolved)
+            return await whole.take(connection, arrivals, resolved, **more)
         finally:
             del whole._place_one
 

@@ -1,0 +1,141 @@
+"""Forgetting who somebody is: a component's handles lose their values, its attributes, notes and statements go, tombstones stay.
+
+Handles' rows stay, because conversations name them; their kind becomes one that no channel makes, so nothing finds them again.
+**Identity**: a tombstone by handle. **Units**: times aware UTC from the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from profiles.erasure_covers import COVERS, ERASED_KIND, STATEMENTS
+from profiles.erasure_tombstones import tombstone_hash
+from profiles.handles import lock_handles
+from profiles.recompute import lock_identity
+from shared import outbox
+from shared.database import Connection
+from shared.event import Event
+from shared.handle import Handle
+from shared.ids import HandleId, WorkspaceId, new_id
+from shared.personal import Person, erase_rows
+
+# Besides the person's own: handles that only this person ever named and with which nobody ever wrote.
+_HANDLES: Final = """
+with own as (
+    select m.id from santral.handle h join santral.handle m on m.workspace_id = h.workspace_id and m.profile_id = h.profile_id
+    where h.workspace_id = $1 and h.id = $2
+), named as (
+    select l.b as id from own join santral.link l on l.workspace_id = $1 and l.a = own.id
+    union select l.a from own join santral.link l on l.workspace_id = $1 and l.b = own.id
+)
+select h.id, h.kind, h.scope, h.value, h.raw, h.name, h.profile_id, h.first_seen_at from own
+join santral.handle h on h.workspace_id = $1 and h.id = own.id
+union
+select h.id, h.kind, h.scope, h.value, h.raw, h.name, h.profile_id, h.first_seen_at from named
+join santral.handle h on h.workspace_id = $1 and h.id = named.id
+where not h.shared
+  and not exists (select 1 from santral.profile p where p.workspace_id = $1 and p.id = h.profile_id)
+  and not exists (select 1 from santral.link l where l.workspace_id = $1 and l.a = h.id and l.b not in (select id from own))
+  and not exists (select 1 from santral.link l where l.workspace_id = $1 and l.b = h.id and l.a not in (select id from own))
+order by id
+"""
+_BURY: Final = """
+insert into santral.tombstone (workspace_id, handle_id, erasure_id, hash, erased_at)
+select $1, id, $2, hash, $3 from unnest($4::uuid[], $5::bytea[]) as g(id, hash) order by id on conflict do nothing
+"""
+_VERSION: Final = """
+update santral.profile set version = version + 1, changed_at = now() where workspace_id = $1 and id = $2 returning version
+"""
+_CHANGE: Final = """
+insert into santral.profile_change (workspace_id, profile_id, version, what, cause)
+values ($1, $2, $3, '{"types": ["profile.erased"]}', $4)
+"""
+_FRESH: Final = """
+select id, kind, scope, value from santral.handle
+where workspace_id = $1 and first_seen_at < $2 and last_seen_at > $2 - interval '1 day' and kind <> $3
+  and id > $4::uuid
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnHandle:
+    """A handle of a person, with what may be written somewhere else."""
+
+    id: HandleId
+    handle: Handle
+    raw: str
+    name: str
+
+
+async def person_handles(connection: Connection, workspace_id: WorkspaceId, any_id: UUID) -> list[OwnHandle]:
+    """The person's handles, and those that only they ever named; by id. Nothing for an id that is not there."""
+    rows = await connection.fetch(_HANDLES, workspace_id, any_id)
+    return [
+        OwnHandle(
+            id=row["id"], handle=Handle(kind=row["kind"], scope=row["scope"], value=row["value"]), raw=row["raw"], name=row["name"]
+        )
+        for row in rows
+    ]
+
+
+def visitors_of(handles: Sequence[OwnHandle]) -> tuple[UUID, ...]:
+    """The widget's visitors among them."""
+    return tuple(UUID(one.handle.value) for one in handles if one.handle.kind == "visitor" and _is_id(one.handle.value))
+
+
+async def forget(
+    connection: Connection, workspace_id: WorkspaceId, profile_id: UUID, *, erasure_id: UUID, secret: bytes, at: datetime
+) -> tuple[list[OwnHandle], Counter[str]]:
+    """Erases who the person is, with tombstones and the event; the handles as they were, and rows per table.
+
+    In the caller's transaction, before it locks anything else there. Twice: the second time finds nothing left to erase.
+    """
+    await lock_identity(connection, [workspace_id])
+    handles = [one for one in await person_handles(connection, workspace_id, profile_id) if one.handle.kind != ERASED_KIND]
+    await lock_handles(connection, [(workspace_id, one.id) for one in handles])
+    if not handles:
+        return [], Counter()
+    hashes = [tombstone_hash(secret, workspace_id, one.handle) for one in handles]
+    await connection.execute(_BURY, workspace_id, erasure_id, at, [one.id for one in handles], hashes)
+    person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles))
+    counts: Counter[str] = Counter()
+    for cover in (*COVERS, *STATEMENTS):
+        counts[cover.table] += await erase_rows(connection, cover, person)
+    version = await connection.fetchval(_VERSION, workspace_id, profile_id)
+    if version is not None:
+        await connection.execute(_CHANGE, workspace_id, profile_id, version, {"erasure": str(erasure_id)})
+    data: dict[str, Any] = {
+        "version": version or 1, "erasure_id": str(erasure_id), "erased_at": at.isoformat(),
+        "hashes": sorted(one.hex() for one in hashes),
+    }  # fmt: skip
+    event = Event(id=new_id(), workspace_id=workspace_id, type="profile.erased", at=at, profile_id=profile_id, data=data)
+    await outbox.record(connection, [event])
+    return handles, counts
+
+
+async def come_again(
+    connection: Connection, workspace_id: WorkspaceId, *, secret: bytes, hashes: Collection[bytes], at: datetime, since: UUID
+) -> list[UUID]:
+    """Handles that a writer, unaware of the tombstone, began around the erasure from what was observed before it.
+
+    ``since``: an id made before it; ids grow with time.
+    """
+    rows = await connection.fetch(_FRESH, workspace_id, at, ERASED_KIND, since)
+    return [
+        row["id"]
+        for row in rows
+        if tombstone_hash(secret, workspace_id, Handle(kind=row["kind"], scope=row["scope"], value=row["value"])) in hashes
+    ]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

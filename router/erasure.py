@@ -1,0 +1,194 @@
+"""Taking a person out of conversations and work, and keeping what was observed before from coming in again.
+
+Ids, numbers, states, times and measures stay; words, files and references go. **Units**: times aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from profiles.erasure_tombstones import Place, erased_at, tombstone_hash
+from router.arrivals import Arrival
+from router.erasure_covers import COVERS
+from router.item_store import lock_items
+from router.ledger import Key
+from router.moves import Move, write_moves
+from router.transition import Change, transition
+from shared.database import Connection
+from shared.handle import Handle
+from shared.message import InboundMessage, Sender
+from shared.personal import Person, erase_rows
+
+CLOCK_SKEW: Final[Mapping[str, timedelta]] = {"email": timedelta(hours=1)}
+"""How far the writer's own clock may be behind: a mail's date is what its sender's machine believes."""
+WALK_PAGE: Final = 10_000
+
+_CONVERSATIONS: Final = """
+select id from santral.conversation
+where workspace_id = $1 and handle_id = any($2::uuid[]) and id > $3 order by id limit $4
+"""
+_OPEN_ITEMS: Final = """
+select workspace_id, id from santral.work_item
+where workspace_id = $1 and conversation_id = any($2::uuid[]) and state not in ('completed', 'abandoned', 'canceled')
+"""
+_RECEIPTS: Final = """
+update santral.receipt r set state = 'erased' from (
+    select r.workspace_id, r.id from santral.receipt r
+    where r.workspace_id = $1 and (r.id = any($3::uuid[]) or r.id in (
+        select m.id from santral.message m where m.workspace_id = $1 and m.conversation_id = any($2::uuid[])))
+    order by r.id for no key update
+) found
+where r.workspace_id = found.workspace_id and r.id = found.id
+"""
+_FILES: Final = """
+insert into santral.blob_removal (workspace_id, key, cause)
+select distinct $1::uuid, regexp_replace(f.blob, '[^/]*$', ''), $2::uuid from santral.message m
+cross join lateral (
+    select p->>'blob' as blob from jsonb_array_elements(
+        case when jsonb_typeof(m.body->'parts') = 'array' then m.body->'parts' else '[]' end) p
+    union all
+    select p->>'blob' from jsonb_array_elements(
+        case when jsonb_typeof(m.body->'content'->'files') = 'array' then m.body->'content'->'files' else '[]' end) p
+) f
+where m.workspace_id = $1 and f.blob is not null and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
+    select r.conversation_id, r.seq from santral.receipt r where r.workspace_id = $1 and r.id = any($4::uuid[])))
+on conflict do nothing
+"""
+_WALK: Final = """
+select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants from (
+    select * from santral.message where workspace_id = $1 and (conversation_id, seq) > ($2::uuid, $3::bigint)
+    order by conversation_id, seq limit $4
+) m where m.handle_id = any($5::uuid[]) or m.body ? 'participants'
+"""
+_WALK_END: Final = """
+select conversation_id, seq from (
+    select conversation_id, seq from santral.message where workspace_id = $1 and (conversation_id, seq) > ($2::uuid, $3::bigint)
+    order by conversation_id, seq limit $4
+) page order by conversation_id desc, seq desc limit 1
+"""
+_UNNAME: Final = """
+update santral.message set body = body || jsonb_build_object('participants', $4::jsonb)
+where workspace_id = $1 and conversation_id = $2 and seq = $3
+"""
+
+
+async def next_conversations(
+    connection: Connection, workspace_id: UUID, handles: Collection[UUID], *, after: UUID, limit: int, lock: bool = True
+) -> list[UUID]:
+    """A person's next conversations by id; locked where they are to be changed."""
+    statement = f"{_CONVERSATIONS} for no key update" if lock else _CONVERSATIONS
+    rows = await connection.fetch(statement, workspace_id, list(handles), after, limit)
+    return [row["id"] for row in rows]
+
+
+async def erase_conversations(connection: Connection, person: Person, *, cause: UUID, at: datetime) -> Counter[str]:
+    """Ends open work, notes the files to remove and empties every row of these conversations and messages; rows per table.
+
+    Twice changes nothing more. The conversations are locked by the caller.
+    """
+    counts: Counter[str] = Counter()
+    conversations = list(person.conversations)
+    await connection.execute(_RECEIPTS, person.workspace_id, conversations, list(person.messages))
+    await connection.execute(_FILES, person.workspace_id, cause, conversations, list(person.messages))
+    rows = await connection.fetch(_OPEN_ITEMS, person.workspace_id, conversations)
+    if rows:
+        locked = await lock_items(connection, [(row["workspace_id"], row["id"]) for row in rows])
+        moves = [
+            Move(
+                stored=one, after=transition(one.state, Change(trigger="cancel"), at.timestamp()), trigger="cancel", actor="erasure",
+                reason="erased", outcome={"erased": True},
+            )
+            for one in locked
+        ]  # fmt: skip
+        await write_moves(connection, moves, at)
+    for cover in COVERS:
+        if conversations or "{messages}" in cover.rows:
+            counts[cover.table] += await erase_rows(connection, cover, person)
+    return counts
+
+
+async def walk_mentions(
+    connection: Connection,
+    workspace_id: UUID,
+    handles: Collection[UUID],
+    hashes: Collection[bytes],
+    secret: bytes,
+    *,
+    after: tuple[UUID, int],
+) -> tuple[list[UUID], tuple[UUID, int] | None]:
+    """A page of all messages: takes the person out of others' lists of participants; their own messages elsewhere, by id.
+
+    Returns these and where the page ended, None at the end.
+    """
+    end = await connection.fetchrow(_WALK_END, workspace_id, after[0], after[1], WALK_PAGE)
+    if end is None:
+        return [], None
+    own: list[UUID] = []
+    for row in await connection.fetch(_WALK, workspace_id, after[0], after[1], WALK_PAGE, list(handles)):
+        if row["handle_id"] in handles:
+            own.append(row["id"])
+            continue
+        kept = [one for one in row["participants"] if _hash_of(one, secret, workspace_id) not in hashes]
+        if len(kept) < len(row["participants"]):
+            await connection.execute(_UNNAME, workspace_id, row["conversation_id"], row["seq"], kept)
+    return own, (end["conversation_id"], end["seq"])
+
+
+async def forgotten(
+    connection: Connection, secret: bytes, arrivals: Sequence[Arrival], buried: Collection[UUID]
+) -> tuple[set[Key], list[Arrival]]:
+    """What may not come in, because its sender was erased after it was observed; and the arrivals with others' erased handles left out.
+
+    ``buried``: the workspaces in which anybody was ever erased; of the others nothing is asked.
+    """
+    asked = [one for one in arrivals if one.workspace_id in buried and one.message is not None]
+    places: set[Place] = {(one.workspace_id, who.handle()) for one in asked for who in _people(one.message)}
+    known = await erased_at(connection, secret, {place for place in places if "\x00" not in str(place[1])})
+    refused: set[Key] = set()
+    kept: list[Arrival] = []
+    for arrival in arrivals:
+        message = arrival.message
+        if message is None or not known:
+            kept.append(arrival)
+            continue
+        gone = {
+            who
+            for who in _people(message)
+            if (at := known.get((arrival.workspace_id, who.handle()))) is not None and observed_at(message) < at
+        }
+        if message.sender in gone:
+            refused.add((arrival.workspace_id, arrival.id))
+        kept.append(replace(arrival, message=_without(message, gone)) if gone else arrival)
+    return refused, kept
+
+
+def observed_at(message: InboundMessage) -> datetime:
+    """When the customer said it: our clock or the provider's, whichever is earlier, with an allowance for clocks of customers."""
+    if message.sent_at is None:
+        return message.accepted_at
+    return min(message.accepted_at, message.sent_at + CLOCK_SKEW.get(message.channel, timedelta()))
+
+
+def _people(message: InboundMessage | None) -> tuple[Sender, ...]:
+    if message is None:
+        return ()
+    return (*(() if message.sender is None else (message.sender,)), *message.other_handles, *message.participants)
+
+
+def _without(message: InboundMessage, gone: Collection[Sender]) -> InboundMessage:
+    return message.model_copy(
+        update={
+            "other_handles": tuple(one for one in message.other_handles if one not in gone),
+            "participants": tuple(one for one in message.participants if one not in gone),
+        }
+    )
+
+
+def _hash_of(participant: Mapping[str, Any], secret: bytes, workspace_id: UUID) -> bytes:
+    handle = Handle(kind=participant.get("kind", ""), scope=participant.get("scope", ""), value=participant.get("value", ""))
+    return tombstone_hash(secret, workspace_id, handle)

@@ -1,0 +1,47 @@
+"""Personal data in conversations, work and quarantine: where a person's rows are and what erasure leaves of them.
+
+Quarantine is found by reading its records (`services/erasure.py`); its cover stands for what was found.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.personal import Cover
+
+_STRAY: Final = (
+    "(x.conversation_id, x.seq) in (select r.conversation_id, r.seq from santral.receipt r"
+    " where r.workspace_id = $1 and r.id = any({messages}))"
+)
+
+COVERS: Final = (
+    Cover(
+        table="conversation", rows="x.id = any({conversations})", columns=("subject",), kind="conversations",
+        erase={"subject": "''", "thread_key": "''", "state": "'closed'", "closed_at": "coalesce(x.closed_at, now())"},
+        also=("id", "channel", "channels", "language", "state", "opened_at", "closed_at"),
+    ),
+    Cover(
+        table="message", rows=f"x.conversation_id = any({{conversations}}) or {_STRAY}",
+        columns=("external_id", "subject", "text", "body"), kind="messages",
+        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''", "body": "'{\"erased\": true}'"},
+        also=("id", "conversation_id", "seq", "direction", "kind", "channel", "accepted_at", "sent_at"),
+    ),
+    Cover(
+        table="thread_ref", rows="x.conversation_id = any({conversations}) or x.message_id = any({messages})", columns=("ref",),
+        kind="thread_references", also=("conversation_id", "message_id"),
+    ),
+    Cover(
+        table="work_item", rows="x.conversation_id = any({conversations})", columns=("outcome",), kind="work_items",
+        erase={"outcome": "'{\"erased\": true}'"}, also=("id", "conversation_id", "channel", "state", "enqueued_at", "closed_at"),
+    ),
+    Cover(
+        table="decision", rows="x.conversation_id = any({conversations})", columns=("record",), kind="decisions",
+        erase={"record": "x.record - 'facts' - 'errors' - 'candidates'"}, also=("id", "conversation_id", "kind", "decided_at"),
+    ),
+    Cover(
+        table="quarantine", rows="x.message_id = any({messages})", columns=("error", "record", "headers"), kind="quarantine",
+        erase={"error": "''", "record": "''", "headers": "'{}'", "state": "'discarded'", "resolved_by": "'erasure'",
+               "resolved_at": "coalesce(x.resolved_at, now())"},
+        also=("id", "message_id", "reason", "accepted_at"),
+    ),
+)  # fmt: skip
