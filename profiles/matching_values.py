@@ -130,7 +130,7 @@ def _date(text: str) -> str:
     parts = _PARTS.findall(text.partition("t0")[0] if "t0" in text else text)
     numbers = [_MONTHS.get(part[:3], 0) if part.isalpha() else int(part) for part in parts[:3]]
     if len(numbers) == 1 and len(parts[0]) == 8 and parts[0].isdigit():
-        return parts[0]
+        return str(parts[0])
     if len(numbers) == 1 and len(parts[0]) == 4 and parts[0].isdigit():
         return f"{parts[0]}0000"
     if len(numbers) == 3 and min(numbers) > 0:

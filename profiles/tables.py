@@ -171,3 +171,70 @@ tombstone = sa.Table(  # an erased handle: its keyed hash refuses what was obser
     sa.Index("tombstone_hash_ix", "hash", "workspace_id"),
     sa.Index("tombstone_erasure_ix", "erasure_id", "workspace_id"),
 )
+
+import_job = sa.Table(  # a customer list that is being or was taken in; counts and a place, no content
+    "import_job",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("source", sa.Text),
+    required("digest", sa.Text),  # of the file's bytes and its mapping
+    required("assurance", sa.Text),
+    at("observed_at"),
+    required("actor", sa.Text),
+    required("state", sa.Text, server_default="open"),
+    required("next_row", sa.BigInteger, server_default="1"),
+    required("created", sa.BigInteger, server_default="0"),
+    required("changed", sa.BigInteger, server_default="0"),
+    required("unchanged", sa.BigInteger, server_default="0"),
+    required("rejected", sa.BigInteger, server_default="0"),
+    at("started_at", now=True),
+    at("updated_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "source", "digest"),
+    sa.CheckConstraint("state in ('open', 'finished')", name="state"),
+)
+
+suggestion = sa.Table(  # two people who may be one; `a` sorts before `b`; what was decided is remembered
+    "suggestion",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("a", Uuid),
+    required("b", Uuid),
+    required("weight", sa.Float),
+    required("probability", sa.Float),
+    required("evidence", Json),  # fields and levels with their weights, never a value
+    required("state", sa.Text, server_default="open"),
+    sa.Column("actor", sa.Text),
+    at("made_at", now=True),
+    at("decided_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "a", "b"),
+    reference("handle", "a"),
+    reference("handle", "b"),
+    sa.Index("suggestion_b_ix", "b", "workspace_id"),
+    sa.Index("suggestion_state_ix", "workspace_id", "state", "made_at", "id"),
+    sa.CheckConstraint("a < b", name="order"),
+    sa.CheckConstraint("state in ('open', 'confirmed', 'rejected')", name="state"),
+)
+
+suggestion_key = sa.Table(  # what a person is looked for by, hashed: people who share one are compared
+    "suggestion_key",
+    metadata,
+    workspace_id(),
+    required("key", sa.BigInteger),
+    required("profile_id", Uuid),
+    sa.PrimaryKeyConstraint("workspace_id", "profile_id", "key"),
+    reference("handle", "profile_id"),
+    sa.Index("suggestion_key_ix", "key", "workspace_id"),
+)
+
+suggestion_place = sa.Table(  # how far looking for duplicates has come
+    "suggestion_place",
+    metadata,
+    workspace_id(),
+    at("changed_at"),
+    required("profile_id", Uuid),
+    sa.PrimaryKeyConstraint("workspace_id"),
+)

@@ -28,11 +28,13 @@ from services.api import (
     decisions,
     files,
     first_contact,
+    imports,
     keys,
     messages,
     places,
     policies,
     policy_evaluation,
+    privacy,
     profile_changes,
     profile_consent,
     profile_search,
@@ -42,6 +44,7 @@ from services.api import (
     records,
     reference,
     reports,
+    shifts,
     static_pages,
     stream,
     work,
@@ -150,8 +153,9 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, first_contact, files, work, calls, agents, profile_search, profile_changes, profile_consent,
-        profile_timeline, profiles, records, reports, decisions, keys, policy_evaluation, policies, calendars, places, quarantine, chat,
+        messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes, profile_consent,
+        profile_timeline, profiles, records, reports, decisions, keys, privacy, policy_evaluation, policies, calendars, shifts, places, quarantine,
+        chat,
         stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:

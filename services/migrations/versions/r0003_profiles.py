@@ -20,6 +20,10 @@ _NEW: tuple[str, ...] = (
     "person_export",
     "profile_view",
     "retention_run",
+    "import_job",
+    "suggestion",
+    "suggestion_key",
+    "suggestion_place",
 )
 _APPEND_ONLY: tuple[str, ...] = ()
 

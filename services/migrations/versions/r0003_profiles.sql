@@ -129,3 +129,58 @@ language sql security definer set search_path = santral as $$
 $$;
 revoke all on function santral.audit_expire(uuid, timestamptz, integer) from public;
 grant execute on function santral.audit_expire(uuid, timestamptz, integer) to santral_worker;
+create table santral.import_job (
+    workspace_id uuid not null,
+    id uuid not null,
+    source text not null,
+    digest text not null,
+    assurance text not null,
+    observed_at timestamptz not null,
+    actor text not null,
+    state text not null default 'open',
+    next_row bigint not null default 1,
+    created bigint not null default 0,
+    changed bigint not null default 0,
+    unchanged bigint not null default 0,
+    rejected bigint not null default 0,
+    started_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    constraint import_job_pkey primary key (workspace_id, id),
+    constraint import_job_workspace_id_source_digest_key unique (workspace_id, source, digest),
+    constraint import_job_state_check check (state in ('open', 'finished'))
+);
+create table santral.suggestion (
+    workspace_id uuid not null,
+    id uuid not null,
+    a uuid not null,
+    b uuid not null,
+    weight double precision not null,
+    probability double precision not null,
+    evidence jsonb not null,
+    state text not null default 'open',
+    actor text,
+    made_at timestamptz not null default now(),
+    decided_at timestamptz,
+    constraint suggestion_pkey primary key (workspace_id, id),
+    constraint suggestion_workspace_id_a_b_key unique (workspace_id, a, b),
+    constraint suggestion_workspace_id_a_fkey foreign key (workspace_id, a) references santral.handle (workspace_id, id),
+    constraint suggestion_workspace_id_b_fkey foreign key (workspace_id, b) references santral.handle (workspace_id, id),
+    constraint suggestion_order_check check (a < b),
+    constraint suggestion_state_check check (state in ('open', 'confirmed', 'rejected'))
+);
+create index suggestion_b_ix on santral.suggestion (b, workspace_id);
+create index suggestion_state_ix on santral.suggestion (workspace_id, state, made_at, id);
+create table santral.suggestion_key (
+    workspace_id uuid not null,
+    key bigint not null,
+    profile_id uuid not null,
+    constraint suggestion_key_pkey primary key (workspace_id, profile_id, key),
+    constraint suggestion_key_workspace_id_profile_id_fkey foreign key (workspace_id, profile_id) references santral.handle (workspace_id, id)
+);
+create index suggestion_key_ix on santral.suggestion_key (key, workspace_id);
+create table santral.suggestion_place (
+    workspace_id uuid not null,
+    changed_at timestamptz not null,
+    profile_id uuid not null,
+    constraint suggestion_place_pkey primary key (workspace_id)
+);
