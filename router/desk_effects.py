@@ -18,12 +18,15 @@ from router.dispatch_vocabulary import Advance, Committed, Decision, Effect, Esc
 from router.expiry import quarantine_expired
 from router.item import Trigger
 from router.item_store import StoredItem, lock_items
-from router.moves import Move, Moved, write_moves
+from router.moves import Move, Moved, numbered, write_moves
 from router.presence import set_presence
 from router.transition import Change, transition
 from shared.database import Connection
 from shared.errors import Conflict
+from shared.event import Event
+from shared.ids import new_id
 from shared.metrics import DISPATCH_ESCALATIONS, OFFERS_EXPIRED
+from shared.outbox import record
 
 log = structlog.get_logger(__name__)
 
@@ -41,15 +44,7 @@ class Carried:
 async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effect]], at: datetime) -> Carried:
     """Executes all workspaces' effects in one transaction of the caller's."""
     carried = Carried(answers={workspace: [] for workspace in effects})
-    wanted = [(workspace, effect) for workspace, asked in effects.items() for effect in asked if not isinstance(effect, Escalate)]
-    for workspace, asked in effects.items():
-        for effect in asked:
-            if isinstance(effect, Escalate):
-                DISPATCH_ESCALATIONS.labels(reason=effect.reason).inc()
-                log.warning(
-                    "nobody is left who would take an item", action="item_escalated", workspace=str(workspace),
-                    item=str(effect.item), reason=effect.reason,
-                )  # fmt: skip
+    wanted = [(workspace, effect) for workspace, asked in effects.items() for effect in asked]
     pairs = list(dict.fromkeys((workspace, effect.item) for workspace, effect in wanted))
     stored = {(one.workspace_id, one.state.id): one for one in await lock_items(connection, pairs, skip_locked=True)}
     await _widen(connection, carried, wanted, stored)
@@ -60,6 +55,13 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
         if isinstance(effect, Widen):
             continue
         found = stored.get((workspace, effect.item))
+        if isinstance(effect, Escalate):
+            escalating = _escalated(carried, workspace, effect, found)
+            if escalating is None:
+                continue
+            await _alarm(connection, escalating, effect, at)
+            if not overflows(escalating, effect):
+                continue
         move = _move(found, effect, at, away) if found is not None and (workspace, effect.item) not in moved_items else None
         if move is None:
             _refuse(carried, workspace, effect)
@@ -109,17 +111,61 @@ def _move(stored: StoredItem | None, effect: Effect, at: datetime, away: set[UUI
         after = transition(stored.state, change, at.timestamp())
     except Conflict:
         return None
-    return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", decision=decision)
+    reason = effect.reason if isinstance(effect, Escalate) else ""
+    return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", reason=reason, decision=decision)
 
 
 def _change(effect: Effect, stored: StoredItem, away: set[UUID]) -> tuple[Change, dict[str, Any] | None]:
     if isinstance(effect, Reserve):
         trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
         return Change(trigger=trigger, agent=effect.agent), _record(effect.decision)
+    if isinstance(effect, Escalate):
+        return Change(trigger="overflow", queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
     assert isinstance(effect, Advance)
     if effect.trigger == "time_to_live_passed":
         return Change(trigger=effect.trigger, queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
     return Change(trigger=effect.trigger, agent=effect.agent, gone=stored.state.id in away), None
+
+
+def _escalated(carried: Carried, workspace: UUID, effect: Escalate, found: StoredItem | None) -> StoredItem | None:
+    """The item that nobody is left to take, once for each reason and queue; None when it has moved on or was told of before."""
+    if found is None or found.state.version != effect.item_version:
+        carried.again.add((workspace, "item", effect.item))
+        return None
+    return None if found.escalated == [effect.reason, str(found.state.queue)] else found
+
+
+def overflows(stored: StoredItem, effect: Escalate) -> bool:
+    """Whether the item goes to the overflow queue: its plan is at its end, or everybody there declined it too often."""
+    return effect.reason in ("exhausted", "plan_passed") and not stored.state.overflowed and stored.overflow_id is not None
+
+
+async def _alarm(connection: Connection, stored: StoredItem, effect: Escalate, at: datetime) -> None:
+    """Says in an event, a metric and the log that nobody is left; never twice of the same, across restarts too."""
+    DISPATCH_ESCALATIONS.labels(reason=effect.reason).inc()
+    log.warning(
+        "nobody is left who would take an item", action="item_escalated", workspace=str(stored.workspace_id),
+        item=str(effect.item), reason=effect.reason,
+    )  # fmt: skip
+    overflow = stored.overflow_id if overflows(stored, effect) else None
+    data = {
+        "item_id": str(effect.item), "reason": effect.reason, "queue_id": str(stored.state.queue), "queue": stored.queue_name,
+        "step": stored.state.step, "overflow_id": None if overflow is None else str(overflow), "overflowed": stored.state.overflowed,
+    }  # fmt: skip
+    event = Event(
+        id=new_id(),
+        workspace_id=stored.workspace_id,
+        type="item.escalated",
+        at=at,
+        conversation_id=stored.conversation_id,
+        data=data,
+    )
+    await record(connection, await numbered(connection, [event]))
+    await connection.execute(
+        "update santral.work_item set outcome = outcome || jsonb_build_object('escalated', jsonb_build_array($3::text, $4::text))"
+        " where workspace_id = $1 and id = $2",
+        stored.workspace_id, effect.item, effect.reason, str(stored.state.queue),
+    )  # fmt: skip
 
 
 def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:

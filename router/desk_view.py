@@ -8,6 +8,7 @@ from uuid import UUID
 
 from router.conversations import PREVIEW_CHARS
 from router.decision_view import with_names
+from router.limits import channel_rules
 from shared.database import Connection
 from shared.errors import NotFound
 
@@ -116,8 +117,9 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
     Call it in a REPEATABLE READ transaction, so that rows and sequence are of one moment.
     """
     agent = await connection.fetchrow(
-        "select id, name, presence, presence_reason, presence_at, used, budget, counts, channels, seq, lease_until from santral.agent"
-        " where workspace_id = $1 and id = $2",
+        "select a.id, a.name, a.presence, a.presence_reason, a.presence_at, a.used, a.budget, a.counts, a.channels, a.seq, a.lease_until,"
+        " a.presences, a.off_shift, w.settings->'channels' as workspace_channels"
+        " from santral.agent a join santral.workspace w on w.id = a.workspace_id where a.workspace_id = $1 and a.id = $2",
         workspace_id, agent_id,
     )  # fmt: skip
     if agent is None:
@@ -131,9 +133,12 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
         " where m.workspace_id = $1 and m.agent_id = $2 order by m.priority, q.name",
         workspace_id, agent_id,
     )  # fmt: skip
-    shown = {name: agent[name] for name in ("id", "name", "presence", "presence_reason", "presence_at", "used", "budget", "counts")}
+    told = ("id", "name", "presence", "presence_reason", "presence_at", "used", "budget", "counts", "presences", "off_shift")
+    shown = {name: agent[name] for name in told}
+    rules = channel_rules(agent["channels"], agent["workspace_channels"], agent["presences"])
+    limits = {channel: {"cost": rule.cost, "cap": rule.cap, "enabled": rule.enabled} for channel, rule in rules.items() if rule.cap}
     return {
-        "agent": {**shown, "agent_seq": agent["seq"]},
+        "agent": {**shown, "channels": limits, "agent_seq": agent["seq"]},
         "offers": [one for one in rows if one["state"] == "offered" and one["agent_id"] == agent_id],
         "items": [one for one in rows if one["state"] != "offered" or one["agent_id"] != agent_id],
         "queues": [dict(row) for row in queues],
@@ -144,7 +149,7 @@ async def transfer_targets(connection: Connection, workspace_id: UUID, *, but: U
     """To whom an item can be handed: agents who are there, least loaded first, and queues that are enabled."""
     agents = await connection.fetch(
         "select id, name, title, presence, used, budget from santral.agent where workspace_id = $1 and enabled"
-        " and presence in ('online', 'busy') and (kind = 'bot' or lease_until > clock_timestamp()) and id is distinct from $2"
+        " and presence in ('online', 'busy') and not off_shift and (kind = 'bot' or lease_until > clock_timestamp()) and id is distinct from $2"
         " order by presence = 'online' desc, used::float / greatest(budget, 1), name limit 200",
         workspace_id, but,
     )  # fmt: skip

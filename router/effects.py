@@ -37,6 +37,7 @@ class Effects:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     wakes: dict[Key, Wake] = field(default_factory=dict)
+    persons: set[Key] = field(default_factory=set)  # open items whose customer asks for a person
     words: list[ProviderWord] = field(default_factory=list)
     calls: list[CallRecord] = field(default_factory=list)
     touched: dict[Key, Conversation] = field(default_factory=dict)

@@ -39,6 +39,8 @@ Trigger = Literal[
     "wrap_expired",
     "step_passed",
     "time_to_live_passed",
+    "overflow",
+    "hand_over",
     "cancel",
 ]
 

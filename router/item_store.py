@@ -18,7 +18,7 @@ _COLUMNS: Final = """
 i.workspace_id, i.id, i.conversation_id, i.queue_id, i.channel, i.kind, i.state, i.version, i.due_class, i.due_at, i.enqueued_at,
 i.plan, i.step, i.step_at, i.skills, i.held, i.agent_id, i.offer_id, i.sticky_agent_id, i.sticky_until, i.last_agent_id,
 i.excluded, i.target_agent_id, i.giver_agent_id, i.last_offered_agent_id, i.hold_until,
-i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external,
+i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external, i.outcome->'escalated' as escalated,
 q.name as queue_name, q.offer_s, q.wrap_s, o.id as overflow_id, w.settings
 """
 _FROM: Final = """
@@ -85,6 +85,7 @@ class StoredItem:
     external: bool
     overflow_id: UUID | None
     state: ItemState
+    escalated: Sequence[str] | None = None  # the last alarm: its reason and the queue
 
 
 def epoch(at: datetime | None) -> float | None:
@@ -134,6 +135,7 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
         workspace_id=row["workspace_id"], conversation_id=row["conversation_id"], kind=row["kind"], queue_name=row["queue_name"],
         offer_id=row["offer_id"], held=held, decision_id=row["decision_id"], last_agent_id=row["last_agent_id"],
         settings=row["settings"], external=row["external"], overflow_id=row["overflow_id"], state=state,
+        escalated=row["escalated"],
     )  # fmt: skip
 
 

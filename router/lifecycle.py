@@ -21,6 +21,7 @@ LEGAL: Mapping[State, Mapping[Trigger, tuple[State, ...]]] = {
         "customer_thanked": ("queued",),
         "delivery_failed": ("queued",),
         "time_to_live_passed": ("queued", "canceled"),
+        "overflow": ("queued",),
         "target_unavailable": ("assigned", "queued"),
     },
     "offered": {
@@ -31,6 +32,7 @@ LEGAL: Mapping[State, Mapping[Trigger, tuple[State, ...]]] = {
         "agent_lost": ("queued", "assigned"),
         "customer_left": ("abandoned",),
         "customer_wrote": ("offered",),
+        "hand_over": ("queued",),
         "customer_thanked": ("offered",),
         "delivery_failed": ("offered",),
     },
@@ -41,6 +43,7 @@ LEGAL: Mapping[State, Mapping[Trigger, tuple[State, ...]]] = {
         "call_ended": ("wrapping", "completed"),
         "silence_passed": ("parked",),
         "transfer": ("queued",),
+        "hand_over": ("queued",),
         "agent_lost": ("queued",),
         "customer_wrote": ("assigned",),
         "customer_thanked": ("assigned",),
@@ -58,6 +61,7 @@ LEGAL: Mapping[State, Mapping[Trigger, tuple[State, ...]]] = {
     "wrapping": {
         **_ANY_OPEN,
         "customer_wrote": ("assigned", "queued"),
+        "hand_over": ("queued",),
         "customer_thanked": ("wrapping",),
         "delivery_failed": ("queued",),
         "wrap_expired": ("completed",),

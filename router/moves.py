@@ -58,6 +58,8 @@ _EVENTS: Final[Mapping[tuple[Trigger, str], EventType]] = {
     ("time_to_live_passed", "queued"): "item.requeued",
     ("time_to_live_passed", "canceled"): "item.canceled",
     ("step_passed", "queued"): "item.requeued",
+    ("overflow", "queued"): "item.requeued",
+    ("hand_over", "queued"): "item.requeued",
     ("cancel", "canceled"): "item.canceled",
 }
 _OFFER_ENDS: Final[Mapping[Trigger, str]] = {
@@ -68,6 +70,7 @@ _OFFER_ENDS: Final[Mapping[Trigger, str]] = {
     "customer_left": "rescinded",
     "cancel": "rescinded",
     "reassign": "rescinded",
+    "hand_over": "rescinded",
 }
 _CONVERSATION_SEQ: Final = """
 update santral.conversation c set seq = c.seq + n.n
@@ -308,7 +311,7 @@ def _events(moved: Moved, granted: Mapping[UUID, Granted], at: datetime) -> list
     events = [about(id=new_id(), type=kind, agent_id=agent, data=data) for agent in _concerned(move) or (None,)]
     taker = _taker(move)
     if taker is not None and move.override and granted[taker].over:
-        over = {"item_id": str(after.id), "actor": move.actor}
+        over = {"item_id": str(after.id), "actor": move.actor, "reason": move.reason}
         events.append(about(id=new_id(), type="agent.over_capacity", agent_id=taker, data=over))
     return events
 

@@ -76,6 +76,9 @@ class Placing:
             self._open_item(message, conversation, route, accepted_at, workspace, person)
         elif not amends and _wakes(message, signals):
             self._wake(conversation, accepted_at, workspace)
+            item = conversation.item
+            if signals.person and item is not None and item.state in ("offered", "assigned", "wrapping"):
+                self.effects.persons.add((conversation.workspace_id, item.id))
         if message.kind == "call" and message.call is not None and message.call.answered:
             self.effects.calls.append(
                 CallRecord(

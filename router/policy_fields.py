@@ -65,6 +65,7 @@ _FIELDS: Final = (
     _field("signals.bulk", "yes_no", "whether it went to many"),
     _field("signals.spam", "yes_no", "whether it looks like spam"),
     _field("signals.thanks", "yes_no", "whether it only thanks"),
+    _field("signals.person", "yes_no", "whether it asks for a person instead of a bot"),
     _field("signals.shouting", "yes_no", "whether it is mostly capitals"),
     _field("signals.repeat_contact", "yes_no", "whether the customer writes again before an answer"),
     _field("signals.language_confidence", "number", "0 to 1"),

@@ -1,7 +1,8 @@
 """What can be seen in one message by itself: a machine writing, urgency, a complaint, only thanks. No I/O, no model, no guess.
 
 Word lists are stems, folded as Turkish text is compared, matched where a word begins, so `iade` finds "iadem" and "İADE". A
-workspace adds words of its own under ``keywords`` in its settings: ``{"complaint": [...], "urgent": [...]}``.
+workspace adds words of its own under ``keywords`` in its settings: ``{"complaint": [...], "urgent": [...],
+"person": [...]}``; the last are ways to ask for somebody who is no bot.
 **Units**: urgency 0..1, a sum that names its parts in ``keywords``.
 """
 
@@ -29,6 +30,12 @@ _URGENT: Final = (
     "acil", "ivedi", "hemen", "derhal", "bir an once", "cok onemli", "bugun icinde", "hala gelmedi", "bekliyorum hala", "imdat",
     "urgent", "asap", "immediately", "right now", "right away", "emergency", "as soon as possible", "time sensitive", "critical",
 )  # fmt: skip
+_PERSON: Final = (
+    "temsilci", "insanla gorus", "insana bagla", "insanla konus", "gercek kisi", "gercek bir kisi", "gercek insan", "gercek bir insan",
+    "yetkili biri", "yetkiliyle", "canli destek", "biriyle gorus", "biriyle konus", "birine bagla", "operatore bagla", "robot istemiyorum",
+    "real person", "real human", "human being", "a human", "human agent", "talk to someone", "speak to someone", "talk to a person",
+    "speak to a person", "live agent", "representative", "customer service agent", "not a bot",
+)  # fmt: skip
 _THANKS: Final = frozenset(
     """
     tesekkur tesekkurler tesekkurlerimle tesekkurederim sagol sagolun sagolasin saolun eyvallah tsk tskler mersi
@@ -54,6 +61,7 @@ class Words:
 
     complaint: re.Pattern[str]
     urgent: re.Pattern[str]
+    person: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,7 @@ class Signals:
     urgency: float = 0.0
     complaint: bool = False
     thanks: bool = False
+    person: bool = False
     shouting: bool = False
     auto_reply: bool = False
     bounce: bool = False
@@ -92,6 +101,7 @@ class Signals:
             "urgency": self.urgency,
             "complaint": self.complaint,
             "thanks": self.thanks,
+            "person": self.person,
             "shouting": self.shouting,
             "auto_reply": self.auto_reply,
             "bounce": self.bounce,
@@ -103,14 +113,18 @@ class Signals:
 
 
 @lru_cache(maxsize=256)
-def _words(complaint: tuple[str, ...], urgent: tuple[str, ...]) -> Words:
-    return Words(complaint=_pattern((*_COMPLAINT, *complaint)), urgent=_pattern((*_URGENT, *urgent)))
+def _words(complaint: tuple[str, ...], urgent: tuple[str, ...], person: tuple[str, ...]) -> Words:
+    return Words(
+        complaint=_pattern((*_COMPLAINT, *complaint)), urgent=_pattern((*_URGENT, *urgent)), person=_pattern((*_PERSON, *person))
+    )
 
 
 def words_of(keywords: Mapping[str, Any] | None = None) -> Words:
     """The shipped lists with a workspace's own words; equal settings give the same object."""
     own = keywords or {}
-    return _words(*(tuple(str(word)[:100] for word in list(own.get(name) or ())[:500]) for name in ("complaint", "urgent")))
+    return _words(
+        *(tuple(str(word)[:100] for word in list(own.get(name) or ())[:500]) for name in ("complaint", "urgent", "person"))
+    )
 
 
 def signals_of(message: InboundMessage, *, words: Words, languages: Sequence[str] = ()) -> Signals:
@@ -138,7 +152,7 @@ def signals_of(message: InboundMessage, *, words: Words, languages: Sequence[str
         urgency += 0.2
     return Signals(
         language=language, language_confidence=confidence, urgency=round(urgency, 2), complaint=complaint is not None,
-        thanks=not message.parts and only_thanks(text), shouting=shouting,
+        thanks=not message.parts and only_thanks(text), person=words.person.search(folded) is not None, shouting=shouting,
         auto_reply=automatic in _AUTOMATIC_KINDS, bounce=automatic in ("bounce", "feedback"), bulk=automatic == "bulk",
         echo=automatic == "echo", keywords=tuple(seen),
     )  # fmt: skip

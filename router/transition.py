@@ -14,7 +14,9 @@ from router.lifecycle import LEGAL
 from router.plan import OWN_QUEUE
 from shared.errors import Conflict
 
-_BY_THE_HOLDER: frozenset[Trigger] = frozenset({"accept", "decline", "reply", "done", "park", "transfer"})
+_BY_THE_HOLDER: frozenset[Trigger] = frozenset(
+    {"accept", "decline", "reply", "done", "park", "transfer", "hand_over"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,30 @@ def _time_to_live_passed(item: ItemState, change: Change, now: float) -> _Change
     }
 
 
+def _overflow(item: ItemState, change: Change, now: float) -> _Changed:
+    """Nobody is left to ask: to the overflow queue, once."""
+    if item.overflowed or change.queue is None:
+        raise Conflict("there is nowhere left to overflow to", field="queue", remedy="give the queue an overflow queue")
+    return _time_to_live_passed(item, change, now)
+
+
+def _hand_over(item: ItemState, change: Change, now: float) -> _Changed:
+    """A bot is done with it: anybody may take it, by the key it has, in the first step of its plan."""
+    return _waiting(
+        queue=change.queue or item.queue,
+        giver=None,
+        target=None,
+        preferred=None,
+        wait_until=0.0,
+        hold_until=0.0,
+        plan=item.plan if change.queue is None else OWN_QUEUE,
+        step=0,
+        step_at=now,
+        exclusions={},
+        last_offered=None,
+    )
+
+
 def _final(state: State) -> _Changed:
     return {"state": state, "deadline": None}
 
@@ -260,5 +286,7 @@ _CHANGES: Mapping[Trigger, Callable[[ItemState, Change, float], _Changed]] = {
     "wrap_expired": _done,
     "step_passed": _step_passed,
     "time_to_live_passed": _time_to_live_passed,
+    "overflow": _overflow,
+    "hand_over": _hand_over,
     "cancel": lambda item, change, now: _final("canceled"),
 }

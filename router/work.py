@@ -170,6 +170,7 @@ async def assign(
     agent_id: UUID,
     actor: str,
     override: bool = False,
+    reason: str = "",
     note: str = "",
 ) -> ItemView:
     """A supervisor gives an open item to an agent, whoever had it; an offer is rescinded. The caller audits it.
@@ -179,7 +180,7 @@ async def assign(
     await require_agent_row(connection, workspace_id, agent_id)
     return await move_item(
         connection, workspace_id=workspace_id, item_id=item_id, change=Change(trigger="reassign", agent=agent_id), actor=actor,
-        override=override, note=note,
+        override=override, reason=reason, note=note,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from router.intake import Intake
 from router.ledger import ProviderWord
 from router.quarantine import asked_replays, put_back
 from router.replay import replay
+from router.shifts import Shifts
 from router.sla_clocks import SlaClocks
 from services.configuration import RouterConfiguration
 from services.courier.receipts import ProviderReceipt, apply_receipts
@@ -64,6 +65,8 @@ async def run(settings: Settings) -> None:
         desk = Desk(db=db, leases=slots, hints=hints)
         clock_lease = Leases(db, kind="sla", slots=1, owner=owner)
         clocks = SlaClocks(db=db, leases=clock_lease, hints=hints, workspaces=configuration)
+        shift_lease = Leases(db, kind="shifts", slots=1, owner=owner)
+        shifts = Shifts(db=db, leases=shift_lease, hints=hints)
 
         async def take_in() -> None:
             # Without the workspaces every message would look as if its own were gone; without the model the first would wait.
@@ -86,6 +89,8 @@ async def run(settings: Settings) -> None:
                     "dispatch": lambda: desk.run(hints.waiter("dispatch")),
                     "clock_lease": clock_lease.run,
                     "clocks": clocks.run,
+                    "shift_lease": shift_lease.run,
+                    "shifts": shifts.run,
                     "host": host_worker(db, settings, "router", settings.router_health_port, owner=owner),
                 },
             )

@@ -14,13 +14,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from router import offer as offers
 from router import work
 from router.desk_view import desk_snapshot, list_items, read_item, transfer_targets
+from router.handover import hand_over as hand_over_to_person
 from router.notes import NOTE_CHARS_MAX
 from router.transfer import transfer as hand_over
 from services.api.audit import audit
 from services.api.lists import Limit, Page
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from shared.database import Connection, retried
-from shared.errors import Forbidden
+from shared.errors import Forbidden, Unprocessable
 
 router = APIRouter(prefix="/v1", tags=["work"])
 Json = dict[str, Any]
@@ -66,11 +67,23 @@ class Transferred(BaseModel):
 
 
 class Assigned(BaseModel):
-    """The agent who gets an item, whoever had it. The note is for agents only."""
+    """The agent who gets an item, whoever had it. ``override`` exceeds their capacity and needs a reason. The note is for agents."""
 
     model_config = ConfigDict(extra="forbid")
 
     agent: UUID
+    override: bool = False
+    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
+
+
+class HandedOver(BaseModel):
+    """To which people: of a queue (left out: the item's own), with skills. The note is for agents only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    queue: Annotated[str, Field(max_length=100)] | None = None
+    skills: Annotated[dict[str, Annotated[int, Field(ge=1, le=5)]], Field(max_length=50)] = Field(default_factory=dict)
     note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
 
 
@@ -242,16 +255,35 @@ async def transfer(request: Request, principal: ConversationWriter, item_id: UUI
     return ItemOut(**asdict(view))
 
 
+@router.post("/items/{item_id}/handover", summary="A bot hands an item to people")
+async def handover(request: Request, principal: ConversationWriter, item_id: UUID, body: HandedOver | None = None) -> ItemOut:
+    """The item keeps its place and its conversation; no bot gets it again."""
+    agent, given = _agent(principal), body or HandedOver()
+    view = await _command(
+        request, principal, "item.handover", item_id,
+        lambda c: hand_over_to_person(
+            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, queue=given.queue, skills=given.skills,
+            note=given.note,
+        ),
+        given.model_dump(include={"queue", "skills"}, exclude_none=True),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
+
+
 @router.post("/items/{item_id}/assign", summary="Give an open item to an agent")
 async def assign(request: Request, principal: ConversationWriter, item_id: UUID, body: Assigned) -> ItemOut:
-    """Whoever had it; for those who see the whole workspace."""
+    """Whoever had it; for those who see the whole workspace. An agent without room is 409, unless ``override`` says so with a reason."""
     _require_supervisor(principal)
+    if body.override and not body.reason.strip():
+        raise Unprocessable("an override without a reason", field="reason", remedy="say why the agent's limit is exceeded")
+    given = {"agent": str(body.agent)} | ({"override": True, "reason": body.reason} if body.override else {})
     view = await _command(
         request, principal, "item.assign", item_id,
         lambda c: work.assign(
-            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, note=body.note
+            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, note=body.note,
+            override=body.override, reason=body.reason,
         ),
-        {"agent": str(body.agent)},
+        given,
     )  # fmt: skip
     return ItemOut(**asdict(view))
 

@@ -232,7 +232,7 @@ async def test_offered_declined_is_queued_with_its_key(shift: Shift) -> None:
     assert (after["state"], after["due_at"], after["enqueued_at"]) == ("queued", before["due_at"], before["enqueued_at"])
     assert (after["excluded"][str(shift.deniz)]["count"], await shift.used()) == (1, 0)
     assert (await shift.row("agent", shift.deniz))["presence"] == "online"
-    assert (await shift.events(item))[-1] == ("offer.declined", shift.deniz)
+    assert (await shift.events(item))[-2:] == [("offer.declined", shift.deniz), ("item.escalated", None)]
     await shift.sound()
 
 
@@ -245,7 +245,7 @@ async def test_offered_deadline_is_queued_and_the_agent_not_responding(shift: Sh
     assert (after["state"], after["due_at"], await shift.used()) == ("queued", before["due_at"], 0)
     assert (await shift.row("agent", shift.deniz))["presence"] == "not_responding"
     assert await shift.offers(item) == [(shift.deniz, "expired")]
-    assert (await shift.events(item))[-1] == ("offer.expired", shift.deniz)
+    assert (await shift.events(item))[-2:] == [("offer.expired", shift.deniz), ("item.escalated", None)]
     await shift.sound()
 
 
