@@ -1,7 +1,8 @@
 """Calls as a telephone system, or the agent's own telephone, reports them: connected, ended.
 
 While a call is on, its agent is offered nothing that does not fit beside it. What was missed or never reported comes with the call's
-record (`santral ingest cdr`). **Identity**: inbox and ``call_id``; the same report twice has one effect. **Units**: seconds.
+record (`santral ingest cdr`). A key reports anybody's calls, an agent's token their own.
+**Identity**: inbox and ``call_id``; the same report twice has one effect. **Units**: seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from profiles.identify import Identification, identify
 from router.external_calls import agent_on, call_connected, call_ended
 from router.work import ItemView, database_now
 from services.api.audit import audit
-from services.api.principal import Caller, Principal
+from services.api.principal import ConversationWriter, Principal
 from services.api.work import ItemOut
 from shared.database import Connection, retried
 from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
@@ -66,9 +67,8 @@ class EndIn(BaseModel):
 
 
 @router.post("", status_code=201, summary="A call was connected")
-async def connected(request: Request, principal: Caller, body: CallIn) -> ItemOut:
+async def connected(request: Request, principal: ConversationWriter, body: CallIn) -> ItemOut:
     """Takes the agent's capacity, whether there is room or not: the call is there."""
-    _require(principal)
 
     async def work(connection: Connection) -> ItemView:
         inbox = await _inbox(connection, principal, body.inbox)
@@ -91,9 +91,8 @@ async def connected(request: Request, principal: Caller, body: CallIn) -> ItemOu
 
 
 @router.post("/{call_id}/end", summary="A call ended")
-async def ended(request: Request, principal: Caller, call_id: CallId, body: EndIn) -> ItemOut:
+async def ended(request: Request, principal: ConversationWriter, call_id: CallId, body: EndIn) -> ItemOut:
     """The capacity comes back, at once or after the channel's wrap time. The call's record, when it comes, adds nothing to it."""
-    _require(principal)
     measures = body.model_dump(include={"talk_s", "wait_s"}, exclude_none=True)
 
     async def work(connection: Connection) -> ItemView:
@@ -122,11 +121,6 @@ async def _done(request: Request, principal: Principal, work: Callable[[Connecti
         state.hints.wake(topic)
     state.hints.wake("stream", str(principal.workspace_id))
     return item
-
-
-def _require(principal: Principal) -> None:
-    """A telephone system's key, or an agent for their own calls."""
-    principal.require("messages:write" if principal.agent_id is None else "conversations:write")
 
 
 async def _inbox(connection: Connection, principal: Principal, name: str) -> Any:

@@ -37,7 +37,7 @@ async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Wor
 
 
 async def pbx(api: Api, shift: Shift, path: str, body: Any) -> httpx.Response:
-    headers = await api.key(shift.workspace.id, "messages:write")
+    headers = await api.key(shift.workspace.id, "conversations:write")
     return await api.client.post(f"/v1/calls{path}", json=body, headers=headers)
 
 
