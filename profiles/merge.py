@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from profiles.blocked import blocked_reason
+from profiles.erasure_covers import ERASED_KIND
 from profiles.explain import Explanation, explain
 from profiles.ledger import add_cannot_link, add_link, retract_cannot_link, retract_link
 from profiles.recompute import lock_identity
@@ -34,8 +35,6 @@ select id from santral.cannot_link where workspace_id = $1 and retracted_at is n
 _LINK: Final = "select a, b, retracted_at from santral.link where workspace_id = $1 and id = $2"
 _OF: Final = "select id, profile_id from santral.handle where workspace_id = $1 and id = any($2::uuid[])"
 _VERSION: Final = "select version from santral.profile where workspace_id = $1 and id = $2"
-ERASED: Final = "erased"
-"""Why a handle of somebody who was erased belongs to no single person."""
 RULES: Final = {
     "cannot_link": "somebody said that these are two people",
     "immutable_unique": "each has a customer id of their own",
@@ -183,7 +182,7 @@ def _linkable(handles: Sequence[Any], asked: UUID, *, field: str) -> HandleId:
     for row in sorted(handles, key=lambda row: row["id"] != asked):
         if not row["shared"] and blocked_reason(row["kind"], row["value"]) is None:
             return HandleId(row["id"])
-    if all(row["shared_by"] == ERASED for row in handles):
+    if all(row["shared_by"] == ERASED_KIND for row in handles):
         raise Conflict("this person was erased", field=field, remedy="what they write later is a new profile's")
     raise Conflict("this profile has only handles that belong to no single person", field=field, remedy="merge another handle")
 

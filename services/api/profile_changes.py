@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.contact import checked_preference
+from profiles.erasure_tombstones import erased_handles
 from profiles.facts import observe
 from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identified, identify
 from profiles.ledger import declare_shared
@@ -174,6 +175,8 @@ async def identify_profile(request: Request, principal: Identifier, body: Identi
             raws=tuple(handle.value for handle in body.handles), source=body.source, assurance=_assurance(principal, body.assurance),
             observed_at=observed_at, actor=principal.actor, name=body.name, traits=body.traits,
         )  # fmt: skip
+        if body.observed_at is not None:
+            await _require_not_erased(connection, request.app.state.secret, given)
         own = own_handles(row["inboxes"] or (), row["own"], region=row["region"])
         return await identify(connection, given, own=own)
 
@@ -282,6 +285,19 @@ async def add_profile_note(request: Request, principal: ProfileWriter, profile_i
         return await write_note(connection, principal.workspace_id, profile_id, body.text, actor=principal.actor)
 
     return await _changed(request, principal, work)
+
+
+async def _require_not_erased(connection: Connection, secret: bytes, given: Identification) -> None:
+    """Raises `Unprocessable` for what was observed before its person was erased: it is not to be known any more."""
+    workspace_id = WorkspaceId(given.workspace_id)
+    erased = await erased_handles(connection, secret, workspace_id, given.handles, given.observed_at)
+    for place, handle in enumerate(given.handles):
+        if handle in erased:
+            raise Unprocessable(
+                "this person was erased after that was observed",
+                field=f"handles.{place}.value",
+                remedy="send what was observed since",
+            )
 
 
 async def _changed(request: Request, principal: Principal, work: Callable[[Connection], Awaitable[Result]]) -> Result:

@@ -10,12 +10,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from profiles.merge import ERASED
+from profiles.erasure_covers import ERASED_KIND
 from profiles.store import ProfileView, links_of, lookup, profile_view
 from profiles.versions import Version, versions_of
 from router.conversations import list_conversations
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader
+from services.api.profile_seen import note_view
 from shared.database import Connection
 from shared.errors import Conflict, Forbidden, InputRejected, Unprocessable
 from shared.handle import Handle, normalized
@@ -65,6 +66,7 @@ async def read_profile(request: Request, principal: ProfileReader, profile_id: U
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_profile(connection, principal, [handle.id for handle in view.handles])
+        await note_view(connection, principal, view.id)
     return asdict(view)
 
 
@@ -120,7 +122,7 @@ async def look_up(request: Request, principal: ProfileReader, body: Lookup) -> F
 
 def require_standing(view: ProfileView, *, field: str = "profile_id") -> None:
     """Raises `Conflict` for somebody who was erased: nothing is written about them any more."""
-    if all(handle.shared_by == ERASED for handle in view.handles):
+    if all(handle.shared_by == ERASED_KIND for handle in view.handles):
         raise Conflict("this person was erased", field=field, remedy="what they write later is a new profile's")
 
 

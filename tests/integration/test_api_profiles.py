@@ -8,9 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from profiles.erasure_tombstones import tombstone_hash
 from shared.database import Database
+from shared.handle import Handle
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import SECRET, Api, running_api
 from tests.support.workspaces import Workspace, make_workspace
 
 Json = dict[str, Any]
@@ -300,3 +302,23 @@ async def test_nothing_is_written_about_somebody_erased(
         assert (problem["detail"], problem["field"]) == ("this person was erased", field)
     assert await counts(worker_db, workspace) == before
     assert (await identify(api, admin, MAIL))["profile_id"] not in (gone, one)
+
+
+async def test_what_was_observed_before_an_erasure_brings_nobody_back(
+    api: Api, admin: dict[str, str], workspace: Workspace
+) -> None:
+    observed = "2026-01-01T00:00:00Z"
+    gone = (await identify(api, admin, MAIL, observed_at=observed))["profile_id"]
+    handle = Handle(kind="email", value="ayse@ornek.com")
+    async with api.worker.batch() as connection:
+        await connection.execute(
+            "insert into santral.tombstone (workspace_id, handle_id, erasure_id, hash, erased_at) values ($1, $2, $2, $3, now())",
+            workspace.id, UUID(gone), tombstone_hash(SECRET, workspace.id, handle),
+        )  # fmt: skip
+        await connection.execute(
+            "update santral.handle set kind = 'erased', value = id::text, shared = true, shared_by = 'erased' where id = $1",
+            UUID(gone),
+        )
+    problem = await identify(api, admin, PHONE, MAIL, observed_at=observed, status=422)
+    assert (problem["field"], "erased" in problem["detail"]) == ("handles.1.value", True)
+    assert (await identify(api, admin, PHONE, MAIL))["profile_id"] != gone
