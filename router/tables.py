@@ -126,6 +126,22 @@ queue = sa.Table(
     sa.CheckConstraint("mode in ('push', 'pull', 'both')", name="mode"),
 )
 
+queue_pace = sa.Table(  # each queue as it was measured last: how long its line is, how fast it moves
+    "queue_pace",
+    metadata,
+    workspace_id(),
+    required("queue_id", Uuid),
+    required("waiting", sa.Integer),
+    required("oldest_s", sa.Double),
+    required("online", sa.Integer),
+    required("finished", sa.Integer),  # in the window measured
+    sa.Column("handling_s", sa.Double),
+    sa.Column("per_s", sa.Double),  # departures a second; null while nobody knows
+    at("measured_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "queue_id"),
+    reference("queue", "queue_id", ondelete="CASCADE"),
+)
+
 agent = sa.Table(
     "agent",
     metadata,
@@ -281,6 +297,8 @@ work_item = sa.Table(
     at("timer_at", null=True),  # the next thing that happens by itself: an offer ends, it parks, wakes, completes
     at("closed_at", null=True),
     required("outcome", Json, server_default=sa.text("'{}'"), info={"pii": True}),
+    sa.Column("predicted_s", sa.Double),  # the wait foretold when it was queued: half wait at most this
+    sa.Column("predicted_p90_s", sa.Double),  # … and nine of ten at most this
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("conversation", "conversation_id"),
     reference("queue", "queue_id"),

@@ -11,7 +11,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-_NEW: tuple[str, ...] = ("calendar", "sla", "sla_clock", "plan", "agent_filter", "shift")
+_NEW: tuple[str, ...] = ("calendar", "sla", "sla_clock", "plan", "agent_filter", "shift", "queue_pace")
 _APPEND_ONLY: tuple[str, ...] = ()
 
 

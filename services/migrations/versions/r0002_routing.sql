@@ -99,3 +99,19 @@ alter table santral.agent add column off_shift boolean not null default false;
 alter table santral.agent add column shift_next_at timestamptz;
 create index agent_shift_ix on santral.agent (shift_next_at) where shift_next_at is not null;
 create index agent_off_shift_ix on santral.agent (id, workspace_id) where off_shift;
+create table santral.queue_pace (
+    workspace_id uuid not null,
+    queue_id uuid not null,
+    waiting integer not null,
+    oldest_s double precision not null,
+    online integer not null,
+    finished integer not null,
+    handling_s double precision,
+    per_s double precision,
+    measured_at timestamptz not null default now(),
+    constraint queue_pace_pkey primary key (workspace_id, queue_id),
+    constraint queue_pace_workspace_id_queue_id_fkey foreign key (workspace_id, queue_id)
+        references santral.queue (workspace_id, id) on delete cascade
+);
+alter table santral.work_item add column predicted_s double precision;
+alter table santral.work_item add column predicted_p90_s double precision;
