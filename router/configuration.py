@@ -14,6 +14,7 @@ from uuid import UUID
 from router.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
 from router.hours import DEFAULT, calendar_of
 from router.policy import NO_POLICY, Policy
+from router.prediction import wait_of
 from router.signals import Words, words_of
 from router.sla import Sla
 from router.terms import terms_for
@@ -30,16 +31,8 @@ _QUEUES: Final = """
 select workspace_id, id, name, goals_s, targets_s, plan, calendar, enabled from santral.queue order by workspace_id, name
 """
 _FIGURES: Final = """
-select q.workspace_id, q.name, w.waiting, w.oldest_s, a.online
-from santral.queue q
-cross join lateral (
-    select count(*) as waiting, coalesce(extract(epoch from now() - min(i.enqueued_at)), 0)::bigint as oldest_s
-    from santral.work_item i where i.workspace_id = q.workspace_id and i.queue_id = q.id and i.state = 'queued') w
-cross join lateral (
-    select count(*) as online from santral.queue_member m
-    join santral.agent g on g.workspace_id = m.workspace_id and g.id = m.agent_id
-    where m.workspace_id = q.workspace_id and m.queue_id = q.id and g.presence = 'online') a
-where q.workspace_id = any($1::uuid[])
+select p.workspace_id, q.name, p.waiting, p.oldest_s, p.online, p.per_s
+from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id
 """
 
 
@@ -58,7 +51,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One workspace's configuration. ``figures`` are the queues' measures for rules that ask for them."""
+    """One workspace's configuration. ``figures`` are the queues' measures, by name."""
 
     id: UUID
     settings: Mapping[str, Any]
@@ -165,17 +158,15 @@ async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:
     return queues
 
 
-async def read_figures(connection: Connection, workspaces: Sequence[UUID]) -> dict[UUID, dict[str, dict[str, int]]]:
-    """``queue['name'].*`` as rules see it. The expected wait is the queue's length over its online agents, in five minutes each."""
+async def read_figures(connection: Connection) -> dict[UUID, dict[str, dict[str, int]]]:
+    """``queue['name'].*`` as rules see it, as they were measured last; the expected wait is a newcomer's, where the pace is known."""
     figures: dict[UUID, dict[str, dict[str, int]]] = {}
-    for row in await connection.fetch(_FIGURES, list(workspaces)):
-        waiting, online = row["waiting"], row["online"]
-        figures.setdefault(row["workspace_id"], {})[row["name"]] = {
-            "waiting": waiting,
-            "oldest_s": row["oldest_s"],
-            "agents_online": online,
-            "expected_wait_s": 300 * (waiting + 1) // max(1, online),
-        }
+    for row in await connection.fetch(_FIGURES):
+        known = {"waiting": row["waiting"], "oldest_s": int(row["oldest_s"]), "agents_online": row["online"]}
+        wait = wait_of(row["waiting"] + 1, row["per_s"])
+        if wait is not None:
+            known |= {"expected_wait_s": round(wait.p50_s), "expected_wait_p90_s": round(wait.p90_s)}
+        figures.setdefault(row["workspace_id"], {})[row["name"]] = known
     return figures
 
 

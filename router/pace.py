@@ -6,19 +6,24 @@ Table ``queue_pace``, one row per queue, written whole; old rows are harmless an
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from router.limits import channel_rules
-from router.prediction import Line, Server, departures_per_s
+from router.prediction import Line, Server, departures_per_s, wait_of
+from router.routing_report import routing_report
 from shared.database import Connection, Database
 from shared.errors import SantralError
 from shared.leases import Leases
 from shared.logs import get_log
+from shared.metrics import FAIRNESS, PREDICTION_ERROR, PREDICTION_KEPT, RELAXATION, STICKY_SHARE, WAIT
 
 log = get_log(__name__)
 EVERY_S: Final = 2.0
+TELL_S: Final = 60.0
 WINDOW_S: Final = 4 * 3600
 _LINES: Final = """
 select q.workspace_id, q.id, w.waiting, w.oldest_s, d.handling_s, d.finished, coalesce(w.channel, d.channel, 'chat') as channel
@@ -59,6 +64,12 @@ on conflict (workspace_id, queue_id) do update set
 """
 
 
+_READ: Final = """
+select p.*, q.name from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id
+where p.workspace_id = $1 order by q.name
+"""
+
+
 class Pace:
     """The measuring. Any number of routers run it, the one that holds the lease measures."""
 
@@ -68,10 +79,14 @@ class Pace:
 
     async def run(self) -> None:
         """Measures for ever; while the database is away the last figures stand."""
+        told_at = 0.0
         while True:
             try:
                 if self._leases.held:
                     await self.round()
+                    if time.monotonic() - told_at > TELL_S:
+                        told_at = time.monotonic()
+                        await self.tell()
             except SantralError as error:
                 log.warning("queues are not measured", action="dependency_down", error=str(error))
             await asyncio.sleep(EVERY_S)
@@ -80,6 +95,24 @@ class Pace:
         """Measures every queue once. Calling it again only makes the figures newer."""
         async with self._db.batch() as connection:
             await measure(connection)
+
+    async def tell(self) -> None:
+        """Sets the metrics of the last hour, over all workspaces."""
+        now = datetime.now(UTC)
+        async with self._db.session() as connection:
+            workspaces = [row["id"] for row in await connection.fetch("select id from santral.workspace")]
+            report = await routing_report(connection, workspaces, since=now - timedelta(hours=1), until=now)
+        FAIRNESS.set(report.gini)
+        if report.whole is None:
+            return
+        whole = report.whole
+        for quantile, seconds in (("0.5", whole.p50_s), ("0.9", whole.p90_s), ("0.99", whole.p99_s), ("1", whole.max_s)):
+            WAIT.labels(quantile=quantile).set(seconds)
+        STICKY_SHARE.set(whole.sticky_share)
+        RELAXATION.set(whole.relaxation_steps)
+        if whole.predicted:
+            PREDICTION_ERROR.set(whole.prediction_error_s or 0.0)
+            PREDICTION_KEPT.set(whole.prediction_kept_share or 0.0)
 
 
 async def measure(connection: Connection) -> None:
@@ -94,6 +127,19 @@ async def measure(connection: Connection) -> None:
         for queue in server.queues:
             online[queue] = online.get(queue, 0) + 1
     await connection.execute(_WRITE, [_row(dict(row), online.get(row["id"], 0), pace.get(row["id"])) for row in rows])
+
+
+async def read_pace(connection: Connection, workspace_id: UUID) -> list[dict[str, Any]]:
+    """Every queue as it was measured last, by name, with the wait of a newcomer."""
+    rows = await connection.fetch(_READ, workspace_id)
+    return [
+        {
+            "queue": row["name"], "waiting": row["waiting"], "oldest_s": row["oldest_s"], "agents_online": row["online"],
+            "handling_s": row["handling_s"], "finished": row["finished"], "wait": wait_of(row["waiting"] + 1, row["per_s"]),
+            "measured_at": row["measured_at"],
+        }
+        for row in rows
+    ]  # fmt: skip
 
 
 def _line(row: Mapping[str, Any]) -> Line:

@@ -84,14 +84,12 @@ class RouterConfiguration:
         await self._changed.wait()
 
     async def refresh_figures(self) -> None:
-        """Rereads the queues' measures, for the workspaces whose policy asks for them."""
-        asking = [workspace.id for workspace in self._workspaces.values() if workspace.policy.asks_queues]
-        if not asking:
-            return
+        """Rereads the queues' measures: for rules that ask for them, and for the wait that is foretold to whoever comes."""
         async with self._db.session() as connection:
-            figures = await read_figures(connection, asking)
-        for workspace_id in asking:
-            self._workspaces[workspace_id] = replace(self._workspaces[workspace_id], figures=figures.get(workspace_id, {}))
+            figures = await read_figures(connection)
+        for workspace_id, found in figures.items():
+            if workspace_id in self._workspaces:
+                self._workspaces[workspace_id] = replace(self._workspaces[workspace_id], figures=found)
 
     async def follow(self, waiter: Waiter) -> None:
         """Refreshes for ever."""

@@ -13,6 +13,7 @@ from router import language
 from router.desk import Desk
 from router.intake import Intake
 from router.ledger import ProviderWord
+from router.pace import Pace
 from router.quarantine import asked_replays, put_back
 from router.replay import replay
 from router.shifts import Shifts
@@ -64,6 +65,8 @@ async def run(settings: Settings) -> None:
         slots = Leases(db, kind="dispatch", slots=SLOTS, owner=owner)
         desk = Desk(db=db, leases=slots, hints=hints)
         clock_lease = Leases(db, kind="sla", slots=1, owner=owner)
+        pace_lease = Leases(db, kind="pace", slots=1, owner=owner)
+        pace = Pace(db, leases=pace_lease)
         clocks = SlaClocks(db=db, leases=clock_lease, hints=hints, workspaces=configuration)
         shift_lease = Leases(db, kind="shifts", slots=1, owner=owner)
         shifts = Shifts(db=db, leases=shift_lease, hints=hints)
@@ -91,6 +94,8 @@ async def run(settings: Settings) -> None:
                     "clocks": clocks.run,
                     "shift_lease": shift_lease.run,
                     "shifts": shifts.run,
+                    "pace_lease": pace_lease.run,
+                    "pace": pace.run,
                     "host": host_worker(db, settings, "router", settings.router_health_port, owner=owner),
                 },
             )

@@ -7,6 +7,7 @@ provider's external id, so any number of parallel deliveries give the same id. E
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import NewType
 from uuid import UUID
 
@@ -32,6 +33,11 @@ EventId = NewType("EventId", UUID)
 def new_id() -> UUID:
     """A fresh UUIDv7: sorted by time of making, unique across processes."""
     return uuid_utils.uuid7()
+
+
+def first_id_at(at: datetime) -> UUID:
+    """The smallest UUIDv7 of that millisecond: ids made from then on are not smaller, so a range of ids is a range of time."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (0x7 << 76) | (0x2 << 62))
 
 
 def message_id(secret: bytes, workspace_id: WorkspaceId, inbox_id: InboxId, external_id: str) -> MessageId:

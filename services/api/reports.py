@@ -9,7 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel
 
+from router.pace import read_pace
+from router.prediction import Wait
 from router.recorded_arrivals import recorded_arrivals
+from router.routing_report import Report, routing_report
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.records import EventReader
 from shared.errors import Unprocessable
@@ -29,6 +32,45 @@ class ArrivalOut(BaseModel):
     skills: dict[str, int] | None
 
 
+class QueuePace(BaseModel):
+    """A queue now: its line, who is there, and how long a newcomer will wait; nulls while nobody knows."""
+
+    queue: str
+    waiting: int
+    oldest_s: float
+    agents_online: int
+    handling_s: float | None
+    finished: int
+    wait: Wait | None
+    measured_at: datetime
+
+
+@router.get("/queues", summary="How long is each line, and how long will a newcomer wait?")
+async def read_queues(request: Request, principal: EventReader) -> list[QueuePace]:
+    """As measured within the last seconds."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await read_pace(connection, principal.workspace_id)
+    return [QueuePace(**row) for row in rows]
+
+
+@router.get("/routing", summary="Waits, plans, stickiness, evenness and predictions of a time range")
+async def read_routing(
+    request: Request,
+    principal: EventReader,
+    since: Annotated[AwareDatetime, Query(alias="from")],
+    until: Annotated[AwareDatetime, Query(alias="to")],
+) -> Report:
+    """Counted from dispatch's reservations; at most 31 days."""
+    _require_range(since, until)
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        return await routing_report(connection, [principal.workspace_id], since=since, until=until)
+
+
+def _require_range(since: datetime, until: datetime) -> None:
+    if not timedelta(0) < until - since <= RANGE_MAX:
+        raise Unprocessable("the range is empty or longer than 31 days", field="to", remedy="ask for a shorter range after `from`")
+
+
 @router.get("/arrivals", summary="What came in a time range, and how long the work took")
 async def read_arrivals(
     request: Request,
@@ -39,8 +81,7 @@ async def read_arrivals(
     cursor: Cursor = None,
 ) -> Page[ArrivalOut]:
     """Oldest first, at most 31 days. Work that agents began, and calls that a PBX gave to somebody, are not in it."""
-    if not timedelta(0) < until - since <= RANGE_MAX:
-        raise Unprocessable("the range is empty or longer than 31 days", field="to", remedy="ask for a shorter range after `from`")
+    _require_range(since, until)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await recorded_arrivals(
             connection, principal.workspace_id, since=since, until=until, after=_after(cursor), limit=limit + 1
