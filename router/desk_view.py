@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from router.conversations import PREVIEW_CHARS
 from router.decision_view import with_names
 from router.limits import channel_rules
+from router.prediction import wait_of
 from shared.database import Connection
 from shared.errors import NotFound
 
@@ -198,20 +200,22 @@ async def queue_snapshot(connection: Connection, workspace_id: UUID, queue: str,
 
 
 async def place_in_line(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> dict[str, Any]:
-    """Where a customer's conversation stands: waiting with a position, with an agent, or closed."""
+    """Where a customer's conversation stands: waiting with a position and a predicted wait, with an agent, or closed."""
     row = await connection.fetchrow(
-        "select i.*, a.name as agent_name from santral.work_item i"
+        "select i.*, a.name as agent_name, p.per_s from santral.work_item i"
         " left join santral.agent a on a.workspace_id = i.workspace_id and a.id = i.agent_id"
+        " left join santral.queue_pace p on p.workspace_id = i.workspace_id and p.queue_id = i.queue_id"
         " where i.workspace_id = $1 and i.conversation_id = $2 order by i.enqueued_at desc limit 1",
         workspace_id, conversation_id,
     )  # fmt: skip
     if row is None or row["state"] in ("completed", "abandoned", "canceled"):
-        return {"state": "closed" if row is not None else "waiting", "position": None, "agent": None}
+        return {"state": "closed" if row is not None else "waiting", "position": None, "wait": None, "agent": None}
     if row["state"] in ("queued", "offered"):
         ahead = (
             await connection.fetchval(_POSITION, workspace_id, row["queue_id"], row["due_class"], row["due_at"], row["id"])
             if row["state"] == "queued"
             else 1
         )
-        return {"state": "waiting", "position": ahead, "agent": None}
-    return {"state": "with_agent", "position": None, "agent": row["agent_name"]}
+        wait = wait_of(ahead, row["per_s"])
+        return {"state": "waiting", "position": ahead, "wait": None if wait is None else asdict(wait), "agent": None}
+    return {"state": "with_agent", "position": None, "wait": None, "agent": row["agent_name"]}

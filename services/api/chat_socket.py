@@ -5,7 +5,7 @@
     client  message {id, text}      id: the browser's; sending it again is the same message
     server  accepted {id, message_id}     the broker has it
             message {message: {seq, direction, text, at, agent_name?, client_id?}, conversation_id}
-            position {position, of_queue} · state {state, agent, conversation_id}
+            position {position, wait} · state {state, agent, conversation_id}
             error {problem, id?}
     client  leave {}                the place in line is given up
 
@@ -133,7 +133,7 @@ class VisitorSocket:
             {
                 "type": "welcome", "incarnation": incarnation, "conversation_id": own.conversation_id if own else None,
                 "seq": self._seq, "messages": messages, "state": self._place.get("state", "idle"),
-                "position": self._place.get("position"), "agent": self._place.get("agent"),
+                "position": self._place.get("position"), "wait": self._place.get("wait"), "agent": self._place.get("agent"),
             }
         )  # fmt: skip
         self._ring.set()
@@ -248,8 +248,14 @@ class VisitorSocket:
             await self._line.send(
                 {"type": "state", "state": place["state"], "agent": place["agent"], "conversation_id": conversation_id}
             )
-        if place["position"] is not None and place["position"] != before.get("position"):
-            await self._line.send({"type": "position", "position": place["position"], "of_queue": True})
+        if place["position"] is not None and _shown(place) != _shown(before):
+            await self._line.send({"type": "position", "position": place["position"], "wait": place["wait"]})
+
+
+def _shown(place: dict[str, Any]) -> tuple[Any, ...]:
+    """What a customer would notice: the position, and the wait in minutes."""
+    wait = place.get("wait")
+    return (place.get("position"), None if wait is None else (round(wait["p50_s"] / 60), round(wait["p90_s"] / 60)))
 
 
 @router.websocket("/v1/chat/{widget_token}/socket")

@@ -123,7 +123,7 @@ export class Room {
   /** The visitor leaves: the place in line is given up. */
   end(): boolean {
     if (!this.#stream.send({ type: "leave" })) return false;
-    this.#become({ ...this.talk, state: "closed", position: null, agent: null });
+    this.#become({ ...this.talk, state: "closed", position: null, wait: null, agent: null });
     return true;
   }
 

@@ -11,7 +11,7 @@ import { Host } from "./host.ts";
 import { Memory } from "./memory.ts";
 import { Room, TEXT_CHARS_MAX } from "./room.ts";
 import { roomStyles } from "./room-styles.ts";
-import type { Pending, PublicMessage } from "./talk.ts";
+import { minutes, type Pending, type PublicMessage } from "./talk.ts";
 
 const GROUP_MS = 180_000;
 
@@ -124,7 +124,8 @@ export class SantralRoom extends LitElement {
       const place = talk.position;
       content = html`<p class="strip wait"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span>
         <span>${say.waiting}</span>
-        ${place === null ? nothing : html`<strong>${place <= 1 ? say.next : say.position(place)}</strong>`}</p>`;
+        ${place === null ? nothing : html`<strong>${place <= 1 ? say.next : say.position(place)}</strong>`}
+        ${talk.wait === null ? nothing : html`<span>${say.wait(...minutes(talk.wait))}</span>`}</p>`;
     }
     return html`<div role="status">${content}</div>`;
   }

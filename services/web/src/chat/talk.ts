@@ -33,7 +33,14 @@ export interface Talk {
   readonly pending: readonly Pending[];
   readonly state: TalkState;
   readonly position: number | null;
+  readonly wait: Wait | null;
   readonly agent: string | null;
+}
+
+/** Half of those who stand there wait at most `p50_s` seconds, nine of ten at most `p90_s`. */
+export interface Wait {
+  readonly p50_s: number;
+  readonly p90_s: number;
 }
 
 export type ServerFrame =
@@ -44,12 +51,13 @@ export type ServerFrame =
       readonly seq: number;
       readonly messages?: readonly PublicMessage[];
       readonly position?: number | null;
+      readonly wait?: Wait | null;
       readonly agent?: string | null;
       readonly state?: TalkState | null;
     }
   | { readonly type: "accepted"; readonly id: string; readonly message_id: string }
   | { readonly type: "message"; readonly message: PublicMessage; readonly conversation_id?: string }
-  | { readonly type: "position"; readonly position: number | null }
+  | { readonly type: "position"; readonly position: number | null; readonly wait?: Wait | null }
   | {
       readonly type: "state";
       readonly state: TalkState;
@@ -74,6 +82,7 @@ export const SILENT: Talk = {
   pending: [],
   state: "idle",
   position: null,
+  wait: null,
   agent: null,
 };
 
@@ -97,7 +106,12 @@ export function received(talk: Talk, frame: ServerFrame): Talk {
     case "message":
       return merged({ ...talk, conversationId: frame.conversation_id ?? talk.conversationId }, [frame.message]);
     case "position":
-      return { ...talk, position: frame.position, state: talk.state === "idle" ? "waiting" : talk.state };
+      return {
+        ...talk,
+        position: frame.position,
+        wait: frame.wait ?? null,
+        state: talk.state === "idle" ? "waiting" : talk.state,
+      };
     case "state":
       return {
         ...talk,
@@ -105,6 +119,7 @@ export function received(talk: Talk, frame: ServerFrame): Talk {
         conversationId: frame.conversation_id ?? talk.conversationId,
         agent: frame.agent ?? (frame.state === "with_agent" ? talk.agent : null),
         position: frame.state === "waiting" ? talk.position : null,
+        wait: frame.state === "waiting" ? talk.wait : null,
       };
     case "error":
       return frame.id
@@ -113,6 +128,12 @@ export function received(talk: Talk, frame: ServerFrame): Talk {
     default:
       return talk;
   }
+}
+
+/** A wait in whole minutes as people say it: the usual one, and what nine of ten do not exceed. */
+export function minutes(wait: Wait): [number, number] {
+  const usual = Math.max(1, Math.round(wait.p50_s / 60));
+  return [usual, Math.max(usual, Math.ceil(wait.p90_s / 60))];
 }
 
 /** Lines that must be sent again on a new connection: nobody has confirmed them. */
@@ -139,6 +160,7 @@ function welcomed(talk: Talk, frame: Extract<ServerFrame, { type: "welcome" }>):
       seq: Math.max(base.seq, frame.messages === undefined ? frame.seq : 0),
       state: frame.state ?? open,
       position: frame.position ?? null,
+      wait: frame.wait ?? null,
       agent,
     },
     frame.messages ?? [],

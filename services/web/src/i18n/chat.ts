@@ -19,6 +19,8 @@ const tr = {
   retry: "Yeniden dene",
   waiting: "Temsilci bekleniyor",
   position: (n: number) => `Sıradaki yeriniz: ${n}`,
+  wait: (usual: number, most: number) =>
+    most <= 1 ? "bir dakikadan az" : usual === most ? `yaklaşık ${most} dk` : `yaklaşık ${usual}–${most} dk`,
   yourAgent: "Temsilciniz",
   next: "Sıra sizde, birazdan bağlanıyorsunuz",
   ended: "Sohbet sona erdi",
@@ -59,6 +61,8 @@ const en: ChatMessages = {
   retry: "Try again",
   waiting: "Waiting for an agent",
   position: (n) => `Your place in line: ${n}`,
+  wait: (usual, most) =>
+    most <= 1 ? "less than a minute" : usual === most ? `about ${most} min` : `about ${usual}–${most} min`,
   yourAgent: "Your agent",
   next: "You are next, connecting shortly",
   ended: "The chat has ended",

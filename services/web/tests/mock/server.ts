@@ -129,7 +129,7 @@ function answer(say: (frame: unknown) => unknown, id: string, text: string): voi
   say({ type: "message", message: { seq, direction: "in", text, at, client_id: id } });
   if (!text.endsWith("?")) {
     say({ type: "state", state: "waiting", agent: null });
-    say({ type: "position", position: 3, of_queue: true });
+    say({ type: "position", position: 3, wait: { p50_s: 130, p90_s: 290 } });
     return;
   }
   say({ type: "state", state: "with_agent", agent: "Deniz Yıldız" });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  minutes,
   type PublicMessage,
   received,
   retried,
@@ -86,6 +87,16 @@ test("the place in line is forgotten once an agent is there", () => {
   expect(talk).toMatchObject({ state: "with_agent", position: null, agent: "Deniz" });
   talk = received(talk, { type: "state", state: "closed", agent: null });
   expect(talk).toMatchObject({ state: "closed", agent: null });
+});
+
+test("a predicted wait is said in whole minutes and goes with the place", () => {
+  let talk = received(SILENT, { type: "position", position: 3, wait: { p50_s: 130, p90_s: 290 } });
+  expect(talk.wait && minutes(talk.wait)).toEqual([2, 5]);
+  expect(minutes({ p50_s: 8, p90_s: 31 })).toEqual([1, 1]);
+  talk = received(talk, { type: "position", position: 2 });
+  expect(talk).toMatchObject({ position: 2, wait: null });
+  talk = received(talk, { type: "state", state: "with_agent", agent: "Deniz" });
+  expect(talk.wait).toBeNull();
 });
 
 test("a refused line says why and may be sent again; an error about no line changes nothing", () => {
