@@ -30,6 +30,7 @@ class Inbox:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     region: str | None = None
     path_token: str = field(default="", repr=False)
+    mask_numbers: bool = False  # card numbers and national ids are taken out before anything is published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

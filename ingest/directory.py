@@ -28,7 +28,9 @@ from (select version, updated_at from santral.inbox union all select version, up
 _CONNECTIONS: Final = "select workspace_id, id, provider, path_token, settings, secrets from santral.connection"
 _INBOXES: Final = """
 select i.workspace_id, i.id, i.name, i.channel, i.provider, i.connection_id, i.address, i.path_token, i.settings, i.secrets,
-       i.enabled, w.settings->>'region' as region, c.secrets as connection_secrets, c.settings as connection_settings
+       i.enabled, w.settings->>'region' as region,
+       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers,
+       c.secrets as connection_secrets, c.settings as connection_settings
 from santral.inbox i
 join santral.workspace w using (workspace_id)
 left join santral.connection c on c.workspace_id = i.workspace_id and c.id = i.connection_id
@@ -120,7 +122,7 @@ class Directory:
             address=row["address"] or "", connection_id=row["connection_id"],
             settings={**self._defaults.get(row["provider"], {}), **(row["connection_settings"] or {}), **row["settings"]},
             secrets=secrets,
-            region=row["settings"].get("region") or row["region"], path_token=row["path_token"],
+            region=row["settings"].get("region") or row["region"], path_token=row["path_token"], mask_numbers=row["mask_numbers"],
         )  # fmt: skip
 
     def _unsealed(self, sealed: bytes | None, owner: UUID) -> dict[str, str]:

@@ -19,6 +19,7 @@ from uuid import UUID
 from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
 from ingest.digest import content_digest
 from ingest.mail.reply_token import conversation_of
+from ingest.masking import masked_draft
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.cloudevent import encode_message
@@ -117,6 +118,8 @@ class Receiver:
         if not external_id:
             external_id, more["digest"], more["bucket_day"] = _weak_id(draft, now)
         identity = message_id(self._secret, WorkspaceId(draft.inbox.workspace_id), InboxId(draft.inbox.id), external_id)
+        if draft.inbox.mask_numbers:
+            draft = masked_draft(draft)
         parts = list(draft.parts)
         text = str(draft.values.get("text", ""))
         if len(text) > TEXT_INLINE_CHARS_MAX:

@@ -42,6 +42,16 @@ class RestClient:
             return response.json() if response.content else None
         raise _error(response)
 
+    async def download(self, path: str) -> bytes:
+        """The bytes of a 2xx answer. Raises like `call`."""
+        try:
+            response = await self._http.get(path)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.url} does not answer ({type(error).__name__})", remedy="is santral running there?") from error
+        if response.is_success:
+            return response.content
+        raise _error(response)
+
     async def pages(self, path: str) -> AsyncIterator[Any]:
         """Every item of a list, through all its pages."""
         cursor: str | None = None

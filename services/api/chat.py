@@ -35,7 +35,8 @@ IDENTITY_S_MAX: Final = 3600
 _LEEWAY_S: Final = 60
 _CLAIMS: Final = ("external_id", "email", "phone", "name")
 _INBOX: Final = """
-select i.name, i.secrets, coalesce(i.settings->>'region', w.settings->>'region') as region, w.title as workspace_title
+select i.name, i.secrets, coalesce(i.settings->>'region', w.settings->>'region') as region, w.title as workspace_title,
+       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id where i.workspace_id = $1 and i.id = $2
 """
 
@@ -66,7 +67,7 @@ async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
     secrets = sealer.open(row["secrets"]) if row["secrets"] else {}
     inbox = Inbox(
         workspace_id=found["workspace_id"], id=found["id"], name=row["name"], channel="chat", provider="webchat", settings=settings,
-        region=row["region"], path_token=widget_token,
+        region=row["region"], path_token=widget_token, mask_numbers=row["mask_numbers"],
     )  # fmt: skip
     return Widget(
         inbox=inbox, title=settings.get("title") or row["workspace_title"] or row["name"], locale=settings.get("locale", "tr"),

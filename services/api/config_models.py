@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from router.hours import CalendarDocument
 from router.plan_document import PlanDocument
+from services.retention import RetentionClass
 from shared.handle import KINDS
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/][^/\x00-\x1f]*$")]
@@ -221,6 +222,10 @@ class WorkspaceSettings(BaseModel):
     keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     own_addresses: list[str] = Field(default_factory=list)
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
+    mask_numbers: bool | list[Slug] = False
+    """Card numbers and national ids are masked in every inbox, or in those named."""
+    retention: dict[RetentionClass, Annotated[int, Field(ge=1, le=36_500)]] = Field(default_factory=dict)
+    """Days by class; what is not named is kept."""
 
 
 class Stored(BaseModel):

@@ -23,7 +23,8 @@ from shared.errors import NotFound, Unprocessable
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
 _INBOX: Final = """
-select i.id, i.name, i.channel, i.provider, i.settings, coalesce(i.settings->>'region', w.settings->>'region') as region
+select i.id, i.name, i.channel, i.provider, i.settings, coalesce(i.settings->>'region', w.settings->>'region') as region,
+       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.enabled
 """
@@ -108,7 +109,7 @@ async def _inbox(connection: Connection, workspace_id: UUID, name: str) -> Inbox
         raise Unprocessable("no such inbox for posted messages", field="inbox", remedy="create an inbox with provider api")
     return Inbox(
         workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
-        settings=row["settings"], region=row["region"],
+        settings=row["settings"], region=row["region"], mask_numbers=row["mask_numbers"],
     )  # fmt: skip
 
 

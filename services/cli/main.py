@@ -33,6 +33,7 @@ VERBS: Final = {
     "policy": "services.cli.policy",
     "decisions": "services.cli.decisions",
     "profiles": "services.cli.profiles",
+    "retention": "services.cli.retention",
     "asyncapi": "services.cli.asyncapi",
     "ingest": "services.cli.ingest",
     "doctor": "services.cli.doctor",

@@ -18,7 +18,7 @@ import typer
 from services.rest_client import RestClient
 from shared.errors import InputRejected, NotFound
 
-PARTS: Final[tuple[str, ...]] = ("services.cli.profiles_evaluate", "services.cli.profiles_import")
+PARTS: Final[tuple[str, ...]] = ("services.cli.profiles_evaluate", "services.cli.profiles_import", "services.cli.profiles_privacy")
 """Modules that add commands of their own to the group."""
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
 ApiKey = Annotated[

@@ -1,0 +1,120 @@
+"""Redacting messages, seeing who looked at whom, and what retention would remove."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ConfigDict
+
+from profiles.store import profile_view
+from services.api.audit import audit
+from services.api.lists import Cursor, Limit, Page
+from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs, require_conversation
+from services.api.profile_seen import View, views_of
+from services.blob_removals import remove_blobs
+from services.erasure_redaction import RedactionReason, redact
+from services.retention import plan
+from shared.database import retried
+from shared.errors import Unavailable, Unprocessable
+from shared.logs import get_log
+
+router = APIRouter(prefix="/v1", tags=["profiles"])
+log = get_log(__name__)
+Watcher = Annotated[Principal, Depends(needs("events:read"))]
+Place = Annotated[int, Path(ge=0)]
+
+
+class RedactIn(BaseModel):
+    """Why, as a closed word: free text would be a place for what must go."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "card_number"}]})
+
+    reason: RedactionReason
+
+
+class RedactedOut(BaseModel):
+    """``changed`` is False when it was redacted before."""
+
+    conversation_id: UUID
+    seq: int
+    changed: bool
+
+
+@router.post("/conversations/{conversation_id}/messages/{seq}/redact", summary="Take a message's words and files away for good")
+async def redact_message(
+    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Place, body: RedactIn
+) -> RedactedOut:
+    """Text, HTML, original, files and what was sent; a marker with who, when and why stays. Twice is harmless."""
+    return await _redacted(request, principal, conversation_id, seq, None, body)
+
+
+@router.post("/conversations/{conversation_id}/messages/{seq}/parts/{n}/redact", summary="Take one file of a message away for good")
+async def redact_part(
+    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Place, n: Place, body: RedactIn
+) -> RedactedOut:
+    """The file, and the original that holds it. Twice is harmless."""
+    return await _redacted(request, principal, conversation_id, seq, n, body)
+
+
+async def _redacted(
+    request: Request, principal: Principal, conversation_id: UUID, seq: int, part: int | None, body: RedactIn
+) -> RedactedOut:
+    state = request.app.state
+
+    async def work() -> UUID | None:
+        async with state.db.batch(principal.workspace_id) as connection:
+            await require_conversation(connection, principal, conversation_id)
+            cause = await redact(
+                connection, workspace_id=principal.workspace_id, conversation_id=conversation_id, seq=seq, part=part,
+                reason=body.reason, actor=principal.actor,
+            )  # fmt: skip
+            if cause is not None:
+                details = {"seq": seq, "reason": body.reason, **({} if part is None else {"part": part})}
+                await audit(connection, principal, "message.redacted", "conversation", str(conversation_id), details)
+            return cause
+
+    cause = await retried(work)
+    if cause is not None:
+        try:
+            await remove_blobs(state.db, state.blobs, principal.workspace_id, cause, as_api=True)
+        except Unavailable as error:
+            log.warning("files go with the courier's next look", action="erasure_waits", error=str(error))
+        state.hints.wake("privacy")
+        state.hints.wake("outbox")
+        state.hints.wake("stream", str(principal.workspace_id))
+    return RedactedOut(conversation_id=conversation_id, seq=seq, changed=cause is not None)
+
+
+@router.get("/profiles/{profile_id}/views", summary="Who looked at a person")
+async def list_profile_views(
+    request: Request, principal: Watcher, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None
+) -> Page[View]:
+    """Newest first, under every id the person ever had; who and when, never what was shown."""
+    try:
+        before = None if cursor is None else UUID(cursor)
+    except ValueError as error:
+        raise Unprocessable("not a cursor", field="cursor", remedy="copy `next` of the page before") from error
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        view = await profile_view(connection, principal.workspace_id, profile_id)
+        ids = [handle.id for handle in view.handles]
+        found = await views_of(connection, principal.workspace_id, ids, before=before, limit=limit + 1)
+    return Page(items=found[:limit], next=str(found[limit - 1].id) if len(found) > limit else None)
+
+
+@router.get("/retention/plan", summary="What retention would remove now")
+async def plan_retention(request: Request, principal: ConfigReader) -> dict[str, Any]:
+    """Counts by class, with the time before which rows go; nothing is changed."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        return {"items": await plan(connection, principal.workspace_id)}
+
+
+@router.post("/retention/run", status_code=202, summary="Let retention run now")
+async def run_retention(request: Request, principal: ConfigWriter) -> dict[str, Any]:
+    """The courier starts at once instead of within ten minutes; what it removed stands in its runs."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await audit(connection, principal, "retention.asked", "workspace", str(principal.workspace_id))
+        planned = await plan(connection, principal.workspace_id)
+    request.app.state.hints.wake("privacy")
+    return {"items": planned}

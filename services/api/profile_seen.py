@@ -1,0 +1,42 @@
+"""Who looked at whom: one row for each profile that was shown to somebody; never what was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.api.principal import Principal
+from shared.database import Connection
+from shared.ids import new_id
+
+_NOTE: Final = "insert into santral.profile_view (workspace_id, id, profile_id, actor) values ($1, $2, $3, $4)"
+_LIST: Final = """
+select id, profile_id, actor, at from santral.profile_view
+where workspace_id = $1 and profile_id = any($2::uuid[]) and ($3::uuid is null or id < $3) order by id desc limit $4
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One look. ``profile_id``: as which profile the person was shown then."""
+
+    id: UUID
+    profile_id: UUID
+    actor: str
+    at: datetime
+
+
+async def note_view(connection: Connection, principal: Principal, profile_id: UUID) -> None:
+    """Writes down that the caller was shown this profile, in the transaction that reads it."""
+    await connection.execute(_NOTE, principal.workspace_id, new_id(), profile_id, principal.actor)
+
+
+async def views_of(
+    connection: Connection, workspace_id: UUID, profile_ids: Sequence[UUID], *, before: UUID | None, limit: int
+) -> list[View]:
+    """Looks at these profiles, newest first; ``before`` is the last id of the page before."""
+    rows = await connection.fetch(_LIST, workspace_id, list(profile_ids), before, limit)
+    return [View(**dict(row)) for row in rows]

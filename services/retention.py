@@ -1,0 +1,176 @@
+"""Retention: what is older than a workspace's days goes, class by class, in bounded batches of the courier; open work never does.
+
+Nothing is removed of a class that the workspace's settings do not name. `PLAN` counts with the same conditions that `REMOVE` uses.
+
+| class | older by | what becomes of it |
+|---|---|---|
+| messages | the conversation's end | texts, subjects, originals and files of its messages go; ids, times and measures stay |
+| files | the conversation's end | files and originals of its messages go |
+| quarantine | its resolution | the entry goes |
+| sessions, retry_keys | expiry, first use | the row goes |
+| deliveries | when it was written, once it is not queued | what was sent to the provider goes |
+| decisions | when it was made, once the work is over | the record goes |
+| views, audit | when it happened | the row goes |
+
+**Units**: days; times by the database's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from services.blob_removals import remove_blobs, remove_left
+from shared.blobs import Blobs
+from shared.database import Connection, Database
+from shared.errors import Unavailable
+from shared.hints import Waiter
+from shared.ids import new_id
+from shared.leases import Leases
+from shared.logs import get_log
+from shared.metrics import RETENTION_REMOVED
+
+log = get_log(__name__)
+RetentionClass = Literal["messages", "files", "quarantine", "sessions", "retry_keys", "deliveries", "decisions", "views", "audit"]
+BATCH: Final = 500
+LOOK_S: Final = 600.0
+SLOT: Final = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rule:
+    """A table ``x``, the condition on a row (``$1`` workspace, ``$2`` the time before which it goes), and the change; None: delete."""
+
+    table: str
+    rows: str
+    change: str | None = None
+
+
+_CLOSED: Final = """exists (
+    select 1 from santral.conversation c where c.workspace_id = x.workspace_id and c.id = x.conversation_id
+      and c.state = 'closed' and c.closed_at < $2
+      and not exists (select 1 from santral.work_item i where i.workspace_id = c.workspace_id and i.conversation_id = c.id
+                      and i.state not in ('completed', 'abandoned', 'canceled')))"""
+_RULES: Final[Mapping[str, _Rule]] = {
+    "messages": _Rule(
+        table="message", rows=f"not x.body ?| array['expired', 'erased', 'redacted'] and {_CLOSED}",
+        change="subject = '', text = '', body = '{\"expired\": true}'",
+    ),
+    "files": _Rule(
+        table="message", rows=f"x.body ?| array['parts', 'original'] and {_CLOSED}", change="body = x.body - 'parts' - 'original'"
+    ),
+    "quarantine": _Rule(table="quarantine", rows="x.state in ('replayed', 'discarded') and x.resolved_at < $2"),
+    "sessions": _Rule(table="session", rows="x.expires_at < $2"),
+    "retry_keys": _Rule(table="idempotency", rows="x.created_at < $2"),
+    "deliveries": _Rule(
+        table="delivery", rows="x.state <> 'queued' and x.created_at < $2 and x.request <> '{}'", change="request = '{}', reason = ''"
+    ),
+    "decisions": _Rule(
+        table="decision",
+        rows="x.decided_at < $2 and not exists (select 1 from santral.work_item i where i.workspace_id = x.workspace_id"
+        " and i.conversation_id = x.conversation_id and i.state not in ('completed', 'abandoned', 'canceled'))",
+    ),
+    "views": _Rule(table="profile_view", rows="x.at < $2"),
+    "audit": _Rule(table="audit", rows="x.at < $2"),
+}  # fmt: skip
+_FILES: Final = """
+insert into santral.blob_removal (workspace_id, key, cause)
+select distinct x.workspace_id, p->>'blob', $4::uuid from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as g(w, c, s)
+join santral.message x on x.workspace_id = g.w and x.conversation_id = g.c and x.seq = g.s
+cross join lateral jsonb_array_elements(case when jsonb_typeof(x.body->'parts') = 'array' then x.body->'parts' else '[]' end) p
+where p->>'blob' is not null on conflict do nothing
+"""
+_BEFORE: Final = "select clock_timestamp() - $1 * interval '1 day'"
+_SETTINGS: Final = "select workspace_id, settings->'retention' as days from santral.workspace where settings ? 'retention'"
+_RUN: Final = 'insert into santral.retention_run (workspace_id, id, "class", days, removed) values ($1, $2, $3, $4, $5)'
+
+
+async def plan(connection: Connection, workspace_id: UUID) -> list[dict[str, Any]]:
+    """What a run would remove now, by class; nothing is changed. The classes the workspace does not name are left out."""
+    days: Mapping[str, int] = await _days(connection, workspace_id)
+    found = []
+    for name, rule in _RULES.items():
+        if name not in days:
+            continue
+        before = await connection.fetchval(_BEFORE, days[name])
+        statement = f"select count(*) from santral.{rule.table} x where x.workspace_id = $1 and {rule.rows}"
+        rows = await connection.fetchval(statement, workspace_id, before)
+        found.append({"class": name, "days": days[name], "before": before, "rows": rows})
+    return found
+
+
+async def _days(connection: Connection, workspace_id: UUID) -> Mapping[str, int]:
+    stored = await connection.fetchval("select settings->'retention' from santral.workspace where id = $1", workspace_id)
+    return dict(stored or {})
+
+
+class Retention:
+    """The courier's loop. One courier at a time, by lease; each batch checks it in its own transaction."""
+
+    def __init__(self, *, db: Database, blobs: Blobs, leases: Leases) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._leases = leases
+
+    async def run(self, waiter: Waiter) -> None:
+        """Looks for ever; while the database or the blob store is away it waits."""
+        while True:
+            try:
+                await self.round()
+                await remove_left(self._db, self._blobs)
+            except Unavailable as error:
+                log.warning("retention waits", action="retention_waits", error=str(error))
+            await waiter.wait(LOOK_S)
+
+    async def round(self) -> int:
+        """One look at every workspace, batch by batch until nothing is left; how many rows went. 0 without the lease."""
+        if SLOT not in self._leases.held:
+            return 0
+        async with self._db.session() as connection:
+            settings = [dict(row) for row in await connection.fetch(_SETTINGS)]
+        total = 0
+        for row in settings:
+            for name in _RULES:
+                if name in row["days"]:
+                    total += await self._remove(row["workspace_id"], name, int(row["days"][name]))
+        return total
+
+    async def _remove(self, workspace_id: UUID, name: str, days: int) -> int:
+        run_id, total = new_id(), 0
+        while True:
+            async with self._db.batch() as connection:
+                if not await self._leases.lock_and_check(connection, [SLOT]):
+                    return total
+                removed = await _batch(connection, workspace_id, name, days, run_id)
+                if removed < BATCH and total + removed:
+                    await connection.execute(_RUN, workspace_id, run_id, name, days, total + removed)
+            total += removed
+            await remove_blobs(self._db, self._blobs, workspace_id, run_id)
+            RETENTION_REMOVED.labels(kind=name).inc(removed)
+            if removed < BATCH:
+                return total
+
+
+async def _batch(connection: Connection, workspace_id: UUID, name: str, days: int, run_id: UUID) -> int:
+    rule = _RULES[name]
+    before = await connection.fetchval(_BEFORE, days)
+    if name == "audit":
+        return int(await connection.fetchval("select santral.audit_expire($1, $2, $3)", workspace_id, before, BATCH))
+    where = f"x.workspace_id = $1 and {rule.rows}"
+    picked = f"select x.ctid from santral.{rule.table} x where {where} limit $3 for update skip locked"
+    if rule.table == "message":
+        keys = f"select x.conversation_id, x.seq from santral.message x where {where} limit $3 for no key update"
+        rows = await connection.fetch(keys, workspace_id, before, BATCH)
+        conversations, numbers = [row["conversation_id"] for row in rows], [row["seq"] for row in rows]
+        await connection.execute(_FILES, [workspace_id] * len(rows), conversations, numbers, run_id)
+        await connection.execute(
+            f"update santral.message x set {rule.change} from unnest($2::uuid[], $3::bigint[]) as g(c, s)"
+            " where x.workspace_id = $1 and x.conversation_id = g.c and x.seq = g.s",
+            workspace_id, conversations, numbers,
+        )  # fmt: skip
+        return len(rows)
+    change = f"update santral.{rule.table} x set {rule.change}" if rule.change else f"delete from santral.{rule.table} x"
+    done = await connection.execute(f"{change} where x.ctid = any(array({picked}))", workspace_id, before, BATCH)
+    return int(done.rpartition(" ")[2])
