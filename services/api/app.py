@@ -35,6 +35,7 @@ from services.api import (
     policies,
     policy_evaluation,
     privacy,
+    privacy_records,
     profile_changes,
     profile_consent,
     profile_search,
@@ -153,10 +154,9 @@ def create_app(
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes, profile_consent,
-        profile_timeline, profiles, records, reports, decisions, keys, privacy, policy_evaluation, policies, calendars, shifts, places, quarantine,
-        chat,
-        stream, chat_socket, static_pages,
+        messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
+        profile_consent, profile_timeline, profiles, records, reports, decisions, keys, privacy, privacy_records,
+        policy_evaluation, policies, calendars, shifts, places, quarantine, chat, stream, chat_socket, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

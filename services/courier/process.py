@@ -13,6 +13,7 @@ from services.courier.outgoing import Outgoing
 from services.erasure import Erasures
 from services.person_export import PersonExports
 from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.retention import Retention
 from services.settings import Settings
 from shared.blobs_files import FileBlobs
 from shared.database import Database
@@ -48,6 +49,8 @@ async def run(settings: Settings) -> None:
         blobs = FileBlobs(settings.blob_dir)
         erasures = Erasures(db=db, blobs=blobs, hints=hints, secret=secret)
         exports = PersonExports(db=db, blobs=blobs)
+        keepers = Leases(db, kind="retention", slots=1, owner=owner)
+        retention = Retention(db=db, blobs=blobs, leases=keepers)
         deliveries = Deliveries(
             db=db,
             directory=directory,
@@ -76,6 +79,8 @@ async def run(settings: Settings) -> None:
                     "relay": lambda: relay.run(hints.waiter("outbox")),
                     "deliveries": deliver,
                     "erasures": lambda: erasures.run(hints.waiter("privacy")),
+                    "keepers": keepers.run,
+                    "retention": lambda: retention.run(hints.waiter("privacy")),
                     "exports": lambda: exports.run(hints.waiter("privacy")),
                     "measure": lambda: _measure(relay),
                     "expiry": lambda: expiry.follow(db),
