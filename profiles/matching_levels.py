@@ -44,12 +44,12 @@ LEVELS: Final[Mapping[Kind, tuple[Level, ...]]] = {
         Level("one slip", 0.10, 0.004), Level("equal", 0.78, 0.0005),
     ),
     "email": (
-        Level("different", 0.25, 0.9965), Level("similar local part", 0.10, 0.002), Level("same local part", 0.10, 0.001),
-        Level("equal", 0.55, 0.0005),
+        Level("different", 0.25, 0.9965), Level("similar local part", 0.10, 0.002), Level("same local part", 0.10, 0.0008),
+        Level("equal", 0.55, 0.00003),
     ),
     "phone": (
         Level("different", 0.25, 0.998), Level("one digit off", 0.08, 0.0005), Level("same last seven", 0.05, 0.0005),
-        Level("equal", 0.62, 0.0005),
+        Level("equal", 0.62, 0.00005),
     ),
     "identifier": (Level("different", 0.10, 0.9985), Level("one slip", 0.12, 0.0005), Level("equal", 0.78, 0.0002)),
     "postcode": (Level("different", 0.12, 0.96), Level("one slip", 0.12, 0.02), Level("equal", 0.76, 0.02)),

@@ -47,6 +47,7 @@ profile = sa.Table(  # one row per component that is or was; found again after a
     at("changed_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("handle", "id"),
+    sa.Index("profile_changed_ix", "workspace_id", "changed_at", "id"),
     sa.Index("profile_search_ix", sa.text("array_to_tsvector(string_to_array(search, ' '))"), postgresql_using="gin"),
 )
 
@@ -217,17 +218,6 @@ suggestion = sa.Table(  # two people who may be one; `a` sorts before `b`; what 
     sa.Index("suggestion_state_ix", "workspace_id", "state", "made_at", "id"),
     sa.CheckConstraint("a < b", name="order"),
     sa.CheckConstraint("state in ('open', 'confirmed', 'rejected')", name="state"),
-)
-
-suggestion_key = sa.Table(  # what a person is looked for by, hashed: people who share one are compared
-    "suggestion_key",
-    metadata,
-    workspace_id(),
-    required("key", sa.BigInteger),
-    required("profile_id", Uuid),
-    sa.PrimaryKeyConstraint("workspace_id", "profile_id", "key"),
-    reference("handle", "profile_id"),
-    sa.Index("suggestion_key_ix", "key", "workspace_id"),
 )
 
 suggestion_place = sa.Table(  # how far looking for duplicates has come

@@ -48,6 +48,7 @@ from services.api import (
     shifts,
     static_pages,
     stream,
+    suggestions,
     work,
 )
 from services.api.config import config_routes
@@ -156,7 +157,7 @@ def create_app(
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
         profile_consent, profile_timeline, profiles, records, reports, decisions, keys, privacy, privacy_records,
-        policy_evaluation, policies, calendars, shifts, places, quarantine, chat, stream, chat_socket, static_pages,
+        policy_evaluation, policies, calendars, shifts, places, quarantine, chat, stream, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

@@ -8,6 +8,7 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
+from services.courier import duplicates
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
 from services.erasure import Erasures
@@ -84,6 +85,7 @@ async def run(settings: Settings) -> None:
                     "exports": lambda: exports.run(hints.waiter("privacy")),
                     "measure": lambda: _measure(relay),
                     "expiry": lambda: expiry.follow(db),
+                    "duplicates": lambda: duplicates.follow(db),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),
                 },
             )

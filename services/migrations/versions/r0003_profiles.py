@@ -22,7 +22,6 @@ _NEW: tuple[str, ...] = (
     "retention_run",
     "import_job",
     "suggestion",
-    "suggestion_key",
     "suggestion_place",
 )
 _APPEND_ONLY: tuple[str, ...] = ()

@@ -170,14 +170,7 @@ create table santral.suggestion (
 );
 create index suggestion_b_ix on santral.suggestion (b, workspace_id);
 create index suggestion_state_ix on santral.suggestion (workspace_id, state, made_at, id);
-create table santral.suggestion_key (
-    workspace_id uuid not null,
-    key bigint not null,
-    profile_id uuid not null,
-    constraint suggestion_key_pkey primary key (workspace_id, profile_id, key),
-    constraint suggestion_key_workspace_id_profile_id_fkey foreign key (workspace_id, profile_id) references santral.handle (workspace_id, id)
-);
-create index suggestion_key_ix on santral.suggestion_key (key, workspace_id);
+create index profile_changed_ix on santral.profile (workspace_id, changed_at, id);
 create table santral.suggestion_place (
     workspace_id uuid not null,
     changed_at timestamptz not null,

@@ -98,7 +98,7 @@ def test_evidence_adds_up_and_holds_no_value() -> None:
     one = record_of(fields, {"email": "ayse@ornek.com", "surname": "Demir", "dob": "1980-03-07"})
     other = record_of(fields, {"email": "ayse@ornek.com", "surname": "Yılmaz"})
     said = model.weigh(one, other)
-    assert said.evidence[0] == Evidence("email", "equal", round(math.log2(0.55 / 0.0005), 2))
+    assert said.evidence[0] == Evidence("email", "equal", round(math.log2(0.55 / 0.00003), 2))
     assert [part.field for part in said.evidence] == ["email", "surname"]
     assert said.weight == pytest.approx(-10 + sum(part.weight for part in said.evidence), abs=0.02)
     assert "ayse" not in repr(said)

@@ -1,0 +1,79 @@
+"""Suggestions: two people who may be one, with the evidence; confirmed they are merged, rejected they are never suggested again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from profiles.store import profile_view
+from profiles.suggestions import decide, list_suggestions, people_of
+from services.api.audit import audit
+from services.api.lists import Cursor, Limit, cursor_of, values_of
+from services.api.principal import Principal, ProfileReader, ProfileWriter
+from services.api.profiles import require_profile
+from shared.database import Connection, retried
+from shared.errors import Forbidden
+
+router = APIRouter(prefix="/v1", tags=["profiles"])
+Json = dict[str, Any]
+State = Annotated[Literal["open", "confirmed", "rejected"] | None, Query(description="Left out: all of them")]
+_EVIDENCE: Final = 'Evidence: `{"field": "email", "level": "equal", "weight": 14.2}`, in bits; no value of anybody is in it.'
+
+
+@router.get("/suggestions", summary="People who may be one", description=_EVIDENCE)
+async def list_all_suggestions(
+    request: Request, principal: ProfileReader, state: State = None, limit: Limit = 50, cursor: Cursor = None
+) -> Json:
+    """Newest first."""
+    if principal.visibility != "workspace":
+        raise Forbidden("this list is about everybody", field="Authorization", remedy="ask for those of one profile")
+    values = values_of(cursor, 1)
+    before = UUID(str(values[0])) if values else None
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await list_suggestions(connection, principal.workspace_id, state=state, before=before, limit=limit + 1)
+    following = cursor_of(rows[limit - 1]["id"]) if len(rows) > limit else None
+    return {"items": rows[:limit], "next": following}
+
+
+@router.get("/profiles/{profile_id}/suggestions", summary="Who else this person may be", description=_EVIDENCE)
+async def list_profile_suggestions(
+    request: Request, principal: ProfileReader, profile_id: UUID, state: State = "open", limit: Limit = 50
+) -> Json:
+    """Of one person, by any id they ever had."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        view = await profile_view(connection, principal.workspace_id, profile_id)
+        await require_profile(connection, principal, [handle.id for handle in view.handles])
+        rows = await list_suggestions(connection, principal.workspace_id, state=state, profile_id=view.id, limit=limit)
+    return {"items": rows, "next": None}
+
+
+@router.post("/suggestions/{suggestion_id}/confirm", summary="They are one person")
+async def confirm_suggestion(request: Request, principal: ProfileWriter, suggestion_id: UUID) -> Json:
+    """Merges them by a link of kind `agent`, which an un-merge takes back."""
+    return await _decided(request, principal, suggestion_id, same=True)
+
+
+@router.post("/suggestions/{suggestion_id}/reject", summary="They are two people")
+async def reject_suggestion(request: Request, principal: ProfileWriter, suggestion_id: UUID) -> Json:
+    """Remembered: they are kept apart, whatever evidence comes."""
+    return await _decided(request, principal, suggestion_id, same=False)
+
+
+async def _decided(request: Request, principal: Principal, suggestion_id: UUID, *, same: bool) -> Json:
+    async def work() -> Json:
+        async with request.app.state.db.batch(principal.workspace_id) as connection:
+            for handle_id in await people_of(connection, principal.workspace_id, suggestion_id):
+                await _may_see(connection, principal, handle_id)
+            done = await decide(connection, principal.workspace_id, suggestion_id, same=same, actor=principal.actor)
+            if done["changed"]:
+                await audit(connection, principal, f"suggestion.{done['state']}", "suggestion", str(suggestion_id))
+            return done
+
+    return await retried(work)
+
+
+async def _may_see(connection: Connection, principal: Principal, handle_id: UUID) -> None:
+    view = await profile_view(connection, principal.workspace_id, handle_id)
+    await require_profile(connection, principal, [handle.id for handle in view.handles], field="id")
