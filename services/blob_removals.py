@@ -18,6 +18,8 @@ select distinct b.workspace_id, b.cause from santral.blob_removal b
 where not exists (select 1 from santral.erasure e where e.workspace_id = b.workspace_id and e.id = b.cause and e.state <> 'done')
 limit 100
 """
+_BURIED: Final = "select distinct workspace_id from santral.tombstone"
+_ERASED: Final = "select id from santral.receipt where workspace_id = $1 and id = any($2::uuid[]) and state = 'erased'"
 _DONE: Final = "delete from santral.blob_removal where workspace_id = $1 and key = any($2::text[])"
 
 
@@ -45,3 +47,22 @@ async def remove_left(db: Database, blobs: Blobs) -> int:
     async with db.session() as connection:
         rows = await connection.fetch(_LEFT)
     return sum([await remove_blobs(db, blobs, row["workspace_id"], row["cause"]) for row in rows])
+
+
+async def remove_come_again(db: Database, blobs: Blobs) -> int:
+    """Files of erased messages that a provider delivered once more: their record was refused by its receipt, its files were kept first."""
+    removed = 0
+    async with db.session() as connection:
+        workspaces = [row["workspace_id"] for row in await connection.fetch(_BURIED)]
+    for workspace_id in workspaces:
+        keys = await blobs.keys(f"{workspace_id}/")
+        messages = sorted({key.split("/")[1] for key in keys})
+        for start in range(0, len(messages), PAGE):
+            async with db.session() as connection:
+                rows = await connection.fetch(_ERASED, workspace_id, messages[start : start + PAGE])
+            gone = {str(row["id"]) for row in rows}
+            for key in keys:
+                if key.split("/")[1] in gone:
+                    await blobs.delete(key)
+                    removed += 1
+    return removed

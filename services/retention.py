@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from services.blob_removals import remove_blobs, remove_left
+from services.blob_removals import remove_blobs, remove_come_again, remove_left
 from shared.blobs import Blobs
 from shared.database import Connection, Database
 from shared.errors import Unavailable
@@ -120,6 +120,8 @@ class Retention:
             try:
                 await self.round()
                 await remove_left(self._db, self._blobs)
+                if SLOT in self._leases.held:
+                    await remove_come_again(self._db, self._blobs)
             except Unavailable as error:
                 log.warning("retention waits", action="retention_waits", error=str(error))
             await waiter.wait(LOOK_S)

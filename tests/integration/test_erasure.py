@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pytest
 
+from services.blob_removals import remove_come_again
 from services.erasure import Erasures
 from services.erasure_registry import COVERS
 from services.person_export import PersonExports
@@ -151,6 +152,21 @@ async def test_what_was_observed_before_is_refused_even_without_a_receipt_and_a_
     line.add(message_to(workspace, "smtp", "<4@kanarya>", who=MAIL, text="yeniden", accepted_at=datetime.now(UTC)))
     await member.take(line)
     assert await profile_of(worker_db) != profile
+
+
+async def test_files_that_a_provider_delivers_once_more_after_the_erasure_go_again(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    blobs = FileBlobs(tmp_path)
+    await written(worker_db, workspace, blobs)
+    (key,) = await blobs.keys(f"{workspace.id}/")
+    await ask(worker_db, workspace, await profile_of(worker_db))
+    await run_out(erasures(worker_db, blobs))
+    other = f"{workspace.id}/{new_id()}/attachment-2"
+    for again in (key, other):
+        await blobs.put(again, WORD.encode())
+    assert await remove_come_again(worker_db, blobs) == 1
+    assert await blobs.keys(f"{workspace.id}/") == [other]
 
 
 async def ask(db: Database, workspace: Workspace, profile: UUID) -> UUID:
