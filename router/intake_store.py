@@ -131,16 +131,17 @@ with opened as (
     insert into santral.work_item
         (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at, queued_at, plan,
          step_at, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, policy_version, profile_version,
-         decision_id, reopen_count, expires_at)
+         decision_id, reopen_count, expires_at, predicted_s, predicted_p90_s)
     select workspace_id, id, conversation_id, queue_id, channel, kind, 'queued', due_class, due_at, enqueued_at, $8, plan, $8,
-           skills, coalesce(sticky_agent_id, (
-               select a.id from santral.agent a where a.workspace_id = n.workspace_id and account_owner in (a.name, a.id::text))),
-           sticky_until, last_agent_id, reopened_from, policy_version, profile_version, decision_id, reopen_count, expires_at
+           skills, coalesce(sticky_agent_id, case when account_owner is not null then (
+               select a.id from santral.agent a where a.workspace_id = n.workspace_id and account_owner in (a.name, a.id::text)) end),
+           sticky_until, last_agent_id, reopened_from, policy_version, profile_version, decision_id, reopen_count, expires_at,
+           predicted_s, predicted_p90_s
     from jsonb_to_recordset($5::jsonb) as n(
         workspace_id uuid, id uuid, conversation_id uuid, queue_id uuid, channel text, kind text, due_class smallint,
         due_at timestamptz, enqueued_at timestamptz, plan jsonb, skills jsonb, sticky_agent_id uuid, sticky_until timestamptz,
         last_agent_id uuid, reopened_from uuid, policy_version bigint, profile_version bigint, decision_id uuid,
-        reopen_count int, account_owner text, expires_at timestamptz)
+        reopen_count int, account_owner text, expires_at timestamptz, predicted_s float8, predicted_p90_s float8)
     returning workspace_id, id
 ), fed as (
     insert into santral.dispatch_change (workspace_id, slot, kind, id)

@@ -256,6 +256,7 @@ class Placing:
                 ),
             }
         )  # fmt: skip
+        foretold = workspace.figures.get(queue.name, {})
         self.effects.items.append(
             {
                 "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
@@ -267,6 +268,7 @@ class Placing:
                 "reopened_from": None if before is None else before.id, "policy_version": workspace.policy.version,
                 "profile_version": version, "decision_id": decision_id,
                 "reopen_count": 0 if before is None else before.reopen_count + 1,
+                "predicted_s": foretold.get("expected_wait_s"), "predicted_p90_s": foretold.get("expected_wait_p90_s"),
             }
         )  # fmt: skip
         conversation.item = LastItem(

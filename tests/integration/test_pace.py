@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from router.desk import Desk
+from router.desk_view import place_in_line
 from router.pace import measure, read_pace
 from router.routing_report import routing_report
 from shared.database import Database
@@ -15,6 +16,7 @@ from shared.embedded_postgres import PostgresUrls
 from shared.hints import Hints
 from shared.ids import first_id_at, new_id
 from shared.leases import Leases
+from tests.support.intake_line import Line, member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_agent, add_item
 
 
@@ -77,3 +79,37 @@ def test_ids_made_later_are_not_smaller_than_their_time() -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=2)
     made = new_id()
     assert first_id_at(before) < made < first_id_at(datetime.now(UTC) + timedelta(milliseconds=2))
+
+
+async def test_whoever_comes_is_foretold_a_wait_and_its_error_is_reported(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace
+) -> None:
+    await worked(worker_db, workspace, 20, seconds=120)
+    async with worker_db.batch() as connection:
+        await measure(connection)
+    member = await member_of(worker_db)
+    await member.configuration.refresh_figures()
+    line = Line()
+    line.add(message_to(workspace, "webchat", "m1", who="v-1"))
+    await member.take(line)
+    (item,) = await rows(
+        worker_db,
+        "select conversation_id, predicted_s, predicted_p90_s from santral.work_item where state = 'queued' and workspace_id = $1",
+        workspace.id,
+    )
+    # One agent with three chats finishes one every forty seconds.
+    assert (item["predicted_s"], item["predicted_p90_s"]) == (28, 91)
+    leases = Leases(worker_db, kind="dispatch", slots=64, owner=uuid4())
+    await leases.round()
+    desk = Desk(db=worker_db, leases=leases, hints=Hints(database_urls.worker, listening=False))
+    while await desk.round():
+        pass
+    now = datetime.now(UTC)
+    async with worker_db.batch() as connection:
+        found = await routing_report(connection, [workspace.id], since=now - timedelta(hours=1), until=now + timedelta(seconds=1))
+        place = await place_in_line(connection, workspace.id, item["conversation_id"])
+    assert found.whole is not None
+    assert (found.whole.predicted, found.whole.prediction_kept_share) == (1, 1.0)
+    assert found.whole.prediction_bias_s == pytest.approx(-27, abs=3)
+    assert (place["state"], place["position"]) == ("waiting", 1)
+    assert place["wait"]["p50_s"] == pytest.approx(28, abs=1)
