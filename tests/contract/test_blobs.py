@@ -72,3 +72,14 @@ async def test_no_scratch_is_left_behind(tmp_path: Path) -> None:
     blobs = FileBlobs(tmp_path)
     await blobs.put(KEY, b"x")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["attachment-d1"]
+
+
+async def test_keys_are_those_of_the_folder_and_nothing_else(blobs: Blobs) -> None:
+    for key in ("w1/m1/a", "w1/m1/b", "w1/m2/a", "w2/m1/a"):
+        await blobs.put(key, b"x")
+    assert await blobs.keys("w1/m1/") == ["w1/m1/a", "w1/m1/b"]
+    assert await blobs.keys("w1/") == ["w1/m1/a", "w1/m1/b", "w1/m2/a"]
+    assert await blobs.keys("w3/") == []
+    for bad in ("w1", "/", "../", "w1/m1/a/"):
+        with pytest.raises(InputRejected):
+            await blobs.keys(bad)
