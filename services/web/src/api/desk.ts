@@ -54,8 +54,12 @@ export class DeskApi {
     return this.client.json("/v1/agents/me/desk");
   }
 
-  setPresence(presence: Presence, reason: string): Promise<unknown> {
-    return this.client.json("/v1/agents/me/presence", { method: "PUT", body: { presence, reason } });
+  /** `channels` closes single ones; left out, what was closed stays closed. */
+  setPresence(presence: Presence, reason: string, channels?: Readonly<Record<string, Presence>>): Promise<unknown> {
+    return this.client.json("/v1/agents/me/presence", {
+      method: "PUT",
+      body: { presence, reason, ...(channels && { channels }) },
+    });
   }
 
   accept(offerId: string): Promise<unknown> {

@@ -166,7 +166,11 @@ export interface DeskAgent {
   readonly used: number;
   readonly budget: number;
   readonly counts: Readonly<Record<string, number>>;
-  readonly channels?: Readonly<Record<string, { readonly cost?: number; readonly cap?: number }>>;
+  readonly channels?: Readonly<
+    Record<string, { readonly cost?: number; readonly cap?: number; readonly enabled?: boolean }>
+  >;
+  readonly presences?: Readonly<Record<string, Presence>>;
+  readonly off_shift?: boolean;
   readonly agent_seq: number;
 }
 

@@ -90,10 +90,23 @@ export class DeskHeader extends DeskPart {
         display: flex;
         gap: 0.625rem;
       }
-      .counts li {
+      .counts button {
         display: flex;
         align-items: center;
         gap: 0.25rem;
+        padding: 0.125rem;
+        border: 0;
+        background: transparent;
+        color: inherit;
+        font: inherit;
+        cursor: pointer;
+      }
+      .counts button:disabled {
+        cursor: default;
+      }
+      .counts .closed {
+        opacity: 0.45;
+        text-decoration: line-through;
       }
       .switch {
         display: flex;
@@ -199,14 +212,19 @@ export class DeskHeader extends DeskPart {
 
   #capacity(me: DeskAgent): TemplateResult {
     const share = me.budget > 0 ? Math.min(100, Math.round((me.used / me.budget) * 100)) : 0;
-    const counts = Object.entries(me.counts).filter(([, count]) => count > 0);
+    const names = [...new Set([...Object.keys(me.channels ?? {}), ...Object.keys(me.counts)])];
+    const shown = names.filter((one) => (me.counts[one] ?? 0) > 0 || (me.channels?.[one]?.cap ?? 0) > 0).sort();
+    const fixed = this.store.busy.has("presence") || me.presence === "offline" || me.presence === "not_responding";
     return html`<div class="capacity">
       <ul class="counts">
-        ${counts.map(([channel, count]) => {
+        ${shown.map((channel) => {
+          const count = me.counts[channel] ?? 0;
           const cap = me.channels?.[channel]?.cap;
-          const label = `${this.channel(channel)}: ${count}${cap ? ` / ${cap}` : ""}`;
-          return html`<li title=${label} aria-label=${label}>${channelIcon(channel, 16)}
-            <span class="numbers">${count}${cap ? html`<span class="faint">/${cap}</span>` : nothing}</span></li>`;
+          const open = !me.presences?.[channel];
+          const label = `${this.channel(channel)}: ${count}${cap ? ` / ${cap}` : ""}, ${open ? this.say.channelOpen : this.say.channelClosed}`;
+          return html`<li><button type="button" class=${open ? "" : "closed"} title=${label} aria-label=${label}
+            aria-pressed=${open} ?disabled=${fixed} @click=${() => void this.store.setChannel(channel, !open)}>${channelIcon(channel, 16)}
+            <span class="numbers">${count}${cap ? html`<span class="faint">/${cap}</span>` : nothing}</span></button></li>`;
         })}
       </ul>
       <div class="gauge" role="meter" aria-label=${this.say.capacity} aria-valuemin="0" aria-valuemax=${me.budget}

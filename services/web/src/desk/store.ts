@@ -154,6 +154,17 @@ export class DeskStore extends EventTarget {
     });
   }
 
+  /** Opens or closes one channel while the others stay as they are. */
+  setChannel(channel: string, open: boolean): Promise<boolean> {
+    return this.#doing("presence", async () => {
+      const me = this.me;
+      if (!me) return;
+      const closed = Object.fromEntries(Object.entries(me.presences ?? {}).filter(([name]) => name !== channel));
+      await this.api.setPresence(me.presence, "", open ? closed : { ...closed, [channel]: "away" });
+      await this.#read();
+    });
+  }
+
   accept(offer: Offer): Promise<boolean> {
     return this.#doing(offer.offer.id, async () => {
       try {

@@ -4,6 +4,8 @@ import type { DeskMessages } from "./desk-tr.ts";
 export const en: DeskMessages = {
   desk: "Agent desk",
   presence: "Presence",
+  channelOpen: "new work comes",
+  channelClosed: "closed for now",
   presences: { online: "Online", busy: "Busy", away: "Away", offline: "Offline", not_responding: "Not responding" },
   capacity: "Capacity",
   capacityOf: (used, budget) => `${used} / ${budget}`,

@@ -6,6 +6,8 @@ type Named = Readonly<Record<string, string>>;
 export const tr = {
   desk: "Temsilci masası",
   presence: "Durum",
+  channelOpen: "yeni iş gelir",
+  channelClosed: "şimdilik kapalı",
   presences: {
     online: "Çevrimiçi",
     busy: "Meşgul",
