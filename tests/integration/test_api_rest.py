@@ -125,7 +125,7 @@ async def test_configuration_goes_round(
     assert made.status_code == 201, made.text
     place = made.headers["location"]
     shown = (await api.client.get(place, headers=headers)).json()
-    assert shown == made.json()
+    assert shown == made.json() | ({"warnings": None} if "warnings" in shown else {})  # those come with saving only
     for name, value in first.items():
         if name == "secrets":
             assert shown["secrets_set"] == sorted(value)
