@@ -116,12 +116,12 @@ async def test_while_the_database_refuses_everything_waits(
         class Down:
             """The database as it is while it restarts."""
 
-            async def take(self, connection: Connection, arrivals: Any, resolved: Any) -> Any:
+            async def take(self, connection: Connection, arrivals: Any, resolved: Any, **more: Any) -> Any:
                 nonlocal tries
                 tries += 1
                 if tries <= 3:
                     raise Unavailable("away")
-                return await whole.take(connection, arrivals, resolved)
+                return await whole.take(connection, arrivals, resolved, **more)
 
         one.member.intake.batch = Down()  # type: ignore[assignment]
         await publisher.publish(topics.messages, records(workspace, range(50)))
