@@ -107,7 +107,8 @@ def compared(before: Choice, now: Choice) -> list[Difference]:
     pairs: list[tuple[str, Any, Any]] = [
         ("queue", before.queue, now.queue), ("rule", before.rule, now.rule), ("boost_s", before.boost_s, now.boost_s),
         ("class", before.due_class, now.due_class), ("skills", dict(before.skills), dict(now.skills)),
-        ("tags", list(before.tags), list(now.tags)), ("sla", before.sla, now.sla), ("plan", before.plan, now.plan), ("matched", list(before.matched), list(now.matched)),
+        ("tags", list(before.tags), list(now.tags)), ("sla", before.sla, now.sla), ("plan", before.plan, now.plan),
+        ("matched", list(before.matched), list(now.matched)),
         ("errors", dict(before.errors), dict(now.errors)), ("out_of_time", before.out_of_time, now.out_of_time),
     ]  # fmt: skip
     return [Difference(what=what, recorded=was, now=is_) for what, was, is_ in pairs if was != is_]

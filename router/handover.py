@@ -17,7 +17,7 @@ from router.moves import Move, write_moves
 from router.transition import Change, transition
 from router.work import ItemView, move_item
 from shared.database import Connection
-from shared.errors import Conflict, NotFound, Unprocessable
+from shared.errors import Forbidden, NotFound, Unprocessable
 
 _REQUIRE: Final = "update santral.work_item set skills = skills || $3 where workspace_id = $1 and id = any($2::uuid[])"
 _WITH_BOTS: Final = """
@@ -39,12 +39,12 @@ async def hand_over(
 ) -> ItemView:
     """A bot gives an item to people: of a queue, with these skills beside those it required.
 
-    Raises `NotFound`, `Unprocessable` for a skill nobody knows, `Conflict` for an agent who is no bot (they transfer) or who has not
-    the item; twice is such a conflict.
+    Raises `NotFound`, `Unprocessable` for a skill nobody knows, `Forbidden` for an agent who is no bot (they transfer), `Conflict` for
+    one who has not the item; twice is such a conflict.
     """
     kind = await connection.fetchval("select kind from santral.agent where workspace_id = $1 and id = $2", workspace_id, agent_id)
     if kind != "bot":
-        raise Conflict("only a bot hands over", field="agent", remedy="transfer the item instead")
+        raise Forbidden("only a bot hands over", field="agent", remedy="transfer the item instead")
     queue_id = None
     if queue is not None:
         queue_id = await connection.fetchval(

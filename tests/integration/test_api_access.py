@@ -49,6 +49,8 @@ def example(schema: dict[str, Any], document: dict[str, Any], place: int) -> Any
         return [example(schema["items"], document, place)] * schema.get("minItems", 0)
     if kind == "integer":
         return schema.get("minimum", 1)
+    if schema.get("format") == "uuid":
+        return str(UUID(int=place + 1))
     return f"x{place}" if kind == "string" else True
 
 
@@ -60,9 +62,8 @@ def body_of(operation: dict[str, Any], document: dict[str, Any], place: int = 0)
 async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     """Ids of one object of each kind in a workspace, by path parameter."""
     item = await add_item(worker, workspace)
-    ids = {
-        name: new_id() for name in ("message_id", "decision_id", "offer_id", "entry_id", "key_id", "connection", "user", "reply_id", "erasure_id", "export_id")
-    }
+    names = "message decision offer entry key reply erasure export import suggestion shift".split()  # noqa: SIM905
+    ids = {f"{name}_id": new_id() for name in names} | {"connection": new_id(), "user": new_id()}
     async with worker.batch() as connection:
         conversation, handle = await connection.fetchrow(
             "select i.conversation_id, c.handle_id from santral.work_item i join santral.conversation c on c.id = i.conversation_id"
@@ -99,10 +100,14 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
             w, ids["entry_id"],
         )  # fmt: skip
         await connection.execute(
-            "insert into santral.erasure (workspace_id, id, profile_id, reason, actor) values ($1, $2, $2, 'law', 'test')", w, ids["erasure_id"]
+            "insert into santral.erasure (workspace_id, id, profile_id, reason, actor) values ($1, $2, $2, 'law', 'test')",
+            w,
+            ids["erasure_id"],
         )
         await connection.execute(
-            "insert into santral.person_export (workspace_id, id, profile_id, actor) values ($1, $2, $2, 'test')", w, ids["export_id"]
+            "insert into santral.person_export (workspace_id, id, profile_id, actor) values ($1, $2, $2, 'test')",
+            w,
+            ids["export_id"],
         )
         await connection.execute(
             "insert into santral.api_key (workspace_id, id, public_id, secret_hash, name, scopes) values ($1, $2, $3, 'x', 'k', '{}')",
@@ -115,6 +120,26 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
         await connection.execute(
             "insert into santral.role (workspace_id, name, scopes, visibility) values ($1, 'special', '{}', 'own')", w
         )
+        await connection.execute(
+            "insert into santral.import_job (workspace_id, id, source, digest, assurance, observed_at, actor)"
+            " values ($1, $2, 'crm', 'd', 'asserted', now(), 'test')",
+            w, ids["import_id"],
+        )  # fmt: skip
+        other = await connection.fetchval(
+            "insert into santral.handle (workspace_id, id, kind, value, profile_id) values ($1, $2, 'email', 'iki@ornek.com', $2) returning id",
+            w, new_id(),
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.suggestion (workspace_id, id, a, b, weight, probability, evidence)"
+            " values ($1, $2, least($3, $4::uuid), greatest($3, $4::uuid), 5, 0.9, '[]')",
+            w, ids["suggestion_id"], handle, other,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.shift (workspace_id, id, agent_id, kind, starts_at, ends_at)"
+            " values ($1, $2, $3, 'leave', now() + interval '1 day', now() + interval '2 days')",
+            w, ids["shift_id"], workspace.agent_id,
+        )  # fmt: skip
+        await connection.execute("insert into santral.plan (workspace_id, name, document) values ($1, 'kahve', '{}')", w)
         for table in ("skill", "calendar", "sla"):
             await connection.execute(f"insert into santral.{table} (workspace_id, name) values ($1, 'kahve')", w)
         await connection.execute(
@@ -127,9 +152,9 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     return {
         **shown, "conversation_id": str(conversation), "item_id": str(item), "profile_id": str(handle), "agent_id": str(workspace.agent_id),
         "inboxes": str(workspace.inboxes["api"]), "queues": str(workspace.queue_id), "agents": str(workspace.agent_id), "users": shown["user"],
-        "connections": shown["connection"], "roles": "special", "skills": "kahve", "calendars": "kahve", "slas": "kahve",
+        "connections": shown["connection"], "roles": "special", "skills": "kahve", "calendars": "kahve", "slas": "kahve", "plans": "kahve",
         "seq": "1", "n": "0", "version": "77",
-        "inbox_id": str(workspace.inboxes["asterisk"]), "source": "cdr",
+        "inbox_id": str(workspace.inboxes["asterisk"]), "source": "cdr", "call_id": "1718000000.42",
     }  # fmt: skip
 
 
@@ -175,7 +200,7 @@ async def test_another_workspaces_id_is_not_found(api: Api, workspace: Workspace
         await connection.execute("delete from santral.policy where workspace_id = $1 and version = 77", workspace.id)
         await connection.execute("delete from santral.user where workspace_id = $1", workspace.id)
         await connection.execute("delete from santral.role where workspace_id = $1 and name = 'special'", workspace.id)
-        for table in ("skill", "calendar", "sla"):
+        for table in ("skill", "calendar", "sla", "plan"):
             await connection.execute(f"delete from santral.{table} where workspace_id = $1", workspace.id)
     for verb, path, operation in operations(api):
         if "{" not in path or operation["operationId"] in PUBLIC:
@@ -185,10 +210,11 @@ async def test_another_workspaces_id_is_not_found(api: Api, workspace: Workspace
             answer = await api.client.request(
                 verb, filled(path, theirs), json=body_of(operation, document), params=query_of(operation, document), headers=headers
             )
-            of_agents = operation["tags"] == ["work"] and headers is admin and verb == "POST"
+            others_too = operation["operationId"] in ("assign_item", "cancel_item", "end_call")
+            of_agents = operation["tags"] == ["work"] and headers is admin and verb == "POST" and not others_too
             lacking = headers is agent and operation["security"][0]["bearer"][0] not in ROLES["agent"][0]
-            own_only = operation["operationId"] in ("set_presence", "read_desk") and headers is agent
-            expected = 403 if of_agents or lacking or own_only else 404
+            not_theirs = operation["operationId"] in ("set_presence", "read_desk", "handover", "assign_item", "cancel_item")
+            expected = 403 if of_agents or lacking or (not_theirs and headers is agent) else 404
             assert answer.status_code == expected, (operation["operationId"], answer.text)
     assert tried > 40
     assert mine["item_id"] != theirs["item_id"]
