@@ -24,8 +24,8 @@ class ShiftIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["shift", "leave"]
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Annotated[AwareDatetime, Field(examples=["2030-01-07T09:00:00+03:00"])]
+    ends_at: Annotated[AwareDatetime, Field(examples=["2030-01-07T18:00:00+03:00"])]
     reason: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
 
 
@@ -49,6 +49,10 @@ async def list_shifts(request: Request, principal: ConfigReader, agent_id: UUID,
             " and ends_at > clock_timestamp() order by starts_at, id limit $3",
             principal.workspace_id, agent_id, limit,
         )  # fmt: skip
+        if not rows and not await connection.fetchval(
+            "select 1 from santral.agent where workspace_id = $1 and id = $2", principal.workspace_id, agent_id
+        ):
+            raise NotFound("no such agent", field="agent_id")
     return Page(items=[ShiftOut(**dict(row)) for row in rows])
 
 

@@ -18,6 +18,11 @@ from tests.support.workspaces import Workspace, add_item, make_workspace
 
 PUBLIC = {"exchange_code", "read_chat_config", "open_chat_session"}
 
+NOT_AN_AGENTS = frozenset(
+    "set_presence read_desk handover assign_item cancel_item put_import_rows redact_message redact_part".split()  # noqa: SIM905
+)
+"""Operations that an agent's role has the scope for, and that still ask for more: their own id, a bot, the whole workspace."""
+
 
 @pytest.fixture
 async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
@@ -55,6 +60,9 @@ def example(schema: dict[str, Any], document: dict[str, Any], place: int) -> Any
 
 
 def body_of(operation: dict[str, Any], document: dict[str, Any], place: int = 0) -> Any:
+    if operation["operationId"] == "put_import_rows":  # read as it comes in, so the document has no model of it
+        row = {"row": 1, "handles": [{"kind": "email", "value": "a@ornek.com"}], "name": "A", "traits": {}, "consents": []}
+        return {"rows": [row], "next_row": 2}
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     return None if content is None else example(content["schema"], document, place)
 
@@ -213,7 +221,7 @@ async def test_another_workspaces_id_is_not_found(api: Api, workspace: Workspace
             others_too = operation["operationId"] in ("assign_item", "cancel_item", "end_call")
             of_agents = operation["tags"] == ["work"] and headers is admin and verb == "POST" and not others_too
             lacking = headers is agent and operation["security"][0]["bearer"][0] not in ROLES["agent"][0]
-            not_theirs = operation["operationId"] in ("set_presence", "read_desk", "handover", "assign_item", "cancel_item")
+            not_theirs = operation["operationId"] in NOT_AN_AGENTS
             expected = 403 if of_agents or lacking or (not_theirs and headers is agent) else 404
             assert answer.status_code == expected, (operation["operationId"], answer.text)
     assert tried > 40
