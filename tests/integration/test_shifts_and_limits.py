@@ -259,7 +259,7 @@ async def test_a_bot_hands_over_to_a_person_with_the_note_and_never_gets_it_agai
     notes = await rows(shift.db, "select text from santral.message where direction = 'note'")
     assert [one["text"] for one in notes] == ["Sipariş 42 soruluyor."]
     await shift.accept(item)
-    assert (await api.client.post(path, headers=person)).status_code == 409
+    assert (await api.client.post(path, headers=person)).status_code == 403
     await shift.sound()
 
 
