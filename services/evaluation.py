@@ -21,7 +21,7 @@ from profiles.matching_blocking import candidates
 from profiles.matching_columns import folded_column, guessed_fields, mapped_fields
 from profiles.matching_learning import learned_model, measured_model
 from profiles.matching_report import THRESHOLDS, Truth, at_thresholds, best_of, comparable, scores
-from services.table_file import TableFile, table_file
+from services.table_file import TableFile, single_pairs, table_file
 from shared.errors import InputRejected
 
 THRESHOLD: Final = 2.0
@@ -113,7 +113,11 @@ def _loaded(question: Question, shown: Shown) -> _Loaded:
     tables = [table_file(path, encoding=question.encoding, delimiter=question.delimiter) for path in question.files]
     columns = list(dict.fromkeys(name for table in tables for name in table.columns))
     aside = {question.truth, question.id_column, _column(columns, _TRUTHS) if question.truth is None else None}
-    fields = mapped_fields(question.maps, columns) if question.maps else guessed_fields([c for c in columns if c not in aside])
+    fields = (
+        mapped_fields(single_pairs(question.maps, columns), columns)
+        if question.maps
+        else guessed_fields([c for c in columns if c not in aside])
+    )
     if not fields:
         raise InputRejected(
             "no column's name is understood", field="--map", remedy=f"kind=column, for some of {', '.join(columns[:40])}"

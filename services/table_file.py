@@ -14,7 +14,7 @@ import codecs
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -163,3 +163,16 @@ def _lines(file: BinaryIO, encoding: str, columns: tuple[str, ...], delimiter: s
                 f"row {number or 'header'}, column {column!r}: byte 0x{line[error.start]:02x} is not {encoding.removesuffix('-sig').upper()}",
                 field="FILE", remedy="name the file's encoding: --encoding cp1254 for Turkish Windows, cp1252 for Western",
             ) from error  # fmt: skip
+
+
+def single_pairs(maps: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
+    """The ``what=column`` pairs of ``--map``, which may be given one by one or several with commas between them.
+
+    A pair whose column's own name has a comma stays whole.
+    """
+    pairs: list[str] = []
+    for given in maps:
+        parts = [part.strip() for part in given.split(",")]
+        several = given.partition("=")[2] not in columns and all("=" in part for part in parts)
+        pairs += parts if several else [given]
+    return tuple(pairs)

@@ -17,7 +17,8 @@ from services.evaluation import THRESHOLD, Question, Shown, evaluated
 
 Files = Annotated[list[Path], typer.Option("--csv", help="CSV or JSON Lines; twice: pairs of the two files.")]
 Maps = Annotated[
-    list[str] | None, typer.Option("--map", help="kind=column, like family_name=surname. Left out: guessed from names.")
+    list[str] | None,
+    typer.Option("--map", help="kind=column, like family_name=surname; again, or with commas. Left out: guessed from names."),
 ]
 
 

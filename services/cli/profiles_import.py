@@ -20,7 +20,7 @@ from services.cli.profiles import ApiKey, AsJson, Url, connected
 from services.customer_list import Intake, Json, export_list, import_list
 from services.import_mapping import import_mapping
 from services.rest_client import RestClient
-from services.table_file import TableFile, table_file
+from services.table_file import TableFile, single_pairs, table_file
 from shared.errors import InputRejected
 
 _LINE_EVERY_S: Final = 2.0
@@ -34,7 +34,9 @@ def add_to(group: typer.Typer) -> None:
 
 def _import(
     file: Annotated[Path, typer.Argument(help="CSV or JSON Lines.")],
-    maps: Annotated[list[str] | None, typer.Option("--map", help="target=column; left out: understood from the names.")] = None,
+    maps: Annotated[
+        list[str] | None, typer.Option("--map", help="target=column; again, or with commas. Left out: understood from the names.")
+    ] = None,
     source: Annotated[str, typer.Option("--source", help="The system the list comes from.")] = "crm",
     assurance: Annotated[
         str, typer.Option("--assurance", help="channel_verified joins handles; asserted joins nobody.")
@@ -51,7 +53,7 @@ def _import(
 ) -> None:
     table = table_file(file, encoding=encoding, delimiter="\t" if delimiter in ("\\t", "tab") else delimiter)
     own_shape = table.delimiter is None and "handles" in table.columns
-    mapping = import_mapping(maps or (), ["email"] if own_shape else table.columns)
+    mapping = import_mapping(single_pairs(maps or (), table.columns), ["email"] if own_shape else table.columns)
     if mapping.ignored and not own_shape:
         typer.echo(f"left out: {', '.join(mapping.ignored[:20])}{' …' if len(mapping.ignored) > 20 else ''}", err=True)
     with _error_file(errors, again=resume) as left_out, _progress("importing", _lines(table)) as shown:
