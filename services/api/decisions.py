@@ -17,7 +17,7 @@ from router import decision_view, evaluation_store
 from router.decision_view import Checker, with_names
 from router.evaluation_store import Decided, first_id, read_range
 from router.policy import Policy
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import ConfigReader, ConversationReader, require_conversation
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
@@ -86,7 +86,7 @@ async def list_decisions(
             raise NotFound("nothing is known of it", field="conversation_id")
         await require_conversation(connection, principal, found)
         rows = await decision_view.list_decisions(
-            connection, principal.workspace_id, found, item_id=item_id, message_id=message_id, after=_after(cursor), limit=limit + 1
+            connection, principal.workspace_id, found, item_id=item_id, message_id=message_id, after=id_of(cursor), limit=limit + 1
         )
     more = cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None
     return Page(items=[DecisionOut(**row) for row in rows[:limit]], next=more)
@@ -128,7 +128,7 @@ async def check_decisions(request: Request, principal: ConfigReader, body: Check
     if until <= body.since:
         raise Unprocessable("not a stretch of time", field="until", remedy="later than since")
     kinds = [body.kind] if body.kind else ["routing", "dispatch"]
-    last, end = _after(body.cursor) or first_id(body.since), first_id(until)
+    last, end = id_of(body.cursor) or first_id(body.since), first_id(until)
     policies: dict[int | None, Policy | None] = {}
     counts = {"checked": 0, "equal": 0, "differing": 0, "not_possible": 0}
     items: list[ReEvaluated] = []
@@ -179,13 +179,3 @@ async def _conversation(
     else:
         raise Unprocessable("of which conversation?", field="conversation_id", remedy="give conversation_id, item_id or message_id")
     return found
-
-
-def _after(cursor: str | None) -> UUID | None:
-    values = values_of(cursor, 1)
-    if values is None:
-        return None
-    try:
-        return UUID(values[0])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error

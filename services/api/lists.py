@@ -55,6 +55,17 @@ def moment_of(cursor: str | None) -> tuple[datetime, UUID] | None:
         raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
 
 
+def id_of(cursor: str | None) -> UUID | None:
+    """The id that a cursor of a list by id carries. Raises `Unprocessable` for one that is not ours."""
+    values = values_of(cursor, 1)
+    if values is None:
+        return None
+    try:
+        return UUID(values[0])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
+
+
 def next_of(rows: Sequence[Mapping[str, Any]], limit: int, by: str) -> str | None:
     """The next page's cursor when one row more than ``limit`` was read; the list is ordered by the time ``by`` and the id."""
     return cursor_of(rows[limit - 1][by].isoformat(), rows[limit - 1]["id"]) if len(rows) > limit else None

@@ -35,7 +35,7 @@ from router.policy import Policy, policy_of
 from router.policy_check import checked
 from router.policy_fields import ROOTS
 from router.sla_store import read_calendars
-from services.api.lists import cursor_of, values_of
+from services.api.lists import cursor_of, id_of
 from services.api.policies import names_in
 from services.api.principal import ConfigReader, Principal
 from shared.database import Connection, Database
@@ -206,7 +206,7 @@ async def _range(
 ) -> RangeEvaluated:  # fmt: skip
     assert body.since is not None
     until = body.until or datetime.now(UTC)
-    start, end = _after(body.cursor) or first_id(body.since), first_id(until)
+    start, end = id_of(body.cursor) or first_id(body.since), first_id(until)
     report = Report(policy)
     last, left, more = start, body.limit, True
     ends_at = time.monotonic() + TIME_S
@@ -251,16 +251,6 @@ async def _waits(db: Database, principal: Principal, report: Report, start: UUID
     async with db.batch(principal.workspace_id) as connection:
         seen = await observed(connection, principal.workspace_id, after=start, before=end)
     return waits(seen, before, after, (_time(end) - _time(start)).total_seconds())
-
-
-def _after(cursor: str | None) -> UUID | None:
-    values = values_of(cursor, 1)
-    if values is None:
-        return None
-    try:
-        return UUID(values[0])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the answer before") from error
 
 
 def _time(identity: UUID) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel
@@ -13,7 +12,7 @@ from router.pace import read_pace
 from router.prediction import Wait
 from router.recorded_arrivals import recorded_arrivals
 from router.routing_report import Report, routing_report
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.records import EventReader
 from shared.errors import Unprocessable
 
@@ -84,17 +83,7 @@ async def read_arrivals(
     _require_range(since, until)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await recorded_arrivals(
-            connection, principal.workspace_id, since=since, until=until, after=_after(cursor), limit=limit + 1
+            connection, principal.workspace_id, since=since, until=until, after=id_of(cursor), limit=limit + 1
         )
     following = cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None
     return Page(items=[ArrivalOut(**{name: row[name] for name in ArrivalOut.model_fields}) for row in rows[:limit]], next=following)
-
-
-def _after(cursor: str | None) -> UUID | None:
-    values = values_of(cursor, 1)
-    if values is None:
-        return None
-    try:
-        return UUID(values[0])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
