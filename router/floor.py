@@ -142,7 +142,8 @@ class Floor:
         elif facts.version < item.version:
             return
         else:
-            if item.pending is not None and facts.state != "queued":
+            if item.pending is not None and (facts.state != "queued" or facts.version > item.version):
+                # Made and undone, or about to be refused for its version: its own answer may have been lost.
                 self.release(item)
             self.unplace(item)
             self._read_item(item, facts)

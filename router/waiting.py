@@ -63,9 +63,11 @@ def _look_waiting(floor: Floor, item: Item, now: float) -> None:
     facts = item.facts
     if facts.expires_at is not None:
         if facts.expires_at <= now:
+            # Nobody is asked to take what is about to move away: the offer would be refused.
+            floor.unplace(item)
             _say(floor, item, "time_to_live_passed", now)
-        else:
-            floor.timers.arm(item, facts.expires_at)
+            return
+        floor.timers.arm(item, facts.expires_at)
     if item.hold_until > now:
         floor.unplace(item)
         floor.timers.arm(item, item.hold_until)

@@ -24,7 +24,7 @@ from router.dispatch_vocabulary import (
     winner,
 )
 from router.item import FINAL, ItemState, Terms, holders
-from router.plan import OWN_QUEUE, Plan, meets, reach
+from router.plan import OWN_QUEUE, Plan
 from router.transition import Change, transition
 
 EMAIL = Terms(channel="email", auto_accept=True, grace_s=None, close_after_s=3600.0)
@@ -34,6 +34,13 @@ PHONE = Terms(channel="phone", wrap_s=5.0, grace_s=0.0)
 
 def uid(number: int) -> UUID:
     return UUID(int=number)
+
+
+def order_of(item: ItemState, newest_first: bool) -> tuple[float, ...]:
+    """What decides between two items that are alike, smaller first."""
+    if newest_first:
+        return (item.urgency, -item.enqueued_at)
+    return (item.urgency, item.due if item.slope == 0 else 0, item.enqueued_at)
 
 
 @dataclass
@@ -124,7 +131,7 @@ class World:
     def settle(self, told: Iterable[Told]) -> None:
         answers = list(told)
         for _ in range(1000):
-            effects = self.core.steps(answers, self.now)
+            effects = self.ask(answers)
             self.effects.extend(effects)
             answers = []
             for effect in effects:
@@ -132,6 +139,10 @@ class World:
             if not answers and (self.core.next_wake_at is None or self.core.next_wake_at > self.now):
                 return
         raise AssertionError("the core never comes to rest")
+
+    def ask(self, told: list[Told]) -> list[Effect]:
+        """One step of the core."""
+        return self.core.steps(told, self.now)
 
     def _execute(self, effect: Effect) -> list[Told]:
         if isinstance(effect, Reserve):
@@ -153,7 +164,7 @@ class World:
             return []
         gone = (item.giver or item.agent) not in self.agents
         if effect.trigger == "time_to_live_passed":
-            change = Change(trigger=effect.trigger, queue=item.queue)
+            change = Change(trigger=effect.trigger, queue=item.queue, wait_s=item.terms.live_s)
         else:
             change = Change(trigger=effect.trigger, agent=effect.agent, gone=gone)
         self._apply(item.id, change)
@@ -175,6 +186,8 @@ class World:
         if agent is None or stale or (late and not self.fits(agent, item)):
             return [Refused(ticket=effect.ticket), item, *([agent] if agent else [])]
         self._judge(effect, item, agent, late=late)
+        not_before = self.now + agent.ramp_s if self.now < agent.ramp_until else agent.not_before
+        self.agents[agent.id] = replace(agent, last_offer_at=self.now, not_before=not_before)
         self._apply(item.id, Change(trigger=effect.kind, agent=agent.id))
         self.offers.append((item.id, agent.id))
         versions = {"item_version": self.items[item.id].version, "agent_version": self.agents[agent.id].version}
@@ -189,6 +202,8 @@ class World:
         total = sum(agent.channels[one].cost for one in held)
         return (
             agent.presence == "online"
+            and rule.enabled
+            and agent.not_before <= self.now
             and (agent.lease_until is None or agent.lease_until > self.now)
             and not any(agent.channels[one].exclusive for one in held)
             and held.count(item.terms.channel) < rule.cap
@@ -227,15 +242,18 @@ class World:
                     assert theirs.count >= item.terms.offers_max, "I10: twice in a row"
 
     def _judge_order(self, item: ItemState, agent: AgentState) -> None:
-        """I5: nobody with an older key, equal in all that matters, is passed over (but for a refusal's 20 ms)."""
-        if item.queue in self.core._floor.newest_first:
-            return
+        """I5, I7: nobody with an older key, equal in all that matters, is passed over (but for a refusal's 20 ms).
+
+        Nor is anybody by somebody who came later than the goals' difference allows.
+        """
+        newest_first = item.queue in self.core._floor.newest_first
         for other in self.waiting:
             known = self.core._floor.items[other.id]
-            alike = (other.queue, other.terms, other.plan, known.step) == (
+            alike = (other.queue, other.terms, other.plan, other.slope, known.step) == (
                 item.queue,
                 item.terms,
                 item.plan,
+                item.slope,
                 self.core._floor.items[item.id].step,
             )
             free = other.preferred is None and other.target is None and not other.exclusions and other.giver is None
@@ -243,21 +261,30 @@ class World:
             delay_s = max((pull.delay_s for pull in agent.queues.values()), default=0.0)
             visible = other.enqueued_at + delay_s <= self.now
             if alike and free and unheld and visible and item.preferred is None:
-                assert (item.urgency, item.due, item.enqueued_at) <= (other.urgency, other.due, other.enqueued_at), "I5"
+                assert order_of(item, newest_first) <= order_of(other, newest_first), "I5"
+                if item.urgency == other.urgency and not newest_first:
+                    assert item.enqueued_at - other.enqueued_at <= (self.goals_differ_s if item.slope == 0 else 0), "I7"
 
+    goals_differ_s: float = float("inf")
     freed: set[UUID] = field(default_factory=set)
 
     def note_absent(self, agent: UUID) -> None:
         """Remember the items that may stop waiting for this agent."""
         self.freed.update(item.id for item in self.items.values() if item.preferred == agent)
 
+    def is_there(self, agent: UUID) -> bool:
+        return agent in self.agents and self.there(self.agents[agent])
+
     def there(self, agent: AgentState) -> bool:
         lost = agent.lease_until is not None and agent.lease_until <= self.now
         return agent.presence in ("online", "busy") and not lost
 
     def qualified(self, item: ItemState, agent: AgentState, step: int) -> bool:
+        """I9: whoever met any step so far still may take it."""
         return any(
-            (queue or item.queue) in agent.queues and meets(agent.skills, requires) for queue, requires in reach(item.plan, step)
+            (queue or item.queue) in agent.queues and all(agent.skills.get(skill, 0) >= level for skill, level in one.requires)
+            for one in item.plan.steps[: step + 1]
+            for queue in one.queues
         )
 
     def others_there(self, item: ItemState, but: UUID, step: int) -> list[UUID]:
