@@ -14,9 +14,7 @@ from router.lifecycle import LEGAL
 from router.plan import OWN_QUEUE
 from shared.errors import Conflict
 
-_BY_THE_HOLDER: frozenset[Trigger] = frozenset(
-    {"accept", "decline", "reply", "done", "park", "transfer", "hand_over"}
-)
+_BY_THE_HOLDER: frozenset[Trigger] = frozenset({"accept", "decline", "reply", "done", "park", "transfer", "hand_over"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
