@@ -8,13 +8,16 @@ when the item was declined by, or comes from, exactly this agent, or is younger 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Final, Literal
 
 from router.admission import admissible
 from router.agents import Agent
 from router.dispatch_vocabulary import Candidate, Decision
 from router.lanes import Item, Lane, LaneBook, Rank
+from router.plan import turns
 from router.ranking import Entry
+
+_FIRST: Final = (0,)
 
 
 def barred(item: Item, agent: Agent, now: float) -> bool:
@@ -71,8 +74,8 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
     facts = item.facts
     contested = bool(facts.exclusions) or facts.giver is not None
     own = item.lanes[0]
-    best: tuple[Entry[Agent], Lane] | None = None
-    for lane in item.lanes:
+    best: tuple[int, Entry[Agent], Lane] | None = None
+    for lane, turn in zip(item.lanes, turns(facts.plan, item.step) if len(item.lanes) > 1 else _FIRST, strict=True):
         for delay_s, pool in lane.pools.items():
             if not pool.size or (delay_s > 0 and facts.enqueued_at + delay_s > now):
                 continue
@@ -81,8 +84,8 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
                     continue
                 if lane.comparator != own.comparator:
                     entry = own.entry(entry[4], lane.requires)
-                if best is None or entry < best[0]:
-                    best = (entry, lane)
+                if best is None or (turn, entry) < best[:2]:
+                    best = (turn, entry, lane)
                 break
         for agent in freed:
             if not lane.unaware(agent) or facts.enqueued_at + lane.members[agent][0] > now:
@@ -90,9 +93,9 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
             if contested and barred(item, agent, now):
                 continue
             entry = own.entry(agent, lane.requires)
-            if best is None or entry < best[0]:
-                best = (entry, lane)
-    return None if best is None else (best[0][4], best[1])
+            if best is None or (turn, entry) < best[:2]:
+                best = (turn, entry, lane)
+    return None if best is None else (best[1][4], best[2])
 
 
 def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:

@@ -27,6 +27,7 @@ class Step:
     requires: Requirement = ()
     timeout_s: float | None = None
     raise_s: float = 0.0
+    turns: tuple[tuple[UUID, int], ...] = ()  # queues whose agents are asked after others, with their turn; the rest have 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "requires", tuple(sorted(self.requires)))
@@ -58,6 +59,17 @@ def reach(plan: Plan, step: int) -> Reach:
         for queue, requires in pairs
         if not any(other[0] == queue and other[1] != requires and _covers(other[1], requires) for other in pairs)
     )
+
+
+@lru_cache(maxsize=4096)
+def turns(plan: Plan, step: int) -> tuple[int, ...]:
+    """For each pair of :func:`reach`, whose turn it is: agents of a smaller one are asked first. The earliest step that names it counts."""
+    known: dict[UUID | None, int] = {}
+    for one in plan.steps[: step + 1]:
+        said = dict(one.turns)
+        for queue in one.queues:
+            known.setdefault(queue, 0 if queue is None else said.get(queue, 0))
+    return tuple(known[queue] for queue, _ in reach(plan, step))
 
 
 @lru_cache(maxsize=4096)

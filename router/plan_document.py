@@ -181,8 +181,9 @@ def _step(stored: Mapping[str, Any], skills: Mapping[str, int], own: UUID | None
     named = [UUID(queue) if queue else None for queue in stored.get("queues", [None])]
     # The item's own queue may be somebody else's neighbour: there it is the own one still, and stands in one line.
     queues = dict.fromkeys(None if queue == own else queue for queue in named)
+    turns = tuple((UUID(queue), turn) for queue, turn in (stored.get("priorities") or {}).items())
     return Step(
-        queues=tuple(queues), requires=tuple(requires.items()), timeout_s=stored.get("timeout_s"),
+        turns=turns, queues=tuple(queues), requires=tuple(requires.items()), timeout_s=stored.get("timeout_s"),
         raise_s=float(stored.get("raise_s", 0)),
     )  # fmt: skip
 

@@ -253,6 +253,17 @@ def test_when_everybody_declined_the_next_step_begins_at_once() -> None:
     assert world.holder(item) == neighbour
 
 
+def test_neighbours_are_asked_in_their_turn_however_idle_they_are() -> None:
+    third = uid(13)
+    plan = Plan((Step(queues=(None, third, OTHER), turns=((third, 1), (OTHER, 2))),))
+    world = World()
+    own, idle = world.agent(101, Q), world.agent(102, OTHER)
+    world.wait(60)
+    later = world.agent(103, third)
+    holders = [world.holder(world.item(number, Q, plan=plan)) for number in range(1, 10)]
+    assert holders == [own] * 3 + [later] * 3 + [idle] * 3
+
+
 def test_a_queue_delay_keeps_the_second_line_out_until_it_has_passed() -> None:
     world = World()
     world.agent(101, pulls={Q: Pull(delay_s=30.0)})

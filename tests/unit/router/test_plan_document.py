@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router.agent_filter import PERSON, SOURCE_CHARS_MAX, checked_filter, filter_skill, skills_with_filters
 from router.limits import channel_rules, ramp_of
-from router.plan import reach
+from router.plan import reach, turns
 from router.plan_document import Known, PlanDocument, checked_plan, live_s_of, plan_of, preferred_of
 from shared.errors import Unprocessable
 
@@ -30,6 +30,15 @@ def test_a_neighbour_with_a_delay_is_a_step_of_its_own_in_time() -> None:
     made = plan_of(plan, {})
     assert reach(made, 0) == ((None, ()), (A, ()))
     assert reach(made, 1) == ((None, ()), (A, ()), (B, ()))
+
+
+def test_a_neighbour_has_the_turn_of_the_step_that_named_it_first() -> None:
+    steps = checked(
+        {"queues": [{"queue": "b", "priority": 2}], "timeout_s": 9}, {"queues": ["b", {"queue": "a", "priority": 1}]}
+    ).steps
+    made = plan_of(steps, {}, OWN)
+    assert dict(zip([queue for queue, _ in reach(made, 1)], turns(made, 1), strict=True)) == {None: 0, B: 2, A: 1}
+    assert turns(made, 0) == (0, 2)
 
 
 def test_what_a_rule_asks_for_holds_until_a_step_relaxes_it_by_name() -> None:
