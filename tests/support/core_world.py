@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from router.agents import Comparator
+from router.agents import AgentState, Comparator
 from router.dispatch import Dispatch
 from router.dispatch_vocabulary import AgentLease, Committed, Effect, Order, QueueState, Refused, Reserve, Told
 from router.transition import Change
@@ -24,11 +24,12 @@ class CoreWorld(World):
     queues: dict[UUID, QueueState] = field(default_factory=dict)
     lose_next: int = 0
     untold: dict[UUID, UUID] = field(default_factory=dict)  # item, agent of commits whose answer was lost
-    left: set[UUID] = field(default_factory=set)  # agents who were removed
+    alone: bool = False  # whether the step made one reservation only, so that rows still say what it saw
 
     def ask(self, told: list[Told]) -> list[Effect]:
         """One step of both cores."""
         effects = super().ask(told)
+        self.alone = sum(isinstance(one, Reserve) for one in effects) == 1
         assert self.twin.steps(told, self.now) == effects, "I13: the same events, the same decisions"
         assert self.twin.next_wake_at == self.core.next_wake_at
         return effects
@@ -70,12 +71,13 @@ class CoreWorld(World):
     def remove_agent(self, agent: UUID) -> None:
         """The agent leaves for good."""
         self.note_absent(agent)
-        self.left.add(agent)
         super().remove_agent(agent)
 
     def _reserve(self, effect: Reserve, *, late: bool) -> list[Told]:
         candidates = effect.decision.candidates
         assert list(candidates) == sorted(candidates, key=lambda one: (one[3], one[4], one[0].int)), "I16: best first"
+        if self.alone and not late and not self.in_flight and not self.untold:
+            self._judge_choice(effect)
         answers = super()._reserve(effect, late=late)
         if self.lose_next > 0 and isinstance(answers[0], Committed):
             self.lose_next -= 1
@@ -83,3 +85,22 @@ class CoreWorld(World):
             return answers[1:]
         self.said.extend(one for one in answers if isinstance(one, Committed | Refused))
         return answers
+
+    def _judge_choice(self, effect: Reserve) -> None:
+        """I16: by load, nobody who could have taken it had less to do, or as little for longer."""
+        item, decision = self.items[effect.item], effect.decision
+        own = self.queues.get(item.queue)
+        if decision.personal or item.exclusions or (own is not None and own.comparator != "load"):
+            return
+        for agent in self.agents.values():
+            held_back = self.core._floor.agents[agent.id].not_before > self.now
+            slow = any(pull.delay_s > 0 for pull in agent.queues.values())
+            if held_back or slow or agent.id == item.giver or not self.qualified(item, agent, decision.step):
+                continue
+            if self.fits(agent, item):
+                chosen = self.agents[effect.agent]
+                assert self.busy(chosen) <= self.busy(agent), "I16: the comparator over all who could have taken it"
+
+    def busy(self, agent: AgentState) -> tuple[float, float, int]:
+        """The comparator ``load`` once more."""
+        return (agent.used / agent.budget if agent.budget > 0 else 1.0, agent.idle_since, agent.id.int)
