@@ -104,6 +104,8 @@ class Agent:
         self.shown: dict[str, Reason | None] = {}  # the status that all lanes of the channel know
         self.wake_at: float | None = None
         self.removed = False
+        self.last_offer_at = facts.last_offer_at
+        self.not_before = facts.not_before
         self.facts = facts
         self.read(facts)
 
@@ -120,8 +122,9 @@ class Agent:
         self.exclusive_held = facts.exclusive_held
         self.counts = dict(facts.counts)
         self.idle_since = facts.idle_since
-        self.last_offer_at = facts.last_offer_at
-        self.not_before = facts.not_before
+        # A row from before an open promise does not know of it: what the promise set for the ramp and the turn holds.
+        self.last_offer_at = max(self.last_offer_at, facts.last_offer_at) if self.pending else facts.last_offer_at
+        self.not_before = max(self.not_before, facts.not_before) if self.pending else facts.not_before
         for channel in self.pending.values():
             self.add(channel, 1)
         self.ratio = self.used / self.budget if self.budget > 0 else 1.0

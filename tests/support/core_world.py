@@ -24,12 +24,12 @@ class CoreWorld(World):
     queues: dict[UUID, QueueState] = field(default_factory=dict)
     lose_next: int = 0
     untold: dict[UUID, UUID] = field(default_factory=dict)  # item, agent of commits whose answer was lost
-    alone: bool = False  # whether the step made one reservation only, so that rows still say what it saw
+    alone: bool = False  # whether the step asked for one thing only, so that rows still say what it saw
 
     def ask(self, told: list[Told]) -> list[Effect]:
         """One step of both cores."""
         effects = super().ask(told)
-        self.alone = sum(isinstance(one, Reserve) for one in effects) == 1
+        self.alone = len(effects) == 1
         assert self.twin.steps(told, self.now) == effects, "I13: the same events, the same decisions"
         assert self.twin.next_wake_at == self.core.next_wake_at
         return effects

@@ -186,7 +186,8 @@ class World:
         if agent is None or stale or (late and not self.fits(agent, item)):
             return [Refused(ticket=effect.ticket), item, *([agent] if agent else [])]
         self._judge(effect, item, agent, late=late)
-        not_before = self.now + agent.ramp_s if self.now < agent.ramp_until else agent.not_before
+        # The core counts the ramp from its decision; it cannot know that one was executed late.
+        not_before = self.now + agent.ramp_s if self.now < agent.ramp_until and not late else agent.not_before
         self.agents[agent.id] = replace(agent, last_offer_at=self.now, not_before=not_before)
         self._apply(item.id, Change(trigger=effect.kind, agent=agent.id))
         self.offers.append((item.id, agent.id))
@@ -257,7 +258,8 @@ class World:
                 self.core._floor.items[item.id].step,
             )
             free = other.preferred is None and other.target is None and not other.exclusions and other.giver is None
-            unheld = known.hold_until <= self.now and known.pending is None
+            # What changed while the answer of the core is executed, the core could not know.
+            unheld = known.hold_until <= self.now and known.pending is None and known.version == other.version
             delay_s = max((pull.delay_s for pull in agent.queues.values()), default=0.0)
             visible = other.enqueued_at + delay_s <= self.now
             if alike and free and unheld and visible and item.preferred is None:

@@ -1,6 +1,6 @@
 """The invariants of dispatch under random interleavings of all that the core is told and all that its shell may do.
 
-800 lives of 50 rules each; ``CORE_MACHINE_LIVES`` asks for more, lets them differ from run to run, and looks for
+600 lives of 50 rules each; ``CORE_MACHINE_LIVES`` asks for more, lets them differ from run to run, and looks for
 the shortest life that fails (minutes).
 """
 
@@ -397,7 +397,7 @@ class Life(RuleBasedStateMachine):
 LIVES = os.environ.get("CORE_MACHINE_LIVES")
 TestCoreLife = Life.TestCase
 TestCoreLife.settings = settings(
-    max_examples=int(LIVES or 800),
+    max_examples=int(LIVES or 600),
     stateful_step_count=50,
     deadline=None,
     report_multiple_bugs=False,
