@@ -227,10 +227,10 @@ class World:
             if owner is not None and self.there(owner) and not effect.decision.personal:
                 # It may wait for anybody only because the owner was away in the meantime.
                 assert item.id in self.freed, "I8: before the deadline only the sticky agent"
-        if not effect.decision.personal:
-            assert self.qualified(item, agent, step=effect.decision.step)
         if late:
             return  # what was true when it was decided need not be true any more
+        if not effect.decision.personal:
+            assert self.qualified(item, agent, step=effect.decision.step)
         self._judge_order(item, agent)
         mine = item.exclusions.get(agent.id)
         if mine is not None:
