@@ -49,10 +49,11 @@ where a.used <> coalesce(h.used, 0)
 _FINAL_HELD = (
     "select id::text from santral.work_item where state in ('completed', 'abandoned', 'canceled', 'parked') and held <> '{}'"
 )
+# A transition is told once to each agent concerned: of a transfer, giver and taker.
 _TWICE = """
 select type, data->>'item_id' as item, data->>'version' as version from santral.event
 where type in ('item.assigned', 'offer.made', 'offer.accepted', 'item.completed') and data ? 'version'
-group by 1, 2, 3 having count(*) > 1
+group by 1, 2, 3, agent_id having count(*) > 1
 """
 _OFFERS_TWICE = """
 select item_id::text from santral.offer where state = 'open' group by workspace_id, item_id having count(*) > 1
