@@ -20,7 +20,8 @@ from router.ledger import Key
 from router.moves import Move, write_moves
 from router.transition import Change, transition
 from shared.database import Connection
-from shared.handle import Handle
+from shared.errors import InputRejected
+from shared.handle import Handle, normalized
 from shared.message import InboundMessage, Sender
 from shared.personal import Person, erase_rows
 
@@ -55,15 +56,15 @@ cross join lateral (
     select p->>'blob' from jsonb_array_elements(
         case when jsonb_typeof(m.body->'content'->'files') = 'array' then m.body->'content'->'files' else '[]' end) p
 ) f
-where m.workspace_id = $1 and f.blob is not null and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
+where m.workspace_id = $1 and f.blob > '' and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
     select r.conversation_id, r.seq from santral.receipt r where r.workspace_id = $1 and r.id = any($4::uuid[])))
 on conflict do nothing
 """
 _WALK: Final = """
-select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants from (
+select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants, m.body->'copies' as copies from (
     select * from santral.message where workspace_id = $1 and (conversation_id, seq) > ($2::uuid, $3::bigint)
     order by conversation_id, seq limit $4
-) m where m.handle_id = any($5::uuid[]) or m.body ? 'participants'
+) m where m.handle_id = any($5::uuid[]) or m.body ? 'participants' or m.body->'copies' <> '{"cc": [], "bcc": []}'
 """
 _WALK_END: Final = """
 select conversation_id, seq from (
@@ -71,10 +72,30 @@ select conversation_id, seq from (
     order by conversation_id, seq limit $4
 ) page order by conversation_id desc, seq desc limit 1
 """
+# A mail as it came names everybody in its headers, so it goes where one of them goes; its words and files stay.
 _UNNAME: Final = """
-update santral.message set body = body || jsonb_build_object('participants', $4::jsonb)
+with gone as (
+    insert into santral.blob_removal (workspace_id, key, cause)
+    select m.workspace_id, p->>'blob', $5 from santral.message m cross join lateral jsonb_array_elements(
+        case when jsonb_typeof(m.body->'parts') = 'array' then m.body->'parts' else '[]' end) p
+    where m.workspace_id = $1 and m.conversation_id = $2 and m.seq = $3 and p->>'role' = 'original' and p->>'blob' > ''
+    on conflict do nothing
+)
+update santral.message set body = (body - 'original') || jsonb_build_object('participants', $4::jsonb)
+    || case when jsonb_typeof(body->'parts') = 'array' then jsonb_build_object('parts', (
+        select coalesce(jsonb_agg(p order by place), '[]') from jsonb_array_elements(body->'parts') with ordinality as g(p, place)
+        where p->>'role' is distinct from 'original')) else '{}' end
 where workspace_id = $1 and conversation_id = $2 and seq = $3
 """
+_UNCOPY: Final = """
+update santral.message set body = body || jsonb_build_object('copies', $4::jsonb)
+where workspace_id = $1 and conversation_id = $2 and seq = $3
+"""
+_REMOVE: Final = """
+insert into santral.blob_removal (workspace_id, key, cause) select w, k, $3 from unnest($1::uuid[], $2::text[]) as g(w, k)
+on conflict do nothing
+"""
+_INTAKE: Final = UUID(int=0)
 
 
 async def next_conversations(
@@ -120,8 +141,9 @@ async def walk_mentions(
     secret: bytes,
     *,
     after: tuple[UUID, int],
+    cause: UUID = _INTAKE,
 ) -> tuple[list[UUID], tuple[UUID, int] | None]:
-    """A page of all messages: takes the person out of others' lists of participants; their own messages elsewhere, by id.
+    """A page of all messages: takes the person out of others' participants and copies; their own messages elsewhere, by id.
 
     Returns these and where the page ended, None at the end.
     """
@@ -133,9 +155,16 @@ async def walk_mentions(
         if row["handle_id"] in handles:
             own.append(row["id"])
             continue
-        kept = [one for one in row["participants"] if _hash_of(one, secret, workspace_id) not in hashes]
-        if len(kept) < len(row["participants"]):
-            await connection.execute(_UNNAME, workspace_id, row["conversation_id"], row["seq"], kept)
+        place = (workspace_id, row["conversation_id"], row["seq"])
+        participants, copies = row["participants"] or [], row["copies"] or {}
+        kept = [one for one in participants if _hash_of(one, secret, workspace_id) not in hashes]
+        if len(kept) < len(participants):
+            await connection.execute(_UNNAME, *place, kept, cause)
+        others = {
+            name: [one for one in boxes if not is_one_of(one, hashes, secret, workspace_id)] for name, boxes in copies.items()
+        }
+        if others != copies:
+            await connection.execute(_UNCOPY, *place, others)
     return own, (end["conversation_id"], end["seq"])
 
 
@@ -151,6 +180,7 @@ async def forgotten(
     known = await erased_at(connection, secret, {place for place in places if "\x00" not in str(place[1])})
     refused: set[Key] = set()
     kept: list[Arrival] = []
+    originals: list[tuple[UUID, str]] = []
     for arrival in arrivals:
         message = arrival.message
         if message is None or not known:
@@ -163,8 +193,21 @@ async def forgotten(
         }
         if message.sender in gone:
             refused.add((arrival.workspace_id, arrival.id))
+        if gone and message.sender not in gone:
+            originals += [(arrival.workspace_id, one.blob) for one in message.parts if one.role == "original"]
         kept.append(replace(arrival, message=_without(message, gone)) if gone else arrival)
+    if originals:
+        await connection.execute(_REMOVE, [one for one, _ in originals], [key for _, key in originals], _INTAKE)
     return refused, kept
+
+
+def is_one_of(address: str, hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:
+    """Whether an address as an agent wrote it is an erased person's."""
+    try:
+        handle = normalized("email", address)
+    except InputRejected:
+        return False
+    return tombstone_hash(secret, workspace_id, handle) in hashes
 
 
 def observed_at(message: InboundMessage) -> datetime:
@@ -185,6 +228,8 @@ def _without(message: InboundMessage, gone: Collection[Sender]) -> InboundMessag
         update={
             "other_handles": tuple(one for one in message.other_handles if one not in gone),
             "participants": tuple(one for one in message.participants if one not in gone),
+            "original": None,
+            "parts": tuple(one for one in message.parts if one.role != "original"),
         }
     )
 

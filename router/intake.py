@@ -89,7 +89,7 @@ class Intake:
         self._topic = topic
         self._leases = leases
         self._configuration = configuration
-        self._secret = secret
+        self.secret = secret
         self._limit = limit or QuarantineLimit()
         self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
 
@@ -113,7 +113,7 @@ class Intake:
         return arrivals
 
     def _arrival(self, record: LogRecord) -> Arrival:
-        return arrival_of(record, topic=self._topic, secret=self._secret, workspaces=self._configuration)
+        return arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
 
     async def _divide(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
         """One transaction for all; halves of it when the database refuses something in it; alone, it goes to quarantine."""
@@ -178,7 +178,7 @@ class Intake:
             known, buried = await store.known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
             erased: set[Key] = set()
             if buried:
-                erased, arrivals = await forgotten(connection, self._secret, arrivals, buried)
+                erased, arrivals = await forgotten(connection, self.secret, arrivals, buried)
                 known |= erased
         new = [one for one in arrivals if (one.workspace_id, one.id) not in known]
         return arrivals, await resolved_people(self._db, new, self._configuration), erased

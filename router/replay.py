@@ -13,6 +13,7 @@ from uuid import UUID
 
 from router.arrivals import Arrival, of_message
 from router.batch import Batch, Outcome
+from router.erasure import forgotten
 from router.expiry import EXPIRED
 from router.intake import Configuration, resolved_people
 from router.quarantine import Entry, end_entry, show_entry
@@ -59,6 +60,7 @@ async def replay(
     workspace_id: UUID,
     entry_id: UUID,
     actor: str,
+    secret: bytes,
     dry_run: bool = False,
 ) -> Replayed:
     """Replays one entry through the worker's role. A second time is a `Conflict`.
@@ -75,6 +77,10 @@ async def replay(
     if workspace is None or message.workspace_id != workspace_id:
         raise Unprocessable("the message belongs to another workspace", field="workspace_id", remedy="discard it")
     arrival = of_message(message, workspace=workspace)
+    async with db.session() as connection:
+        erased, (arrival,) = await forgotten(connection, secret, [arrival], {workspace_id})
+    if erased:
+        raise Unprocessable("its sender was erased after it was accepted", field="record", remedy="discard it")
     resolved = await resolved_people(db, [arrival], configuration)
 
     async def once() -> Outcome:

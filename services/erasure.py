@@ -18,9 +18,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure import come_again, forget, person_handles, visitors_of
-from router.erasure import erase_conversations, next_conversations, walk_mentions
+from router.erasure import erase_conversations, is_one_of, next_conversations, walk_mentions
 from services.blob_removals import remove_blobs
-from services.erasure_quarantine import entries_of, needles_of
+from services.erasure_quarantine import entries_come_again, entries_of, needles_of
 from services.erasure_registry import OWN
 from shared.blobs import Blobs
 from shared.database import Connection, Database, retried
@@ -59,6 +59,22 @@ update santral.erasure set erased_at = coalesce(erased_at, $3), log_ends_at = co
 where workspace_id = $1 and id = $2
 """
 _END: Final = "update santral.erasure set state = 'done', done_at = clock_timestamp() where workspace_id = $1 and id = $2"
+_EXPORTS: Final = """
+with ended as (
+    update santral.person_export set state = 'expired', blob = null
+    where workspace_id = $1 and profile_id = any($2::uuid[]) and state in ('asked', 'running', 'done') returning workspace_id, id
+)
+insert into santral.blob_removal (workspace_id, key, cause)
+select workspace_id, workspace_id || '/' || id || '/', $3 from ended on conflict do nothing
+"""
+_ADDRESSED: Final = """
+select id, request from santral.delivery where workspace_id = $1
+and (request->>'to' > '' or jsonb_array_length(request->'cc') > 0 or jsonb_array_length(request->'bcc') > 0)
+"""
+_UNADDRESS: Final = """
+update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
+    closed_at = coalesce(closed_at, now()) where workspace_id = $1 and id = any($2::uuid[])
+"""
 _BURIED: Final = "select handle_id, hash from santral.tombstone where workspace_id = $1 and erasure_id = $2"
 
 Step = tuple[str, dict[str, Any], Counter[str]]
@@ -133,13 +149,12 @@ class Erasures:
                 "mentions": self._mentions, "files": self._files, "settle": self._settle,
             }[step]  # fmt: skip
             following, place, counts = await work(connection, job)
-            if following == "":
-                await connection.execute(_END, workspace_id, erasure_id)
-                return ""
             total = Counter(job["counts"])
             total.update(counts)
             wait_s = self._settle_s if following == "settle" else LEASE_S
-            await connection.execute(_ADVANCE, workspace_id, erasure_id, following, place, dict(total), wait_s)
+            await connection.execute(_ADVANCE, workspace_id, erasure_id, following or step, place, dict(total), wait_s)
+            if following == "":
+                await connection.execute(_END, workspace_id, erasure_id)
             return following
 
     async def _quarantine(self, connection: Connection, job: Mapping[str, Any]) -> Step:
@@ -163,6 +178,7 @@ class Erasures:
         person = Person(workspace_id=workspace_id, visitors=visitors_of(handles))
         sessions = next(cover for cover in OWN if cover.table == "session")
         counts["session"] += await erase_rows(connection, sessions, person)
+        await connection.execute(_EXPORTS, workspace_id, [one.id for one in handles], job["id"])
         await connection.execute(_BEGIN, workspace_id, job["id"], at, self._retention_s + LOG_MARGIN_S)
         return "conversations", {}, counts
 
@@ -188,26 +204,42 @@ class Erasures:
     async def _mentions(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         handles, hashes = await self._buried(connection, job)
         after = (UUID(job["place"].get("after", str(_NIL))), int(job["place"].get("seq", 0)))
-        own, end = await walk_mentions(connection, job["workspace_id"], handles, hashes, self._secret, after=after)
+        own, end = await walk_mentions(connection, job["workspace_id"], handles, hashes, self._secret, after=after, cause=job["id"])
         counts: Counter[str] = Counter()
         if own:
             counts = await self._emptied(connection, job, Person(workspace_id=job["workspace_id"], messages=tuple(own)))
         if end is None:
+            counts["delivery"] += await self._unaddressed(connection, job["workspace_id"], hashes)
             return "files", {}, counts
         return "mentions", {"after": str(end[0]), "seq": end[1]}, counts
+
+    async def _unaddressed(self, connection: Connection, workspace_id: UUID, hashes: set[bytes]) -> int:
+        """What went to others with the person among its addresses forgets what it carried; how many."""
+        named = []
+        for row in await connection.fetch(_ADDRESSED, workspace_id):
+            request = row["request"]
+            boxes = [request.get("to") or "", *request.get("cc", ()), *request.get("bcc", ())]
+            if any(is_one_of(box, hashes, self._secret, workspace_id) for box in boxes):
+                named.append(row["id"])
+        await connection.execute(_UNADDRESS, workspace_id, named)
+        return len(named)
 
     async def _files(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         return "settle", {}, Counter()
 
     async def _settle(self, connection: Connection, job: Mapping[str, Any]) -> Step:
-        """Handles that came again are forgotten too; then their conversations are looked at once more."""
+        """Handles and quarantined entries that came again go too; then the handles' conversations are looked at once more."""
         _, hashes = await self._buried(connection, job)
         again = await come_again(
             connection, WorkspaceId(job["workspace_id"]), secret=self._secret, hashes=hashes, at=job["erased_at"], since=job["id"]
         )
-        if not again:
-            return "", {}, Counter()
+        late = await entries_come_again(connection, self._secret, job["workspace_id"], hashes, since=job["id"])
         counts: Counter[str] = Counter()
+        if late:
+            person = Person(workspace_id=job["workspace_id"], messages=tuple(late))
+            counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
+        if not again:
+            return "", {}, counts
         for handle_id in again:
             _, more = await forget(
                 connection,

@@ -13,13 +13,22 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure import OwnHandle
+from profiles.erasure_tombstones import tombstone_hash
+from shared.cloudevent import decode_message
 from shared.database import Connection
+from shared.errors import InputRejected
+from shared.handle import Handle
 
 PAGE: Final = 50
 NEEDLE_CHARS_MIN: Final = 5
 _ENTRIES: Final = """
 select id, message_id, headers, record, error from santral.quarantine
 where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id limit $3
+"""
+
+_SINCE: Final = """
+select message_id, headers, record from santral.quarantine
+where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id
 """
 
 
@@ -40,6 +49,25 @@ async def entries_of(
     rows = await connection.fetch(_ENTRIES, workspace_id, after, PAGE)
     found = [row["message_id"] for row in rows if _holds(dict(row), needles)]
     return found, rows[-1]["id"] if len(rows) == PAGE else None
+
+
+async def entries_come_again(
+    connection: Connection, secret: bytes, workspace_id: UUID, hashes: Collection[bytes], *, since: UUID
+) -> list[UUID]:
+    """Messages' ids of entries written since an id was made, whose record can be read and names an erased sender or participant."""
+    rows = await connection.fetch(_SINCE, workspace_id, since)
+    return [
+        row["message_id"] for row in rows if any(tombstone_hash(secret, workspace_id, one) in hashes for one in _named(dict(row)))
+    ]
+
+
+def _named(row: Mapping[str, Any]) -> list[Handle]:
+    try:
+        message = decode_message({name: value.encode() for name, value in row["headers"].items()}, row["record"])
+    except InputRejected:
+        return []
+    people = (*(() if message.sender is None else (message.sender,)), *message.other_handles, *message.participants)
+    return [one.handle() for one in people]
 
 
 def _holds(row: Mapping[str, Any], needles: Collection[bytes]) -> bool:

@@ -46,7 +46,7 @@ _PROGRESS: Final = "update santral.person_export set done = $3, parts = $4 where
 _DONE: Final = """
 update santral.person_export set state = 'done', blob = $3, size_bytes = $4, done_at = clock_timestamp(),
     expires_at = clock_timestamp() + $5 * interval '1 s', due_at = clock_timestamp() + $5 * interval '1 s'
-where workspace_id = $1 and id = $2
+where workspace_id = $1 and id = $2 and state = 'running'
 """
 _END: Final = "update santral.person_export set state = $3, blob = null where workspace_id = $1 and id = $2"
 
@@ -111,11 +111,13 @@ class PersonExports:
             content = scratch.read()
         key = f"{workspace_id}/{export_id}/export.zip"
         await self._blobs.put(key, content)
-        await self._execute(_DONE, workspace_id, export_id, key, len(content), self._kept_s)
+        if await self._execute(_DONE, workspace_id, export_id, key, len(content), self._kept_s) == "UPDATE 0":
+            # The person was erased meanwhile.
+            await self._blobs.delete(key)
 
-    async def _execute(self, statement: str, *values: Any) -> None:
+    async def _execute(self, statement: str, *values: Any) -> str:
         async with self._db.batch() as connection:
-            await connection.execute(statement, *values)
+            return await connection.execute(statement, *values)
 
 
 async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
@@ -152,7 +154,8 @@ def _files(kinds: Mapping[str, list[dict[str, Any]]]) -> dict[str, str]:
         body = message["body"]
         for place, part in enumerate([*body.get("parts", ()), *(body.get("content") or {}).get("files", ())]):
             name = "".join(c if c.isalnum() or c in "._-" else "_" for c in part.get("name") or part.get("role") or "file")[-100:]
-            found[f"files/{message['id']}/{place}-{name}"] = part["blob"]
+            if part["blob"]:
+                found[f"files/{message['id']}/{place}-{name}"] = part["blob"]
     return found
 
 

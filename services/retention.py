@@ -80,7 +80,7 @@ insert into santral.blob_removal (workspace_id, key, cause)
 select distinct x.workspace_id, p->>'blob', $4::uuid from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as g(w, c, s)
 join santral.message x on x.workspace_id = g.w and x.conversation_id = g.c and x.seq = g.s
 cross join lateral jsonb_array_elements(case when jsonb_typeof(x.body->'parts') = 'array' then x.body->'parts' else '[]' end) p
-where p->>'blob' is not null on conflict do nothing
+where p->>'blob' > '' on conflict do nothing
 """
 _BEFORE: Final = "select clock_timestamp() - $1 * interval '1 day'"
 _SETTINGS: Final = "select workspace_id, settings->'retention' as days from santral.workspace where settings ? 'retention'"

@@ -134,7 +134,9 @@ async def _replay_one(
     db: Database, intake: Intake, configuration: RouterConfiguration, workspace_id: UUID, entry_id: UUID, actor: str
 ) -> None:
     try:
-        await replay(db, intake.batch, configuration, workspace_id=workspace_id, entry_id=entry_id, actor=actor)
+        await replay(
+            db, intake.batch, configuration, workspace_id=workspace_id, entry_id=entry_id, actor=actor, secret=intake.secret
+        )
     except Conflict:
         log.info("a replay lost against another", action="message_quarantined", id=str(entry_id))
         async with db.batch() as connection:

@@ -17,6 +17,7 @@ from services.api.audit import audit
 from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token
 from services.api.principal import ConversationReader, ConversationWriter, Principal, needs, require_agent
+from services.api.profile_seen import note_glances, people_on
 from shared.database import Connection, retried
 from shared.errors import NotFound, Unauthenticated
 from shared.hosts import incarnation
@@ -104,6 +105,7 @@ async def desk(request: Request, principal: ConversationReader, agent_id: str) -
     agent = require_agent(principal, agent_id)
     async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
         snapshot = await desk_snapshot(connection, principal.workspace_id, agent)
+        await note_glances(connection, principal, people_on(snapshot))
     return {"incarnation": await incarnation(request.app.state.db), **snapshot}
 
 

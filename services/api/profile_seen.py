@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.api.principal import Principal
@@ -13,6 +13,12 @@ from shared.database import Connection
 from shared.ids import new_id
 
 _NOTE: Final = "insert into santral.profile_view (workspace_id, id, profile_id, actor) values ($1, $2, $3, $4)"
+_NOTE_ONCE: Final = """
+insert into santral.profile_view (workspace_id, id, profile_id, actor) select $1, g.id, g.profile_id, $4
+from unnest($2::uuid[], $3::uuid[]) as g(id, profile_id) where not exists (
+    select from santral.profile_view v where v.workspace_id = $1 and v.profile_id = g.profile_id and v.actor = $4
+      and v.at > now() - interval '1 hour')
+"""
 _LIST: Final = """
 select id, profile_id, actor, at from santral.profile_view
 where workspace_id = $1 and profile_id = any($2::uuid[]) and ($3::uuid is null or id < $3) order by id desc limit $4
@@ -32,6 +38,18 @@ class View:
 async def note_view(connection: Connection, principal: Principal, profile_id: UUID) -> None:
     """Writes down that the caller was shown this profile, in the transaction that reads it."""
     await connection.execute(_NOTE, principal.workspace_id, new_id(), profile_id, principal.actor)
+
+
+async def note_glances(connection: Connection, principal: Principal, profile_ids: Collection[UUID]) -> None:
+    """The same for pages that show people beside other things and are read again and again: once for person, caller and hour."""
+    shown = sorted(set(profile_ids))
+    if shown:
+        await connection.execute(_NOTE_ONCE, principal.workspace_id, [new_id() for _ in shown], shown, principal.actor)
+
+
+def people_on(desk: Mapping[str, Any]) -> set[UUID]:
+    """The profiles of the customers on a desk."""
+    return {one["customer"]["profile_id"] for one in (*desk["items"], *desk["offers"])}
 
 
 async def views_of(

@@ -15,6 +15,7 @@ from router.calls import list_calls
 from router.conversations import list_conversations
 from services.api.lists import Cursor, Limit, cursor_of, values_of
 from services.api.principal import ProfileReader
+from services.api.profile_seen import note_glances
 from services.api.profiles import require_profile
 from shared.database import Connection
 from shared.errors import Unprocessable
@@ -53,6 +54,7 @@ async def read_timeline(
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         own = await timeline(connection, principal.workspace_id, profile_id, limit=min(limit + 1, 200), before=before)
         await require_profile(connection, principal, own.handle_ids)
+        await note_glances(connection, principal, [own.profile_id])
         entries = [TimelineEntry(**asdict(entry)) for entry in own.entries]
         conversations = await _conversations(connection, principal.workspace_id, own.handle_ids, before, limit + 1)
         calls = await list_calls(connection, principal.workspace_id, handle_ids=own.handle_ids, before=before, limit=limit + 1)

@@ -33,6 +33,7 @@ from services.api.conversations import add_deliveries
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal, require_conversation
+from services.api.profile_seen import note_glances, people_on
 from services.api.queue_stream import QueueStream, require_queue
 from services.api.sockets import Closed, Frame, Guard, Line, close, first_of, opened
 from shared.database import Connection, Database
@@ -155,6 +156,7 @@ class AgentSocket:
         self._fanout.follow(self, self._workspace_id, "agent", self._agent_id)
         async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
             desk = await desk_of(connection, self._workspace_id, self._agent_id)
+            await note_glances(connection, self._principal, people_on(desk))
         now = desk["agent"]["agent_seq"]
         if resume is not None and str(resume.incarnation) == desk["incarnation"] and 0 <= now - resume.agent_seq <= MISSED_MAX:
             self._agent_seq = resume.agent_seq

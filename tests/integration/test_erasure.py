@@ -13,13 +13,16 @@ from uuid import UUID
 
 import pytest
 
-from services.blob_removals import remove_come_again
+from router.replay import replay
+from services.blob_removals import remove_come_again, remove_left
 from services.erasure import Erasures
 from services.erasure_registry import COVERS
 from services.person_export import PersonExports
 from shared.blobs_files import FileBlobs
 from shared.database import Database
+from shared.errors import Unprocessable
 from shared.ids import new_id
+from shared.message import InboundMessage
 from tests.support.api import Api, running_api
 from tests.support.intake_line import SECRET, TOPIC, Line, Member, member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_item, make_workspace
@@ -193,6 +196,92 @@ async def test_quarantined_words_of_the_person_go_too_and_their_entry_cannot_be_
     await run_out(erasures(worker_db, blobs))
     assert await canaries_in(worker_db) == {}
     assert await rows(worker_db, "select state from santral.quarantine") == [{"state": "discarded"}]
+
+
+async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_read_and_is_never_replayed(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    blobs = FileBlobs(tmp_path)
+    member, line = await written(worker_db, workspace, blobs)
+    late, word = (
+        message_to(workspace, "smtp", "<8@x>", who=MAIL, text=WORD),
+        message_to(workspace, "smtp", "<9@x>", who="biri@ornek.com"),
+    )
+    erasure_id = await ask(worker_db, workspace, await profile_of(worker_db))
+    job = erasures(worker_db, blobs)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.erasure set state = 'running'")
+    assert await job._advance(workspace.id, erasure_id, "quarantine") == "person"
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.work_item set state = 'completed', closed_at = now() - interval '60 days'")
+        await connection.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '60 days'")
+        await connection.execute("update santral.queue set enabled = false, version = version + 1")
+    await member.configuration.refresh()
+    line.add(late, word)
+    await member.take(line)
+    entries = await rows(worker_db, "select id from santral.quarantine where message_id = $1", late.id)
+    assert await job._advance(workspace.id, erasure_id, "person") == "conversations"
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.queue set enabled = true, version = version + 1")
+    await member.configuration.refresh()
+    with pytest.raises(Unprocessable, match="was erased"):
+        await replay(
+            worker_db, member.intake.batch, member.configuration, workspace_id=workspace.id, entry_id=entries[0]["id"], actor="t",
+            secret=SECRET,
+        )  # fmt: skip
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.erasure set due_at = now()")
+    await run_out(job)
+    assert await canaries_in(worker_db) == {}
+    states = await rows(worker_db, "select state, message_id = $1 as late from santral.quarantine", late.id)
+    assert {(one["state"], one["late"]) for one in states} == {("discarded", True), ("open", False)}
+
+
+async def test_a_finished_export_goes_with_the_person(api: Api, worker_db: Database, workspace: Workspace, tmp_path: Path) -> None:
+    blobs = api.app.state.blobs
+    await written(worker_db, workspace, FileBlobs(tmp_path))
+    profile = await profile_of(worker_db)
+    headers = await api.key(workspace.id, "profiles:export")
+    asked = await api.client.post(f"/v1/profiles/{profile}/export", headers=headers)
+    assert await PersonExports(db=worker_db, blobs=blobs).round()
+    assert [key for key in await blobs.keys(f"{workspace.id}/") if key.endswith("export.zip")]
+    await ask(worker_db, workspace, profile)
+    await run_out(erasures(worker_db, blobs))
+    assert [key for key in await blobs.keys(f"{workspace.id}/") if key.endswith("export.zip")] == []
+    assert (await api.client.get(asked.headers["location"], headers=headers)).json()["state"] == "expired"
+    assert (await api.client.get(f"{asked.headers['location']}/file", headers=headers)).status_code == 404
+
+
+async def test_the_mail_of_somebody_else_keeps_its_words_and_loses_its_headers(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    blobs = FileBlobs(tmp_path)
+    member, line = await written(worker_db, workspace, blobs)
+    copied = ({"kind": "email", "value": MAIL, "name": NAME},)
+
+    async def mail(number: int) -> InboundMessage:
+        made = message_to(workspace, "smtp", f"<{number}@other>", who="baska@ornek.com", text="ikimizin", participants=copied)
+        parts = []
+        for role in ("original", "attachment"):
+            key = f"{workspace.id}/{made.id}/{role}-1"
+            await blobs.put(key, NAME.encode() if role == "original" else b"dosya")
+            parts.append({"blob": key, "name": "a.txt", "content_type": "text/plain", "size_bytes": 5, "role": role})
+        given = made.model_dump() | {"parts": parts, "original": None if number % 2 else "S2FuYXJ5YQ=="}
+        return type(made).model_validate(given)
+
+    line.add(await mail(70), await mail(71))
+    await member.take(line)
+    late = await mail(72)
+    await ask(worker_db, workspace, await profile_of(worker_db))
+    await run_out(erasures(worker_db, blobs))
+    line.add(late)
+    await member.take(line)
+    await remove_left(worker_db, blobs)
+    assert await canaries_in(worker_db) == {}
+    found = await rows(worker_db, "select body from santral.message where text = 'ikimizin'")
+    assert [[part["role"] for part in one["body"]["parts"]] for one in found] == [["attachment"]] * 3
+    assert not any("original" in one["body"] for one in found)
+    assert [key.rpartition("/")[2] for key in await blobs.keys(f"{workspace.id}/")] == ["attachment-1"] * 3
 
 
 async def test_an_export_holds_every_canary_and_the_file_until_it_expires(

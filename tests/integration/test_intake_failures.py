@@ -16,7 +16,7 @@ from router.quarantine_limit import QuarantineLimit, QuarantineLimitReached
 from router.replay import replay
 from shared.database import Database
 from shared.errors import Conflict, Unprocessable
-from tests.support.intake_line import Line, Member, assert_contiguous, counts, member_of, message_to, rows
+from tests.support.intake_line import SECRET, Line, Member, assert_contiguous, counts, member_of, message_to, rows
 from tests.support.workspaces import Workspace
 
 
@@ -159,7 +159,7 @@ async def test_a_replay_lands_once_with_its_own_time(worker_db: Database, worksp
         assert (await show_entry(connection, workspace.id, entry.id)).record == line.records[0].value
         await ask_replay(connection, workspace.id, entry.id, actor="user:1")
         assert await asked_replays(connection) == [(workspace.id, entry.id, "user:1")]
-    arguments = {"workspace_id": workspace.id, "entry_id": entry.id, "actor": "user:1"}
+    arguments = {"workspace_id": workspace.id, "entry_id": entry.id, "actor": "user:1", "secret": SECRET}
     with pytest.raises(Unprocessable, match="fails again"):
         await replay(worker_db, member.intake.batch, member.configuration, **arguments)  # type: ignore[arg-type]
     async with worker_db.batch() as connection:

@@ -33,7 +33,7 @@ from router.replay import replay
 from shared.database import Database
 from shared.embedded_postgres import PostgresUrls
 from shared.errors import Conflict, NotFound
-from tests.support.intake_line import rows
+from tests.support.intake_line import SECRET, rows
 from tests.support.shift import Shift, shift_of
 from tests.support.workspaces import Workspace
 
@@ -86,6 +86,7 @@ async def test_none_cannot_be_parsed_is_quarantined_at_once(shift: Shift) -> Non
         workspace_id=shift.workspace.id,
         entry_id=entry["id"],
         actor="t",
+        secret=SECRET,
     )
     assert await shift.state(await shift.newest()) == "queued"
     await shift.sound()
@@ -193,7 +194,7 @@ async def replayed(shift: Shift, entry: dict[str, object], expired: object) -> N
     async def again() -> object:
         return await replay(
             shift.db, shift.member.intake.batch, shift.member.configuration, workspace_id=shift.workspace.id,
-            entry_id=entry["id"], actor="key:1",  # type: ignore[arg-type]
+            entry_id=entry["id"], actor="key:1", secret=SECRET,  # type: ignore[arg-type]
         )  # fmt: skip
 
     await again()

@@ -95,6 +95,27 @@ async def test_who_looks_at_a_profile_is_written_down(api: Api, workspace: Works
     assert (await api.client.get(f"/v1/profiles/{profile}/views", headers=weak)).status_code == 403
 
 
+async def test_a_timeline_and_a_desk_are_looks_too_once_in_an_hour(api: Api, workspace: Workspace) -> None:
+    await mailed(api, workspace)
+    profile = (await rows(api.worker, "select id from santral.profile"))[0]["id"]
+    headers = await api.key(workspace.id)
+    (agent,) = await rows(api.worker, "select id from santral.agent order by id limit 1")
+    async with api.worker.batch() as connection:
+        await connection.execute("update santral.work_item set state = 'assigned', agent_id = $1", agent["id"])
+    actors = []
+    for address in (f"/v1/profiles/{profile}/timeline", f"/v1/agents/{agent['id']}/desk"):
+        caller = await api.key(workspace.id)
+        for _ in range(3):
+            assert (await api.client.get(address, headers=caller)).status_code == 200
+        views = await rows(api.worker, "select actor from santral.profile_view where profile_id = $1 order by id", profile)
+        actors.append([one["actor"] for one in views])
+    assert [len(one) for one in actors] == [1, 2]
+    async with api.worker.batch() as connection:
+        await connection.execute("update santral.profile_view set at = at - interval '61 minutes'")
+    await api.client.get(f"/v1/profiles/{profile}/timeline", headers=headers)
+    assert len(await rows(api.worker, "select 1 from santral.profile_view")) == 3
+
+
 async def test_retention_removes_what_its_plan_counts_and_never_open_work(api: Api, workspace: Workspace) -> None:
     db = api.worker
     await mailed(api, workspace)
