@@ -76,25 +76,31 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
     own = item.lanes[0]
     best: tuple[int, Entry[Agent], Lane] | None = None
     for lane, turn in zip(item.lanes, turns(facts.plan, item.step) if len(item.lanes) > 1 else _FIRST, strict=True):
+        # In a lane its own comparator decides, between lanes that of the item's own queue.
+        first: Entry[Agent] | None = None
         for delay_s, pool in lane.pools.items():
             if not pool.size or (delay_s > 0 and facts.enqueued_at + delay_s > now):
                 continue
             for entry in pool:
                 if contested and barred(item, entry[4], now):
                     continue
-                if lane.comparator != own.comparator:
-                    entry = own.entry(entry[4], lane.requires)
-                if best is None or (turn, entry) < best[:2]:
-                    best = (turn, entry, lane)
+                if first is None or entry < first:
+                    first = entry
                 break
         for agent in freed:
             if not lane.unaware(agent) or facts.enqueued_at + lane.members[agent][0] > now:
                 continue
             if contested and barred(item, agent, now):
                 continue
-            entry = own.entry(agent, lane.requires)
-            if best is None or (turn, entry) < best[:2]:
-                best = (turn, entry, lane)
+            entry = lane.entry(agent, lane.requires)
+            if first is None or entry < first:
+                first = entry
+        if first is None:
+            continue
+        if lane.comparator != own.comparator:
+            first = own.entry(first[4], lane.requires)
+        if best is None or (turn, first) < best[:2]:
+            best = (turn, first, lane)
     return None if best is None else (best[1][4], best[2])
 
 

@@ -264,6 +264,16 @@ def test_neighbours_are_asked_in_their_turn_however_idle_they_are() -> None:
     assert holders == [own] * 3 + [later] * 3 + [idle] * 3
 
 
+def test_in_a_neighbour_its_own_comparator_decides_whatever_the_delays() -> None:
+    world = World()
+    world.tell(QueueState(id=OTHER, comparator="least_flexible"))
+    world.agent(102, OTHER, uid(13), idle_since=1.0)
+    one_queue = world.agent(103, pulls={OTHER: Pull(delay_s=5.0)}, idle_since=2.0)
+    item = world.item(1, Q, plan=Plan((Step(timeout_s=10.0), Step(queues=(OTHER,)))))
+    world.wait(10)
+    assert world.holder(item) == one_queue
+
+
 def test_a_queue_delay_keeps_the_second_line_out_until_it_has_passed() -> None:
     world = World()
     world.agent(101, pulls={Q: Pull(delay_s=30.0)})
