@@ -59,6 +59,12 @@ class Sender(BaseModel):
         return Handle(kind=self.kind, scope=self.scope, value=self.value)
 
 
+class Participant(Sender):
+    """Somebody else who takes part: the message was also written to them, is copied to them, or they sent it on to us."""
+
+    role: Literal["to", "cc", "forwarder"] = "cc"
+
+
 class Part(BaseModel):
     """A file or a long body in the blob store."""
 
@@ -135,7 +141,7 @@ class InboundMessage(BaseModel):
     visibility: Visibility = "private"
     sender: Sender | None = None
     other_handles: tuple[Sender, ...] = ()
-    participants: tuple[Sender, ...] = ()
+    participants: tuple[Participant, ...] = ()
     subject: Annotated[str, Field(max_length=2000)] = ""
     text: str = ""
     text_stripped: str | None = None

@@ -30,7 +30,7 @@ from ingest.adapter import (
     Unparsed,
 )
 from ingest.digest import content_digest
-from ingest.mail.addresses import Mailbox
+from ingest.mail.addresses import Mailbox, parse_mailboxes
 from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import automatic_kind, read_bounce
 from ingest.mail.compose import OutgoingFile, compose_reply
@@ -39,7 +39,7 @@ from ingest.mail.reply_token import reply_address
 from ingest.signatures import verify_bearer
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import Automatic, Sender
+from shared.message import Automatic, Participant, Sender
 from shared.text import clean_line
 
 REFERENCES_MAX: Final = 30
@@ -173,18 +173,24 @@ def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:
     return sender, verdict == "pass"
 
 
-def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Sender, ...]:
-    """The others on the mail, without the customer and without our own address."""
+def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Participant, ...]:
+    """The others on the mail, each in the strongest part they have, without the customer and without our own address.
+
+    Who sent it on to us stands in Resent-From (RFC 5322 §3.6.6); the mail is still its writer's.
+    """
     own = inbox.address.lower()
-    found: dict[str, Sender] = {}
-    for box in (*mail.to, *mail.cc):
+    resent = [box for name, value in mail.headers if name.lower() == "resent-from" for box in parse_mailboxes(value)]
+    boxes = [("forwarder", box) for box in resent] + [("to", box) for box in mail.to] + [("cc", box) for box in mail.cc]
+    found: dict[str, Participant] = {}
+    for role, box in boxes:
         try:
             value = normalized("email", box.address).value
         except InputRejected:
             continue  # a group's name or a broken address: nobody to name
         local, _, domain = value.partition("@")
-        if f"{local.partition('+')[0]}@{domain}" != own and value != sender.value:
-            found[value] = Sender(kind="email", value=value, raw=box.address, name=clean_line(box.name or "")[:500])
+        if f"{local.partition('+')[0]}@{domain}" != own and value != sender.value and value not in found:
+            given = {"kind": "email", "value": value, "raw": box.address, "name": clean_line(box.name or "")[:500], "role": role}
+            found[value] = Participant.model_validate(given)
     return tuple(found.values())
 
 

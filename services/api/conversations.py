@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -20,6 +21,7 @@ from router.reply import write_reply
 from services.api.audit import audit
 from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
+from services.api.participants import participants_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from services.api.profile_consent import require_first_contact
 from shared.database import Connection, retried
@@ -117,11 +119,12 @@ async def conversations(
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, principal: ConversationReader, conversation_id: UUID) -> Json:
-    """One conversation with its newest item."""
+    """One conversation with its newest item and everybody who takes part in it."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
-    return found
+        others = await participants_of(connection, principal.workspace_id, conversation_id)
+    return {**found, "participants": [asdict(one) for one in others]}
 
 
 @router.get("/conversations/{conversation_id}/messages", summary="Messages, oldest first")
