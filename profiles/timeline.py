@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
@@ -56,7 +57,7 @@ with mine as (select unnest($2::uuid[]) as id), entry as (
     where v.what->'types' ?| array['profile.merged', 'profile.unmerged']
 )
 select what, at, id, data from entry
-where $3::timestamptz is null or (at, id, what) < ($3, $4, $5)
+where ($3::timestamptz is null or (at, id, what) < ($3, $4, $5)) and ($7::text[] is null or what = any($7))
 order by at desc, id desc, what desc limit $6
 """
 
@@ -89,9 +90,11 @@ async def timeline(
     limit: int = 50,
     *,
     before: Place | None = None,
+    kinds: Collection[str] | None = None,
 ) -> Timeline:
     """A page of the history of the person that any id of a profile or handle belongs to; what lies before the cursor or place.
 
+    ``kinds`` keeps to these; what is none of ours finds nothing.
     Raises `NotFound`, `InputRejected`.
     """
     if not 1 <= limit <= LIMIT_MAX:
@@ -101,7 +104,9 @@ async def timeline(
     if not person:
         raise NotFound("no such profile", field="id", remedy="any id of a profile or a handle of this workspace")
     handle_ids = [row["id"] for row in person]
-    rows = await connection.fetch(_ENTRIES, workspace_id, handle_ids, at, row_id, what, limit + 1)
+    rows = await connection.fetch(
+        _ENTRIES, workspace_id, handle_ids, at, row_id, what, limit + 1, None if kinds is None else list(kinds)
+    )
     entries = tuple(Entry(kind=row["what"], at=row["at"], id=row["id"], data=row["data"]) for row in rows[:limit])
     return Timeline(
         profile_id=person[0]["profile_id"],

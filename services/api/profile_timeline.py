@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from profiles.timeline import Place, timeline
 from router.calls import list_calls
 from router.conversations import list_conversations
+from services.api.actors import actor_names
 from services.api.lists import Cursor, Limit, cursor_of, values_of
 from services.api.principal import ProfileReader
 from services.api.profile_seen import note_glances
@@ -23,41 +24,47 @@ from shared.errors import Unprocessable
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 # Where a conversation stands among entries of the same moment and id: comparing kinds decides, so it is a kind like the others.
 _CONVERSATION: Final = "conversation"
+Kind: TypeAlias = Literal[
+    "conversation", "call", "note", "consent", "merged", "unmerged", "handle_seen", "linked", "link_retracted", "kept_apart"
+]
+Kinds = Annotated[list[Kind] | None, Query(alias="kind", max_length=10, description="Only these; may be given several times")]
 
 
 class TimelineEntry(BaseModel):
     """One thing that happened with a person; ``data`` by kind."""
 
-    kind: Literal[
-        "conversation", "call", "note", "consent", "merged", "unmerged", "handle_seen", "linked", "link_retracted", "kept_apart"
-    ]
+    kind: Kind
     at: datetime
     id: UUID
     data: dict[str, Any] = Field(examples=[{"text": "Prefers to be called in the afternoon", "actor": "agent:…"}])
 
 
 class TimelinePage(BaseModel):
-    """A page. ``conversations`` are those among the items, as `GET /v1/conversations` shows them."""
+    """A page. ``conversations`` are those among the items, as `GET /v1/conversations` shows them; ``actors``: names of agents."""
 
     profile_id: UUID
     items: list[TimelineEntry]
+    actors: dict[str, str] = Field(default_factory=dict)
     conversations: list[dict[str, Any]]
     next: str | None = None
 
 
 @router.get("/{profile_id}/timeline", summary="A person's history")
 async def read_timeline(
-    request: Request, principal: ProfileReader, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None
+    request: Request, principal: ProfileReader, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None, kinds: Kinds = None
 ) -> TimelinePage:
     """Every kind of contact on every channel, newest first; any id the person ever had finds them."""
     before = _place(cursor)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        own = await timeline(connection, principal.workspace_id, profile_id, limit=min(limit + 1, 200), before=before)
+        own = await timeline(connection, principal.workspace_id, profile_id, limit=min(limit + 1, 200), before=before, kinds=kinds)
         await require_profile(connection, principal, own.handle_ids)
         await note_glances(connection, principal, [own.profile_id])
         entries = [TimelineEntry(**asdict(entry)) for entry in own.entries]
-        conversations = await _conversations(connection, principal.workspace_id, own.handle_ids, before, limit + 1)
-        calls = await list_calls(connection, principal.workspace_id, handle_ids=own.handle_ids, before=before, limit=limit + 1)
+        talked = own.handle_ids if kinds is None or _CONVERSATION in kinds else ()
+        conversations = await _conversations(connection, principal.workspace_id, talked, before, limit + 1)
+        called = own.handle_ids if kinds is None or "call" in kinds else ()
+        calls = await list_calls(connection, principal.workspace_id, handle_ids=called, before=before, limit=limit + 1)
+        actors = await actor_names(connection, principal.workspace_id, [entry.data.get("actor") for entry in entries])
     entries += conversations
     entries += [TimelineEntry(kind="call", at=call.pop("at"), id=call.pop("id"), data=call) for call in calls]
     entries.sort(key=lambda entry: (entry.at, entry.id, entry.kind), reverse=True)
@@ -66,6 +73,7 @@ async def read_timeline(
     return TimelinePage(
         profile_id=own.profile_id,
         items=page,
+        actors=actors,
         conversations=[entry.data for entry in page if entry.kind == _CONVERSATION],
         next=cursor_of(page[-1].at.isoformat(), page[-1].id, page[-1].kind) if more and page else None,
     )

@@ -14,6 +14,7 @@ from profiles.erasure_covers import ERASED_KIND
 from profiles.store import ProfileView, links_of, lookup, profile_view
 from profiles.versions import Version, versions_of
 from router.conversations import list_conversations
+from services.api.actors import actor_names
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader
 from services.api.profile_seen import note_view
@@ -83,11 +84,15 @@ async def require_profile(
 
 @router.get("/{profile_id}/links", summary="Why handles are one person")
 async def read_links(request: Request, principal: ProfileReader, profile_id: UUID) -> Json:
-    """The ledger: every link with its evidence, retracted ones included."""
+    """The ledger: every link with its evidence, retracted ones included; ``actors``: names of agents."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_profile(connection, principal, [handle.id for handle in view.handles])
-        return {"items": [asdict(link) for link in await links_of(connection, principal.workspace_id, profile_id)]}
+        links = await links_of(connection, principal.workspace_id, profile_id)
+        actors = await actor_names(
+            connection, principal.workspace_id, [one for link in links for one in (link.actor, link.retracted_by)]
+        )
+        return {"items": [asdict(link) for link in links], "actors": actors}
 
 
 @router.get("/{profile_id}/versions", summary="What changed about a person, and why")

@@ -202,6 +202,10 @@ async def test_one_history_over_every_kind_of_contact(
             break
         cursor = f"&cursor={page['next']}"
     assert paged == whole["items"]
+    some = await call(api, admin, "GET", f"/v1/profiles/{one}/timeline?kind=note&kind=call&limit=2")
+    rest = await call(api, admin, "GET", f"/v1/profiles/{one}/timeline?kind=note&kind=call&cursor={some['next']}")
+    assert [*some["items"], *rest["items"]] == [entry for entry in whole["items"] if entry["kind"] in ("note", "call")]
+    assert (await api.client.get(f"/v1/profiles/{one}/timeline?kind=visit", headers=admin)).status_code == 422
     # The un-merge gives each their own back: conversations, calls, notes, consent.
     await call(api, admin, "POST", f"/v1/profiles/{one}/unmerge", {"link": merged["link_id"]})
     theirs = [await call(api, admin, "GET", f"/v1/profiles/{any_id}/timeline") for any_id in (one, other)]

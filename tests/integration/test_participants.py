@@ -134,6 +134,23 @@ async def test_another_address_of_the_customer_is_the_customer(api: Api, shift: 
     assert [(one["role"], one["profile_id"]) for one in view["participants"]][-1] == ("cc", can)
 
 
+async def test_history_and_evidence_name_the_agents_in_them(api: Api, shift: Shift) -> None:
+    _, conversation = await mailed(shift)
+    deniz, admin = await api.agent(shift.workspace.id, shift.deniz), await api.key(shift.workspace.id)
+    profile = (await api.client.get(f"/v1/conversations/{conversation}", headers=deniz)).json()["customer"]["profile_id"]
+    for headers in (deniz, admin):
+        written = await api.client.post(f"/v1/profiles/{profile}/notes", json={"text": "Kapıda öder."}, headers=headers)
+        assert written.status_code == 201, written.text
+    await api.client.post("/v1/profiles/identify", json={"handles": [{"kind": "phone", "value": "+905321234567"}]}, headers=admin)
+    other = (await rows(shift.db, "select profile_id from santral.handle where kind = 'phone'"))[0]["profile_id"]
+    await api.client.post(f"/v1/profiles/{profile}/merge", json={"with": str(other)}, headers=admin)
+    (link,) = (await api.client.get(f"/v1/profiles/{profile}/links", headers=admin)).json()["items"]
+    await api.client.post(f"/v1/profiles/{profile}/unmerge", json={"link": link["id"]}, headers=deniz)
+    for path in ("timeline?kind=note", "links"):
+        found = (await api.client.get(f"/v1/profiles/{profile}/{path}", headers=deniz)).json()
+        assert found["actors"] == {f"agent:{shift.deniz}": "Deniz"}
+
+
 async def test_an_erased_person_takes_part_no_more(api: Api, shift: Shift, tmp_path: Path) -> None:
     _, conversation = await mailed(shift)
     await shift.writes("Ben de.", provider="smtp", who="can@ornek.com", subject="Ynt", refs=("mid:1@ornek.com",))
