@@ -39,6 +39,12 @@ COVERS: Final = (
         erase={"record": "x.record - 'facts' - 'errors' - 'candidates'"}, also=("id", "conversation_id", "kind", "decided_at"),
     ),
     Cover(
+        table="placement_operation", columns=("reason",), kind="placements", erase={"reason": "null"},
+        rows="x.from_conversation_id = any({conversations}) or x.to_conversation_id = any({conversations}) or x.id in ("
+        "select p.operation_id from santral.placement p where p.workspace_id = $1 and p.message_id = any({messages}))",
+        also=("id", "kind", "from_conversation_id", "to_conversation_id", "done_at"),
+    ),
+    Cover(
         table="quarantine", rows="x.message_id = any({messages})", columns=("error", "record", "headers"), kind="quarantine",
         erase={"error": "''", "record": "''", "headers": "'{}'", "state": "'discarded'", "resolved_by": "'erasure'",
                "resolved_at": "coalesce(x.resolved_at, now())"},

@@ -32,9 +32,13 @@ conversation = sa.Table(
     at("closed_at", null=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     reference("handle", "handle_id"),
+    sa.Column("merged_into", Uuid),  # where its messages are now, and what is said next goes
     reference("inbox", "inbox_id"),
     sa.Index("conversation_handle_ix", "handle_id", "workspace_id", "opened_at"),
     sa.Index("conversation_last_handle_ix", "last_handle_id", "workspace_id", "opened_at"),
+    sa.Index("conversation_merged_ix", "merged_into", "workspace_id", postgresql_where=sa.text("merged_into is not null")),
+    sa.Index("conversation_gone_ix", "handle_id", "workspace_id", postgresql_where=sa.text("merged_into is not null")),
+    sa.Index("conversation_last_gone_ix", "last_handle_id", "workspace_id", postgresql_where=sa.text("merged_into is not null")),
     sa.CheckConstraint("state in ('open', 'closed')", name="state"),
 )
 
@@ -75,19 +79,7 @@ thread_ref = sa.Table(  # what a later message may answer: mid:<rfc id>, post:<i
     sa.Column("message_id", Uuid),
     sa.PrimaryKeyConstraint("workspace_id", "ref"),
     reference("conversation", "conversation_id"),
-)
-
-placement = sa.Table(  # where somebody moved a message; append-only
-    "placement",
-    metadata,
-    workspace_id(),
-    required("id", Uuid),
-    required("message_id", Uuid),
-    required("from_conversation_id", Uuid),
-    required("to_conversation_id", Uuid),
-    required("actor", sa.Text),
-    at("placed_at", now=True),
-    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.Index("thread_ref_conversation_ix", "conversation_id", "workspace_id"),
 )
 
 skill = sa.Table(

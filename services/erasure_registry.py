@@ -79,6 +79,8 @@ NEVER: Final[Mapping[str, str]] = {
     "conversation.state": _WORD, "conversation.thread_key": "the provider's id of a post; emptied with the conversation",
     "message.direction": _WORD, "message.kind": _WORD, "message.channel": _WORD, "message.provider": _WORD,
     "message.visibility": _WORD, "message.signals": "words of closed lists and measures", "placement.actor": _ACTOR,
+    "placement_operation.kind": _WORD, "placement_operation.actor": _ACTOR, "placement_operation.undone_by": _ACTOR,
+    "placement_operation.prior": "ids, words of closed lists, numbers and times",
                 "agent.kind": _WORD, "agent.languages": _WORD, "agent.skills": _CONFIGURED,
     "agent.channels": _CONFIGURED, "agent.counts": "measures", "agent.presence": _WORD, "agent.presence_reason": _WORD,
     "agent.title": _CONFIGURED, "agent.attributes": _CONFIGURED, "agent.hours": _CONFIGURED, "agent.presences": _CONFIGURED, "shift.kind": _WORD,

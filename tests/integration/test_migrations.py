@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import ingest.tables
 import profiles.tables
+import router.placement_tables
 import router.sla_tables
 import router.tables
 import services.privacy_tables
@@ -25,6 +26,7 @@ from tests.support.servers import PostgresServer
 ROOMS = (
     ingest.tables,
     profiles.tables,
+    router.placement_tables,
     router.tables,
     router.sla_tables,
     services.tables,

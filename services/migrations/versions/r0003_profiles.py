@@ -23,6 +23,7 @@ _NEW: tuple[str, ...] = (
     "import_job",
     "suggestion",
     "suggestion_place",
+    "placement_operation",
 )
 _APPEND_ONLY: tuple[str, ...] = ()
 

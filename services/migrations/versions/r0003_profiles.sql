@@ -177,3 +177,33 @@ create table santral.suggestion_place (
     profile_id uuid not null,
     constraint suggestion_place_pkey primary key (workspace_id)
 );
+alter table santral.conversation add column merged_into uuid;
+create index conversation_merged_ix on santral.conversation (merged_into, workspace_id) where merged_into is not null;
+create index conversation_gone_ix on santral.conversation (handle_id, workspace_id) where merged_into is not null;
+create index conversation_last_gone_ix on santral.conversation (last_handle_id, workspace_id) where merged_into is not null;
+create index thread_ref_conversation_ix on santral.thread_ref (conversation_id, workspace_id);
+create table santral.placement_operation (
+    workspace_id uuid not null,
+    id uuid not null,
+    number bigint generated always as identity not null,
+    kind text not null,
+    from_conversation_id uuid not null,
+    to_conversation_id uuid not null,
+    reason text,
+    actor text not null,
+    prior jsonb not null,
+    done_at timestamptz not null default now(),
+    undone_at timestamptz,
+    undone_by text,
+    constraint placement_operation_pkey primary key (workspace_id, id),
+    constraint placement_operation_kind_check check (kind in ('merge', 'split', 'move'))
+);
+create index placement_operation_from_ix on santral.placement_operation (from_conversation_id, workspace_id, number);
+create index placement_operation_to_ix on santral.placement_operation (to_conversation_id, workspace_id, number);
+alter table santral.placement add column operation_id uuid not null;
+alter table santral.placement add column number bigint generated always as identity not null;
+alter table santral.placement add column from_seq bigint not null;
+alter table santral.placement add column to_seq bigint not null;
+alter table santral.placement add column undo boolean not null default false;
+create index placement_message_ix on santral.placement (message_id, workspace_id, number);
+create index placement_operation_ix on santral.placement (operation_id, workspace_id, number);

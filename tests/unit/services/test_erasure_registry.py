@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ingest.tables
 import profiles.tables
+import router.placement_tables
 import router.sla_tables
 import router.tables
 import services.privacy_tables
@@ -12,7 +13,7 @@ from services.erasure_registry import CONFIGURATION, COVERS, NEVER, STAFF
 from shared.personal import covered_columns, personal_columns, unmarked_columns
 from shared.tables import metadata
 
-ROOMS = (ingest.tables, profiles.tables, router.sla_tables, router.tables, services.privacy_tables, services.tables)
+ROOMS = (ingest.tables, profiles.tables, router.placement_tables, router.sla_tables, router.tables, services.privacy_tables, services.tables)
 
 
 def test_every_column_that_could_hold_personal_data_is_marked_or_says_why_it_never_does() -> None:
