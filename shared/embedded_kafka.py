@@ -16,7 +16,6 @@ import signal
 import time
 import uuid
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from aiokafka.conn import create_conn
@@ -24,11 +23,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.embedded_cache import JarCache
-from shared.embedded_errors import EmbeddedError, ServerFailed, unusable
-from shared.embedded_folder import Claim, Logs, Progress, kept_ports, silent, write_private
-from shared.embedded_process import ServerProcess, Steps, end_leftovers
+from shared.embedded_errors import ServerFailed, unusable
+from shared.embedded_folder import Logs, Progress, kept_ports, silent, write_private
+from shared.embedded_process import ServerProcess, end_leftovers
+from shared.embedded_server import EmbeddedServer
 
-_STOP: Final[Steps] = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 15.0))
 _READY_S: Final = 120.0
 _REPORT_S: Final = 5.0
 _TRIES: Final = 3
@@ -85,29 +84,18 @@ rootLogger.appenderRef.file.ref=file
 """
 
 
-class EmbeddedKafka:
-    """The broker of one data folder. One object per folder and process; `start` and `stop` may be called again and again."""
+class EmbeddedKafka(EmbeddedServer):
+    """The broker of one data folder, `bootstrap` its address."""
+
+    NAME = "Kafka"
+    STOP = ((signal.SIGTERM, 15.0), (signal.SIGKILL, 15.0))
+    COMPLAINTS = (" ERROR ", "Exception")
 
     def __init__(self, data_dir: Path, *, cache: JarCache | None = None, heap_mb: int = 256) -> None:
-        self.folder = data_dir.absolute() / "kafka"
+        folder = data_dir.absolute() / "kafka"
+        super().__init__(folder, log=folder / "log" / "broker.log")
         self._cache = cache or JarCache()
         self._heap_mb = heap_mb
-        self._claim: Claim | None = None
-        self._process: ServerProcess | None = None
-        self._port = 0
-        self._logs = Logs()
-        self._starting = asyncio.Lock()
-
-    @property
-    def pid(self) -> int:
-        """The broker's process. Raises `ServerFailed` when it is not running."""
-        if self._process is None or self._process.returncode is not None:
-            raise ServerFailed("Kafka is not running: call start first.")
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
 
     @property
     def bootstrap(self) -> str:
@@ -119,23 +107,15 @@ class EmbeddedKafka:
 
         Starts again after `kill` or a crash, on the same port. Raises an `EmbeddedError`; nothing is left running then.
         """
-        async with self._starting:
-            if not self.running:
-                await self._start(progress)
+        await self._ensure_started(progress)
         return self.bootstrap
 
     async def _start(self, progress: Progress) -> None:
         started_at = time.monotonic()
         jars = await self._cache.ensure(progress)
-        if self._claim is None:
-            self._claim = Claim(self.folder)
-        try:
-            if await end_leftovers(self.folder, "java", _STOP):
-                progress("Ended a Kafka that an earlier run left behind.")
-            await self._start_on_ports(jars, progress)
-        except BaseException:
-            await self.stop()
-            raise
+        if await end_leftovers(self.folder, "java", self.STOP):
+            progress("Ended a Kafka that an earlier run left behind.")
+        await self._start_on_ports(jars, progress)
         progress(f"Apache Kafka answers on {self.bootstrap} ({time.monotonic() - started_at:.1f} s).")
 
     async def _start_on_ports(self, jars: Path, progress: Progress) -> None:
@@ -194,9 +174,9 @@ class EmbeddedKafka:
             f"{jars}/*",
             *arguments,
         ]
-        log = self.folder / "log" / "console.log"
-        self._logs = Logs(log, self.folder / "log" / "broker.log")
-        return await ServerProcess.launch(command, folder=self.folder, log=log, death_signal=signal.SIGTERM)
+        console = self.folder / "log" / "console.log"
+        self._logs = Logs(console, self._log)
+        return await ServerProcess.launch(command, folder=self.folder, log=console, death_signal=signal.SIGTERM)
 
     async def _ready(self, process: ServerProcess, progress: Progress) -> bool:
         """True once it answers a client with itself as a broker; False when the process ended first."""
@@ -206,7 +186,7 @@ class EmbeddedKafka:
                 return True
             now = time.monotonic()
             if now - begun > _READY_S:
-                raise ServerFailed(f"Kafka did not answer within {_READY_S:.0f} s: see {self.folder / 'log' / 'broker.log'}.")
+                raise ServerFailed(f"Kafka did not answer within {_READY_S:.0f} s: see {self._log}.")
             if now - reported > _REPORT_S:
                 reported = now
                 progress(f"Kafka is checking its logs ({now - begun:.0f} s so far).")
@@ -225,45 +205,6 @@ class EmbeddedKafka:
         finally:
             connection.close()
         return any(broker[2] == self._port for broker in answer.brokers)
-
-    def _died(self) -> EmbeddedError:
-        lines = self._logs.lines()
-        if any("No space left on device" in line for line in lines):
-            return ServerFailed(f"Kafka stopped because the disk of {self.folder} is full: free some space and start again.")
-        reasons = [line for line in lines if " ERROR " in line or "Exception" in line] or lines or ["no output"]
-        return ServerFailed(f"Kafka stopped while starting ({reasons[-1].strip()[:300]}): see {self.folder / 'log'}.")
-
-    async def wait(self) -> int:
-        """Returns the exit status once the broker ends. Raises `ServerFailed` when it was never started."""
-        if self._process is None:
-            raise ServerFailed("Kafka is not running: call start first.")
-        return await self._process.wait()
-
-    async def kill(self) -> None:
-        """Ends the broker as a power cut would (for tests); the folder stays ours, `start` brings it back."""
-        if self._process is not None:
-            await self._process.kill()
-            self._process = None
-
-    async def stop(self) -> None:
-        """Ends the broker in order and lets go of the folder. Calling it again does nothing."""
-        try:
-            if self._process is not None:
-                await self._process.stop(_STOP)
-                self._process = None
-        finally:
-            if self._claim is not None:
-                self._claim.release()
-                self._claim = None
-
-    async def __aenter__(self) -> EmbeddedKafka:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
 
 def _cluster_id() -> str:

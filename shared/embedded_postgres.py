@@ -20,19 +20,17 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import asyncpg
 
 from shared.embedded_account import programs, server_account
-from shared.embedded_errors import EmbeddedError, ServerFailed, unusable
-from shared.embedded_folder import Claim, Logs, Progress, kept_ports, silent
+from shared.embedded_errors import ServerFailed, unusable
+from shared.embedded_folder import Logs, Progress, kept_ports, silent
 from shared.embedded_passwords import kept_passwords
-from shared.embedded_process import Account, ServerProcess, Steps, end_leftovers
+from shared.embedded_process import Account, ServerProcess, end_leftovers
+from shared.embedded_server import EmbeddedServer
 
-_STOP: Final[Steps] = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0))
-"""Fast shutdown, then immediate, then by force: after the latter two the next start replays the log."""
 _READY_S: Final = 600.0
 _REPORT_S: Final = 5.0
 _TRIES: Final = 4
@@ -73,31 +71,21 @@ class PostgresUrls:
     worker: str = field(repr=False)
 
 
-class EmbeddedPostgres:
-    """The server of one data folder. One object per folder and process; `start` and `stop` may be called again and again."""
+class EmbeddedPostgres(EmbeddedServer):
+    """The server of one data folder, `urls` its addresses."""
+
+    NAME = "PostgreSQL"
+    STOP = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0))
+    """Fast shutdown, then immediate, then by force: after the latter two the next start replays the log."""
+    COMPLAINTS = ("FATAL", "PANIC", "error")
 
     def __init__(self, data_dir: Path, *, version: int = 18) -> None:
-        self.folder = data_dir.absolute() / "postgres"
-        self._data = self.folder / "data"
+        folder = data_dir.absolute() / "postgres"
+        super().__init__(folder, log=folder / "server.log")
+        self._data = folder / "data"
         self._version = version
-        self._claim: Claim | None = None
-        self._process: ServerProcess | None = None
         self._account: Account | None = None
         self._passwords: dict[str, str] = {}
-        self._port = 0
-        self._logs = Logs()
-        self._starting = asyncio.Lock()
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
-    @property
-    def pid(self) -> int:
-        """The postmaster's process. Raises `ServerFailed` when it is not running."""
-        if self._process is None or self._process.returncode is not None:
-            raise ServerFailed("PostgreSQL is not running: call start first.")
-        return self._process.pid
 
     def urls(self, database: str = "santral") -> PostgresUrls:
         """The addresses of a database of this server, valid from the first start on."""
@@ -110,27 +98,19 @@ class EmbeddedPostgres:
         A recovery after a crash may take its time (up to ten minutes, told every few seconds). Starts again after `kill` or a
         crash. Raises an `EmbeddedError`; nothing is left running then, and data that exists is never removed.
         """
-        async with self._starting:
-            if not self.running:
-                await self._start(progress)
+        await self._ensure_started(progress)
         return self.urls()
 
     async def _start(self, progress: Progress) -> None:
         started_at = time.monotonic()
-        if self._claim is None:
-            self._claim = Claim(self.folder)
-        try:
-            self._account = server_account(self._data, progress)
-            binaries = programs(self._version, self._account, progress)
-            self._passwords = kept_passwords(self.folder / "passwords.json", ("postgres", *_ROLES), data=self._data)
-            await self._initialise(binaries, progress)
-            if await end_leftovers(self._data, "postgres", _STOP):
-                progress("Ended a PostgreSQL that an earlier run left behind.")
-            await self._start_on_port(binaries, progress)
-            await self._ensure_roles()
-        except BaseException:
-            await self.stop()
-            raise
+        self._account = server_account(self._data, progress)
+        binaries = programs(self._version, self._account, progress)
+        self._passwords = kept_passwords(self.folder / "passwords.json", ("postgres", *_ROLES), data=self._data)
+        await self._initialise(binaries, progress)
+        if await end_leftovers(self._data, "postgres", self.STOP):
+            progress("Ended a PostgreSQL that an earlier run left behind.")
+        await self._start_on_port(binaries, progress)
+        await self._ensure_roles()
         progress(f"PostgreSQL answers on 127.0.0.1:{self._port} ({time.monotonic() - started_at:.1f} s).")
 
     async def _initialise(self, binaries: Path, progress: Progress) -> None:
@@ -144,7 +124,7 @@ class EmbeddedPostgres:
             return
         progress(f"Preparing a PostgreSQL {self._version} data folder.")
         scratch = self.folder / "data.new"
-        await end_leftovers(scratch, "postgres", _STOP)
+        await end_leftovers(scratch, "postgres", self.STOP)
         self._make_scratch(scratch)
         # Built in, so that letters sort and fold the same on every system; 16 has only the system's.
         built_in = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
@@ -194,10 +174,6 @@ class EmbeddedPostgres:
     def _named(self, folder: Path) -> str:
         """How the server is told its folder. Under another account, by its working folder: the way there may be closed to it."""
         return "/proc/self/cwd" if self._account and sys.platform == "linux" else str(folder)
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "server.log"
 
     async def _start_on_port(self, binaries: Path, progress: Progress) -> None:
         for attempt in range(_TRIES):
@@ -309,45 +285,6 @@ class EmbeddedPostgres:
             await connection.execute(f"drop database if exists {_checked(name)} with (force)")
         finally:
             await connection.close()
-
-    def _died(self) -> EmbeddedError:
-        lines = self._logs.lines()
-        if any("No space left on device" in line for line in lines):
-            return ServerFailed(f"PostgreSQL stopped because the disk of {self.folder} is full: free some space and start again.")
-        reasons = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line] or lines or ["no output"]
-        return ServerFailed(f"PostgreSQL stopped while starting ({reasons[-1].strip()[:300]}): see {self._log}.")
-
-    async def wait(self) -> int:
-        """Returns the exit status once the server ends. Raises `ServerFailed` when it was never started."""
-        if self._process is None:
-            raise ServerFailed("PostgreSQL is not running: call start first.")
-        return await self._process.wait()
-
-    async def kill(self) -> None:
-        """Ends the server as a power cut would (for tests); the folder stays ours, `start` brings it back."""
-        if self._process is not None:
-            await self._process.kill()
-            self._process = None
-
-    async def stop(self) -> None:
-        """Ends the server in order and lets go of the folder. Calling it again does nothing."""
-        try:
-            if self._process is not None:
-                await self._process.stop(_STOP)
-                self._process = None
-        finally:
-            if self._claim is not None:
-                self._claim.release()
-                self._claim = None
-
-    async def __aenter__(self) -> EmbeddedPostgres:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
 
 def _checked(name: str) -> str:
