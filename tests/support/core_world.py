@@ -93,7 +93,9 @@ class CoreWorld(World):
         if decision.personal or item.exclusions or (own is not None and own.comparator != "load"):
             return
         for agent in self.agents.values():
-            held_back = self.core._floor.agents[agent.id].not_before > self.now
+            known = self.core._floor.agents[agent.id]
+            # What is promised and not executed yet, the row does not say.
+            held_back = known.not_before > self.now or (known.pending and agent.id != effect.agent)
             slow = any(pull.delay_s > 0 for pull in agent.queues.values())
             if held_back or slow or agent.id == item.giver or not self.qualified(item, agent, decision.step):
                 continue

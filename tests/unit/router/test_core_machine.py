@@ -284,6 +284,7 @@ class Life(RuleBasedStateMachine):
     def tell_again(self, picks: list[int]) -> None:
         """I14: what was told once is told again, out of order: nothing happens."""
         self.catch_up()
+        self.world.refuse_next = 0
         self.world.wait(max(RAMPS_S) + 0.05)  # a row read again ends the pause after a refusal, which is no news
         before = (dict(self.world.items), dict(self.world.agents), len(self.world.offers))
         self.world.tell(*(self.world.said[pick % len(self.world.said)] for pick in picks))
