@@ -8,9 +8,7 @@ import type {
   Message,
   Page,
   Presence,
-  Profile,
   Targets,
-  Timeline,
   Why,
   Written,
 } from "./vocabulary.ts";
@@ -127,14 +125,6 @@ export class DeskApi {
   /** The record of a decision: why a queue, or why an agent. */
   decision(id: string): Promise<{ readonly record: Why }> {
     return this.client.json(`/v1/decisions/${id}`);
-  }
-
-  profile(id: string): Promise<Profile> {
-    return this.client.json(`/v1/profiles/${id}`);
-  }
-
-  timeline(profileId: string): Promise<Timeline> {
-    return this.client.json(`/v1/profiles/${profileId}/timeline`);
   }
 
   /** Everything with a place in the conversation's order, page by page, oldest first. */

@@ -10,6 +10,7 @@ export interface Problem {
   readonly detail: string;
   readonly field?: string;
   readonly remedy?: string;
+  readonly rule?: string;
   readonly request_id?: string;
 }
 

@@ -18,6 +18,7 @@ export interface Page<T> {
 }
 
 export interface Handle {
+  readonly id?: string;
   readonly kind: string;
   readonly scope?: string;
   readonly value: string;
@@ -36,9 +37,18 @@ export interface Customer {
 /** A person. An attribute is `{value, source, …}`; `name`, `tier`, `tags` and `language` are attributes like any other. */
 export interface Profile {
   readonly id: string;
+  readonly version?: number;
   readonly name: string;
   readonly handles: readonly Handle[];
   readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** Who takes part in a conversation. An agent's handle is their id. */
+export interface Participant {
+  readonly role: "customer" | "forwarder" | "sender" | "to" | "cc" | "agent";
+  readonly handle: { readonly kind: string; readonly value: string };
+  readonly name: string;
+  readonly profile_id: string | null;
 }
 
 export interface ConversationItem {
@@ -65,6 +75,7 @@ export interface Conversation {
   readonly last_in_at: string | null;
   readonly last_out_at: string | null;
   readonly item: ConversationItem | null;
+  readonly participants?: readonly Participant[];
 }
 
 /** Why an item is where it is: the routing record (rule, queue) and the dispatch record (candidates), as far as known. */
@@ -222,12 +233,6 @@ export interface Message {
   readonly agent_name: string | null;
   readonly at: string;
   readonly delivery?: { readonly state: string; readonly reason: string } | null;
-}
-
-/** A person's history: the conversations on every channel, newest first. */
-export interface Timeline {
-  readonly profile_id: string;
-  readonly conversations: readonly Conversation[];
 }
 
 export interface DomainEvent {

@@ -1,13 +1,18 @@
-/** Who is in front of me: name, handles with how sure we are of them, what is known, and what happened before. */
+/** Who is in front of me: the name, and behind four tabs what is known, why it is one person, what happened, what was noted. */
 import { css, html, nothing, type TemplateResult } from "lit";
-import type { Conversation, Customer, Handle, Profile } from "../api/vocabulary.ts";
+import type { Customer, Profile } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
-import { channelIcon, icon } from "../ui/icons.ts";
+import { icon } from "../ui/icons.ts";
 import { initials } from "../ui/names.ts";
-import "./desk-why.ts";
+import { bare, told } from "./attribute.ts";
+import "./desk-person-history.ts";
+import "./desk-person-identity.ts";
+import "./desk-person-notes.ts";
+import "./desk-person-summary.ts";
 import { DeskPart } from "./part.ts";
 
-const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(["name", "tier", "tags"]);
+const TABS = ["summary", "identity", "history", "notes"] as const;
+type Tab = (typeof TABS)[number];
 
 export class DeskCustomer extends DeskPart {
   static override styles = [
@@ -22,7 +27,7 @@ export class DeskCustomer extends DeskPart {
         display: flex;
         align-items: center;
         gap: 0.75rem;
-        padding: 1rem 1.25rem;
+        padding: 1rem 1.25rem 0.75rem;
       }
       .top .avatar {
         width: 3rem;
@@ -35,186 +40,137 @@ export class DeskCustomer extends DeskPart {
         line-height: 1.3;
         overflow-wrap: anywhere;
       }
-      section {
-        padding: 0.875rem 1.25rem;
-        border-top: 1px solid var(--line);
-      }
-      h3 {
-        margin-bottom: 0.5rem;
-        color: var(--ink-faint);
-        font-size: var(--text-1);
-        font-weight: 600;
-        letter-spacing: 0.02em;
-      }
-      .handles {
-        display: grid;
-        gap: 0.5rem;
-      }
-      .handles li {
-        display: grid;
-        grid-template-columns: 1fr auto;
-        align-items: center;
-        gap: 0 0.5rem;
-      }
-      .handles small {
-        color: var(--ink-faint);
-        font-size: var(--text-1);
-        line-height: 1.2;
-      }
-      .handles .value {
-        grid-column: 1 / -1;
-        overflow-wrap: anywhere;
-      }
-      dl {
-        display: grid;
-        grid-template-columns: minmax(5.5rem, max-content) 1fr;
-        gap: 0.3125rem 0.75rem;
-        font-size: var(--text-2);
-      }
-      dt {
-        color: var(--ink-faint);
-      }
-      dd {
-        overflow-wrap: anywhere;
-      }
       .tags {
         display: flex;
         flex-wrap: wrap;
         gap: 0.25rem;
         margin-top: 0.25rem;
       }
-      .past {
-        display: grid;
-        gap: 0.125rem;
-        margin: 0 -0.5rem;
+      .tabs {
+        position: sticky;
+        top: 0;
+        z-index: 1;
+        display: flex;
+        padding: 0 1rem;
+        border-bottom: 1px solid var(--line);
+        background: var(--surface);
       }
-      .past button {
-        display: grid;
-        grid-template-columns: auto 1fr auto;
-        gap: 0.5rem;
+      .tabs button {
+        display: inline-flex;
+        flex: 1;
         align-items: center;
-        width: 100%;
-        padding: 0.375rem 0.5rem;
+        justify-content: center;
+        gap: 0.25rem;
+        padding: 0.5rem 0.125rem;
         border: 0;
-        border-radius: var(--radius-small);
+        border-bottom: 2px solid transparent;
         background: transparent;
+        color: var(--ink-soft);
         font-size: var(--text-2);
-        text-align: left;
+        font-weight: 600;
         cursor: pointer;
       }
-      .past button:hover {
-        background: var(--sunken);
+      .tabs button:focus-visible {
+        outline-offset: -2px;
       }
-      .past button[aria-current="true"] {
-        background: var(--accent-soft);
+      .tabs button:hover {
+        color: var(--ink);
       }
-      .past span:nth-of-type(1) {
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
+      .tabs button[aria-selected="true"] {
+        border-bottom-color: var(--accent);
+        color: var(--accent-ink);
+      }
+      .tabs .chip {
+        padding: 0 0.375rem;
       }
     `,
   ];
 
+  #tab: Tab = "summary";
+  #conversation: string | null = null;
+
+  protected override willUpdate(): void {
+    if (this.#conversation === this.store.selected) return;
+    this.#conversation = this.store.selected;
+    this.#tab = "summary";
+  }
+
   protected override render(): TemplateResult {
     const id = this.store.selected;
-    if (!id) return html`<div class="empty">${icon("person", 36)}<span>${this.say.profileNone}</span></div>`;
-    const item = this.store.item;
-    const known = this.store.customers.get(id);
-    const from = this.store.thread?.conversation.customer ?? item?.customer ?? null;
+    const from = this.store.thread?.conversation.customer ?? this.store.item?.customer ?? null;
+    const known = id ? this.store.customers.get(id) : undefined;
     const profile = known?.profile ?? (from ? profileOf(from) : null);
-    const why = item?.why ?? null;
-    return html`${profile ? this.#profile(profile) : nothing} ${known ? this.#past(known.timeline, id) : nothing}
-      ${
-        why
-          ? html`<section><h3>${this.say.whyTitle}</h3><santral-desk-why .desk=${this.desk} .why=${why} .conversation=${id}></santral-desk-why></section>`
-          : nothing
-      }`;
+    if (!profile) return html`<div class="empty">${icon("person", 36)}<span>${this.say.profileNone}</span></div>`;
+    const maybe = known?.suggestions.length ?? 0;
+    return html`${this.#top(profile)}
+      <div class="tabs" role="tablist" aria-label=${this.say.profile} @keydown=${this.#arrows}>
+        ${TABS.map(
+          (
+            one,
+          ) => html`<button type="button" role="tab" id="tab-${one}" aria-controls="panel" aria-selected=${this.#tab === one}
+            tabindex=${this.#tab === one ? 0 : -1} @click=${() => this.#show(one)}>${this.say.person.tabs[one]}${
+              one === "identity" && maybe > 0
+                ? html`<span class="chip warn numbers" title=${this.say.person.maybeSame}>${maybe}<span class="unseen"> ${this.say.person.maybeSame}</span></span>`
+                : nothing
+            }</button>`,
+        )}
+      </div>
+      <div id="panel" role="tabpanel" aria-labelledby="tab-${this.#tab}" @person-tab=${this.#asked}>${this.#panel(profile)}</div>`;
   }
 
-  #profile(profile: Profile): TemplateResult {
+  #top(profile: Profile): TemplateResult {
     const name = this.named(profile);
     const tier = told(profile.attributes.tier ?? "");
-    const tags = value(profile.attributes.tags);
+    const tags = bare(profile.attributes.tags);
     return html`<div class="top">
-        <span class="avatar" aria-hidden="true">${initials(name, this.desk.locale)}</span>
-        <div>
-          <h2>${name}</h2>
-          <div class="tags">
-            ${tier ? html`<span class="chip accent">${tier}</span>` : nothing}
-            ${Array.isArray(tags) ? tags.map((tag) => html`<span class="chip">${told(tag)}</span>`) : nothing}
-          </div>
+      <span class="avatar" aria-hidden="true">${initials(name, this.desk.locale)}</span>
+      <div>
+        <h2>${name}</h2>
+        <div class="tags">
+          ${tier ? html`<span class="chip accent">${tier}</span>` : nothing}
+          ${Array.isArray(tags) ? tags.map((tag) => html`<span class="chip">${told(tag)}</span>`) : nothing}
         </div>
       </div>
-      ${
-        profile.handles.length
-          ? html`<section><h3>${this.say.handles}</h3><ul class="handles">${profile.handles.map((one) => this.#handle(one))}</ul></section>`
-          : nothing
-      }
-      ${this.#facts(profile)}`;
+    </div>`;
   }
 
-  #handle(handle: Handle): TemplateResult {
-    const assurance = handle.assurance ?? "asserted";
-    const tone = assurance === "asserted" ? "warn" : "accent";
-    const visitor = handle.kind === "visitor";
-    return html`<li>
-      <small>${this.say.kinds[handle.kind] ?? handle.kind}</small>
-      <span class="chip ${tone}">${assurance === "asserted" ? nothing : icon("check", 12)}${this.say.assurance[assurance] ?? assurance}</span>
-      <span class="value">${visitor ? handle.value.slice(-8) : handle.value}</span>
-    </li>`;
+  /** Only the chosen part is there, so the others read nothing. */
+  #panel(profile: Profile): TemplateResult {
+    if (this.#tab === "identity")
+      return html`<santral-desk-person-identity .desk=${this.desk} .profile=${profile}></santral-desk-person-identity>`;
+    if (this.#tab === "history")
+      return html`<santral-desk-person-history .desk=${this.desk} .profile=${profile}></santral-desk-person-history>`;
+    if (this.#tab === "notes")
+      return html`<santral-desk-person-notes .desk=${this.desk} .profile=${profile}></santral-desk-person-notes>`;
+    return html`<santral-desk-person-summary .desk=${this.desk} .profile=${profile}></santral-desk-person-summary>`;
   }
 
-  #facts(profile: Profile): TemplateResult | typeof nothing {
-    const { language, ...others } = profile.attributes;
-    const facts = Object.entries(others)
-      .filter(([name]) => !SHOWN_ELSEWHERE.has(name))
-      .map(([name, one]) => [this.say.names[name] ?? name.replaceAll("_", " "), told(one)] as const);
-    if (language) facts.unshift([this.say.spokenLanguage, this.#language(told(language))]);
-    if (facts.length === 0) return nothing;
-    return html`<section><h3>${this.say.attributes}</h3>
-      <dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
+  #show(tab: Tab): void {
+    this.#tab = tab;
+    this.requestUpdate();
   }
 
-  #past(timeline: readonly Conversation[], current: string): TemplateResult {
-    return html`<section><h3>${this.say.timeline}</h3>
-      ${
-        timeline.length === 0
-          ? html`<p class="soft">${this.say.timelineNone}</p>`
-          : html`<ul class="past">${timeline.map(
-              (one) => html`<li>
-              <button type="button" aria-current=${one.id === current} @click=${() => void this.store.select(one.id)}>
-                ${channelIcon(one.channel, 16)}
-                <span>${one.id === current ? this.say.thisOne : one.subject || one.preview || this.channel(one.channel)}</span>
-                <span class="faint small">${this.formats.ago(one.opened_at)}</span>
-              </button></li>`,
-            )}</ul>`
-      }
-    </section>`;
-  }
+  readonly #asked = (event: Event): void => {
+    const tab = TABS.find((one) => one === (event as CustomEvent<string>).detail);
+    if (tab) this.#show(tab);
+  };
 
-  #language(code: string): string {
-    try {
-      return new Intl.DisplayNames(this.desk.locale, { type: "language" }).of(code) ?? code;
-    } catch {
-      return code; // what a provider called a language need not be one
-    }
-  }
+  readonly #arrows = async (event: KeyboardEvent): Promise<void> => {
+    const at = TABS.indexOf(this.#tab);
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const tab = TABS[(to + TABS.length) % TABS.length];
+    if (!tab) return;
+    this.#show(tab);
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>(`#tab-${tab}`)?.focus();
+  };
 }
 
 /** What is known before the whole profile is: the handle that wrote. */
 function profileOf(customer: Customer): Profile {
   return { id: customer.profile_id, name: customer.name, handles: [customer], attributes: {} };
-}
-
-/** An attribute's value without its source. */
-function value(attribute: unknown): unknown {
-  return attribute !== null && typeof attribute === "object" && "value" in attribute ? attribute.value : attribute;
-}
-
-function told(attribute: unknown): string {
-  const found = value(attribute);
-  return typeof found === "string" ? found : JSON.stringify(found);
 }
 
 customElements.define("santral-desk-customer", DeskCustomer);

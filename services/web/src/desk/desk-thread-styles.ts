@@ -49,6 +49,14 @@ export const threadStyles = css`
     overflow: hidden;
     text-overflow: ellipsis;
   }
+  .title .also {
+    color: var(--ink-faint);
+    font-size: var(--text-1);
+  }
+  .also span {
+    overflow: hidden;
+    text-overflow: ellipsis;
+  }
   .back,
   .details {
     display: none;

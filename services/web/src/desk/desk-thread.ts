@@ -1,17 +1,18 @@
 /** The open conversation: its head, its lines in order, and the composer under them. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { DomainEvent, Item } from "../api/vocabulary.ts";
+import type { Conversation, DomainEvent, Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
 import { words } from "../ui/text.ts";
 import "./desk-composer.ts";
 import "./desk-message.ts";
 import { threadStyles } from "./desk-thread-styles.ts";
-import { DeskPart, target, waits } from "./part.ts";
+import { DeskPart, isOther, target, waits } from "./part.ts";
 import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
 
 const NEAR_PX = 120;
+const OTHERS = 3;
 
 export class DeskThread extends DeskPart {
   static override styles = [controls, threadStyles];
@@ -85,6 +86,7 @@ export class DeskThread extends DeskPart {
           ${channels.map((one) => html`<span class="with" title=${this.channel(one)}>${channelIcon(one, 15)} ${this.channel(one)}</span>`)}
           ${conversation.subject ? html`<span class="subject">${conversation.subject}</span>` : nothing}
         </p>
+        ${this.#others(conversation)}
       </div>
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
       ${item && waits(item) ? this.#due(item) : nothing}
@@ -94,6 +96,19 @@ export class DeskThread extends DeskPart {
         ${icon("person")}
       </button>
     </header>`;
+  }
+
+  /** Who else reads and writes here: an agent sees it before they answer. */
+  #others(conversation: Conversation): TemplateResult | typeof nothing {
+    const others = (conversation.participants ?? []).filter(isOther);
+    if (others.length === 0) return nothing;
+    const shown = others.slice(0, OTHERS).map((one) => {
+      const role = this.say.person.roles[one.role] ?? one.role;
+      return `${one.name || one.handle.value} (${role.toLocaleLowerCase(this.desk.locale)})`;
+    });
+    if (others.length > OTHERS) shown.push(this.say.person.andMore(others.length - OTHERS));
+    const text = `${this.say.person.alsoHere} ${shown.join(", ")}`;
+    return html`<p class="also" title=${text}><span>${text}</span></p>`;
   }
 
   #due(item: Item): TemplateResult | typeof nothing {

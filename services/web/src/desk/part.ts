@@ -1,6 +1,6 @@
 /** A part of the desk: it has the store and the language, and draws itself anew when the store changes. */
 import { LitElement } from "lit";
-import type { Customer, Item, Profile } from "../api/vocabulary.ts";
+import type { Customer, Item, Participant, Profile } from "../api/vocabulary.ts";
 import type { DeskMessages } from "../i18n/desk.ts";
 import type { Formats, Locale } from "../i18n/locale.ts";
 import type { DeskStore } from "./store.ts";
@@ -55,6 +55,11 @@ export class DeskPart extends LitElement {
     const handle = handles.find((one) => one.kind !== "visitor");
     return who.name || handle?.value || this.say.unknownCustomer;
   }
+}
+
+/** Somebody in a conversation who is neither the customer nor one of us. */
+export function isOther(one: Participant): boolean {
+  return one.role !== "customer" && one.role !== "agent";
 }
 
 /** Whether the customer waits for an answer: theirs is the last word. */

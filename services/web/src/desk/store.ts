@@ -7,6 +7,7 @@
  */
 import { Client } from "../api/client.ts";
 import { DeskApi, type Handing, type Outcome } from "../api/desk.ts";
+import { PeopleApi, type Suggestion } from "../api/people.ts";
 import { ApiError, type Problem } from "../api/problem.ts";
 import type {
   Conversation,
@@ -52,6 +53,7 @@ export type Door = "opening" | "open" | "signed_out" | "failed";
 export interface Known {
   readonly profile: Profile;
   readonly timeline: readonly Conversation[];
+  readonly suggestions: readonly Suggestion[];
 }
 
 const OFFER_ENDS: ReadonlySet<string> = new Set([
@@ -62,6 +64,7 @@ const OFFER_ENDS: ReadonlySet<string> = new Set([
   "offer.revoked",
 ]);
 const LOOK_MS = 10_000;
+const HISTORY = 50;
 
 export class DeskStore extends EventTarget {
   door: Door = "opening";
@@ -242,6 +245,11 @@ export class DeskStore extends EventTarget {
     this.#changed();
   }
 
+  /** A command of a part of the page: marked as under way by its key, its problem told above. Whether it was done. */
+  perform(key: string, command: () => Promise<unknown>): Promise<boolean> {
+    return this.#doing(key, command);
+  }
+
   forget(): void {
     this.problem = null;
     this.#changed();
@@ -304,6 +312,8 @@ export class DeskStore extends EventTarget {
 
   #said(message: Message, conversationId: string): void {
     this.#thread(conversationId, (thread) => withMessage(thread, message));
+    // A mail may bring others into the conversation; chats and calls have nobody on a copy.
+    if (message.channel === "email") void this.#loadParticipants(conversationId);
     const seen = conversationId === this.selected && document.visibilityState === "visible";
     if (message.direction === "in" && !seen) this.unread.add(conversationId);
     this.#refresh.soon();
@@ -356,13 +366,29 @@ export class DeskStore extends EventTarget {
     const profileId = this.threads.get(id)?.conversation.customer.profile_id;
     if (!profileId) return;
     try {
-      const [profile, timeline] = await Promise.all([this.api.profile(profileId), this.api.timeline(profileId)]);
-      this.customers.set(id, { profile, timeline: timeline.conversations });
+      const people = new PeopleApi(this.api.client);
+      const [profile, timeline, suggestions] = await Promise.all([
+        people.profile(profileId),
+        people.history(profileId, HISTORY, null, "conversation"),
+        people.suggestions(profileId),
+      ]);
+      this.customers.set(id, { profile, timeline: timeline.conversations, suggestions: suggestions.items });
     } catch (error) {
       // The conversation can be worked on without its customer's panel; what the conversation says is shown instead.
       console.warn("the customer's profile could not be read", error);
     }
     this.#changed();
+  }
+
+  async #loadParticipants(id: string): Promise<void> {
+    if (!this.threads.has(id)) return;
+    try {
+      const { participants = [] } = await this.api.conversation(id);
+      this.#thread(id, (thread) => ({ ...thread, conversation: { ...thread.conversation, participants } }));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      console.warn("who takes part could not be read", error.message); // the ones who were known stay on the page
+    }
   }
 
   async #read(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The agent's page in English. */
+import { personEn } from "./desk-person-en.ts";
 import type { DeskMessages } from "./desk-tr.ts";
 
 export const en: DeskMessages = {
@@ -194,6 +195,7 @@ export const en: DeskMessages = {
   tier: "Tier",
   timeline: "Past conversations",
   timelineNone: "No conversation before",
+  person: personEn,
   thisOne: "This conversation",
   profileNone: "The customer's details appear here when a conversation is open.",
   signedOut: "You are not signed in",

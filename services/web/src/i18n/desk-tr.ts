@@ -1,5 +1,6 @@
 /** The agent's page in Turkish. This record fixes the keys; what another language lacks of them is a type error. */
 import type { Presence } from "../api/vocabulary.ts";
+import { personTr } from "./desk-person-tr.ts";
 
 type Named = Readonly<Record<string, string>>;
 
@@ -207,6 +208,7 @@ export const tr = {
   tier: "Sınıf",
   timeline: "Geçmiş görüşmeler",
   timelineNone: "Daha önce görüşme yok",
+  person: personTr,
   thisOne: "Bu görüşme",
   profileNone: "Görüşme seçildiğinde müşterinin bilgileri burada görünür.",
   signedOut: "Oturum açık değil",

@@ -15,6 +15,7 @@ export function localeOf(...wishes: ReadonlyArray<string | null | undefined>): L
 export class Formats {
   readonly #time: Intl.DateTimeFormat;
   readonly #day: Intl.DateTimeFormat;
+  readonly #date: Intl.DateTimeFormat;
   readonly #full: Intl.DateTimeFormat;
   readonly #number: Intl.NumberFormat;
   readonly #relative: Intl.RelativeTimeFormat;
@@ -22,6 +23,7 @@ export class Formats {
   constructor(locale: Locale) {
     this.#time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
     this.#day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", weekday: "long" });
+    this.#date = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
     this.#full = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
     this.#number = new Intl.NumberFormat(locale);
     this.#relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
@@ -33,6 +35,10 @@ export class Formats {
 
   day(at: string): string {
     return this.#day.format(new Date(at));
+  }
+
+  date(at: string): string {
+    return this.#date.format(new Date(at));
   }
 
   full(at: string): string {
