@@ -23,7 +23,7 @@ left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handl
 """
 _CONVERSATION: Final = """
 select c.id, c.handle_id, c.channel, c.channels, c.visibility, c.subject, c.language, c.state, c.seq, c.opened_at, c.last_in_at,
-       c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, h.profile_id, h.name as customer_name, h.kind as customer_kind,
+       c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, c.merged_into, h.profile_id, h.name as customer_name, h.kind as customer_kind,
        h.value as customer_value, h.assurance as customer_assurance, x.name as inbox, x.provider,
        i.id as item_id, i.state as item_state, i.version as item_version, i.agent_id as item_agent_id, i.due_at as item_due_at,
        i.decision_id as item_decision_id, q.name as queue, g.name as agent_name,
@@ -109,6 +109,7 @@ def conversation_view(row: Any) -> dict[str, Any]:
         "last_out_at": row["last_out_at"],
         "window_expires_at": row["window_expires_at"],
         "closed_at": row["closed_at"],
+        "merged_into": row["merged_into"],
         "item": item,
     }  # fmt: skip
 

@@ -18,7 +18,7 @@ from uuid import UUID
 EventType = Literal[
     "message.received", "message.quarantined", "message.replayed", "message.amended", "message.redacted",
     "conversation.opened", "conversation.closed",
-    "conversation.left",
+    "conversation.left", "conversation.merged", "conversation.split", "message.moved",
     "item.queued", "item.offered", "item.assigned", "item.parked", "item.woken", "item.wrapping", "item.completed",
     "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed", "item.escalated",
     "offer.made", "offer.accepted", "offer.declined", "offer.expired", "offer.rescinded", "offer.revoked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -187,6 +187,24 @@ async def require_conversation(connection: Connection, principal: Principal, con
     )
     if not seen:
         raise Forbidden("this conversation is outside the role's visibility", field="conversation_id", remedy="ask a supervisor")
+
+
+_HOLDS: Final = """
+select exists (select 1 from santral.work_item i where i.workspace_id = $1 and i.conversation_id = any($2::uuid[])
+               and i.agent_id = $3 and i.state in ('assigned', 'wrapping', 'parked'))
+"""
+
+
+async def require_holder(connection: Connection, principal: Principal, conversations: Sequence[UUID]) -> None:
+    """Raises `Forbidden` unless the caller sees the whole workspace or is the agent who has the work of one of these."""
+    if principal.visibility == "workspace":
+        return
+    if not await connection.fetchval(_HOLDS, principal.workspace_id, list(conversations), principal.agent_id):
+        raise Forbidden(
+            "only the agent who has the work decides over its messages",
+            field="conversation_id",
+            remedy="take it, or ask a supervisor",
+        )
 
 
 def require_agent(principal: Principal, agent: str) -> UUID:
