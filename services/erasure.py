@@ -22,9 +22,9 @@ from router.erasure import erase_conversations, is_one_of, next_conversations, w
 from services.blob_removals import remove_blobs
 from services.erasure_quarantine import entries_come_again, entries_of, needles_of
 from services.erasure_registry import OWN
+from services.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Database, retried
-from shared.errors import Unavailable
 from shared.hints import Hints, Waiter
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -102,14 +102,7 @@ class Erasures:
 
     async def run(self, waiter: Waiter) -> None:
         """Works for ever; while the database or the blob store is away it waits."""
-        while True:
-            try:
-                busy = await self.round()
-            except Unavailable as error:
-                log.warning("erasures wait", action="erasure_waits", error=str(error))
-                busy = False
-            if not busy:
-                await waiter.wait(LOOK_S)
+        await go_round(self.round, waiter, look_s=LOOK_S, action="erasure_waits")
 
     async def round(self) -> bool:
         """Takes the erasure that is due and works it until it waits or is done. False when none is due."""

@@ -18,9 +18,10 @@ from profiles.erasure import person_handles, visitors_of
 from router.erasure import next_conversations, walk_mentions
 from services.erasure_quarantine import entries_of, needles_of
 from services.erasure_registry import COVERS
+from services.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Database
-from shared.errors import NotFound, SantralError, Unavailable
+from shared.errors import NotFound, SantralError
 from shared.hints import Waiter
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -61,14 +62,7 @@ class PersonExports:
 
     async def run(self, waiter: Waiter) -> None:
         """Works for ever; while the database or the blob store is away it waits."""
-        while True:
-            try:
-                busy = await self.round()
-            except Unavailable as error:
-                log.warning("exports wait", action="export_waits", error=str(error))
-                busy = False
-            if not busy:
-                await waiter.wait(LOOK_S)
+        await go_round(self.round, waiter, look_s=LOOK_S, action="export_waits")
 
     async def round(self) -> bool:
         """Makes the export that is due, or removes the one that has expired. False when none is due."""

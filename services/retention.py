@@ -23,9 +23,9 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from services.blob_removals import remove_blobs, remove_come_again, remove_left
+from services.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Database
-from shared.errors import Unavailable
 from shared.hints import Waiter
 from shared.ids import new_id
 from shared.leases import Leases
@@ -116,15 +116,15 @@ class Retention:
 
     async def run(self, waiter: Waiter) -> None:
         """Looks for ever; while the database or the blob store is away it waits."""
-        while True:
-            try:
-                await self.round()
-                await remove_left(self._db, self._blobs)
-                if SLOT in self._leases.held:
-                    await remove_come_again(self._db, self._blobs)
-            except Unavailable as error:
-                log.warning("retention waits", action="retention_waits", error=str(error))
-            await waiter.wait(LOOK_S)
+
+        async def whole_round() -> bool:
+            await self.round()
+            await remove_left(self._db, self._blobs)
+            if SLOT in self._leases.held:
+                await remove_come_again(self._db, self._blobs)
+            return False
+
+        await go_round(whole_round, waiter, look_s=LOOK_S, action="retention_waits")
 
     async def round(self) -> int:
         """One look at every workspace, batch by batch until nothing is left; how many rows went. 0 without the lease."""

@@ -22,9 +22,10 @@ from ingest.directory import Directory
 from ingest.registry import adapter_for
 from router.reply import reply_state
 from services.courier.outgoing import Outgoing
+from services.rounds import go_round
 from shared.blobs import Blobs
-from shared.database import Connection, Database, retried
-from shared.errors import InputRejected, SantralError, Unavailable
+from shared.database import Connection, Contended, Database, retried
+from shared.errors import InputRejected, SantralError
 from shared.hints import Hints, Waiter
 from shared.metrics import DELIVERIES
 
@@ -50,7 +51,7 @@ returning d.*
 _PERSON: Final = """
 select h.kind, h.scope, h.value, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
        last.external_id, last.body, last.subject as last_subject,
-       (select array_agg(t.ref order by m.seq desc) from santral.thread_ref t
+       (select array_agg(t.ref order by m.accepted_at desc, m.seq desc) from santral.thread_ref t
         join santral.receipt r on r.workspace_id = t.workspace_id and r.id = t.message_id
         join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
         where t.workspace_id = c.workspace_id and t.conversation_id = c.id and t.ref like 'mid:%' and t.message_id <> $4) as mids
@@ -59,10 +60,12 @@ join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
 left join lateral (
     select external_id, body, subject from santral.message m
     where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in' and m.kind in ('text', 'comment', 'review')
-    order by m.seq desc limit 1
+    order by m.accepted_at desc, m.seq desc limit 1
 ) last on true
-where c.workspace_id = $1 and c.id = $2
+where c.workspace_id = $1 and c.id = coalesce(
+    (select d.conversation_id from santral.delivery d where d.workspace_id = $1 and d.message_id = $4), $2)
 """
+_WHERE: Final = "select conversation_id from santral.delivery where workspace_id = $1 and id = $2"
 _CLOSE: Final = """
 update santral.delivery set state = $3, reason = $4, provider_id = coalesce($5, provider_id),
     sent_at = case when $3 = 'sent' then clock_timestamp() else sent_at end,
@@ -91,14 +94,11 @@ class Deliveries:
 
     async def run(self, waiter: Waiter) -> None:
         """Sends for ever; while the database is away it waits."""
-        while True:
-            try:
-                sent = await self.round()
-            except Unavailable as error:
-                log.warning("deliveries wait for the database", action="deliveries_wait", error=str(error))
-                sent = 0
-            if sent < BATCH:
-                await waiter.wait(LOOK_S)
+
+        async def full_round() -> bool:
+            return await self.round() == BATCH
+
+        await go_round(full_round, waiter, look_s=LOOK_S, action="deliveries_wait")
 
     async def round(self) -> int:
         """Takes what is due and tries each once; returns how many."""
@@ -136,11 +136,7 @@ class Deliveries:
 
     async def _close(self, row: Mapping[str, Any], outcome: Outcome) -> None:
         async with self._db.batch() as connection:
-            # Conversations come before deliveries in the order of locks, as where a provider's receipt is applied.
-            await connection.execute(
-                "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update",
-                row["workspace_id"], row["conversation_id"],
-            )  # fmt: skip
+            row = {**row, "conversation_id": await _locked_conversation(connection, row)}
             closed = await connection.fetchval(
                 _CLOSE, row["workspace_id"], row["id"], outcome.state, outcome.reason, outcome.provider_id, self._owner
             )
@@ -197,6 +193,21 @@ class Deliveries:
 
     async def _file(self, one: Mapping[str, Any]) -> Part:
         return Part(content=await self._blobs.get(one["blob"]), name=one["name"], content_type=one["content_type"])
+
+
+async def _locked_conversation(connection: Connection, row: Mapping[str, Any]) -> UUID:
+    """The conversation in which the reply is now, locked. Raises `Contended` when it is put elsewhere meanwhile.
+
+    Conversations come before deliveries in the order of locks, as where a provider's receipt is applied.
+    """
+    before = await connection.fetchval(_WHERE, row["workspace_id"], row["id"])
+    await connection.execute(
+        "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update", row["workspace_id"], before
+    )
+    if await connection.fetchval(_WHERE, row["workspace_id"], row["id"]) != before:
+        raise Contended("the reply went to another conversation meanwhile", retry_after_s=1)
+    found: UUID = before or row["conversation_id"]
+    return found
 
 
 async def _tell(connection: Connection, row: Mapping[str, Any], outcome: Outcome) -> None:
