@@ -70,7 +70,12 @@ select {_COLUMNS} from santral.suggestion s
 join santral.handle x on x.workspace_id = s.workspace_id and x.id = s.a
 join santral.handle y on y.workspace_id = s.workspace_id and y.id = s.b
 where s.workspace_id = $1 and ($2::text is null or s.state = $2) and ($3::uuid is null or s.id < $3)
-  and ($4::uuid is null or x.profile_id = $4 or y.profile_id = $4) and (s.state <> 'open' or x.profile_id <> y.profile_id)
+  and ($4::uuid is null or x.profile_id = $4 or y.profile_id = $4)
+  and (s.state <> 'open' or (x.profile_id <> y.profile_id and not exists (
+      select 1 from santral.handle m
+      join santral.cannot_link c on c.workspace_id = m.workspace_id and m.id in (c.a, c.b) and c.retracted_at is null
+      join santral.handle n on n.workspace_id = c.workspace_id and n.id = case m.id when c.a then c.b else c.a end
+      where m.workspace_id = $1 and m.profile_id = x.profile_id and n.profile_id = y.profile_id)))
 order by s.id desc limit $5
 """
 _ONE: Final = "select id, a, b, state from santral.suggestion where workspace_id = $1 and id = $2 for no key update"
@@ -151,7 +156,7 @@ async def list_suggestions(
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Suggestions, newest first; open ones only while the two are two. ``profile_id`` is the person's present one."""
+    """Suggestions, newest first; open ones only while the two are two and nobody keeps them apart. ``profile_id``: the present one."""
     return [dict(row) for row in await connection.fetch(_LIST, workspace_id, state, before, profile_id, limit)]
 
 

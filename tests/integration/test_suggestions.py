@@ -104,6 +104,25 @@ async def test_a_rejection_is_remembered(api: Api, worker_db: Database, workspac
     assert [row["id"] for row in await suggested(api, headers, "rejected")] == [found["id"]]
 
 
+async def test_whom_a_rejection_keeps_apart_is_not_suggested_by_way_of_a_third(
+    api: Api, worker_db: Database, workspace: Workspace
+) -> None:
+    headers = await api.key(workspace.id)
+    mails = [f"ayse.yilmaz{n}@gmail.com" for n in range(3)]
+    people = [
+        await known(api, headers, ("email", mail), name="Ayşe Yılmaz", city="İzmir", date_of_birth="1980-03-07") for mail in mails
+    ]
+    await looked(worker_db)
+    open_ones = {frozenset((one["one_id"], one["other_id"])): one["id"] for one in await suggested(api, headers)}
+    assert len(open_ones) == 3
+    rejected, confirmed = open_ones[frozenset(people[:2])], open_ones[frozenset((people[0], people[2]))]
+    assert (await api.client.post(f"/v1/suggestions/{rejected}/reject", headers=headers)).status_code == 200
+    assert len(await suggested(api, headers)) == 2
+    assert (await api.client.post(f"/v1/suggestions/{confirmed}/confirm", headers=headers)).status_code == 200
+    # The third is now the first, who is not the second.
+    assert await suggested(api, headers) == []
+
+
 async def test_a_claimed_address_is_a_suggestion_and_nothing_else(api: Api, worker_db: Database, workspace: Workspace) -> None:
     headers = await api.key(workspace.id)
     owner = await known(api, headers, ("email", "vip@ornek.com"), name="Zeynep Kaya", tier="gold")
