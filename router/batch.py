@@ -171,6 +171,8 @@ class Batch:
                 candidates.by_profile[found.workspace_id, row["given_id"]] = found
         if owners:
             ledger.conversations = await store.lock_conversations(connection, owners)
+            if any(one.merged_into is not None for one in ledger.conversations.values()):
+                raise Contended("a conversation was merged between finding and locking it", retry_after_s=1)
 
     async def _know(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
         """Fills in who wrote, with the profile as it is now, or without when that takes too long."""

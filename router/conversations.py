@@ -23,7 +23,8 @@ left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handl
 """
 _CONVERSATION: Final = """
 select c.id, c.handle_id, c.channel, c.channels, c.visibility, c.subject, c.language, c.state, c.seq, c.opened_at, c.last_in_at,
-       c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, c.merged_into, h.profile_id, h.name as customer_name, h.kind as customer_kind,
+       c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, c.merged_into,
+       h.profile_id, h.name as customer_name, h.kind as customer_kind,
        h.value as customer_value, h.assurance as customer_assurance, x.name as inbox, x.provider,
        i.id as item_id, i.state as item_state, i.version as item_version, i.agent_id as item_agent_id, i.due_at as item_due_at,
        i.decision_id as item_decision_id, q.name as queue, g.name as agent_name,
@@ -134,12 +135,16 @@ async def list_conversations(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Conversations, newest first. ``member_id`` keeps those in an agent's queues or hands, ``handle_ids`` those of a person."""
+    """Conversations, newest first. ``member_id`` keeps those in an agent's queues or hands, ``handle_ids`` those of a person.
+
+    What was merged into another conversation is listed among a person's only.
+    """
     before_at, before_id = before or (None, None)
     rows = await connection.fetch(
         _CONVERSATION
         + """
-where c.workspace_id = $1 and ($2::text is null or c.state = $2) and ($3::text is null or q.name = $3)
+where c.workspace_id = $1 and (c.merged_into is null or $5::uuid[] is not null)
+  and ($2::text is null or c.state = $2) and ($3::text is null or q.name = $3)
   and ($4::uuid is null or i.agent_id = $4) and ($5::uuid[] is null or c.handle_id = any($5))
   and ($6::uuid is null or $6 in (i.agent_id, i.last_agent_id) or exists (
       select 1 from santral.queue_member m where m.workspace_id = c.workspace_id and m.queue_id = i.queue_id and m.agent_id = $6))

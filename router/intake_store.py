@@ -1,5 +1,6 @@
 """Intake's statements: each for a whole batch, in the lock order every writer keeps (receipts, handles, conversations).
 
+What was merged into another conversation is never found itself: who looks for it finds the one it went into.
 Look-ups are LATERAL with LIMIT 1 per row given, which an index answers in microseconds whatever the table's size. Ids travel as
 arrays, rows as one JSON parameter per table, and all rows of a batch are written by one statement.
 """
@@ -39,6 +40,8 @@ join santral.handle h on h.workspace_id = g.w and h.kind = g.k and h.scope = g.s
 """
 _FOUND: Final = "c.id, c.handle_id, c.last_handle_id, c.channel, c.visibility, c.thread_key"
 _ACTIVE: Final = "(c.state = 'open' or c.closed_at > g.since)"
+_GOES_ON: Final = """c.state = 'open' and c.visibility = 'private' and c.thread_key = ''
+         and coalesce(greatest(c.last_in_at, c.last_out_at), c.opened_at) > g.since"""
 _FIND: Final = f"""
 select 'ref' as via, g.w, g.ref, null::uuid as given_id, {_FOUND}, t.message_id,
        (select h.profile_id from santral.handle h where h.workspace_id = g.w and h.id = c.handle_id) as profile_id
@@ -47,7 +50,9 @@ left join lateral (
     select f.conversation_id, f.message_id from santral.thread_ref f where f.workspace_id = g.w and f.ref = g.ref limit 1
 ) t on g.c is null
 cross join lateral (
-    select f.* from santral.conversation f where f.workspace_id = g.w and f.id = coalesce(g.c, t.conversation_id) limit 1
+    select f.* from santral.conversation n
+    join santral.conversation f on f.workspace_id = n.workspace_id and f.id = coalesce(n.merged_into, n.id)
+    where n.workspace_id = g.w and n.id = coalesce(g.c, t.conversation_id) limit 1
 ) c
 union all
 select 'handle', g.w, g.k, g.h, {_FOUND}, null, g.p
@@ -55,11 +60,19 @@ from jsonb_to_recordset($2::jsonb) as g(w uuid, h uuid, k text, p uuid, since ti
 cross join lateral (
     select * from (
         (select c.* from santral.conversation c
-         where c.workspace_id = g.w and c.handle_id = g.h and c.thread_key = g.k and {_ACTIVE}
+         where c.workspace_id = g.w and c.handle_id = g.h and c.thread_key = g.k and c.merged_into is null and {_ACTIVE}
          order by c.opened_at desc limit 1)
         union all
         (select c.* from santral.conversation c
-         where c.workspace_id = g.w and c.last_handle_id = g.h and c.thread_key = g.k and {_ACTIVE}
+         where c.workspace_id = g.w and c.last_handle_id = g.h and c.thread_key = g.k and c.merged_into is null and {_ACTIVE}
+         order by c.opened_at desc limit 1)
+        union all
+        (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
+         where n.workspace_id = g.w and n.handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
+         order by c.opened_at desc limit 1)
+        union all
+        (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
+         where n.workspace_id = g.w and n.last_handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
          order by c.opened_at desc limit 1)
     ) c order by c.state = 'open' desc, c.opened_at desc limit 1
 ) c
@@ -67,17 +80,24 @@ union all
 select 'profile', g.w, null, g.p, {_FOUND}, null, g.p
 from jsonb_to_recordset($3::jsonb) as g(w uuid, p uuid, since timestamptz)
 cross join lateral (
-    select c.* from santral.handle h
-    join santral.conversation c on c.workspace_id = g.w and c.handle_id = h.id
-    where h.workspace_id = g.w and h.profile_id = g.p and c.state = 'open' and c.visibility = 'private' and c.thread_key = ''
-      and coalesce(greatest(c.last_in_at, c.last_out_at), c.opened_at) > g.since
-    order by c.opened_at desc limit 1
+    select * from (
+        (select c.* from santral.handle h
+         join santral.conversation c on c.workspace_id = g.w and c.handle_id = h.id
+         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON}
+         order by c.opened_at desc limit 1)
+        union all
+        (select c.* from santral.handle h
+         join santral.conversation n on n.workspace_id = g.w and n.handle_id = h.id and n.merged_into is not null
+         join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
+         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON}
+         order by c.opened_at desc limit 1)
+    ) c order by c.opened_at desc limit 1
 ) c
 """
 _LOCK: Final = """
 select c.workspace_id, c.id, c.handle_id, c.inbox_id, c.last_inbox_id, c.last_handle_id, c.channel, c.channels, c.visibility,
        c.subject, c.language, c.state, c.seq, c.thread_key, c.last_agent_id, c.opened_at, c.last_in_at, c.last_out_at,
-       c.window_expires_at, c.closed_at
+       c.window_expires_at, c.closed_at, c.merged_into
 from santral.conversation c
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on c.workspace_id = g.workspace_id and c.id = g.id
 order by c.workspace_id, c.id for no key update of c

@@ -12,7 +12,7 @@ from router.capacity import Held
 from router.item import OPEN, Exclusion, ItemState, Terms
 from router.plan_document import plan_of
 from router.terms import terms_for
-from shared.database import Connection
+from shared.database import Connection, Contended
 
 _COLUMNS: Final = """
 i.workspace_id, i.id, i.conversation_id, i.queue_id, i.channel, i.kind, i.state, i.version, i.due_class, i.due_at, i.enqueued_at,
@@ -39,6 +39,12 @@ join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_i
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
   on given.workspace_id = i.workspace_id and given.id = i.id
 order by c.workspace_id, c.id for no key update of c
+"""
+_ELSEWHERE: Final = """
+select 1 from santral.work_item i
+join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
+  on given.workspace_id = i.workspace_id and given.id = i.id
+where i.conversation_id <> all($2::uuid[]) limit 1
 """
 _WRITE: Final = """
 update santral.work_item i
@@ -159,7 +165,7 @@ async def read_open_items(connection: Connection, workspaces: Sequence[UUID]) ->
 
 
 async def lock_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]], *, skip_locked: bool = False) -> list[StoredItem]:
-    """Locks conversations, then items, in id order, and reads the items as they stand then.
+    """Locks conversations, then items, in id order, and reads the items as they stand then. Raises `Contended`.
 
     ``skip_locked`` leaves out what somebody else holds (dispatch tries it again later).
     """
@@ -170,6 +176,8 @@ async def lock_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]], *
         f"{_BY_IDS} where i.conversation_id = any($2::uuid[]) order by i.workspace_id, i.id for no key update of i{skip}",
         given, list(locked),
     )  # fmt: skip
+    if len(rows) < len(given) and not skip_locked and await connection.fetchval(_ELSEWHERE, given, list(locked)):
+        raise Contended("an item went to another conversation meanwhile", retry_after_s=1)
     return [stored_item(dict(row)) for row in rows]
 
 

@@ -36,7 +36,7 @@ class LastItem:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """A conversation's row. ``seq`` is the last number given; ``is_new`` until it is written."""
+    """A conversation's row. ``seq`` is the last number given; ``is_new`` until it is written; nothing is placed in a merged one."""
 
     workspace_id: UUID
     id: UUID
@@ -58,6 +58,7 @@ class Conversation:
     last_out_at: datetime | None = None
     window_expires_at: datetime | None = None
     closed_at: datetime | None = None
+    merged_into: UUID | None = None
     profile_id: UUID | None = None
     is_new: bool = False
     item: LastItem | None = None

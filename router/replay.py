@@ -20,7 +20,7 @@ from router.quarantine import Entry, end_entry, show_entry
 from router.reopening import reopen
 from shared import outbox
 from shared.cloudevent import decode_message
-from shared.database import Connection, Database, retried
+from shared.database import Connection, Contended, Database, retried
 from shared.errors import Conflict, Unprocessable
 from shared.event import Event
 from shared.ids import new_id
@@ -29,6 +29,8 @@ from shared.message import InboundMessage
 _TAKE: Final = """
 select state, clock_timestamp() as now from santral.receipt where workspace_id = $1 and id = $2 for no key update
 """
+_SURVIVOR: Final = "select coalesce(merged_into, id) from santral.conversation where workspace_id = $1 and id = $2"
+_LOCK_CONVERSATION: Final = "select id, merged_into from santral.conversation where workspace_id = $1 and id = $2 for no key update"
 _TAKEN: Final = "update santral.receipt set state = 'taken' where workspace_id = $1 and id = $2"
 
 
@@ -105,14 +107,12 @@ async def _revived(db: Database, entry: Entry, *, actor: str, dry_run: bool) -> 
     conversation_id = UUID(entry.source["conversation_id"])
 
     async def once() -> UUID | None:
+        nonlocal conversation_id
         async with db.batch() as connection:
             receipt = await connection.fetchrow(_TAKE, entry.workspace_id, entry.message_id)
             if receipt is None or receipt["state"] != "quarantined":
                 raise Conflict("the message is not in quarantine any more", field="state")
-            await connection.execute(
-                "select 1 from santral.conversation where workspace_id = $1 and id = $2 for no key update",
-                entry.workspace_id, conversation_id,
-            )  # fmt: skip
+            conversation_id = await _survivor(connection, entry.workspace_id, conversation_id)
             if dry_run:
                 return None
             opened = await reopen(
@@ -125,6 +125,16 @@ async def _revived(db: Database, entry: Entry, *, actor: str, dry_run: bool) -> 
     return Replayed(
         message_id=entry.message_id, conversation_id=conversation_id, seq=None, item_id=item_id, queue=None, dry_run=dry_run
     )
+
+
+async def _survivor(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> UUID:
+    """The conversation, or the one it was merged into, locked. Raises `Contended` when that changes meanwhile."""
+    into = await connection.fetchval(_SURVIVOR, workspace_id, conversation_id)
+    found = await connection.fetchrow(_LOCK_CONVERSATION, workspace_id, into)
+    if found is None or found["merged_into"] is not None:
+        raise Contended("the conversation was merged meanwhile", retry_after_s=1)
+    survivor: UUID = found["id"]
+    return survivor
 
 
 async def _resolved_as_taken(connection: Connection, entry: Entry, at: datetime, actor: str) -> None:

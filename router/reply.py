@@ -68,13 +68,17 @@ async def write_reply(
     """
     item = await _open_item(connection, workspace_id, conversation_id)
     row = await connection.fetchrow(
-        "select c.last_inbox_id, c.last_handle_id, c.visibility, c.language, i.channel, i.provider from santral.conversation c"
+        "select c.last_inbox_id, c.last_handle_id, c.visibility, c.language, c.merged_into, i.channel, i.provider from santral.conversation c"
         " join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
         " where c.workspace_id = $1 and c.id = $2 for no key update of c",
         workspace_id, conversation_id,
     )  # fmt: skip
     if row is None:
         raise NotFound("no such conversation", field="conversation_id")
+    if row["merged_into"] is not None:
+        raise Conflict(
+            "this conversation was merged into another one", field="conversation_id", remedy=f"answer in {row['merged_into']}"
+        )
     if item is not None and item.state.state == "offered" and agent_id is not None:
         raise Conflict("accept the offer before you answer", field="conversation_id", remedy="accept it first")
     if item is not None and item.state.agent not in (None, agent_id) and item.state.state == "assigned" and agent_id is not None:

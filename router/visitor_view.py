@@ -1,6 +1,7 @@
 """What a visitor of the chat widget may see: their own conversation, and of it only what was said on this widget by them and to them.
 
-A conversation can span channels and people; here a message is shown only when it belongs to the visitor's own handle in this inbox.
+A conversation can span channels and people, and may have been merged into another customer's; here a message is shown only when it
+belongs to the visitor's own handle in this inbox, whichever conversation somebody put it into.
 Reads only. **Identity** of a visitor: the handle (``visitor``, inbox, visitor id).
 """
 
@@ -14,12 +15,13 @@ from shared.database import Connection
 
 _HANDLE: Final = "select id from santral.handle where workspace_id = $1 and kind = 'visitor' and scope = $2 and value = $3"
 _NEWEST: Final = """
-select m.conversation_id, c.seq, c.state from santral.conversation c
+select m.conversation_id, c.seq, c.state from santral.conversation n
+join santral.conversation c on c.workspace_id = n.workspace_id and c.id = coalesce(n.merged_into, n.id)
 join lateral (
     select conversation_id from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id
       and m.handle_id = $2 and m.inbox_id = $3 limit 1
 ) m on true
-where c.workspace_id = $1 and (c.handle_id = $2 or c.last_handle_id = $2)
+where n.workspace_id = $1 and (n.handle_id = $2 or n.last_handle_id = $2)
 order by c.last_in_at desc nulls last, c.opened_at desc limit 1
 """
 _MESSAGES: Final = """

@@ -5,6 +5,7 @@
     client  message {id, text}      id: the browser's; sending it again is the same message
     server  accepted {id, message_id}     the broker has it
             message {message: {seq, direction, text, at, agent_name?, client_id?}, conversation_id}
+            welcome, once more, when the visitor's messages are in another conversation now
             position {position, wait} · state {state, agent, conversation_id}
             error {problem, id?}
     client  leave {}                the place in line is given up
@@ -116,6 +117,10 @@ class VisitorSocket:
     async def welcome(self, resume: Resume | None) -> None:
         """Says where the visitor stands; with a resume that holds, only what was missed."""
         self._fanout.join(self, self._workspace_id)
+        await self._begin(resume)
+        self._ring.set()
+
+    async def _begin(self, resume: Resume | None) -> None:
         async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
             incarnation = await incarnation_of(connection)
             own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
@@ -136,7 +141,6 @@ class VisitorSocket:
                 "position": self._place.get("position"), "wait": self._place.get("wait"), "agent": self._place.get("agent"),
             }
         )  # fmt: skip
-        self._ring.set()
 
     def _take(self, own: Own | None) -> None:
         """Follows the visitor's conversation, in place of the one before."""
@@ -232,10 +236,14 @@ class VisitorSocket:
             own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
             if own is None:
                 return
-            other = self._own is None or self._own.conversation_id != own.conversation_id
-            after = 0 if other else self._seq
+            other = self._own is not None and self._own.conversation_id != own.conversation_id
+            after = 0 if self._own is None else self._seq
             messages = await public_messages(connection, self._workspace_id, self._inbox.id, own, after_seq=after)
             place = await place_in_line(connection, self._workspace_id, own.conversation_id)
+        if other:
+            # Begun anew, or put into another one: its numbers are its own, so the page begins anew too.
+            await self._begin(None)
+            return
         self._take(own)
         for message in messages:
             await self._line.send({"type": "message", "message": message, "conversation_id": own.conversation_id})
