@@ -33,6 +33,15 @@ _CONVERSATIONS: Final = """
 select id from santral.conversation
 where workspace_id = $1 and handle_id = any($2::uuid[]) and id > $3 order by id limit $4
 """
+_NOTES: Final = """
+select distinct m.id from santral.placement_operation o
+join santral.placement p on p.workspace_id = o.workspace_id and p.operation_id = o.id and not p.undo
+join santral.receipt r on r.workspace_id = p.workspace_id and r.id = p.message_id
+join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+where o.workspace_id = $1 and o.from_conversation_id = any($2::uuid[]) and m.handle_id is null and m.conversation_id <> all($2::uuid[])
+  and not exists (select 1 from santral.placement e
+                  where e.workspace_id = p.workspace_id and e.message_id = p.message_id and e.number < p.number)
+"""
 _OPEN_ITEMS: Final = """
 select workspace_id, id from santral.work_item
 where workspace_id = $1 and conversation_id = any($2::uuid[]) and state not in ('completed', 'abandoned', 'canceled')
@@ -105,6 +114,11 @@ async def next_conversations(
     statement = f"{_CONVERSATIONS} for no key update" if lock else _CONVERSATIONS
     rows = await connection.fetch(statement, workspace_id, list(handles), after, limit)
     return [row["id"] for row in rows]
+
+
+async def notes_elsewhere(connection: Connection, workspace_id: UUID, conversations: Sequence[UUID]) -> list[UUID]:
+    """What agents noted in these conversations and somebody put into others since: nothing but this says whom it is about."""
+    return [row["id"] for row in await connection.fetch(_NOTES, workspace_id, list(conversations))]
 
 
 async def erase_conversations(connection: Connection, person: Person, *, cause: UUID, at: datetime) -> Counter[str]:

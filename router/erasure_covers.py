@@ -35,7 +35,12 @@ COVERS: Final = (
         erase={"outcome": "'{\"erased\": true}'"}, also=("id", "conversation_id", "channel", "state", "enqueued_at", "closed_at"),
     ),
     Cover(
-        table="decision", rows="x.conversation_id = any({conversations})", columns=("record",), kind="decisions",
+        table="decision",
+        rows="x.id in (select d.id from santral.decision d where d.workspace_id = $1 and d.conversation_id = any({conversations})"
+        " union all select d.id from santral.placement p join santral.decision d on d.workspace_id = p.workspace_id"
+        " and d.conversation_id = p.from_conversation_id and d.message_id = p.message_id"
+        " where p.workspace_id = $1 and p.message_id = any({messages}))",
+        columns=("record",), kind="decisions",
         erase={"record": "x.record - 'facts' - 'errors' - 'candidates'"}, also=("id", "conversation_id", "kind", "decided_at"),
     ),
     Cover(

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from router.placements import Before, Facts, Place, Placed, Said
 from shared.database import Connection, Contended
-from shared.errors import NotFound, Unprocessable
+from shared.errors import Conflict, NotFound, Unprocessable
 from shared.ids import new_id
 
 MESSAGES_MAX: Final = 5000
@@ -47,6 +47,11 @@ with way as (
     where t.workspace_id = $1 and t.conversation_id = w.f and t.message_id = w.m
 )
 select (select count(*) from said) as said, (select count(*) from known) as known
+"""
+_BEING_ERASED: Final = """
+select 1 from unnest($2::uuid[], $3::bigint[]) as w(f, fs)
+join santral.message m on m.workspace_id = $1 and m.conversation_id = w.f and m.seq = w.fs and not m.body ? 'erased'
+join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id and h.kind = 'erased' limit 1
 """
 _PLACE: Final = """
 insert into santral.placement (workspace_id, id, message_id, from_conversation_id, from_seq, to_conversation_id, to_seq, actor,
@@ -197,11 +202,16 @@ def require_locked(placed: Sequence[Placed], messages: Collection[UUID]) -> None
 async def carry(
     connection: Connection, workspace_id: UUID, operation_id: UUID, placed: Sequence[Placed], *, actor: str, undo: bool = False
 ) -> None:
-    """Takes messages their way, with their receipts and what may be answered of them, and notes it."""
+    """Takes messages their way, with their receipts and what may be answered of them, and notes it.
+
+    Raises `Conflict` while one of those who wrote them is being erased: what looks for their words must not pass them by.
+    """
     if not placed:
         return
     ids, sources, numbers = [one.message_id for one in placed], [one.from_id for one in placed], [one.from_seq for one in placed]
     targets, places = [one.to_id for one in placed], [one.to_seq for one in placed]
+    if await connection.fetchval(_BEING_ERASED, workspace_id, sources, numbers):
+        raise Conflict("who wrote one of these is being erased", field="messages", remedy="try again in some minutes")
     done = await connection.fetchrow(_CARRY, workspace_id, ids, sources, numbers, targets, places)
     assert done is not None
     assert done["said"] == len(placed), "messages are carried under their conversation's lock"

@@ -18,7 +18,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure import come_again, forget, person_handles, visitors_of
-from router.erasure import erase_conversations, is_one_of, next_conversations, walk_mentions
+from router.erasure import erase_conversations, is_one_of, next_conversations, notes_elsewhere, walk_mentions
 from services.blob_removals import remove_blobs
 from services.erasure_quarantine import entries_come_again, entries_of, needles_of
 from services.erasure_registry import OWN
@@ -181,7 +181,9 @@ class Erasures:
         page = await next_conversations(connection, job["workspace_id"], handles, after=after, limit=CONVERSATIONS)
         if not page:
             return "mentions", {}, Counter()
-        counts = await self._emptied(connection, job, Person(workspace_id=job["workspace_id"], conversations=tuple(page)))
+        notes = tuple(await notes_elsewhere(connection, job["workspace_id"], page))
+        person = Person(workspace_id=job["workspace_id"], conversations=tuple(page), messages=notes)
+        counts = await self._emptied(connection, job, person)
         return "conversations", {"after": str(page[-1])}, counts
 
     async def _emptied(self, connection: Connection, job: Mapping[str, Any], person: Person) -> Counter[str]:
@@ -189,9 +191,8 @@ class Erasures:
         retry_keys = next(cover for cover in OWN if cover.table == "idempotency")
         counts["idempotency"] += await erase_rows(connection, retry_keys, person)
         counts.update(await erase_conversations(connection, person, cause=job["id"], at=job["now"]))
-        if person.conversations:
-            deliveries = next(cover for cover in OWN if cover.table == "delivery")
-            counts["delivery"] += await erase_rows(connection, deliveries, person)
+        deliveries = next(cover for cover in OWN if cover.table == "delivery")
+        counts["delivery"] += await erase_rows(connection, deliveries, person)
         return counts
 
     async def _mentions(self, connection: Connection, job: Mapping[str, Any]) -> Step:

@@ -1,4 +1,5 @@
-"""Redacting one message or one file of it, everywhere: text, HTML, original, files, what was sent to the provider, its quarantine.
+"""Redacting one message or one file of it, everywhere: text, HTML, original, files, what was sent to the provider, its quarantine, and why
+it was moved.
 
 A marker with who, when and why stays in the message's place. Files go at once where the store answers, else with the courier's next look.
 **Identity**: conversation and number; for a file, its place among the message's parts.
@@ -37,6 +38,10 @@ _QUARANTINE: Final = """
 update santral.quarantine set record = '', headers = '{}', error = '', state = 'discarded', resolved_by = $3,
     resolved_at = coalesce(resolved_at, now()) where workspace_id = $1 and message_id = $2
 """
+_REASONS: Final = """
+update santral.placement_operation set reason = null where workspace_id = $1 and reason is not null and id in (
+    select operation_id from santral.placement where workspace_id = $1 and message_id = $2)
+"""
 _NOTE: Final = """
 insert into santral.blob_removal (workspace_id, key, cause)
 select $1, key, $2 from unnest($3::text[]) as g(key) on conflict do nothing
@@ -68,6 +73,7 @@ async def redact(
         await connection.execute(_SUBJECT, workspace_id, conversation_id, row["subject"])
         await connection.execute(_DELIVERY, workspace_id, row["id"])
         await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)
+        await connection.execute(_REASONS, workspace_id, row["id"])
         gone = [one["blob"].rpartition("/")[0] + "/" for one in files if one.get("blob")]
     else:
         originals = [one for one in parts if one.get("role") == "original"]

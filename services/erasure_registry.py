@@ -23,7 +23,8 @@ OWN: Final = (
         " or x.message_id = any({messages})",
     ),
     Cover(
-        table="delivery", rows="x.conversation_id = any({conversations})", columns=("request", "reason"), kind="deliveries",
+        table="delivery", rows="x.conversation_id = any({conversations}) or x.message_id = any({messages})",
+        columns=("request", "reason"), kind="deliveries",
         erase={"request": "'{}'", "reason": "''", "state": "case when x.state = 'queued' then 'failed' else x.state end",
                "closed_at": "coalesce(x.closed_at, now())"},
         also=("id", "message_id", "state", "created_at", "sent_at"),

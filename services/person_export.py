@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure import person_handles, visitors_of
-from router.erasure import next_conversations, walk_mentions
+from router.erasure import next_conversations, notes_elsewhere, walk_mentions
 from services.erasure_quarantine import entries_of, needles_of
 from services.erasure_registry import COVERS
 from services.rounds import go_round
@@ -122,7 +122,7 @@ async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
     conversations: list[UUID] = []
     while page := await _conversations(connection, workspace_id, ids, conversations[-1] if conversations else _NIL):
         conversations += page
-    messages: list[UUID] = []
+    messages = await notes_elsewhere(connection, workspace_id, conversations)
     at: tuple[UUID, int] | None = (_NIL, 0)
     while at is not None:
         found, at = await walk_mentions(connection, workspace_id, ids, (), b"", after=at)

@@ -4,7 +4,7 @@ Nothing is removed of a class that the workspace's settings do not name. `PLAN` 
 
 | class | older by | what becomes of it |
 |---|---|---|
-| messages | the conversation's end | texts, subjects, originals and files of its messages go; ids, times and measures stay |
+| messages | the conversation's end | texts, subjects, originals and files of its messages, and why they were moved, go; the rest stays |
 | files | the conversation's end | files and originals of its messages go |
 | quarantine | its resolution | the entry goes |
 | sessions, retry_keys | expiry, first use | the row goes |
@@ -75,6 +75,12 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "views": _Rule(table="profile_view", rows="x.at < $2"),
     "audit": _Rule(table="audit", rows="x.at < $2"),
 }  # fmt: skip
+_REASONS: Final = _Rule(  # of class messages too
+    table="placement_operation",
+    rows="x.reason is not null and not exists (select 1 from santral.conversation c where c.workspace_id = x.workspace_id"
+    " and c.id in (x.from_conversation_id, x.to_conversation_id) and (c.state <> 'closed' or c.closed_at >= $2))",
+    change="reason = null",
+)
 _FILES: Final = """
 insert into santral.blob_removal (workspace_id, key, cause)
 select distinct x.workspace_id, p->>'blob', $4::uuid from unnest($1::uuid[], $2::uuid[], $3::bigint[]) as g(w, c, s)
@@ -95,8 +101,10 @@ async def plan(connection: Connection, workspace_id: UUID) -> list[dict[str, Any
         if name not in days:
             continue
         before = await connection.fetchval(_BEFORE, days[name])
-        statement = f"select count(*) from santral.{rule.table} x where x.workspace_id = $1 and {rule.rows}"
-        rows = await connection.fetchval(statement, workspace_id, before)
+        rows = 0
+        for one in (rule, _REASONS) if name == "messages" else (rule,):
+            statement = f"select count(*) from santral.{one.table} x where x.workspace_id = $1 and {one.rows}"
+            rows += await connection.fetchval(statement, workspace_id, before)
         found.append({"class": name, "days": days[name], "before": before, "rows": rows})
     return found
 
@@ -161,7 +169,6 @@ async def _batch(connection: Connection, workspace_id: UUID, name: str, days: in
     if name == "audit":
         return int(await connection.fetchval("select santral.audit_expire($1, $2, $3)", workspace_id, before, BATCH))
     where = f"x.workspace_id = $1 and {rule.rows}"
-    picked = f"select x.ctid from santral.{rule.table} x where {where} limit $3 for update skip locked"
     if rule.table == "message":
         keys = f"select x.conversation_id, x.seq from santral.message x where {where} limit $3 for no key update"
         rows = await connection.fetch(keys, workspace_id, before, BATCH)
@@ -172,7 +179,12 @@ async def _batch(connection: Connection, workspace_id: UUID, name: str, days: in
             " where x.workspace_id = $1 and x.conversation_id = g.c and x.seq = g.s",
             workspace_id, conversations, numbers,
         )  # fmt: skip
-        return len(rows)
+        return len(rows) + (await _picked(connection, workspace_id, _REASONS, before) if name == "messages" else 0)
+    return await _picked(connection, workspace_id, rule, before)
+
+
+async def _picked(connection: Connection, workspace_id: UUID, rule: _Rule, before: Any) -> int:
+    picked = f"select x.ctid from santral.{rule.table} x where x.workspace_id = $1 and {rule.rows} limit $3 for update skip locked"
     change = f"update santral.{rule.table} x set {rule.change}" if rule.change else f"delete from santral.{rule.table} x"
     done = await connection.execute(f"{change} where x.ctid = any(array({picked}))", workspace_id, before, BATCH)
     return int(done.rpartition(" ")[2])
