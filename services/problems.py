@@ -20,7 +20,7 @@ _TITLES: Final = {
 def problem(
     *, status: int, kind: str, detail: str, request_id: str, field: str | None = None, remedy: str | None = None, **more: Any
 ) -> dict[str, Any]:
-    """The body of a problem. ``type`` is a stable URN; ``field`` and ``remedy`` are there when they are known."""
+    """The body of a problem. ``type`` is a stable URN; ``field``, ``remedy`` and the ``rule`` that refused are there when known."""
     body = {
         "type": f"urn:santral:problem:{kind}",
         "title": _TITLES.get(status, "Error"),
@@ -43,6 +43,6 @@ def problem_response(error: SantralError, *, request_id: str | None = None) -> J
         headers["www-authenticate"] = "Bearer"
     body = problem(
         status=error.status, kind=error.kind, detail=error.message, field=error.field, remedy=error.remedy,
-        request_id=request_id or str(new_id()), errors=error.details.get("errors"),
+        request_id=request_id or str(new_id()), errors=error.details.get("errors"), rule=error.details.get("rule"),
     )  # fmt: skip
     return JSONResponse(body, status_code=error.status, media_type=MEDIA_TYPE, headers=headers)

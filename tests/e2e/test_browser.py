@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, FrameLocator, Page, async_playwright, expect
+from playwright.async_api import Browser, FrameLocator, expect
 
 from tests.support.counter import MAILBOX, Counter
+from tests.support.pages import PICTURES, Visit, desk_of, launched, visit
 from tests.support.waiting import eventually
 
-PICTURES = Path("test-results")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-)  # fmt: skip
 EVIL = (
     "<script>window.evil=1</script>",
     "<img src=x onerror=window.evil=1>",
@@ -27,53 +21,10 @@ EVIL = (
 )
 
 
-def chromium() -> str:
-    found = os.environ.get("SANTRAL_CHROMIUM") or next(
-        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-    )
-    if found is None and os.environ.get("CI"):
-        raise RuntimeError("no Chromium: install the package chromium, or name it with SANTRAL_CHROMIUM")
-    if found is None:
-        pytest.skip("no Chromium: install the package chromium, or name it with SANTRAL_CHROMIUM")
-    return found
-
-
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+    async with launched() as opened:
         yield opened
-        await opened.close()
-
-
-class Visit:
-    """A page of its own, and what its console complained of."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-
-async def visit(browser: Browser, url: str, width: int = 1440) -> Visit:
-    context = await browser.new_context(viewport={"width": width, "height": 900}, locale="tr-TR")
-    made = Visit(await context.new_page())
-    await made.page.goto(url)
-    return made
-
-
-async def desk_of(browser: Browser, counter: Counter, name: str) -> Visit:
-    agents = {one["name"]: one for one in (await counter.admin.get("/v1/agents?limit=200")).json()["items"]}
-    code = (await counter.admin.post(f"/v1/agents/{agents[name]['id']}/codes")).json()["code"]
-    desk = await visit(browser, f"{counter.facts['http']}/desk#code={code}")
-    await expect(desk.page.get_by_text("Canlı")).to_be_visible(timeout=15_000)
-    assert "code=" not in desk.page.url
-    return desk
 
 
 async def chat_of(browser: Browser, counter: Counter) -> tuple[Visit, FrameLocator]:

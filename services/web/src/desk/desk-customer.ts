@@ -55,6 +55,9 @@ export class DeskCustomer extends DeskPart {
         border-bottom: 1px solid var(--line);
         background: var(--surface);
       }
+      #panel {
+        margin-top: -1px;
+      }
       .tabs button {
         display: inline-flex;
         flex: 1;

@@ -98,10 +98,11 @@ export class DeskPersonMerge extends PersonPart {
       try {
         await this.people.merge(this.profile.id, other.id, reason, overrule);
       } catch (error) {
-        if (!(error instanceof ApiError) || error.problem.rule !== "cannot_link") throw error;
-        // Told here, beside the button that overrules it, and not done.
-        this.problem = this.problemText(error);
-        this.#apart = true;
+        const rule = error instanceof ApiError ? error.problem.rule : undefined;
+        if (!(error instanceof ApiError) || !rule) throw error;
+        // Told here, where something else can be chosen; one of the rules can be overruled.
+        this.problem = this.words.rules[rule] ?? this.problemText(error);
+        this.#apart = rule === "cannot_link";
         return "";
       }
       return this.words.merged;

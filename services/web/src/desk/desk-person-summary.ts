@@ -201,9 +201,16 @@ export class DeskPersonSummary extends PersonPart {
           <button type="button" aria-current=${one.id === current} @click=${() => void this.store.select(one.id)}>
             ${channelIcon(one.channel, 16)}
             <span>${one.id === current ? this.say.thisOne : one.subject || one.preview || this.channel(one.channel)}</span>
-            <span class="faint small">${this.formats.ago(one.opened_at)}</span>
+            <span class="faint small">${title === this.words.openItems ? this.#state(one) : this.formats.ago(one.opened_at)}</span>
           </button></li>`,
       )}</ul></section>`;
+  }
+
+  /** Where an open item is: with a colleague by name, else its state. */
+  #state({ item }: Conversation): string {
+    if (!item) return "";
+    const theirs = item.state === "assigned" && item.agent_id !== this.store.me?.id;
+    return (theirs ? item.agent_name : null) ?? this.say.states[item.state] ?? item.state;
   }
 
   readonly #toggled = (event: Event): void => {

@@ -12,9 +12,6 @@ export const personStyles = css`
     padding: 0.875rem 1.25rem;
     border-top: 1px solid var(--line);
   }
-  section:first-of-type {
-    border-top: 0;
-  }
   h3 {
     display: flex;
     align-items: center;
@@ -52,7 +49,7 @@ export const personStyles = css`
   .told {
     display: flex;
     gap: 0.5rem;
-    margin: 0.875rem 1.25rem 0;
+    margin: 0.875rem 1.25rem;
     padding: 0.5rem 0.75rem;
     border-radius: var(--radius-small);
     background: var(--accent-soft);
@@ -126,6 +123,7 @@ export const personStyles = css`
     margin: 0.1875rem 0 0;
   }
   button.plain {
+    justify-self: start;
     padding: 0;
     border: 0;
     background: transparent;

@@ -128,6 +128,12 @@ export const personEn: PersonMessages = {
     "Their addresses, conversations and notes are shown together. Nothing is moved: take the evidence back here and both are as before.",
   mergeDo: "Join",
   mergeAnyway: "Join anyway",
+  rules: {
+    cannot_link: "Somebody said before that these are two people.",
+    immutable_unique:
+      "Each has a customer number of their own; they cannot be one. Correct it in the system it comes from.",
+    limit: "Together they have more addresses than one person may.",
+  },
   merged: "Joined: they are one customer now.",
   rejected: "Remembered: these two are not the same person.",
 

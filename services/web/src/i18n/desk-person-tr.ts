@@ -137,6 +137,11 @@ export const personTr = {
     "Adresleri, görüşmeleri ve notları birlikte görünür. Hiçbir şey taşınmaz: kanıtı buradan geri alırsanız ikisi de eskisi gibi ayrılır.",
   mergeDo: "Birleştir",
   mergeAnyway: "Yine de birleştir",
+  rules: {
+    cannot_link: "Daha önce bu ikisinin iki ayrı kişi olduğu söylendi.",
+    immutable_unique: "İkisinin de kendi müşteri numarası var; tek kişi olamazlar. Numarayı geldiği sistemde düzeltin.",
+    limit: "Birlikte, bir kişinin sahip olabileceğinden çok adresleri olur.",
+  } as Named,
   merged: "Birleştirildi: artık tek müşteri.",
   rejected: "Hatırlandı: bu ikisi aynı kişi değil.",
 
