@@ -323,6 +323,7 @@ async def _unwork(
     opened, item = operation.prior.get("opened"), items.get(left.id)
     if opened and item is not None and str(item.state.id) == opened and item.state.state in ("queued", "offered"):
         await work.end(connection, item, actor, at, "moved")
+        await work.settle(connection, workspace_id, left.id, rows.when(operation.prior["closed_at"]))
         said = placements.unanswered(home, {one.message_id for one in placed})
         if said is not None and home.id not in items:
             await begin(conversation_id=home.id, like=[left.id], said=said)

@@ -35,7 +35,9 @@ update santral.work_item set conversation_id = $3, version = version + 1 where w
 """
 _STATE: Final = """
 update santral.conversation c set state = case when o.open then 'open' else 'closed' end,
-    closed_at = case when not o.open then coalesce(c.closed_at, $4, clock_timestamp()) end
+    closed_at = case when o.open then null
+        when $4::timestamptz >= coalesce(greatest(c.last_in_at, c.last_out_at), c.opened_at) then $4
+        else coalesce(c.closed_at, clock_timestamp()) end
 from (select exists (select 1 from santral.work_item i where i.workspace_id = $1 and i.conversation_id = $2 and i.state = any($3)) as open) o
 where c.workspace_id = $1 and c.id = $2
 """
@@ -131,7 +133,7 @@ async def join(
 
 
 async def settle(connection: Connection, workspace_id: UUID, conversation_id: UUID, closed_at: datetime | None = None) -> None:
-    """A conversation is open while it has an open item; else closed, since ``closed_at`` where it was before."""
+    """A conversation is open while it has an open item; else closed, since ``closed_at`` unless something was said later."""
     await connection.execute(_STATE, workspace_id, conversation_id, list(OPEN), closed_at)
 
 

@@ -161,8 +161,10 @@ ProfileWriter = Annotated[Principal, Depends(needs("profiles:write"))]
 
 _VISIBLE: Final = """
 select exists (
-    select 1 from santral.work_item i
-    where i.workspace_id = $1 and i.conversation_id = $2
+    -- Who sees the one it was merged into sees it.
+    select 1 from santral.conversation c
+    join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_id in (c.id, c.merged_into)
+    where c.workspace_id = $1 and c.id = $2
       and ($3 in (i.agent_id, i.last_agent_id, i.sticky_agent_id)
            or ($4 and exists (select 1 from santral.queue_member m
                               where m.workspace_id = i.workspace_id and m.queue_id = i.queue_id and m.agent_id = $3)))
