@@ -101,7 +101,11 @@ class KnownHandle:
 
 async def known_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> dict[Key, KnownHandle]:
     """The rows there are, one SELECT for the whole batch."""
-    keys = [handle.key for handle in wanted]
+    return await known_by_key(connection, [handle.key for handle in wanted])
+
+
+async def known_by_key(connection: Connection, keys: Sequence[Key]) -> dict[Key, KnownHandle]:
+    """The same for bare keys, each once."""
     rows = await connection.fetch(
         _KNOWN,
         [workspace_id for workspace_id, _ in keys],

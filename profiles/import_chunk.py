@@ -19,36 +19,19 @@ from uuid import UUID
 import msgspec
 
 from profiles.evidence import Evidence
-from profiles.handles import KnownHandle, known_handles, lock_handles, touch_handles
+from profiles.handles import KnownHandle, known_by_key, known_handles, lock_handles, touch_handles
+from profiles.import_begin import insert_handles, write_begun
 from profiles.import_rows import Person
 from profiles.import_state import Stored, news_of, stored_of
 from profiles.ledger import record_links
 from profiles.recompute import lock_identity, reach, rebuild
 from profiles.rules import ProfileRules
-from profiles.search_words import Named, search_text
 from profiles.sighting import Key, WantedHandle
-from profiles.survivorship import Observation, effective, materialized
 from shared import outbox
-from shared.database import Connection, Contended
-from shared.event import Event
+from shared.database import Connection
 from shared.handle import Handle
 from shared.ids import HandleId, WorkspaceId, new_id
 
-_BEGIN: Final = """
-insert into santral.handle (workspace_id, id, kind, scope, value, raw, name, profile_id, assurance, first_seen_at, last_seen_at)
-select $1, id, kind, scope, value, raw, name, profile_id, $2, $3, $3
-from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::uuid[])
-     with ordinality as g(id, kind, scope, value, raw, name, profile_id, place) order by place
-on conflict (workspace_id, kind, scope, value) do nothing
-"""
-_PROFILES: Final = """
-insert into santral.profile (workspace_id, id, effective, search)
-select $1, id, effective::jsonb, search from unnest($2::uuid[], $3::text[], $4::text[]) as g(id, effective, search)
-"""
-_LINKS: Final = """
-insert into santral.link (workspace_id, id, a, b, kind, assurance, source, actor, first_seen_at, last_seen_at, verified_at)
-select $1, id, a, b, 'import', $2, $3, $4, $5, $5, $5 from unnest($6::uuid[], $7::uuid[], $8::uuid[]) as g(id, a, b)
-"""
 _FACTS: Final = """
 insert into santral.fact (workspace_id, id, handle_id, name, value, source, assurance, observed_at)
 select $1, id, handle_id, name, value::jsonb, $2, $3, $4
@@ -89,26 +72,27 @@ async def write_people(connection: Connection, people: Sequence[Person], terms: 
     """Writes what is new of the rows. Twice writes nothing the second time. Raises `Contended` when somebody was first."""
     if not people:
         return Written()
-    wanted = {handle: _wanted(handle, raw, person, terms) for person in people for handle, raw in _named(person)}
-    ordered = sorted(wanted.values(), key=lambda one: one.sort_key)
-    known = await known_handles(connection, ordered)
-    uses = Counter(handle for person in people for handle in person.handles)
-    alone = [person for person in people if terms.assurance != "asserted" and _stands_alone(person, known, uses, terms)]
-    standing = {person.row for person in alone}
-    others = [person for person in people if person.row not in standing]
+    keys = [(terms.workspace_id, handle) for handle in dict.fromkeys(handle for person in people for handle in person.handles)]
+    known = await known_by_key(connection, keys)
+    alone, others = _sorted(people, known, terms)
     if others:
         stored = await stored_of(connection, terms.workspace_id, known, terms.source)
         others = [person for person in others if _anything_new(person, known, stored, terms)]
-    ids = await _begin(connection, ordered, alone, others, known, terms)
+    ids = await _begin(connection, alone, others, known, terms)
     if alone:
-        await _write_alone(connection, alone, ids, terms)
+        await write_begun(connection, alone, ids, terms, _source(terms), terms.rules.strategies)
+        await _write_consents(connection, [(ids[person.hub], person) for person in alone], terms)
     if others:
-        await _write_others(connection, others, wanted, {ids[handle] for handle in wanted if handle in ids}, terms)
+        await _write_others(connection, others, _wanted_of(others, terms), frozenset(ids.values()), terms)
     return Written(created=len(alone), changed=len(others), unchanged=len(people) - len(alone) - len(others))
 
 
-def _named(person: Person) -> list[tuple[Handle, str]]:
-    return list(zip(person.handles, person.raws, strict=True))
+def _wanted_of(people: Sequence[Person], terms: Terms) -> dict[Handle, WantedHandle]:
+    return {
+        handle: _wanted(handle, raw, person, terms)
+        for person in people
+        for handle, raw in zip(person.handles, person.raws, strict=True)
+    }
 
 
 def _wanted(handle: Handle, raw: str, person: Person, terms: Terms) -> WantedHandle:
@@ -119,12 +103,24 @@ def _wanted(handle: Handle, raw: str, person: Person, terms: Terms) -> WantedHan
     )  # fmt: skip
 
 
-def _stands_alone(person: Person, known: Mapping[Key, KnownHandle], uses: Mapping[Handle, int], terms: Terms) -> bool:
-    kinds = Counter(handle.kind for handle in person.handles)
+def _sorted(people: Sequence[Person], known: Mapping[Key, KnownHandle], terms: Terms) -> tuple[list[Person], list[Person]]:
+    """Those who begin a person of their own, and the others: somebody knows one of their handles, or another row names it too."""
+    if terms.assurance == "asserted":
+        return [], list(people)
+    rows: dict[Handle, int] = {}
+    common = {handle for person in people for handle in person.handles if rows.setdefault(handle, person.row) != person.row}
+    common.update(handle for _, handle in known)
+    alone: list[Person] = []
+    others: list[Person] = []
+    for person in people:
+        (alone if common.isdisjoint(person.handles) and _in_limits(person, terms) else others).append(person)
+    return alone, others
+
+
+def _in_limits(person: Person, terms: Terms) -> bool:
     rules = terms.rules.identity
-    return all((terms.workspace_id, handle) not in known and uses[handle] == 1 for handle in person.handles) and all(
-        count <= rules.limits.get(kind, rules.limit) for kind, count in kinds.items()
-    )
+    kinds = Counter(handle.kind for handle in person.handles)
+    return all(count <= rules.limits.get(kind, rules.limit) for kind, count in kinds.items())
 
 
 def _anything_new(person: Person, known: Mapping[Key, KnownHandle], stored: Stored, terms: Terms) -> bool:
@@ -138,64 +134,27 @@ def _anything_new(person: Person, known: Mapping[Key, KnownHandle], stored: Stor
 
 
 async def _begin(
-    connection: Connection,
-    ordered: Sequence[WantedHandle],
-    alone: Sequence[Person],
-    others: Sequence[Person],
-    known: Mapping[Key, KnownHandle],
-    terms: Terms,
+    connection: Connection, alone: Sequence[Person], others: Sequence[Person], known: Mapping[Key, KnownHandle], terms: Terms
 ) -> dict[Handle, HandleId]:
     """Inserts the handles nobody has, each row's hub with the smallest id: it is the oldest, so the profile is named by it."""
     ids: dict[Handle, HandleId] = {}
-    profile: dict[Handle, HandleId] = {}
+    profiles: dict[Handle, HandleId] = {}
+    fresh: list[tuple[Handle, str, str]] = []
     for person in alone:
         ids[person.hub] = hub_id = HandleId(new_id())
-        profile[person.hub] = hub_id
-        for handle in person.handles:
+        for handle, raw in zip(person.handles, person.raws, strict=True):
             if handle != person.hub:
-                ids[handle], profile[handle] = HandleId(new_id()), hub_id
-    for person in others:
-        for handle in (person.hub, *person.handles):
-            if handle not in ids and (terms.workspace_id, handle) not in known:
-                ids[handle] = profile[handle] = HandleId(new_id())
-    fresh = [one for one in ordered if one.key[1] in ids]
-    if not fresh:
-        return ids
-    done = await connection.execute(
-        _BEGIN, terms.workspace_id, terms.assurance, terms.observed_at,
-        [ids[one.key[1]] for one in fresh], [one.key[1].kind for one in fresh], [one.key[1].scope for one in fresh],
-        [one.key[1].value for one in fresh], [one.raw for one in fresh], [one.name for one in fresh],
-        [profile[one.key[1]] for one in fresh],
-    )  # fmt: skip
-    if done != f"INSERT 0 {len(fresh)}":
-        raise Contended("somebody else began one of these people; the chunk is written again", retry_after_s=1)
+                ids[handle] = HandleId(new_id())
+            profiles[handle] = hub_id
+            fresh.append((handle, raw, person.name if handle == person.hub else ""))
+    wanted = _wanted_of(others, terms)
+    for handle in (handle for person in others for handle in (person.hub, *person.handles)):
+        if handle not in ids and (terms.workspace_id, handle) not in known:
+            ids[handle] = profiles[handle] = HandleId(new_id())
+            fresh.append((handle, wanted[handle].raw, wanted[handle].name))
+    if fresh:
+        await insert_handles(connection, fresh, ids, profiles, terms)
     return ids
-
-
-async def _write_alone(connection: Connection, people: Sequence[Person], ids: Mapping[Handle, HandleId], terms: Terms) -> None:
-    heads = [ids[person.hub] for person in people]
-    shown = [_shown(person, terms) for person in people]
-    words = [
-        search_text([Named(h.kind, h.value, person.name if h == person.hub else "") for h in person.handles], kept)
-        for person, kept in zip(people, shown, strict=True)
-    ]
-    await connection.execute(_PROFILES, terms.workspace_id, heads, [_json(kept) for kept in shown], words)
-    pairs = [(ids[person.hub], ids[handle]) for person in people for handle in person.handles if handle != person.hub]
-    if pairs:
-        await connection.execute(
-            _LINKS, terms.workspace_id, terms.assurance, _source(terms), terms.actor, terms.observed_at,
-            [new_id() for _ in pairs], [min(pair) for pair in pairs], [max(pair) for pair in pairs],
-        )  # fmt: skip
-    await _write_facts(connection, [(ids[person.hub], person) for person in people], terms)
-    await _write_consents(connection, [(ids[person.hub], person) for person in people], terms)
-    events = [
-        Event(
-            id=new_id(), workspace_id=terms.workspace_id, type="profile.created", at=terms.observed_at, profile_id=head,
-            data={"version": 1, "handles": len(person.handles)},
-        )
-        for head, person in zip(heads, people, strict=True)
-    ]  # fmt: skip
-    await outbox.record(connection, events)
 
 
 async def _write_others(
@@ -278,14 +237,6 @@ def _touches(row: KnownHandle, one: WantedHandle) -> bool:
 def _json(value: Any) -> str:
     # Arrays of jsonb are not for the driver's codecs; arrays of text are.
     return msgspec.json.encode(value).decode()
-
-
-def _shown(person: Person, terms: Terms) -> dict[str, Any]:
-    seen = [
-        Observation(name=name, value=value, source=_source(terms), assurance=terms.assurance, observed_at=terms.observed_at)
-        for name, value in person.traits.items()
-    ]
-    return materialized(effective(seen, strategies=terms.rules.strategies)) if seen else {}
 
 
 def _source(terms: Terms) -> str:

@@ -33,15 +33,29 @@ class Named(NamedTuple):
     name: str
 
 
-def search_text(handles: Iterable[Named], effective: Mapping[str, Any]) -> str:
-    """The words of a person, separated by blanks; ``effective`` is what is kept beside the profile."""
+class Words:
+    """The words of attribute values met before: a list of customers says the same cities again and again. For one batch only."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def of(self, name: str, value: str) -> tuple[str, ...]:
+        """The words of one value of an attribute."""
+        found = self._of.get((name, value))
+        if found is None:
+            found = self._of[name, value] = (*_words(value), attribute_word(name, value))
+        return found
+
+
+def search_text(handles: Iterable[Named], effective: Mapping[str, Any], words: Words | None = None) -> str:
+    """The words of a person, separated by blanks; ``effective`` is what is kept beside the profile. ``words``: see `Words`."""
     found: set[str] = set()
+    words = words or Words()
     for handle in handles:
         found.update(_of_handle(handle))
     for name, kept in effective.items():
         for value in _scalars(kept.get("value") if isinstance(kept, Mapping) else None):
-            found.update(_words(value))
-            found.add(attribute_word(name, value))
+            found.update(words.of(name, value))
     return " ".join(sorted({word[:WORD_CHARS_MAX] for word in found if word})[:WORDS_MAX])
 
 

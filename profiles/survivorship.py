@@ -120,6 +120,8 @@ def materialized(chosen: Mapping[str, Observation]) -> dict[str, Any]:
 
 
 def _best(standing: Sequence[Observation], strategy: Strategy) -> Observation:
+    if len(standing) == 1:
+        return standing[0]
     order = STRATEGIES[strategy.name]
 
     def key(seen: Observation) -> tuple[Any, ...]:

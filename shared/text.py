@@ -48,7 +48,7 @@ def fold_turkish(s: str) -> str:
         plain = unicodedata.normalize("NFKD", folded.translate(_DOTLESS)).casefold()
         plain = unicodedata.normalize("NFKD", plain)
         plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_DOTLESS)
-        if plain == folded:
-            break
+        if plain == folded or plain.isascii():
+            return plain
         folded = plain
     return folded
