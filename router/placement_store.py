@@ -177,9 +177,9 @@ async def _write(
     source, target = stored[done.source.id], stored[done.target.id]
     operation_id, at = new_id(), source.now
     window = _window(done, source, target)
-    subject = target.subject or (source.subject if done.kind == "merge" else "")
-    if done.kind == "split":
-        subject = source.subject
+    # A subject goes along within one handle only: elsewhere an erasure of who wrote it would not look for it.
+    same = done.kind != "move" and done.source.handle_id == done.target.handle_id
+    subject = target.subject or (source.subject if same else "")
     prior = {
         "source": rows.prior_of(done.source_before),
         "target": rows.prior_of(done.target_before),

@@ -115,7 +115,7 @@ async def _command(
     async def once() -> PlacementOut:
         async with state.db.batch(principal.workspace_id) as connection:
             done = await work(connection)
-            await _take_along(connection, principal.workspace_id, done.placed)
+            await take_along(connection, principal.workspace_id, done.placed)
             details = {"operation_id": str(done.id), "to": str(done.to_id), "messages": len(done.placed)}
             await audit(connection, principal, action, "conversation", str(done.from_id), details)
             return PlacementOut(**await read_view(connection, principal.workspace_id, done.id))
@@ -127,7 +127,8 @@ async def _command(
     return result
 
 
-async def _take_along(connection: Connection, workspace_id: UUID, placed: Sequence[Placed]) -> None:
+async def take_along(connection: Connection, workspace_id: UUID, placed: Sequence[Placed]) -> None:
+    """Puts the replies among moved messages, sent or on their way, where their messages are."""
     if placed:
         await connection.execute(_FOLLOW, workspace_id, [one.message_id for one in placed], [one.to_id for one in placed])
 

@@ -50,7 +50,7 @@ async def test_a_merge_carries_everything_and_its_undo_brings_it_back(desk: Regr
     shown = (await desk.api.client.get(f"/v1/conversations/{mails}", headers=desk.admin)).json()
     assert (shown["merged_into"], shown["state"]) == (str(chat), "closed")
     listed = (await desk.api.client.get("/v1/conversations", headers=desk.admin)).json()["items"]
-    assert [(one["id"], one["channels"], one["subject"]) for one in listed] == [(str(chat), ["chat", "email"], "Sipariş")]
+    assert [(one["id"], one["channels"], one["subject"]) for one in listed] == [(str(chat), ["chat", "email"], "")]
     open_items = await rows(shift.db, "select conversation_id from santral.work_item where state = 'queued'")
     assert [item["conversation_id"] for item in open_items] == [chat]
     (ended,) = await rows(shift.db, "select outcome from santral.work_item where state = 'canceled'")
@@ -76,7 +76,7 @@ async def test_a_merge_carries_everything_and_its_undo_brings_it_back(desk: Regr
 
 async def test_a_split_makes_a_conversation_with_work_and_its_undo_takes_along_what_was_said_since(desk: Regroup) -> None:
     shift = desk.shift
-    item = await shift.mine(text="Kargom nerede?")
+    item = await shift.mine(text="Kargom nerede?", subject="Kargo")
     one = await desk.of(item)
     await shift.reply(item, "Yolda.")
     await shift.writes(text="Bir de fatura istiyorum", who="v1")
@@ -86,6 +86,7 @@ async def test_a_split_makes_a_conversation_with_work_and_its_undo_takes_along_w
     assert (await desk.texts(one), await desk.texts(new)) == (["Kargom nerede?", "Yolda."], ["Bir de fatura istiyorum"])
     old, made = await desk.row(one), await desk.row(new)
     assert (made["handle_id"], made["inbox_id"], made["state"]) == (old["handle_id"], old["inbox_id"], "open")
+    assert (made["subject"], old["subject"]) == ("Kargo", "Kargo")
     opened = await desk.open_item(new)
     assert opened is not None
     assert (opened["state"], opened["sticky_agent_id"]) == ("queued", shift.deniz)
