@@ -265,3 +265,77 @@ async def test_notes_history_and_wishes(browser: Browser, counter: Counter) -> N
     await pictured(desk.page, "narrow-dark")
     await desk.page.locator("aside").get_by_role("button", name="Kapat").click()
     assert desk.complaints == []
+
+
+async def texts(counter: Counter, conversation: str) -> list[str]:
+    found = (await counter.admin.get(f"/v1/conversations/{conversation}/messages")).json()["items"]
+    return [str(one["text"]).strip() for one in found]
+
+
+async def test_messages_are_split_moved_and_merged_and_all_of_it_undone(browser: Browser, counter: Counter) -> None:
+    await counter.online("Deniz")
+    ayse = Ayse()
+    other = str(
+        (await counter.post(f"Başka bir konu {ayse.run}", value=ayse.mail, verified=True, thread=ayse.run))["conversation_id"]
+    )
+    talk = await ayse.chats(counter)
+    assert await ayse.mails(counter) == talk
+    for conversation in (talk, other):
+        await taken(counter, conversation)
+    chatted, mailed = f"Sohbetten selam {ayse.run}", f"Merhaba, mektuptan selam {ayse.run}"
+    desk = await desk_of(browser, counter, "Deniz")
+    await opened(desk, mailed)
+    thread = desk.page.locator("santral-desk-thread")
+    log, controls = thread.get_by_role("log"), thread.locator("santral-desk-placements")
+    # One message becomes a conversation of its own, and comes back.
+    await thread.get_by_role("button", name="Görüşmeyi düzenle").click()
+    await controls.get_by_role("button", name="Ayır / taşı").click()
+    await expect(controls.get_by_role("button", name="Yeni görüşme yap")).to_be_disabled()
+    await log.get_by_role("checkbox", name=f"Mesajı seç: {mailed}").check()
+    await expect(controls.get_by_text("1 mesaj seçildi")).to_be_visible()
+    await controls.get_by_label("Neden (isteğe bağlı)").fill("İki ayrı sipariş")
+    await pictured(desk.page, "split")
+    await controls.get_by_role("button", name="Yeni görüşme yap").click()
+    await expect(controls.get_by_text("Mesajlar yeni bir görüşme oldu.")).to_be_visible(timeout=15_000)
+    await expect(log.get_by_text(mailed)).to_have_count(0)
+    assert await texts(counter, talk) == [chatted]
+    await expect(controls.get_by_role("listitem")).to_contain_text("İki ayrı sipariş")
+    await controls.get_by_role("status").get_by_role("button", name="Diğer görüşmeyi aç").click()
+    await expect(log.get_by_text(mailed)).to_be_visible(timeout=15_000)
+    await expect(log.get_by_text(chatted)).to_have_count(0)
+    await pictured(desk.page, "split-done")
+    await controls.get_by_role("button", name="Geri al").click()
+    await expect(controls.get_by_text("Geri alındı; her şey eskisi gibi.")).to_be_visible(timeout=15_000)
+    assert await texts(counter, talk) == [chatted, mailed]
+    # One message goes into the other conversation of the same person, which is offered.
+    await controls.get_by_role("status").get_by_role("button", name="Diğer görüşmeyi aç").click()
+    await expect(log.get_by_text(chatted)).to_be_visible(timeout=15_000)
+    await controls.get_by_role("button", name="Ayır / taşı").click()
+    await log.get_by_role("checkbox", name=f"Mesajı seç: {chatted}").check()
+    await controls.get_by_role("radio", name=f"Başka bir konu {ayse.run}").check()
+    await controls.get_by_role("button", name="Mesajı taşı").click()
+    await expect(controls.get_by_text("Mesaj taşındı.")).to_be_visible(timeout=15_000)
+    assert (await texts(counter, talk), await texts(counter, other)) == ([mailed], [f"Başka bir konu {ayse.run}", chatted])
+    await controls.get_by_role("button", name="Geri al").first.click()
+    await expect(controls.get_by_text("Geri alındı; her şey eskisi gibi.")).to_be_visible(timeout=15_000)
+    # The whole conversation goes into the other one; the page follows, and the empty one says where they went.
+    await controls.get_by_role("button", name="Birleştir", exact=True).click()
+    await controls.get_by_role("radio", name=f"Başka bir konu {ayse.run}").check()
+    await pictured(desk.page, "merge-conversations")
+    await controls.get_by_role("button", name="Görüşmeleri birleştir").click()
+    await expect(controls.get_by_text("Görüşmeler birleştirildi.")).to_be_visible(timeout=15_000)
+    await expect(log.get_by_text(mailed)).to_be_visible()
+    assert await texts(counter, other) == [f"Başka bir konu {ayse.run}", chatted, mailed]
+    await pictured(desk.page, "merged-conversations")
+    await controls.get_by_role("status").get_by_role("button", name="Diğer görüşmeyi aç").click()
+    await expect(thread.get_by_text("Bu görüşme başka bir görüşmeyle birleştirildi")).to_be_visible(timeout=15_000)
+    await pictured(desk.page, "merged-away")
+    await thread.get_by_role("button", name="O görüşmeyi aç").click()
+    await expect(log.get_by_text(mailed)).to_be_visible(timeout=15_000)
+    await controls.get_by_role("listitem").first.get_by_role("button", name="Geri al").click()
+    await expect(controls.get_by_text("Geri alındı; her şey eskisi gibi.")).to_be_visible(timeout=15_000)
+    assert (await texts(counter, talk), await texts(counter, other)) == ([chatted, mailed], [f"Başka bir konu {ayse.run}"])
+    await expect(log.get_by_text(mailed)).to_have_count(0)
+    await desk.page.set_viewport_size({"width": 390, "height": 844})
+    await pictured(desk.page, "placements-narrow")
+    assert desk.complaints == []

@@ -76,6 +76,7 @@ export interface Conversation {
   readonly last_out_at: string | null;
   readonly item: ConversationItem | null;
   readonly participants?: readonly Participant[];
+  readonly merged_into?: string | null;
 }
 
 /** Why an item is where it is: the routing record (rule, queue) and the dispatch record (candidates), as far as known. */

@@ -123,7 +123,8 @@ export class DeskPersonHistory extends PersonPart {
   #conversation(one: Conversation, at: TemplateResult): TemplateResult {
     const current = one.id === this.store.selected;
     const text = current ? this.say.thisOne : one.subject || one.preview || this.channel(one.channel);
-    const state = one.item ? (this.say.states[one.item.state] ?? one.item.state) : "";
+    const kept = one.item ? (this.say.states[one.item.state] ?? one.item.state) : "";
+    const state = one.merged_into ? this.say.placement.goneShort : kept;
     return html`${channelIcon(one.channel, 16)}
       <button class="plain" type="button" aria-current=${current} @click=${() => void this.store.select(one.id)}>${text}</button>${at}
       <span class="soft small">${[this.channel(one.channel), state].filter(Boolean).join(" · ")}</span>`;

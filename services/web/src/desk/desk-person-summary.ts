@@ -85,7 +85,8 @@ export class DeskPersonSummary extends PersonPart {
     const id = this.store.selected ?? "";
     const known = this.store.customers.get(id);
     const why = this.store.item?.why ?? null;
-    const timeline = known?.timeline ?? [];
+    // What was merged into another conversation is empty: its messages are shown there.
+    const timeline = (known?.timeline ?? []).filter((one) => !one.merged_into || one.id === id);
     const open = timeline.filter((one) => one.id !== id && one.item !== null && OPEN.has(one.item.state));
     return html`${this.#contact()} ${this.#others()} ${this.#places(this.words.openItems, open, id)} ${this.#preferences()}
       ${this.#facts()} ${known ? this.#past(timeline, id) : nothing}

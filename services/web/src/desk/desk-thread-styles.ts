@@ -95,6 +95,34 @@ export const threadStyles = css`
     gap: 0.5rem;
     text-align: center;
   }
+  .pick {
+    display: grid;
+    grid-template-columns: auto minmax(0, 1fr);
+    gap: 0.75rem;
+    align-items: center;
+  }
+  .pick input {
+    width: 1.125rem;
+    height: 1.125rem;
+    margin: 0;
+  }
+  .gone {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.5rem 1rem;
+    align-items: center;
+    justify-content: space-between;
+    padding: 0.625rem 1.25rem;
+    border-bottom: 1px solid var(--line);
+    background: var(--warn-soft);
+    color: var(--warn);
+    font-size: var(--text-2);
+  }
+  .gone span {
+    display: inline-flex;
+    gap: 0.5rem;
+    align-items: center;
+  }
   .sending {
     align-self: flex-end;
     max-width: min(42rem, 88%);

@@ -1,33 +1,54 @@
 /** The open conversation: its head, its lines in order, and the composer under them. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import type { Conversation, DomainEvent, Item } from "../api/vocabulary.ts";
+import type { Conversation, DomainEvent, Item, Message } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
 import { words } from "../ui/text.ts";
 import "./desk-composer.ts";
 import "./desk-message.ts";
+import "./desk-placements.ts";
+import type { PlacementMode } from "./desk-placements.ts";
 import { threadStyles } from "./desk-thread-styles.ts";
 import { DeskPart, isOther, target, waits } from "./part.ts";
 import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
 
 const NEAR_PX = 120;
 const OTHERS = 3;
+const LABEL_CHARS = 60;
 
 export class DeskThread extends DeskPart {
   static override styles = [controls, threadStyles];
 
   #shown = "";
   #count = 0;
+  #arranging: PlacementMode | null = null;
+  readonly #picked = new Set<string>();
+  #conversation: string | null = null;
+
+  protected override willUpdate(): void {
+    if (this.#conversation === this.store.selected) return;
+    this.#conversation = this.store.selected;
+    this.#picked.clear();
+    // What was just done stays told when its end is another conversation; nothing else is carried over.
+    if (this.#arranging !== "list") this.#arranging = null;
+  }
 
   protected override render(): TemplateResult {
     const { thread, selected } = this.store;
     if (!selected) return this.#pick();
-    if (!thread)
-      return html`<div class="empty middle"><span class="spinner"></span><span>${this.say.loading}</span></div>`;
+    // One shape while the next thread is read: what the controls just told stays on the page.
+    return html`${thread ? this.#head(thread) : nothing} ${this.#arrange(thread)}
+      ${
+        thread
+          ? this.#log(thread)
+          : html`<div class="empty middle"><span class="spinner"></span><span>${this.say.loading}</span></div>`
+      }`;
+  }
+
+  #log(thread: Thread): TemplateResult {
     const found = lines(thread);
-    return html`${this.#head(thread)}
-      <div class="log" role="log" aria-label=${this.say.conversation} tabindex="0">
+    return html`<div class="log" role="log" aria-label=${this.say.conversation} tabindex="0">
         ${repeat(
           found,
           (line) => (line.kind === "outgoing" ? line.outgoing.key : line.seq),
@@ -63,6 +84,38 @@ export class DeskThread extends DeskPart {
     this.renderRoot.querySelector("santral-desk-composer")?.openMenu("done");
   }
 
+  /** Where the messages went, and the means to arrange them. */
+  #arrange(thread: Thread | null): TemplateResult {
+    const into = thread?.conversation.merged_into;
+    return html`${
+      into
+        ? html`<div class="gone"><span>${icon("link", 16)} ${this.say.placement.goneInto}</span>
+            <button class="button" type="button" @click=${() => void this.store.select(into)}>${this.say.placement.goThere}</button></div>`
+        : nothing
+    }
+    ${
+      this.#arranging
+        ? html`<santral-desk-placements .desk=${this.desk} .mode=${this.#arranging} .picked=${[...this.#picked]}
+            @placement-mode=${this.#moded} @placement-close=${this.#arranged}></santral-desk-placements>`
+        : nothing
+    }`;
+  }
+
+  readonly #moded = (event: Event): void => {
+    this.#arranging = (event as CustomEvent<PlacementMode>).detail;
+    this.#picked.clear();
+    this.requestUpdate();
+  };
+
+  readonly #arranged = async (): Promise<void> => {
+    const gone = this.store.thread?.conversation.merged_into;
+    this.#arranging = this.#arranging ? null : gone ? "list" : "merge";
+    this.#picked.clear();
+    this.requestUpdate();
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>("button.arrange")?.focus();
+  };
+
   #pick(): TemplateResult {
     return html`<div class="empty middle">
       ${icon("chat", 44)}<strong>${this.say.pickTitle}</strong><span>${this.say.pickMore}</span>
@@ -91,6 +144,8 @@ export class DeskThread extends DeskPart {
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
       ${item && waits(item) ? this.#due(item) : nothing}
       ${state ? html`<span class="chip ${item?.state === "assigned" ? "accent" : ""}">${state}</span>` : nothing}
+      <button class="button quiet icon arrange" type="button" title=${this.say.placement.open} aria-label=${this.say.placement.open}
+        aria-expanded=${this.#arranging !== null} @click=${this.#arranged}>${icon("arrange")}</button>
       <button class="button quiet icon details" type="button" title=${this.say.details} aria-label=${this.say.details}
         @click=${() => this.dispatchEvent(new CustomEvent("desk-ask", { detail: "customer", bubbles: true, composed: true }))}>
         ${icon("person")}
@@ -132,15 +187,30 @@ export class DeskThread extends DeskPart {
     }
     const customer =
       this.store.customers.get(line.message.conversation_id)?.profile ?? this.store.thread?.conversation.customer;
-    return html`<santral-desk-message .desk=${this.desk} .message=${line.message} .delivery=${line.delivery}
+    const message = html`<santral-desk-message .desk=${this.desk} .message=${line.message} .delivery=${line.delivery}
       .customer=${this.named(customer)}></santral-desk-message>`;
+    return this.#arranging === "pick" ? this.#pickable(line.message, message) : message;
+  }
+
+  #pickable({ id, text, subject }: Message, message: TemplateResult): TemplateResult {
+    const label = this.say.placement.pick((text || subject).slice(0, LABEL_CHARS));
+    return html`<div class="pick"><input type="checkbox" aria-label=${label} .checked=${this.#picked.has(id)}
+      @change=${() => this.#picks(id)} />${message}</div>`;
+  }
+
+  #picks(id: string): void {
+    if (!this.#picked.delete(id)) this.#picked.add(id);
+    this.requestUpdate();
   }
 
   #event(event: DomainEvent): TemplateResult {
     const mine = event.agent_id && event.agent_id === this.store.me?.id;
     const reason = fact(event, "reason");
     const handed = fact(event, "trigger") === "transfer" ? this.say.transferred : "";
-    const told = reason ? (this.say.declineReasons[reason] ?? reason) : "";
+    const undone = event.data?.undone === true ? this.say.placement.undone : "";
+    const told = [this.say.declineReasons[reason] ?? this.say.placement.because[reason] ?? reason, undone]
+      .filter(Boolean)
+      .join(" · ");
     return html`<p class="event">
       <span>${handed || (this.say.system[event.type] ?? event.type)}${mine ? ` · ${this.say.you}` : nothing}${told ? ` · ${told}` : nothing}</span>
       <time datetime=${event.at}>${this.formats.time(event.at)}</time>

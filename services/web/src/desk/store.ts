@@ -63,6 +63,8 @@ const OFFER_ENDS: ReadonlySet<string> = new Set([
   "offer.rescinded",
   "offer.revoked",
 ]);
+/** Messages have gone to another conversation or come from one: the thread is another than what was read of it. */
+const REARRANGED: ReadonlySet<string> = new Set(["conversation.merged", "conversation.split", "message.moved"]);
 const LOOK_MS = 10_000;
 const HISTORY = 50;
 
@@ -82,6 +84,9 @@ export class DeskStore extends EventTarget {
   readonly api: DeskApi;
   readonly #stream: Stream<DeskFrame, FollowFrame>;
   readonly #refresh = new Coalesced(() => this.#read());
+  readonly #rearranged = new Coalesced(async () => {
+    if (this.selected) await this.#load(this.selected);
+  });
   readonly #following = new Following((frame) => this.#stream.send(frame));
   #token = "";
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -122,6 +127,7 @@ export class DeskStore extends EventTarget {
     clearInterval(this.#timer);
     this.#stream.stop();
     this.#refresh.stop();
+    this.#rearranged.stop();
   }
 
   get me(): DeskSnapshot["agent"] | null {
@@ -307,6 +313,8 @@ export class DeskStore extends EventTarget {
       const ended = fact(event, "offer_id");
       if (ended) this.#withoutOffer(ended);
     }
+    // Any other conversation is read anew when it is opened.
+    if (REARRANGED.has(event.type) && id === this.selected) this.#rearranged.soon();
     this.#refresh.soon();
   }
 

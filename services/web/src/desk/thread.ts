@@ -53,6 +53,9 @@ const TOLD: ReadonlySet<string> = new Set([
   "offer.declined",
   "offer.expired",
   "profile.merged",
+  "conversation.merged",
+  "conversation.split",
+  "message.moved",
 ]);
 
 /** What an event makes of the conversation: it is open while it has open work. */

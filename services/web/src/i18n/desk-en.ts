@@ -1,5 +1,6 @@
 /** The agent's page in English. */
 import { personEn } from "./desk-person-en.ts";
+import { placementEn } from "./desk-placement-en.ts";
 import type { DeskMessages } from "./desk-tr.ts";
 
 export const en: DeskMessages = {
@@ -117,6 +118,9 @@ export const en: DeskMessages = {
     "offer.declined": "Offer declined",
     "offer.expired": "Offer expired",
     "profile.merged": "Customer records joined",
+    "conversation.merged": "Conversations merged",
+    "conversation.split": "Messages became a conversation of their own",
+    "message.moved": "A message went from one conversation to another",
   },
   delivery: {
     queued: "Queued",
@@ -196,6 +200,7 @@ export const en: DeskMessages = {
   timeline: "Past conversations",
   timelineNone: "No conversation before",
   person: personEn,
+  placement: placementEn,
   thisOne: "This conversation",
   profileNone: "The customer's details appear here when a conversation is open.",
   signedOut: "You are not signed in",

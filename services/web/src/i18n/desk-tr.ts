@@ -1,6 +1,7 @@
 /** The agent's page in Turkish. This record fixes the keys; what another language lacks of them is a type error. */
 import type { Presence } from "../api/vocabulary.ts";
 import { personTr } from "./desk-person-tr.ts";
+import { placementTr } from "./desk-placement-tr.ts";
 
 type Named = Readonly<Record<string, string>>;
 
@@ -125,6 +126,9 @@ export const tr = {
     "offer.declined": "Teklif geri çevrildi",
     "offer.expired": "Teklifin süresi doldu",
     "profile.merged": "Müşteri kayıtları birleşti",
+    "conversation.merged": "Görüşmeler birleştirildi",
+    "conversation.split": "Mesajlar ayrı bir görüşme oldu",
+    "message.moved": "Bir mesaj görüşmeler arasında taşındı",
   } as Named,
   delivery: {
     queued: "Sırada",
@@ -209,6 +213,7 @@ export const tr = {
   timeline: "Geçmiş görüşmeler",
   timelineNone: "Daha önce görüşme yok",
   person: personTr,
+  placement: placementTr,
   thisOne: "Bu görüşme",
   profileNone: "Görüşme seçildiğinde müşterinin bilgileri burada görünür.",
   signedOut: "Oturum açık değil",
