@@ -5,6 +5,7 @@ Rows only grow. **Identity**: a statement's id. **Units**: times aware UTC from 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -38,6 +39,21 @@ with changed as (
     select workspace_id, id, version, $3, $4 from changed where version > 1
 )
 select version from changed
+"""
+_CHANGE_ALL: Final = """
+with given as (
+    select h.profile_id as id, jsonb_agg(c.id order by c.id) as said
+    from unnest($2::uuid[]) as g(id) join santral.consent c on c.workspace_id = $1 and c.id = g.id
+    join santral.handle h on h.workspace_id = $1 and h.id = c.handle_id
+    where h.profile_id <> all($3::uuid[]) group by h.profile_id
+), changed as (
+    update santral.profile p set version = p.version + 1, changed_at = now() from given
+    where p.workspace_id = $1 and p.id = given.id returning p.id, p.version, given.said
+), kept as (
+    insert into santral.profile_change (workspace_id, profile_id, version, what, cause)
+    select $1, id, version, $4, $5::jsonb || jsonb_build_object('consent', said) from changed
+)
+select id, version, now() as as_of from changed order by id
 """
 STATEMENTS_MAX: Final = 1000
 
@@ -91,3 +107,25 @@ async def changed(
     )  # fmt: skip
     await outbox.record(connection, [event])
     return version
+
+
+async def changed_by(
+    connection: Connection,
+    workspace_id: WorkspaceId,
+    consent_ids: Sequence[UUID],
+    *,
+    cause: Mapping[str, str],
+    begun: Collection[ProfileId],
+) -> list[Event]:
+    """A new version of each person whom these statements are about, with the events to record; not of those who ``begun`` with them."""
+    if not consent_ids:
+        return []
+    what = {"types": ["profile.changed"], "what": ["consent"]}
+    rows = await connection.fetch(_CHANGE_ALL, workspace_id, list(consent_ids), list(begun), what, dict(cause))
+    return [
+        Event(
+            id=new_id(), workspace_id=workspace_id, type="profile.changed", at=row["as_of"], profile_id=row["id"],
+            data={"version": row["version"], "what": what["what"]},
+        )
+        for row in rows
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import msgspec
 
+from profiles.consent_store import changed_by
 from profiles.evidence import Evidence
 from profiles.handles import KnownHandle, known_by_key, known_handles, lock_handles, touch_handles
 from profiles.import_begin import insert_handles, write_begun
@@ -30,7 +31,7 @@ from profiles.sighting import Key, WantedHandle
 from shared import outbox
 from shared.database import Connection
 from shared.handle import Handle
-from shared.ids import HandleId, WorkspaceId, new_id
+from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _FACTS: Final = """
 insert into santral.fact (workspace_id, id, handle_id, name, value, source, assurance, observed_at)
@@ -195,8 +196,12 @@ async def _write_others(
     believed = [pair for pair in hubs if joining or pair[0] in fresh]
     await _write_facts(connection, believed, terms)
     statements = await stored_of(connection, workspace_id, known, terms.source)
-    await _write_consents(connection, believed, terms, statements, {row.id: row.profile_id for row in known.values()})
-    await outbox.record(connection, await rebuild(connection, places, cause={"actor": terms.actor, "source": _source(terms)}))
+    said = await _write_consents(connection, believed, terms, statements, {row.id: row.profile_id for row in known.values()})
+    cause = {"actor": terms.actor, "source": _source(terms)}
+    events = await rebuild(connection, places, cause=cause)
+    begun = [ProfileId(event.profile_id) for event in events if event.type == "profile.created" and event.profile_id is not None]
+    events += await changed_by(connection, workspace_id, said, cause=cause, begun=begun)
+    await outbox.record(connection, events)
 
 
 async def _write_facts(connection: Connection, people: Sequence[tuple[HandleId, Person]], terms: Terms) -> None:
@@ -214,19 +219,22 @@ async def _write_consents(
     terms: Terms,
     stored: Stored | None = None,
     profile_of: Mapping[HandleId, UUID] | None = None,
-) -> None:
+) -> list[UUID]:
+    """The ids of the statements that are new."""
     rows = {
         (hub_id, said.purpose, said.channel): said.granted
         for hub_id, person in people
         for said in person.consents
         if stored is None or profile_of is None or stored.states_otherwise(profile_of[hub_id], said, terms.observed_at)
     }
-    if rows:
-        keys = list(rows)
+    keys = list(rows)
+    ids = [new_id() for _ in keys]
+    if keys:
         await connection.execute(
-            _CONSENTS, terms.workspace_id, _source(terms), terms.actor, terms.observed_at, [new_id() for _ in keys],
+            _CONSENTS, terms.workspace_id, _source(terms), terms.actor, terms.observed_at, ids,
             [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys], list(rows.values()),
         )  # fmt: skip
+    return ids
 
 
 def _touches(row: KnownHandle, one: WantedHandle) -> bool:

@@ -196,6 +196,16 @@ import_job = sa.Table(  # a customer list that is being or was taken in; counts 
     sa.CheckConstraint("state in ('open', 'finished')", name="state"),
 )
 
+import_row = sa.Table(  # while an import runs: which row named a customer first, by a keyed hash
+    "import_row",
+    metadata,
+    workspace_id(),
+    required("import_id", Uuid),
+    required("hub", Uuid),
+    required("number", sa.BigInteger),
+    sa.PrimaryKeyConstraint("workspace_id", "import_id", "hub"),
+)
+
 suggestion = sa.Table(  # two people who may be one; `a` sorts before `b`; what was decided is remembered
     "suggestion",
     metadata,

@@ -21,6 +21,7 @@ from profiles.import_chunk import Terms, Written, write_people
 from profiles.import_export import people_after
 from profiles.import_job import ImportJob, at_its_place, begin_job, finish_job, move_job, read_job
 from profiles.import_rows import ROWS_MAX, GivenRow, Person, RejectedRow, understood
+from profiles.import_seen import forget_rows, repeated
 from profiles.own import own_handles
 from profiles.rules import profile_rules
 from services.api.audit import audit
@@ -70,6 +71,8 @@ async def begin_import(request: Request, principal: ProfileWriter, body: ImportI
         observed_at = min(body.observed_at or settings["now"], settings["now"])
         terms = _terms(principal, settings, source=body.source, assurance=body.assurance, observed_at=observed_at)
         job = await begin_job(connection, terms, body.digest, resume=body.resume)
+        if not body.resume:
+            await forget_rows(connection, principal.workspace_id, job.id)
         await audit(connection, principal, "profiles.import_begun", "import", str(job.id), {"source": body.source})
     return job
 
@@ -110,10 +113,12 @@ async def put_import_rows(
             if not dry_run and not at_its_place(job, first_row, chunk.next_row - 1):
                 return _answer(Written(), [], job, again=True)
             terms = _terms(principal, settings, source=job.source, assurance=job.assurance, observed_at=job.observed_at)
+            secret = request.app.state.secret
+            kept, gone = await _not_erased(connection, people, terms, secret)
+            kept, again = await repeated(connection, principal.workspace_id, import_id, kept, secret)
             await connection.execute("savepoint trial")
-            kept, gone = await _not_erased(connection, people, terms, request.app.state.secret)
             written = await write_people(connection, kept, terms)
-            left_out = sorted([*rejected, *gone], key=lambda one: one.row)
+            left_out = sorted([*rejected, *gone, *again], key=lambda one: one.row)
             moved = await move_job(connection, principal.workspace_id, job, chunk.next_row, written, len(left_out))
             await connection.execute("rollback to savepoint trial" if dry_run else "release savepoint trial")
             return _answer(written, left_out, job if dry_run else moved)
@@ -126,6 +131,7 @@ async def finish_import(request: Request, principal: ProfileWriter, import_id: U
     """Every row was given; twice is once."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         job = await finish_job(connection, principal.workspace_id, import_id)
+        await forget_rows(connection, principal.workspace_id, import_id)
         counts = {"created": job.created, "changed": job.changed, "unchanged": job.unchanged, "rejected": job.rejected}
         await audit(connection, principal, "profiles.import_finished", "import", str(import_id), counts)
     return job

@@ -204,8 +204,48 @@ async def test_consent_is_carried_over_and_only_once(client: RestClient, worker_
         rows = await connection.fetch("select granted, explicit from santral.consent order by granted")
     assert [tuple(row) for row in rows] == [(False, False), (True, False)]
     assert (await taken(client, path, maps))["changed"] == 0
+    before = await person(client, "external_id", "1")
     turned = written(tmp_path / "turned.csv", [{"id": "1", "news": "no"}])
     assert (await taken(client, turned, maps, observed_at=datetime.now(UTC)))["changed"] == 1
+    assert (await person(client, "external_id", "1"))["version"] == before["version"] + 1
+    async with worker_db.session() as connection:
+        kept = await connection.fetch(
+            "select v.version, v.what, v.cause, e.data from santral.profile_change v"
+            " join santral.event e on e.profile_id = v.profile_id and (e.data->>'version')::bigint = v.version"
+        )
+        said = await connection.fetchval("select id from santral.consent order by stated_at desc, id desc limit 1")
+    assert [tuple(row)[:2] for row in kept] == [(2, {"types": ["profile.changed"], "what": ["consent"]})]
+    assert (kept[0]["cause"]["source"], kept[0]["cause"]["consent"]) == ("import:crm", [str(said)])
+    assert kept[0]["data"] == {"version": 2, "what": ["consent"]}
+    history = await client.call("GET", f"/v1/profiles/{before['id']}/timeline")
+    assert [entry["data"]["granted"] for entry in history["items"] if entry["kind"] == "consent"] == [False, True]
+
+
+async def test_the_same_id_again_is_told_its_first_row_across_chunks(
+    client: RestClient, worker_db: Database, tmp_path: Path
+) -> None:
+    rows = [{"customer_id": f"C-{number % 2500}", "email": f"m{number}@ornek.com"} for number in range(2502)]
+    path = written(tmp_path / "twice.csv", rows)
+    expected = [(2501, "external_id", "row 1 has the same external_id"), (2502, "external_id", "row 2 has the same external_id")]
+    for dry_run, new in ((True, 2500), (False, 2500), (False, 0)):
+        done = await taken(client, path, dry_run=dry_run)
+        assert [(one["row"], one["field"], one["reason"]) for one in done["left"]] == expected
+        assert (done["created"], done["changed"]) == (new, 0)
+    async with worker_db.session() as connection:
+        assert await connection.fetchval("select count(*) from santral.import_row") == 0
+
+
+async def test_what_an_interrupted_import_wrote_is_remembered_as_the_first(client: RestClient, tmp_path: Path) -> None:
+    rows = [{"customer_id": f"C-{number % 2500}", "email": f"m{number}@ornek.com"} for number in range(2501)]
+    path = written(tmp_path / "twice.csv", rows)
+
+    def stop(_: int) -> None:
+        raise _Stopped
+
+    with pytest.raises(_Stopped):
+        await taken(client, path, shown=stop)
+    done = await taken(client, path, resume=True)
+    assert [(one["row"], one["reason"]) for one in done["left"]] == [(2501, "row 1 has the same external_id")]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

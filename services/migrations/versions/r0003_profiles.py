@@ -21,6 +21,7 @@ _NEW: tuple[str, ...] = (
     "profile_view",
     "retention_run",
     "import_job",
+    "import_row",
     "suggestion",
     "suggestion_place",
     "placement_operation",

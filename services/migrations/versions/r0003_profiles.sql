@@ -149,6 +149,13 @@ create table santral.import_job (
     constraint import_job_workspace_id_source_digest_key unique (workspace_id, source, digest),
     constraint import_job_state_check check (state in ('open', 'finished'))
 );
+create table santral.import_row (
+    workspace_id uuid not null,
+    import_id uuid not null,
+    hub uuid not null,
+    number bigint not null,
+    constraint import_row_pkey primary key (workspace_id, import_id, hub)
+);
 create table santral.suggestion (
     workspace_id uuid not null,
     id uuid not null,
