@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from websockets.asyncio.client import ClientConnection, connect
 
+from router import placement_store
 from shared.cloudevent import decode_message
 from shared.database import Database
 from shared.ids import new_id
@@ -324,3 +325,26 @@ async def test_a_bad_identity_opens_nothing(api: Api, workspace: Workspace, widg
     assert answer.status_code == 401, what
     async with api.worker.batch() as connection:
         assert await connection.fetchval("select count(*) from santral.session") == 0
+
+
+async def test_a_page_begins_anew_when_the_visitors_words_are_put_into_another_conversation(
+    api: Api, workspace: Workspace, widget: str, url: str
+) -> None:
+    session = await open_session(api, widget)
+    async with chat(url, widget, session["token"]) as (socket, _):
+        await say(socket, "Merhaba")
+        gone = await route(api, workspace, published(api)[0])
+        assert (await read_until(socket, "message"))["conversation_id"] == str(gone)
+        other = new_id()
+        async with api.worker.batch() as connection:
+            await connection.execute(
+                "insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, opened_at)"
+                " select workspace_id, $2, handle_id, inbox_id, inbox_id, handle_id, 'chat', now() from santral.conversation where id = $1",
+                gone, other,
+            )  # fmt: skip
+            await placement_store.merge(
+                connection, workspace_id=workspace.id, conversation_id=gone, into=other, reason=None, actor="key:test"
+            )
+        api.hints.wake("stream", str(workspace.id))
+        again = await read_until(socket, "welcome")
+        assert (again["conversation_id"], [one["text"] for one in again["messages"]]) == (str(other), ["Merhaba"])

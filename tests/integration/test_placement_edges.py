@@ -7,17 +7,21 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from ingest.adapter import Adapter, Call, MailCall, Outcome
+from ingest.directory import Directory
 from router import placement_store
 from router.placement_store import Operated
 from router.visitor_view import own_conversation, public_messages
 from services.api.placements import take_along
+from services.courier.deliveries import Deliveries
+from services.courier.outgoing import Outgoing
 from services.courier.receipts import ProviderReceipt, apply_receipts
 from services.erasure import Erasures
 from services.person_export import PersonExports
@@ -222,6 +226,45 @@ async def test_replies_on_their_way_follow_their_messages(desk: Regroup) -> None
     assert (shown["conversation_id"], shown["state"]) == (str(other), "delivered")
     await desk.undo(operation)
     assert await desk.picture() == before
+    await shift.sound()
+
+
+class Meanwhile(Outgoing):
+    """A way out on which something happens while a reply is with the provider."""
+
+    def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(relay=None)
+        self._happens = happens
+        self.calls: list[Call] = []
+
+    async def execute(self, adapter: Adapter, call: Call) -> Outcome:
+        self.calls.append(call)
+        await self._happens()
+        return Outcome(state="sent", provider_id="p-1")
+
+
+async def test_a_reply_that_is_with_the_provider_during_a_merge_is_told_where_it_is_then(desk: Regroup, tmp_path: Path) -> None:
+    shift = desk.shift
+    one = await desk.begun("Bir", provider="smtp", who="ayse@ornek.com", defines=("mid:1@x",))
+    other = await desk.begun("İki", provider="smtp", who="can@ornek.com", defines=("mid:2@x",))
+    sent = await desk.post(f"conversations/{one}/replies", 202, content={"kind": "text", "text": "Cevap"})
+    directory = Directory(shift.db, desk.api.sealer)
+    await directory.refresh()
+    outgoing = Meanwhile(lambda: desk.merge(one, other))
+    courier = Deliveries(
+        db=shift.db, directory=directory, outgoing=outgoing, blobs=FileBlobs(tmp_path), hints=desk.api.hints, owner=new_id(),
+        secret=SECRET,
+    )  # fmt: skip
+    assert await courier.round() == 1
+    await outgoing.close()
+    (call,) = outgoing.calls
+    assert isinstance(call, MailCall)
+    assert (call.recipients, b"In-Reply-To: <1@x>" in call.content) == (("ayse@ornek.com",), True)
+    (told,) = await rows(shift.db, "select conversation_id from santral.event where type = 'reply.sent'")
+    assert told["conversation_id"] == other
+    refs = await rows(shift.db, "select ref, conversation_id from santral.thread_ref where message_id = $1", UUID(sent["id"]))
+    assert {row["conversation_id"] for row in refs} == {other}
+    assert any(row["ref"].startswith("ext:") for row in refs)
     await shift.sound()
 
 
