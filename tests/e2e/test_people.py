@@ -239,10 +239,10 @@ async def test_notes_history_and_wishes(browser: Browser, counter: Counter) -> N
     await expect(notes.first).to_contain_text(f"Kapıda öder. {EVIL}", timeout=15_000)
     await expect(notes.first).to_contain_text("Siz")
     await expect(notes).to_have_count(20)
+    await pictured(desk.page, "notes")
     await panel.get_by_role("button", name="Daha fazla").click()
     await expect(notes).to_have_count(23)
     await expect(panel.get_by_label("Bu müşteri için not")).to_have_value("")
-    await pictured(desk.page, "notes")
     await panel.get_by_role("tab", name="Geçmiş").click()
     entries = panel.locator("santral-desk-person-history li.entry")
     await expect(entries).to_have_count(20, timeout=15_000)
@@ -264,6 +264,14 @@ async def test_notes_history_and_wishes(browser: Browser, counter: Counter) -> N
     await desk.page.locator("aside").evaluate("aside => Promise.all(aside.getAnimations().map((one) => one.finished))")
     await pictured(desk.page, "narrow-dark")
     await desk.page.locator("aside").get_by_role("button", name="Kapat").click()
+    # And in English, in the light, with the panel over the thread.
+    await desk.page.get_by_role("button", name="Açık / koyu görünüm").click()
+    await desk.page.set_viewport_size({"width": 1024, "height": 768})
+    await desk.page.get_by_role("button", name="English").click()
+    await desk.page.get_by_role("button", name="Customer details").click()
+    await expect(panel.get_by_text("Seen together in a signed-in session").first).to_be_visible()
+    await desk.page.locator("aside").evaluate("aside => Promise.all(aside.getAnimations().map((one) => one.finished))")
+    await pictured(desk.page, "english")
     assert desk.complaints == []
 
 

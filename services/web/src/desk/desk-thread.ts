@@ -22,6 +22,11 @@ export class DeskThread extends DeskPart {
 
   #shown = "";
   #count = 0;
+  #atEnd = true;
+  /** Controls above and a reply below take room from the log; who read its end goes on reading it. */
+  readonly #sized = new ResizeObserver(([entry]) => {
+    if (this.#atEnd && entry) entry.target.scrollTop = entry.target.scrollHeight;
+  });
   #arranging: PlacementMode | null = null;
   readonly #picked = new Set<string>();
   #conversation: string | null = null;
@@ -48,7 +53,7 @@ export class DeskThread extends DeskPart {
 
   #log(thread: Thread): TemplateResult {
     const found = lines(thread);
-    return html`<div class="log" role="log" aria-label=${this.say.conversation} tabindex="0">
+    return html`<div class="log" role="log" aria-label=${this.say.conversation} tabindex="0" @scroll=${this.#scrolled}>
         ${repeat(
           found,
           (line) => (line.kind === "outgoing" ? line.outgoing.key : line.seq),
@@ -62,6 +67,7 @@ export class DeskThread extends DeskPart {
     const log = this.renderRoot.querySelector(".log");
     const thread = this.store.thread;
     if (!log || !thread) return;
+    this.#sized.observe(log);
     const count = thread.messages.size + thread.outgoing.length;
     const opened = this.#shown !== thread.conversation.id;
     const near = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX * 4;
@@ -74,6 +80,16 @@ export class DeskThread extends DeskPart {
     this.#shown = thread.conversation.id;
     this.#count = count;
   }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#sized.disconnect();
+  }
+
+  readonly #scrolled = (event: Event): void => {
+    const log = event.target as HTMLElement;
+    this.#atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+  };
 
   /** Puts the cursor into the reply. */
   focusReply(): void {
