@@ -238,3 +238,18 @@ suggestion_place = sa.Table(  # how far looking for duplicates has come
     required("profile_id", Uuid),
     sa.PrimaryKeyConstraint("workspace_id"),
 )
+
+rules_pass = sa.Table(  # how far rules of identity that changed have come to people known before
+    "rules_pass",
+    metadata,
+    workspace_id(),
+    required("digest", sa.Text),  # of the rules that are carried out
+    required("state", sa.Text, server_default="running"),
+    required("place", Uuid, server_default=sa.text("'00000000-0000-0000-0000-000000000000'")),
+    required("looked", sa.BigInteger, server_default="0"),
+    required("changed", sa.BigInteger, server_default="0"),
+    at("began_at", now=True),
+    at("ended_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id"),
+    sa.CheckConstraint("state in ('running', 'done')", name="state"),
+)

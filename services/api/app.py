@@ -39,6 +39,7 @@ from services.api import (
     privacy_records,
     profile_changes,
     profile_consent,
+    profile_rules,
     profile_search,
     profile_timeline,
     profiles,
@@ -157,7 +158,7 @@ def create_app(
     app.include_router(config_routes())
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
-        profile_consent, profile_timeline, placements, profiles, records, reports, decisions, keys, privacy, privacy_records,
+        profile_rules, profile_consent, profile_timeline, placements, profiles, records, reports, decisions, keys, privacy, privacy_records,
         policy_evaluation, policies, calendars, shifts, places, quarantine, chat, stream, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:

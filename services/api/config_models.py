@@ -194,7 +194,7 @@ class ProfileSettings(BaseModel):
     """The rules of identity. By kind of handle: how many a person may have (a customer id always one), how many verified people
     one may meet before it is nobody's, and after how long unseen its links end (0: never).
 
-    What changes here holds for each person from their next change on.
+    What changes here is carried to everybody in the background; `GET /v1/profiles/rules` says how far it is.
     """
 
     model_config = ConfigDict(extra="forbid")

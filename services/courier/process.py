@@ -8,7 +8,7 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
-from services.courier import duplicates
+from services.courier import duplicates, identity_rules
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
 from services.erasure import Erasures
@@ -86,6 +86,7 @@ async def run(settings: Settings) -> None:
                     "measure": lambda: _measure(relay),
                     "expiry": lambda: expiry.follow(db),
                     "duplicates": lambda: duplicates.follow(db),
+                    "identity_rules": lambda: identity_rules.follow(db),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),
                 },
             )

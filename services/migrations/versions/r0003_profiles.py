@@ -22,6 +22,7 @@ _NEW: tuple[str, ...] = (
     "retention_run",
     "import_job",
     "import_row",
+    "rules_pass",
     "suggestion",
     "suggestion_place",
     "placement_operation",

@@ -149,6 +149,18 @@ create table santral.import_job (
     constraint import_job_workspace_id_source_digest_key unique (workspace_id, source, digest),
     constraint import_job_state_check check (state in ('open', 'finished'))
 );
+create table santral.rules_pass (
+    workspace_id uuid not null,
+    digest text not null,
+    state text not null default 'running',
+    place uuid not null default '00000000-0000-0000-0000-000000000000',
+    looked bigint not null default 0,
+    changed bigint not null default 0,
+    began_at timestamptz not null default now(),
+    ended_at timestamptz,
+    constraint rules_pass_pkey primary key (workspace_id),
+    constraint rules_pass_state_check check (state in ('running', 'done'))
+);
 create table santral.import_row (
     workspace_id uuid not null,
     import_id uuid not null,

@@ -1,0 +1,49 @@
+"""Rules of identity that a workspace changed, carried to its people in the background: page by page, each workspace in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any, Final
+
+from profiles.own import own_handles
+from profiles.rules_pass import pass_on
+from shared.database import Database, retried
+from shared.errors import SantralError
+from shared.ids import WorkspaceId
+from shared.logs import get_log
+
+log = get_log(__name__)
+LOOK_EVERY_S: Final = 5.0
+PAGE_EVERY_S: Final = 0.05
+_SETTINGS: Final = """
+select w.id, w.settings->>'region' as region, w.settings->'own_addresses' as own, w.settings->'profile' as profile,
+       (select jsonb_agg(jsonb_build_array(i.channel, i.address)) from santral.inbox i
+        where i.workspace_id = w.workspace_id and i.address <> '') as inboxes
+from santral.workspace w order by w.id
+"""
+
+
+async def follow(db: Database) -> None:
+    """Runs for ever; while the database is away the next look tries again."""
+    while True:
+        more = False
+        try:
+            more = await page_of_all(db)
+        except SantralError as error:
+            log.info("changed rules of identity wait", action="relay_waits", error=str(error))
+        await asyncio.sleep(PAGE_EVERY_S if more else LOOK_EVERY_S)
+
+
+async def page_of_all(db: Database) -> bool:
+    """One page for every workspace that has one to do; whether any has more."""
+    async with db.session() as connection:
+        settings = await connection.fetch(_SETTINGS)
+    more = [await retried(partial(_page, db, row)) for row in settings]
+    return any(more)
+
+
+async def _page(db: Database, row: Any) -> bool:
+    own = own_handles(row["inboxes"] or (), row["own"], region=row["region"])
+    async with db.batch() as connection:
+        return await pass_on(connection, WorkspaceId(row["id"]), row["profile"], own)
