@@ -180,6 +180,8 @@ async def test_a_suggestion_is_confirmed_and_a_rejected_one_stays_away(browser: 
     name, mails = f"Zeynep Özdemiroğlu{run}", [f"zeynep.{run}{n}@ornek.com" for n in range(3)]
     for mail in mails:
         await known(counter, ("email", mail), name=name, traits={"city": "Eskişehir", "date_of_birth": "1984-05-17"})
+    # Zeynep the third typed the first one's address somewhere, which nobody verified.
+    await known(counter, ("email", mails[2]), ("email", mails[0]), assurance="asserted")
     for n, mail in enumerate(mails):
         await taken(counter, (await counter.post(f"Merhaba {run} {n}", value=mail, verified=True))["conversation_id"])
     first = await whose(counter, "email", mails[0])
@@ -199,6 +201,8 @@ async def test_a_suggestion_is_confirmed_and_a_rejected_one_stays_away(browser: 
     cards = panel.locator("santral-desk-person-suggestions li.card")
     await expect(cards).to_have_count(2)
     await expect(cards.filter(has_text=mails[1])).to_contain_text("Doğum tarihi: aynı")
+    await expect(cards.filter(has_text=mails[2])).to_contain_text("bunu kimse doğrulamadı")
+    await expect(cards.filter(has_text=mails[1])).not_to_contain_text("bunu kimse doğrulamadı")
     await pictured(desk.page, "suggestions")
     await cards.filter(has_text=mails[1]).get_by_role("button", name="Aynı kişi değil").click()
     await expect(panel.get_by_text("Hatırlandı: bu ikisi aynı kişi değil.")).to_be_visible(timeout=15_000)
@@ -333,6 +337,7 @@ async def test_messages_are_split_moved_and_merged_and_all_of_it_undone(browser:
     await controls.get_by_role("button", name="Görüşmeleri birleştir").click()
     await expect(controls.get_by_text("Görüşmeler birleştirildi.")).to_be_visible(timeout=15_000)
     await expect(log.get_by_text(mailed)).to_be_visible()
+    await expect(controls.get_by_role("listitem")).to_have_count(2)
     assert await texts(counter, other) == [f"Başka bir konu {ayse.run}", chatted, mailed]
     await pictured(desk.page, "merged-conversations")
     await controls.get_by_role("status").get_by_role("button", name="Diğer görüşmeyi aç").click()

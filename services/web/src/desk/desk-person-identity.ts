@@ -62,7 +62,7 @@ export class DeskPersonIdentity extends PersonPart {
 
   protected override render(): TemplateResult {
     return html`${this.tellings()}
-      <santral-desk-person-suggestions .desk=${this.desk} .profile=${this.profile}></santral-desk-person-suggestions>
+      <santral-desk-person-suggestions .desk=${this.desk} .profile=${this.profile} .links=${this.#links?.items ?? []}></santral-desk-person-suggestions>
       <section><h3>${this.words.whyOne}</h3>${this.#links && !this.problem ? this.#evidence(this.#links) : this.waiting()}</section>
       ${this.#explained()}
       <santral-desk-person-merge .desk=${this.desk} .profile=${this.profile}></santral-desk-person-merge>`;

@@ -1,6 +1,6 @@
 /** "These may be the same person": who the other is, what speaks for it and against it, and the two answers. */
 import { css, html, nothing, type TemplateResult } from "lit";
-import type { Suggestion } from "../api/people.ts";
+import type { Link, Suggestion } from "../api/people.ts";
 import { ApiError } from "../api/problem.ts";
 import type { Profile } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
@@ -11,6 +11,7 @@ import { personStyles } from "./person-styles.ts";
 const LITTLE_BITS = 0.5;
 
 export class DeskPersonSuggestions extends PersonPart {
+  static override properties = { ...PersonPart.properties, links: { attribute: false } };
   static override styles = [
     controls,
     personStyles,
@@ -32,6 +33,8 @@ export class DeskPersonSuggestions extends PersonPart {
     `,
   ];
 
+  /** The person's ledger, where a claim of one to the other's address stands. */
+  declare links: readonly Link[];
   readonly #others = new Map<string, Profile | null>();
 
   /** The others by name. One whom the role may not see has none. */
@@ -77,6 +80,7 @@ export class DeskPersonSuggestions extends PersonPart {
     return html`<li class="card">
       <div class="bar"><strong>${name}</strong><span class="chip">${this.words.likely(percent)}</span></div>
       ${handles && handles !== name ? html`<span class="soft small">${handles}</span>` : nothing}
+      ${other && this.#claims(other) ? html`<p class="small">${this.words.claimed}</p>` : nothing}
       <ul class="evidence">
         ${one.evidence.map((said) => {
           const [look, label] =
@@ -95,6 +99,13 @@ export class DeskPersonSuggestions extends PersonPart {
         <button class="button" type="button" ?disabled=${this.busy} @click=${() => void this.#decide(one, false)}>${this.words.notSame}</button>
       </div>
     </li>`;
+  }
+
+  #claims(other: Profile): boolean {
+    const theirs = new Set(other.handles.map((one) => one.id));
+    return this.links.some(
+      (one) => one.assurance === "asserted" && !one.retracted_at && (theirs.has(one.a) || theirs.has(one.b)),
+    );
   }
 
   #decide(one: Suggestion, same: boolean): Promise<boolean> {

@@ -115,6 +115,10 @@ export class DeskPlacements extends DeskPart {
         text-underline-offset: 0.15em;
         cursor: pointer;
       }
+      .wait {
+        display: grid;
+        place-items: center;
+      }
       .told {
         color: var(--accent-ink);
         font-weight: 600;
@@ -222,7 +226,8 @@ export class DeskPlacements extends DeskPart {
     if (this.#problem)
       return html`<div class="notice danger" role="alert">${icon("warning", 16)}<span>${this.#problem}</span></div>
         <div class="bar"><button class="button" type="button" @click=${() => void this.#read()}>${this.say.retry}</button></div>`;
-    if (!this.#operations) return html`<p><span class="spinner"></span></p>`;
+    if (!this.#operations)
+      return html`<p class="wait"><span class="spinner"></span><span class="unseen">${this.say.loading}</span></p>`;
     if (this.#operations.length === 0) return html`<p class="soft">${this.words.none}</p>`;
     return html`<ul class="list" aria-label=${this.words.modes.list}>${this.#operations.map((one) => this.#operation(one))}</ul>`;
   }

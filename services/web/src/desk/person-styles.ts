@@ -108,7 +108,8 @@ export const personStyles = css`
     font-size: var(--text-2);
     font-weight: 600;
   }
-  label.field-of .field {
+  label.field-of .field,
+  label.field-of .soft {
     font-weight: 400;
   }
   label.choice {

@@ -45,6 +45,7 @@ function api(path: string, method: string, response: ServerResponse): void {
   else if (kind === "conversations" && sub === "events") json(response, { items: events[id] ?? [], next: null });
   else if (kind === "conversations" && sub === "replies")
     json(response, { id: `r${Date.now()}`, seq: 99, state: "queued" }, 202);
+  else if (kind === "conversations" && sub === "placements") json(response, { data: [] });
   else if (kind === "conversations")
     json(
       response,
@@ -56,7 +57,14 @@ function api(path: string, method: string, response: ServerResponse): void {
       profile_id: id,
       conversations: conversations.filter((one) => one.customer.profile_id === id),
       items: [],
+      actors: {},
+      next: null,
     });
+  else if (kind === "profiles" && (sub === "links" || sub === "suggestions"))
+    json(response, { items: [], actors: {}, next: null });
+  else if (kind === "profiles" && sub === "consents") json(response, { effective: { granted: null }, items: [] });
+  else if (kind === "profiles" && sub === "may-contact")
+    json(response, { allowed: true, reason: "", not_before: null });
   else if (kind === "profiles")
     json(
       response,
