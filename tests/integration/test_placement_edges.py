@@ -336,8 +336,15 @@ async def test_a_redaction_takes_the_reason_along(desk: Regroup) -> None:
 async def test_what_an_erasure_is_about_to_empty_is_not_moved(desk: Regroup) -> None:
     one, other = await desk.begun("Bir", who="v1"), await desk.begun("İki", who="v2")
     await desk.shift.writes(text="Üç", who="v2")
+    await desk.shift.writes(text="Onun sözü", who="v1")
+    third = await desk.begun("Dört", who="v3")
+    await desk.shift.execute(
+        "update santral.message set handle_id = (select id from santral.handle where value = 'v2') where text = 'Onun sözü'"
+    )
     await desk.shift.execute("update santral.handle set kind = 'erased' where value = 'v2'")
     before = await desk.picture()
+    assert "erased" in (await desk.move("Onun sözü", third, 409))["detail"]
+    assert "erased" in (await desk.merge(one, third, 409))["detail"]
     assert "erased" in (await desk.merge(other, one, 409))["detail"]
     assert "erased" in (await desk.merge(one, other, 409))["detail"]
     assert "erased" in (await desk.split(other, "Üç", status=409))["detail"]
