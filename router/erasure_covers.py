@@ -45,8 +45,9 @@ COVERS: Final = (
     ),
     Cover(
         table="placement_operation", columns=("reason",), kind="placements", erase={"reason": "null"},
-        rows="x.from_conversation_id = any({conversations}) or x.to_conversation_id = any({conversations}) or x.id in ("
-        "select p.operation_id from santral.placement p where p.workspace_id = $1 and p.message_id = any({messages}))",
+        rows="x.id in (select o.id from santral.placement_operation o where o.workspace_id = $1"
+        " and (o.from_conversation_id = any({conversations}) or o.to_conversation_id = any({conversations}))"
+        " union all select p.operation_id from santral.placement p where p.workspace_id = $1 and p.message_id = any({messages}))",
         also=("id", "kind", "from_conversation_id", "to_conversation_id", "done_at"),
     ),
     Cover(

@@ -29,7 +29,9 @@ order by m.agent_id is null, m.priority, q.name limit 1
 _OPEN_WORK: Final = """
 select c.id from santral.conversation c
 join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_id = c.id
-where c.workspace_id = $1 and (c.handle_id = $2 or c.last_handle_id = $2) and c.visibility = 'private'
+where c.workspace_id = $1 and c.visibility = 'private' and c.id in (
+    select coalesce(n.merged_into, n.id) from santral.conversation n
+    where n.workspace_id = $1 and (n.handle_id = $2 or n.last_handle_id = $2))
   and i.state not in ('completed', 'abandoned', 'canceled') limit 1
 """
 _CONVERSATION: Final = """

@@ -94,11 +94,16 @@ where workspace_id = $1 and operation_id = $2 and not undo order by number
 """
 _LATER: Final = """
 select o.id, o.kind, o.done_at from santral.placement_operation o
-where o.workspace_id = $1 and o.number > $2 and o.undone_at is null and (
-    o.id in (select p.operation_id from santral.placement p where p.workspace_id = $1 and not p.undo and p.message_id in (
-        select own.message_id from santral.placement own where own.workspace_id = $1 and own.operation_id = $3))
-    or ($4::uuid is not null and $4 in (o.from_conversation_id, o.to_conversation_id))
-    or (o.kind = 'merge' and o.from_conversation_id in ($5, $6)))
+where o.workspace_id = $1 and o.number > $2 and o.undone_at is null and o.id in (
+    select p.operation_id from santral.placement own
+    join santral.placement p on p.workspace_id = own.workspace_id and p.message_id = own.message_id and not p.undo
+    where own.workspace_id = $1 and own.operation_id = $3
+    union all
+    select t.id from santral.placement_operation t
+    where t.workspace_id = $1 and (t.from_conversation_id = $4 or t.to_conversation_id = $4)
+    union all
+    select m.id from santral.placement_operation m
+    where m.workspace_id = $1 and m.kind = 'merge' and m.from_conversation_id in ($5, $6))
 order by o.number desc limit 1
 """
 

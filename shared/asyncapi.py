@@ -21,6 +21,8 @@ EVENT_PAYLOAD: Final[dict[str, Any]] = {
         "agent_id": {"type": "string", "format": "uuid"},
         "agent_seq": {"type": "integer", "minimum": 1, "description": "Contiguous per agent"},
         "profile_id": {"type": "string", "format": "uuid"},
+        "operation_id": {"type": "string", "format": "uuid", "description": "The merge, split or move that moved messages"},
+        "undone": {"type": "boolean", "description": "The operation was taken back: its messages are where they were"},
     },
     "additionalProperties": True,
 }

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from shared.asyncapi import asyncapi_document
 from shared.cloudevent import encode_event, encode_message
-from shared.event import Event
+from shared.event import Event, EventType
 from shared.kafka import Record
 from shared.message import InboundMessage, Sender
 from shared.topics import Topics
@@ -57,3 +58,17 @@ def test_an_event_is_what_the_document_says() -> None:
     valid(DOCUMENT["components"]["schemas"]["EventPayload"], payload)
     valid(DOCUMENT["components"]["messages"]["event"]["headers"], headers_of(record))
     assert (payload["seq"], payload["agent_seq"], payload["state"]) == (3, 9, "offered")
+
+
+@pytest.mark.parametrize("kind", ["conversation.merged", "conversation.split", "message.moved"])
+def test_what_moved_messages_and_its_undo_are_in_the_document(kind: EventType) -> None:
+    payload = DOCUMENT["components"]["schemas"]["EventPayload"]
+    for undone in ({}, {"undone": True}):
+        data = {"operation_id": str(uuid4()), "from_conversation_id": str(uuid4()), "messages": 2, **undone}
+        event = Event(id=uuid4(), workspace_id=uuid4(), type=kind, at=datetime.now(UTC), conversation_id=uuid4(), seq=1, data=data)
+        record = encode_event(event)
+        valid(payload, json.loads(record.value))
+        valid(DOCUMENT["components"]["messages"]["event"]["headers"], headers_of(record))
+    assert payload["properties"]["undone"]["type"] == "boolean"
+    with pytest.raises(ValidationError):
+        valid(payload, {"undone": "yes"})
