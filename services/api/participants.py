@@ -42,8 +42,9 @@ where m.workspace_id = $1 and m.conversation_id = $2 and jsonb_typeof(m.body->'p
 group by 1, 2, 3, 4 order by min(m.seq)
 """
 _WRITTEN_TO: Final = """
-select 'to' as role, d.request->>'to' as address from santral.delivery d
-where d.workspace_id = $1 and d.conversation_id = $2 and d.request->>'to' > ''
+select 'to' as role, d.request->>'to' as address
+from santral.message m join santral.delivery d on d.workspace_id = m.workspace_id and d.message_id = m.id
+where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out' and d.request->>'to' > ''
 union
 select 'cc', copied.address from santral.message m cross join lateral jsonb_array_elements_text(m.body->'copies'->'cc') copied(address)
 where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out' and jsonb_typeof(m.body->'copies'->'cc') = 'array'

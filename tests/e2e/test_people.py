@@ -332,7 +332,9 @@ async def test_messages_are_split_moved_and_merged_and_all_of_it_undone(browser:
     await expect(controls.get_by_text("Geri alındı; her şey eskisi gibi.")).to_be_visible(timeout=15_000)
     # The whole conversation goes into the other one; the page follows, and the empty one says where they went.
     await controls.get_by_role("button", name="Birleştir", exact=True).click()
-    await controls.get_by_role("radio", name=f"Başka bir konu {ayse.run}").check()
+    await expect(controls.get_by_role("radio", name=f"Başka bir konu {ayse.run}")).to_be_visible()
+    await controls.get_by_role("radio", name="Başka bir görüşme, kimliğiyle").check()
+    await controls.get_by_label("Görüşme kimliği").fill(other)
     await pictured(desk.page, "merge-conversations")
     await controls.get_by_role("button", name="Görüşmeleri birleştir").click()
     await expect(controls.get_by_text("Görüşmeler birleştirildi.")).to_be_visible(timeout=15_000)
@@ -351,4 +353,10 @@ async def test_messages_are_split_moved_and_merged_and_all_of_it_undone(browser:
     await expect(log.get_by_text(mailed)).to_have_count(0)
     await desk.page.set_viewport_size({"width": 390, "height": 844})
     await pictured(desk.page, "placements-narrow")
+    # What somebody else does to the open conversation is seen at once.
+    merged = await counter.admin.post(f"/v1/conversations/{talk}/merge", json={"into": other})
+    assert merged.status_code == 200, merged.text
+    await expect(log.get_by_text(mailed)).to_be_visible(timeout=15_000)
+    await counter.admin.post(f"/v1/placements/{merged.json()['id']}/undo")
+    await expect(log.get_by_text(mailed)).to_have_count(0, timeout=15_000)
     assert desk.complaints == []
