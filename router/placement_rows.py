@@ -1,7 +1,8 @@
 """The rows of placements: conversations with their messages as `router/placements.py` sees them, read under lock and written back.
 
 The order of locks is every writer's: receipts, conversations, then items and agents, which are `router/placement_work.py`'s.
-What was read before its lock is read again under it; where it has changed meanwhile, the transaction begins anew.
+What was read before its lock is read again under it. A message that came in meanwhile is carried too: only its own writer, who has
+committed, could have held its receipt.
 **Units**: times aware UTC. **Identity**: an operation by its id; operations and placements are ordered by their numbers.
 """
 
@@ -196,12 +197,6 @@ def _stored(row: Any, said: Sequence[Said], followers: tuple[UUID, ...]) -> Stor
         place=place, subject=row["subject"], window_expires_at=row["window_expires_at"], state=row["state"],
         closed_at=row["closed_at"], now=row["now"], followers=followers,
     )  # fmt: skip
-
-
-def require_locked(placed: Sequence[Placed], messages: Collection[UUID]) -> None:
-    """Raises `Contended` where a message is to be carried whose receipt was not locked, because it came in meanwhile."""
-    if any(one.message_id not in messages for one in placed):
-        raise Contended("a message came in meanwhile", retry_after_s=1)
 
 
 async def carry(

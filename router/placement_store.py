@@ -62,7 +62,6 @@ async def merge(
         if known is not None:
             return Operated(id=known, from_id=conversation_id, to_id=into)
     done = placements.merge(source.place, target.place)
-    rows.require_locked(done.placed, messages)
     items = await _locked_items(connection, workspace_id, (conversation_id, into))
     operation = await _write(connection, workspace_id, done, stored, items, reason=reason, actor=actor)
     await rows.follow(connection, workspace_id, source.followers, into)
@@ -130,7 +129,6 @@ async def undo(connection: Connection, *, workspace_id: UUID, operation_id: UUID
         operation.kind, placed, source.place, target.place, rows.before_of(operation.prior["source"]),
         rows.before_of(operation.prior["target"]),
     )  # fmt: skip
-    rows.require_locked(back, carried)
     items = await _locked_items(connection, workspace_id, (operation.from_id, operation.to_id))
     told = _Told(operation_id, operation.kind, workspace_id, source.now, actor, undone=True)
     since = [way for way in back if way.to_seq > source.place.seq]
