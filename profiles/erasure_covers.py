@@ -44,5 +44,6 @@ STATEMENTS: Final = (
         table="suggestion", rows=_ENDS, columns=(), kind="suggestions",
         also=("id", "a", "b", "weight", "probability", "evidence", "state", "made_at"),
     ),
+    Cover(table="suggestion_key", rows="x.profile_id = any({handles})", columns=(), kind="suggestion_keys", also=("profile_id", "key")),
 )  # fmt: skip
 """Rows without personal data of their own that are about the person: they go and are handed over with them."""

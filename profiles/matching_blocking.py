@@ -110,3 +110,28 @@ def candidates(
         best = sorted(others, key=lambda pair: (-pair[1], pair[0]))[:neighbours_max]
         for other, _ in best:
             yield other, place
+
+
+def kept_keys(fields: Sequence[Field], record: Record) -> set[str]:
+    """The few keys of a record that are worth keeping: a name's sounds together, or one of them with something exact.
+
+    So two slips at once, in a name and in an address, still meet at the birth date, the number or the postcode.
+    """
+    values: dict[str, list[str]] = {}
+    for spec, value in zip(fields, record, strict=True):
+        if value:
+            values.setdefault(spec.kind, []).append(value)
+    words = [word for kind in ("given_name", "family_name", "name") for value in values.get(kind, ()) for word in value.split()]
+    sounds = sorted({sound(word) for word in words if len(word) > 1})[:3]
+    exact = [f"d{value}" for value in values.get("date", ()) if len(value) == 8]
+    exact += [f"p{value[-4:]}" for value in values.get("phone", ()) if len(value) >= 7]
+    exact += [f"c{value}" for kind in ("postcode", "identifier") for value in values.get(kind, ())]
+    exact += [f"e{sound(email_parts(value)[0])}" for value in values.get("email", ())]
+    keys = {f"{one}&{other}" for place, one in enumerate(sounds) for other in sounds[place + 1 :]}
+    keys |= {f"{one}&{said}" for one in sounds for said in exact[:6]}
+    keys |= {f"i{value}" for value in values.get("identifier", ())}
+    for value in values.get("phone", ()):
+        keys |= {f"p{value[-7:]}", f"p{value[:-1]}"}
+    addresses = [word for value in values.get("address", ()) for word in value.split()[:3] if len(word) > 2]
+    keys |= {f"{said}&a{word}" for said in exact[:4] for word in addresses}
+    return keys

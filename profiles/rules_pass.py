@@ -65,8 +65,8 @@ class RulesPass:
 
 
 def rules_digest(profile: Mapping[str, Any] | None, own: Collection[Handle]) -> str:
-    """The same for the same rules. When links end is not in it: that is looked at once an hour anyway."""
-    kept = {name: said for name, said in (profile or {}).items() if name != "expire_after_s" and said}
+    """The same for the same rules. Not in it: when links end, looked at once an hour anyway, and weights."""
+    kept = {name: said for name, said in (profile or {}).items() if name not in ("expire_after_s", "matching") and said}
     told = [msgspec.json.encode(kept, order="deterministic"), *sorted(str(handle).encode() for handle in own)]
     return hashlib.blake2b(b"\n".join(told), digest_size=16).hexdigest()
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.matching import Field, Model, Weighed, default_model, field_of, record_of
+from profiles.matching import Field, Model, Record, Weighed, default_model, field_of, record_of
 from profiles.matching_columns import guessed_fields
 from profiles.matching_levels import level_of
 from profiles.matching_values import Kind, compared
@@ -45,9 +46,9 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "given_name": "given_name", "family_name": "family_name", "name": "name", "date_of_birth": "date", "email": "email",
     "phone": "phone", "identifier": "identifier", "postcode": "postcode", "city": "place", "address": "address", "company": "company",
 }  # fmt: skip
-_FIELDS: Final = tuple(field_of(name, kind) for name, kind in _KINDS.items())
-_NAME_OF: Final[Mapping[Kind, str]] = {spec.kind: spec.name for spec in _FIELDS}
-_MODEL: Final[Model] = default_model(_FIELDS)
+FIELDS: Final = tuple(field_of(name, kind) for name, kind in _KINDS.items())
+_NAME_OF: Final[Mapping[Kind, str]] = {spec.kind: spec.name for spec in FIELDS}
+DEFAULT_MODEL: Final[Model] = default_model(FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,20 +84,37 @@ async def known_of(connection: Connection, workspace_id: WorkspaceId, profile_id
     return {row["id"]: _known(row, claims[row["id"]]) for row in rows if row["handles"]}
 
 
-def weighed_pair(one: Known, other: Known) -> Weighed:
+def record_values(person: Known) -> list[Record]:
+    """The person as records to compare: one for each of the first addresses and numbers, taken in turn."""
+    values = dict(person.values)
+    if values.get("given_name") and values.get("family_name"):
+        values["name"] = ""  # its parts are compared
+    pairs = list(zip_longest(person.emails[:5], person.phones[:5], fillvalue="")) or [("", "")]
+    return [record_of(FIELDS, {**values, "email": email, "phone": phone}) for email, phone in pairs]
+
+
+def weighed_pair(one: Known, other: Known, model: Model = DEFAULT_MODEL) -> Weighed:
     """The weight of evidence that two people are one."""
     mine, theirs = dict(one.values), dict(other.values)
     mine["email"], theirs["email"] = _best("email", one.emails, other.emails)
     mine["phone"], theirs["phone"] = _best("phone", one.phones, other.phones)
     if all(side.get("given_name") and side.get("family_name") for side in (mine, theirs)):
         mine["name"] = ""  # its parts are compared
-    return _MODEL.weigh(record_of(_FIELDS, mine), record_of(_FIELDS, theirs))
+    return model.weigh(record_of(FIELDS, mine), record_of(FIELDS, theirs))
 
 
 def _best(kind: Kind, ones: Sequence[str], others: Sequence[str]) -> tuple[str, str]:
     pairs = [(level_of(kind, compared(kind, a), compared(kind, b)), a, b) for a in ones for b in others]
     _, one, other = max(pairs, default=(0, "", ""))
     return one, other
+
+
+def given_person(person: Mapping[str, Any]) -> Known:
+    """A person as an export gives them: handles, name, traits."""
+    effective = {name: {"value": value} for name, value in person["traits"].items()}
+    handles = [[None, one["kind"], one["scope"], one["value"], "channel_verified", "", False] for one in person["handles"]]
+    known = _known({"id": UUID(int=0), "effective": effective, "handles": handles}, ())
+    return replace(known, values={**known.values, "name": person["name"]})
 
 
 def _known(row: Any, claims: Sequence[Any]) -> Known:

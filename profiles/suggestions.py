@@ -1,8 +1,8 @@
 """Two people who may be one: found as profiles change, kept with their evidence, decided by a person, and never asked again.
 
-A profile that changed is compared with the few that share a name, an address or a number with it, or a word somebody claimed: an
-address given in a chat form without proof is a suggestion, never a merge. Rounds are bounded and take each workspace alone, by the lock
-of its place. Evidence names fields and levels with their weights, never a value.
+A profile that changed is compared with the few that share a name, an address or a number with it, that sound like it and share
+something exact, or whose word somebody claimed: an address given in a chat form without proof is a suggestion, never a merge. Rounds are
+bounded and take each workspace alone, by the lock of its place. Evidence names fields and levels with their weights, never a value.
 
 **Identity** of a suggestion: the two people, whatever handle they are named by. **Units**: weights in bits.
 """
@@ -15,10 +15,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.ledger import add_cannot_link
-from profiles.matching import Evidence, Weighed, probability
+from profiles.matching import Evidence, Model, Weighed, probability
 from profiles.merge import merge
 from profiles.recompute import lock_identity
 from profiles.search_words import search_query
+from profiles.suggestion_keys import keep_keys, meeting
+from profiles.suggestion_model import model_of
 from profiles.suggestion_people import Known, known_of, weighed_pair
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
@@ -40,7 +42,21 @@ select id, changed_at, merged_into from santral.profile
 where workspace_id = $1 and (changed_at, id) > ($2, $3) and changed_at < now() - {_LAG}
 order by changed_at, id limit $4
 """
+_MODEL: Final = "select settings->'profile'->'matching' from santral.workspace where id = $1"
 _MOVE: Final = "update santral.suggestion_place set changed_at = $2, profile_id = $3 where workspace_id = $1"
+_AGAIN: Final = """
+update santral.suggestion_place set changed_at = '-infinity', profile_id = '00000000-0000-0000-0000-000000000000' where workspace_id = $1
+"""
+_PROGRESS: Final = """
+with place as (
+    select coalesce(max(s.changed_at), '-infinity') as at, max(s.profile_id::text)::uuid as id
+    from santral.suggestion_place s where s.workspace_id = $1
+)
+select (select count(*) from santral.profile p where p.workspace_id = $1) as people,
+       (select count(*) from santral.profile p, place where p.workspace_id = $1
+          and (p.changed_at, p.id) > (place.at, coalesce(place.id, '00000000-0000-0000-0000-000000000000'))) as left,
+       (select count(*) from santral.suggestion s where s.workspace_id = $1 and s.state = 'open') as open
+"""
 _SIMILAR: Final = """
 select g.place, p.id from unnest($2::text[]) with ordinality as g(words, place)
 cross join lateral (
@@ -104,7 +120,10 @@ async def look_for_duplicates(connection: Connection, workspace_id: WorkspaceId,
     if not rows:
         return 0
     heads = [row["id"] for row in rows if row["merged_into"].int == 0]
-    for found in await _found(connection, workspace_id, heads):
+    known = await known_of(connection, workspace_id, heads)
+    await keep_keys(connection, workspace_id, [row["id"] for row in rows], known)
+    model = model_of(await connection.fetchval(_MODEL, workspace_id))
+    for found in await _found(connection, workspace_id, heads, known, model):
         a, b = sorted((found.one, found.other))
         await connection.execute(
             _SUGGEST, workspace_id, new_id(), a, b, round(found.weight, 3), round(probability(found.weight), 6),
@@ -114,25 +133,37 @@ async def look_for_duplicates(connection: Connection, workspace_id: WorkspaceId,
     return len(rows)
 
 
-async def _found(connection: Connection, workspace_id: WorkspaceId, heads: Sequence[UUID]) -> list[Found]:
+async def look_again(connection: Connection, workspace_id: WorkspaceId) -> None:
+    """Lets the rounds begin with the first person again; what was decided stays decided. Twice is once."""
+    await connection.execute(_AGAIN, workspace_id)
+
+
+async def progress_of(connection: Connection, workspace_id: WorkspaceId) -> dict[str, int]:
+    """``people`` there are and were, how many are ``left`` to look at, and ``open`` suggestions."""
+    return dict(await connection.fetchrow(_PROGRESS, workspace_id) or {})
+
+
+async def _found(
+    connection: Connection, workspace_id: WorkspaceId, heads: Sequence[UUID], known: dict[UUID, Known], model: Model
+) -> list[Found]:
     if not heads:
         return []
-    known = await known_of(connection, workspace_id, heads)
     asked = [(head, words) for head in heads if head in known and (words := _words(known[head]))]
     rows = await connection.fetch(_SIMILAR, workspace_id, [words for _, words in asked], _NEIGHBOURS)
     pairs = {_pair(asked[row["place"] - 1][0], row["id"]) for row in rows if row["id"] != asked[row["place"] - 1][0]}
     pairs |= {_pair(head, owner) for head in heads if head in known for owner in known[head].claims if owner != head}
+    pairs |= await meeting(connection, workspace_id, heads, known)
     others = {profile_id for pair in pairs for profile_id in pair} - set(known)
     known |= await known_of(connection, workspace_id, sorted(others))
     decided = {_pair(row["one"], row["other"]) for row in await connection.fetch(_DECIDED, workspace_id, list(known))}
-    return list(_weighed(known, sorted(pairs - decided)))
+    return list(_weighed(known, sorted(pairs - decided), model))
 
 
-def _weighed(known: Mapping[UUID, Known], pairs: Iterable[tuple[UUID, UUID]]) -> Iterable[Found]:
+def _weighed(known: Mapping[UUID, Known], pairs: Iterable[tuple[UUID, UUID]], model: Model) -> Iterable[Found]:
     for one, other in pairs:
         if one not in known or other not in known or known[one].differs_for_ever(known[other]):
             continue
-        said: Weighed = weighed_pair(known[one], known[other])
+        said: Weighed = weighed_pair(known[one], known[other], model)
         claimed = other in known[one].claims or one in known[other].claims
         if claimed or said.weight >= WEIGHT_MIN:
             yield Found(one=one, other=other, weight=said.weight, evidence=said.evidence)

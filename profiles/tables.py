@@ -253,3 +253,13 @@ rules_pass = sa.Table(  # how far rules of identity that changed have come to pe
     sa.PrimaryKeyConstraint("workspace_id"),
     sa.CheckConstraint("state in ('running', 'done')", name="state"),
 )
+
+suggestion_key = sa.Table(  # hashed keys by which people meet whose every word is written otherwise
+    "suggestion_key",
+    metadata,
+    workspace_id(),
+    required("key", sa.BigInteger),
+    required("profile_id", Uuid),
+    sa.PrimaryKeyConstraint("workspace_id", "key", "profile_id"),
+    sa.Index("suggestion_key_profile_ix", "profile_id", "workspace_id"),
+)

@@ -190,6 +190,27 @@ class AttributeRule(BaseModel):
     )
 
 
+Chance = Annotated[float, Field(gt=0, le=1)]
+
+
+class LearnedField(BaseModel):
+    """Chances of the levels of likeness of a field, the least alike first: ``m`` of one person's two values, ``u`` of two people's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    m: Annotated[list[Chance], Field(min_length=2, max_length=10)]
+    u: Annotated[list[Chance], Field(min_length=2, max_length=10)]
+
+
+class LearnedWeights(BaseModel):
+    """What suggestions weigh with, as `santral profiles train` learned it from ``people`` people; fields it lacks keep what is assumed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    people: Annotated[int, Field(ge=2)]
+    fields: Annotated[dict[Annotated[str, Field(max_length=40)], LearnedField], Field(max_length=40)]
+
+
 class ProfileSettings(BaseModel):
     """The rules of identity. By kind of handle: how many a person may have (a customer id always one), how many verified people
     one may meet before it is nobody's, and after how long unseen its links end (0: never).
@@ -203,6 +224,7 @@ class ProfileSettings(BaseModel):
     limits: dict[HandleKind, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
     fan_out: dict[HandleKind, Annotated[int, Field(ge=1, le=1000)]] = Field(default_factory=dict)
     expire_after_s: dict[HandleKind, Annotated[int, Field(ge=0, le=20 * 366 * 24 * 3600)]] = Field(default_factory=dict)
+    matching: LearnedWeights | None = None
 
 
 class WorkspaceSettings(BaseModel):

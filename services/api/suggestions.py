@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from profiles.store import profile_view
-from profiles.suggestions import decide, list_suggestions, people_of
+from profiles.suggestions import decide, list_suggestions, look_again, people_of, progress_of
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader, ProfileWriter
@@ -47,6 +47,28 @@ async def list_profile_suggestions(
         await require_profile(connection, principal, [handle.id for handle in view.handles])
         rows = await list_suggestions(connection, principal.workspace_id, state=state, profile_id=view.id, limit=limit)
     return {"items": rows, "next": None}
+
+
+@router.get("/suggestions/progress", summary="How far looking for duplicates is")
+async def read_suggestion_progress(request: Request, principal: ProfileReader) -> Json:
+    """People there are, how many are left to look at, and open suggestions."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        return await progress_of(connection, principal.workspace_id)
+
+
+@router.post("/suggestions/again", summary="Look for duplicates among everybody again")
+async def look_for_suggestions_again(request: Request, principal: ProfileWriter) -> Json:
+    """As after learning weights. It is done in the background; what was decided is not asked again."""
+    if principal.visibility != "workspace":
+        raise Forbidden("this is about everybody", field="Authorization", remedy="use a key of the workspace")
+
+    async def work() -> Json:
+        async with request.app.state.db.batch(principal.workspace_id) as connection:
+            await look_again(connection, principal.workspace_id)
+            await audit(connection, principal, "suggestions.again", "workspace", str(principal.workspace_id))
+            return await progress_of(connection, principal.workspace_id)
+
+    return await retried(work)
 
 
 @router.post("/suggestions/{suggestion_id}/confirm", summary="They are one person")

@@ -18,7 +18,9 @@ import typer
 from services.rest_client import RestClient
 from shared.errors import InputRejected, NotFound
 
-PARTS: Final[tuple[str, ...]] = ("services.cli.profiles_evaluate", "services.cli.profiles_import", "services.cli.profiles_privacy")
+PARTS: Final[tuple[str, ...]] = (
+    "services.cli.profiles_evaluate", "services.cli.profiles_import", "services.cli.profiles_privacy", "services.cli.profiles_suggest",
+)  # fmt: skip
 """Modules that add commands of their own to the group."""
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
 ApiKey = Annotated[

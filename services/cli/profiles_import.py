@@ -56,7 +56,7 @@ def _import(
     mapping = import_mapping(single_pairs(maps or (), table.columns), ["email"] if own_shape else table.columns)
     if mapping.ignored and not own_shape:
         typer.echo(f"left out: {', '.join(mapping.ignored[:20])}{' …' if len(mapping.ignored) > 20 else ''}", err=True)
-    with _error_file(errors, again=resume) as left_out, _progress("importing", _lines(table)) as shown:
+    with _error_file(errors, again=resume) as left_out, progress("importing", _lines(table)) as shown:
         intake = Intake(
             table=table, mapping=mapping, source=source, assurance=assurance, observed_at=as_of.astimezone() if as_of else None,
             dry_run=dry_run, resume=resume, shown=shown, left_out=left_out,
@@ -88,7 +88,7 @@ def _export(
         raise InputRejected(f"there is no folder {out.parent}", field="--out")
 
     async def work(client: RestClient) -> Any:
-        with _progress("exporting", None) as shown:
+        with progress("exporting", None) as shown:
             return await export_list(client, out, as_csv=form == "csv", shown=shown)
 
     typer.echo(f"{connected(url, api_key, work)} people in {out}")
@@ -117,7 +117,8 @@ def _error_file(path: Path | None, *, again: bool) -> Iterator[Callable[[Json], 
 
 
 @contextmanager
-def _progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, a line now and then elsewhere; call what it gives with how many are done."""
     console = Console(stderr=True)
     if not console.is_terminal:
         told = {"at_s": time.monotonic()}

@@ -24,6 +24,7 @@ _NEW: tuple[str, ...] = (
     "import_row",
     "rules_pass",
     "suggestion",
+    "suggestion_key",
     "suggestion_place",
     "placement_operation",
 )

@@ -149,6 +149,13 @@ create table santral.import_job (
     constraint import_job_workspace_id_source_digest_key unique (workspace_id, source, digest),
     constraint import_job_state_check check (state in ('open', 'finished'))
 );
+create table santral.suggestion_key (
+    workspace_id uuid not null,
+    key bigint not null,
+    profile_id uuid not null,
+    constraint suggestion_key_pkey primary key (workspace_id, key, profile_id)
+);
+create index suggestion_key_profile_ix on santral.suggestion_key (profile_id, workspace_id);
 create table santral.rules_pass (
     workspace_id uuid not null,
     digest text not null,
