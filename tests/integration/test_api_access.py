@@ -70,7 +70,7 @@ def body_of(operation: dict[str, Any], document: dict[str, Any], place: int = 0)
 async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     """Ids of one object of each kind in a workspace, by path parameter."""
     item = await add_item(worker, workspace)
-    names = "message decision offer entry key reply erasure export import suggestion shift".split()  # noqa: SIM905
+    names = "message decision offer entry key reply erasure export import suggestion shift operation".split()  # noqa: SIM905
     ids = {f"{name}_id": new_id() for name in names} | {"connection": new_id(), "user": new_id()}
     async with worker.batch() as connection:
         conversation, handle = await connection.fetchrow(
@@ -146,6 +146,11 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
             "insert into santral.shift (workspace_id, id, agent_id, kind, starts_at, ends_at)"
             " values ($1, $2, $3, 'leave', now() + interval '1 day', now() + interval '2 days')",
             w, ids["shift_id"], workspace.agent_id,
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.placement_operation (workspace_id, id, kind, from_conversation_id, to_conversation_id, actor, prior)"
+            " values ($1, $2, 'split', $3, $3, 'test', '{}')",
+            w, ids["operation_id"], conversation,
         )  # fmt: skip
         await connection.execute("insert into santral.plan (workspace_id, name, document) values ($1, 'kahve', '{}')", w)
         for table in ("skill", "calendar", "sla"):
