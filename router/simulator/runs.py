@@ -5,11 +5,11 @@ The answer does not depend on the number of processes. **Units**: seconds; share
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
-from multiprocessing.queues import Queue
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import Any, Final
 
 from router.simulator.document import Document
@@ -18,13 +18,11 @@ from router.simulator.measures import bins, measures
 from router.simulator.run import Run
 from router.simulator.scenario import scenario_of
 from router.simulator.trace import Arrival
+from shared.errors import Unavailable
 
 FORMAT: Final = "santral.simulation/1"
-_LOOK_S: Final = 0.2
 Show = Callable[[int, float], None]
 """Told which run (from 0) has come how far (0..1)."""
-
-_told: Queue[tuple[int, float]] | None = None  # a worker's way to say how far it is
 
 
 def simulate(
@@ -64,27 +62,48 @@ def one_run(document: Document, recorded: Sequence[Arrival], number: int, show: 
 
 
 def _spread(document: Document, recorded: Sequence[Arrival], processes: int, show: Show) -> list[dict[str, Any]]:
+    """Each process plays every so-many-th run and tells over a pipe of its own: nothing is shared that a killed one could hold."""
     context = multiprocessing.get_context("spawn")
-    told: Queue[tuple[int, float]] = context.Queue()
-    played: list[dict[str, Any]] = []
-    with context.Pool(processes, _begin_process, (told,)) as pool:
-        found = pool.imap(_one, [(document, recorded, number) for number in range(document.runs)])
-        while len(played) < document.runs:
-            with contextlib.suppress(multiprocessing.TimeoutError):  # then nothing is finished yet
-                played.append(found.next(_LOOK_S))
-            while not told.empty():
-                show(*told.get())
-    return played
+    played: dict[int, dict[str, Any]] = {}
+    workers: dict[Connection, SpawnProcess] = {}
+    try:
+        for first in range(processes):
+            ours, theirs = context.Pipe(duplex=False)
+            worker = context.Process(target=_work, args=(document, recorded, first, processes, theirs), daemon=True)
+            workers[ours] = worker
+            worker.start()
+            theirs.close()
+        while workers:
+            for pipe in wait(list(workers)):
+                assert isinstance(pipe, Connection)
+                try:
+                    number, told = pipe.recv()
+                except EOFError:
+                    _end(pipe, workers.pop(pipe))
+                    continue
+                if isinstance(told, float):
+                    show(number, told)
+                else:
+                    played[number] = told
+    finally:
+        for pipe, worker in workers.items():
+            worker.kill()  # it holds nothing that would have to be put back
+            worker.join()
+            pipe.close()
+    if len(played) < document.runs:
+        raise Unavailable(
+            f"{document.runs - len(played)} of {document.runs} runs ended early", remedy="look at memory; try --processes 1"
+        )
+    return [played[number] for number in range(document.runs)]
 
 
-def _begin_process(told: Queue[tuple[int, float]]) -> None:
-    global _told
-    _told = told
+def _end(pipe: Connection, worker: SpawnProcess) -> None:
+    worker.join()
+    pipe.close()
+
+
+def _work(document: Document, recorded: Sequence[Arrival], first: int, step: int, told: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's; it ends us
-
-
-def _one(asked: tuple[Document, Sequence[Arrival], int]) -> dict[str, Any]:
-    document, recorded, number = asked
-    assert _told is not None, "a worker is told where to report"
-    told = _told
-    return one_run(document, recorded, number, lambda run, share: told.put((run, share)))
+    for number in range(first, document.runs, step):
+        told.send((number, one_run(document, recorded, number, lambda run, share: told.send((run, float(share))))))
+    told.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from router.simulator.run import Run
 from router.simulator.runs import simulate
 from router.simulator.scenario import scenario_of
 from router.simulator.trace import line_of, read_trace
-from shared.errors import InputRejected
+from shared.errors import InputRejected, Unavailable
 from tests.support.simulations import at, exponential, simple
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "simulator"
@@ -129,6 +130,18 @@ def test_one_seed_gives_one_answer_and_another_seed_another() -> None:
     first = simulate(document_of(document))
     assert simulate(document_of(document)) == first
     assert simulate(document_of({**document, "seed": 2}))["overall"] != first["overall"]
+
+
+def test_a_process_that_dies_is_told() -> None:
+    document = document_of({**simple(0.9, 1.0, 1), "horizon": {"items": 50_000_000}, "runs": 2})
+
+    def end_one(run: int, share: float) -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(Unavailable, match="2 of 2 runs"):
+        simulate(document, processes=2, show=end_one)
+    assert not multiprocessing.active_children()
 
 
 def test_the_number_of_processes_changes_nothing() -> None:
