@@ -10,6 +10,9 @@ import { sides, uncounted } from "./person-evidence.ts";
 import { PersonPart } from "./person-part.ts";
 import { personStyles } from "./person-styles.ts";
 
+/** How much evidence is shown at once: a reception's address can have hundreds of links. */
+const PAGE = 40;
+
 export class DeskPersonIdentity extends PersonPart {
   static override styles = [
     controls,
@@ -47,10 +50,12 @@ export class DeskPersonIdentity extends PersonPart {
 
   #links: Links | null = null;
   #chosen = "";
+  #shown = PAGE;
   readonly #paths = new Map<string, Explanation>();
 
   protected override async read(): Promise<void> {
     this.#chosen = "";
+    this.#shown = PAGE;
     this.#paths.clear();
     await this.reading(
       () => this.people.links(this.profile.id),
@@ -75,17 +80,18 @@ export class DeskPersonIdentity extends PersonPart {
     return html`${
       counting.length === 0
         ? html`<p class="soft small">${this.words.oneHandle}</p>`
-        : html`<ul class="list">${counting.map((one) => html`<li class="card">${this.#link(one, links)}${this.#choice(one, counting)}</li>`)}</ul>`
+        : html`<ul class="list">${counting.slice(0, this.#shown).map((one) => html`<li class="card">${this.#link(one, links)}${this.#choice(one, counting)}</li>`)}</ul>
+            ${this.#rest(counting)}`
     }
     ${
       others.length
         ? html`<details><summary>${this.words.notCounted(others.length)}</summary>
-            <ul class="list">${others.map((one) => {
+            <ul class="list">${others.slice(0, this.#shown).map((one) => {
               const why = uncounted(one, own);
               const by = why === "retracted" ? this.actor(one.retracted_by, links.actors) : "";
               return html`<li class="card">${this.#link(one, links)}
                 <p class="soft small"><span class="chip">${why ? this.words[why] : nothing}</span> ${by}</p></li>`;
-            })}</ul></details>`
+            })}</ul>${this.#rest(others)}</details>`
         : nothing
     }`;
   }
@@ -180,6 +186,16 @@ export class DeskPersonIdentity extends PersonPart {
       return apart ? this.words.separated : this.words.notSeparated;
     });
   }
+
+  #rest(links: readonly Link[]): TemplateResult | typeof nothing {
+    if (links.length <= this.#shown) return nothing;
+    return html`<div class="bar"><button class="button" type="button" @click=${this.#more}>${this.words.more}</button></div>`;
+  }
+
+  readonly #more = (): void => {
+    this.#shown += PAGE;
+    this.requestUpdate();
+  };
 
   readonly #escape = (event: KeyboardEvent): void => {
     if (event.key !== "Escape") return;
