@@ -43,6 +43,15 @@ blob_removal = sa.Table(  # files whose rows are gone already; a key that ends w
     sa.Index("blob_removal_cause_ix", "cause", "workspace_id"),
 )
 
+blob_orphan = sa.Table(  # folders of incoming messages that nobody has a record of, and since when that is known
+    "blob_orphan",
+    metadata,
+    workspace_id(),
+    required("message_id", Uuid),
+    at("seen_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "message_id"),
+)
+
 person_export = sa.Table(  # an export of one person's data, and where its archive is until it expires
     "person_export",
     metadata,

@@ -6,7 +6,8 @@ Nothing is removed of a class that the workspace's settings do not name. `PLAN` 
 |---|---|---|
 | messages | the conversation's end | texts, subjects, originals and files of its messages, and why they were moved, go; the rest stays |
 | files | the conversation's end | files and originals of its messages go |
-| quarantine | its resolution | the entry goes |
+| conversations | its end, once nothing is left in it | it goes with its items, decisions, deliveries and empty messages |
+| quarantine | its resolution; one that cannot be decoded, its coming | the entry goes |
 | sessions, retry_keys | expiry, first use | the row goes |
 | deliveries | when it was written, once it is not queued | what was sent to the provider goes |
 | decisions | when it was made, once the work is over | the record goes |
@@ -17,11 +18,13 @@ Nothing is removed of a class that the workspace's settings do not name. `PLAN` 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from services.blob_orphans import collect_orphans
 from services.blob_removals import remove_blobs, remove_come_again, remove_left
 from services.rounds import go_round
 from shared.blobs import Blobs
@@ -33,9 +36,12 @@ from shared.logs import get_log
 from shared.metrics import RETENTION_REMOVED
 
 log = get_log(__name__)
-RetentionClass = Literal["messages", "files", "quarantine", "sessions", "retry_keys", "deliveries", "decisions", "views", "audit"]
+RetentionClass = Literal[
+    "messages", "files", "conversations", "quarantine", "sessions", "retry_keys", "deliveries", "decisions", "views", "audit"
+]
 BATCH: Final = 500
 LOOK_S: Final = 600.0
+ORPHANS_EVERY_S: Final = 24 * 3600.0
 SLOT: Final = 0
 
 
@@ -61,7 +67,22 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "files": _Rule(
         table="message", rows=f"x.body ?| array['parts', 'original'] and {_CLOSED}", change="body = x.body - 'parts' - 'original'"
     ),
-    "quarantine": _Rule(table="quarantine", rows="x.state in ('replayed', 'discarded') and x.resolved_at < $2"),
+    "conversations": _Rule(
+        table="conversation",
+        rows="""x.state = 'closed' and x.closed_at < $2
+            and not exists (select 1 from santral.message m where m.workspace_id = x.workspace_id and m.conversation_id = x.id
+                            and not m.body ?| array['expired', 'erased'])
+            and not exists (select 1 from santral.work_item i where i.workspace_id = x.workspace_id and i.conversation_id = x.id
+                            and i.state not in ('completed', 'abandoned', 'canceled'))
+            and not exists (select 1 from santral.conversation o where o.workspace_id = x.workspace_id and o.merged_into = x.id)
+            and not exists (select 1 from santral.placement_operation p where p.workspace_id = x.workspace_id
+                            and x.id in (p.from_conversation_id, p.to_conversation_id) and p.done_at >= $2)""",
+    ),
+    # Nobody can tell whose words an entry holds that cannot be decoded, so it does not wait for ever for somebody to resolve it.
+    "quarantine": _Rule(
+        table="quarantine",
+        rows="(x.state in ('replayed', 'discarded') and x.resolved_at < $2 or x.reason = 'undecodable' and x.quarantined_at < $2)",
+    ),
     "sessions": _Rule(table="session", rows="x.expires_at < $2"),
     "retry_keys": _Rule(table="idempotency", rows="x.created_at < $2"),
     "deliveries": _Rule(
@@ -75,6 +96,15 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "views": _Rule(table="profile_view", rows="x.at < $2"),
     "audit": _Rule(table="audit", rows="x.at < $2"),
 }  # fmt: skip
+_ITEMS: Final = "select i.id from santral.work_item i where i.workspace_id = $1 and i.conversation_id = any($2::uuid[])"
+_EMPTIED: Final = (
+    f"delete from santral.offer where workspace_id = $1 and item_id in ({_ITEMS})",
+    *(
+        f"delete from santral.{table} where workspace_id = $1 and conversation_id = any($2::uuid[])"
+        for table in ("decision", "delivery", "work_item", "thread_ref", "message")
+    ),
+    "delete from santral.conversation where workspace_id = $1 and id = any($2::uuid[])",
+)
 _REASONS: Final = _Rule(  # of class messages too
     table="placement_operation",
     rows="x.reason is not null and not exists (select 1 from santral.conversation c where c.workspace_id = x.workspace_id"
@@ -121,6 +151,7 @@ class Retention:
         self._db = db
         self._blobs = blobs
         self._leases = leases
+        self._orphans_due_s = 0.0
 
     async def run(self, waiter: Waiter) -> None:
         """Looks for ever; while the database or the blob store is away it waits."""
@@ -130,9 +161,19 @@ class Retention:
             await remove_left(self._db, self._blobs)
             if SLOT in self._leases.held:
                 await remove_come_again(self._db, self._blobs)
+                await self._orphans()
             return False
 
         await go_round(whole_round, waiter, look_s=LOOK_S, action="retention_waits")
+
+    async def _orphans(self) -> None:
+        # The store is walked through for it, and what it waits for are days.
+        if time.monotonic() < self._orphans_due_s:
+            return
+        removed = await collect_orphans(self._db, self._blobs)
+        self._orphans_due_s = time.monotonic() + ORPHANS_EVERY_S
+        if removed:
+            log.info("files of messages that never arrived were removed", action="orphans_removed", count=removed)
 
     async def round(self) -> int:
         """One look at every workspace, batch by batch until nothing is left; how many rows went. 0 without the lease."""
@@ -180,6 +221,12 @@ async def _batch(connection: Connection, workspace_id: UUID, name: str, days: in
             workspace_id, conversations, numbers,
         )  # fmt: skip
         return len(rows) + (await _picked(connection, workspace_id, _REASONS, before) if name == "messages" else 0)
+    if rule.table == "conversation":
+        picked = f"select x.id from santral.conversation x where {where} limit $3 for update skip locked"
+        found = [row["id"] for row in await connection.fetch(picked, workspace_id, before, BATCH)]
+        for statement in _EMPTIED:
+            await connection.execute(statement, workspace_id, found)
+        return len(found)
     return await _picked(connection, workspace_id, rule, before)
 
 

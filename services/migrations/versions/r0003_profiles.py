@@ -16,6 +16,7 @@ _NEW: tuple[str, ...] = (
     "profile_change",
     "tombstone",
     "erasure",
+    "blob_orphan",
     "blob_removal",
     "person_export",
     "profile_view",

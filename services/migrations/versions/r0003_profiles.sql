@@ -149,6 +149,12 @@ create table santral.import_job (
     constraint import_job_workspace_id_source_digest_key unique (workspace_id, source, digest),
     constraint import_job_state_check check (state in ('open', 'finished'))
 );
+create table santral.blob_orphan (
+    workspace_id uuid not null,
+    message_id uuid not null,
+    seen_at timestamptz not null default now(),
+    constraint blob_orphan_pkey primary key (workspace_id, message_id)
+);
 create table santral.suggestion_key (
     workspace_id uuid not null,
     key bigint not null,
