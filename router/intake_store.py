@@ -42,6 +42,9 @@ _FOUND: Final = "c.id, c.handle_id, c.last_handle_id, c.channel, c.visibility, c
 _ACTIVE: Final = "(c.state = 'open' or c.closed_at > g.since)"
 _GOES_ON: Final = """c.state = 'open' and c.visibility = 'private' and c.thread_key = ''
          and coalesce(greatest(c.last_in_at, c.last_out_at), c.opened_at) > g.since"""
+# Asked once a statement, of an index in its order whatever the statistics say: who never merged anything pays no look-up for it.
+_ANY_MERGED: Final = """(
+             select x.merged_into from santral.conversation x where x.merged_into is not null order by x.merged_into limit 1) is not null"""
 _FIND: Final = f"""
 select 'ref' as via, g.w, g.ref, null::uuid as given_id, {_FOUND}, t.message_id,
        (select h.profile_id from santral.handle h where h.workspace_id = g.w and h.id = c.handle_id) as profile_id
@@ -69,10 +72,12 @@ cross join lateral (
         union all
         (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
          where n.workspace_id = g.w and n.handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
+           and {_ANY_MERGED}
          order by c.opened_at desc limit 1)
         union all
         (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
          where n.workspace_id = g.w and n.last_handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
+           and {_ANY_MERGED}
          order by c.opened_at desc limit 1)
     ) c order by c.state = 'open' desc, c.opened_at desc limit 1
 ) c
@@ -89,7 +94,7 @@ cross join lateral (
         (select c.* from santral.handle h
          join santral.conversation n on n.workspace_id = g.w and n.handle_id = h.id and n.merged_into is not null
          join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
-         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON}
+         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON} and {_ANY_MERGED}
          order by c.opened_at desc limit 1)
     ) c order by c.opened_at desc limit 1
 ) c
