@@ -25,11 +25,13 @@ from services.courier.outgoing import Outgoing
 from services.courier.receipts import ProviderReceipt, apply_receipts
 from services.erasure import Erasures
 from services.person_export import PersonExports
+from services.retention import Retention, plan
 from shared.blobs_files import FileBlobs
 from shared.database import Database, retried
 from shared.embedded_postgres import PostgresUrls
 from shared.errors import Conflict, Unprocessable
 from shared.ids import new_id
+from shared.leases import Leases
 from tests.support.api import Api, running_api
 from tests.support.intake_line import SECRET, Line, member_of, message_to, rows
 from tests.support.placements import Regroup, regroup_of
@@ -349,3 +351,22 @@ async def test_what_an_erasure_is_about_to_empty_is_not_moved(desk: Regroup) -> 
     assert "erased" in (await desk.merge(one, other, 409))["detail"]
     assert "erased" in (await desk.split(other, "Üç", status=409))["detail"]
     assert await desk.picture() == before
+
+
+async def test_retention_of_messages_takes_the_reason_of_what_is_long_over(desk: Regroup) -> None:
+    shift = desk.shift
+    one, other = await desk.begun("Bir", who="v1"), await desk.begun("İki", who="v2")
+    operation = await desk.merge(one, other, reason="özel")
+    days = {"retention": {"messages": 30}}
+    await shift.execute("update santral.workspace set settings = settings || $2 where id = $1", shift.workspace.id, days)
+    leases = Leases(shift.db, kind="retention", slots=1, owner=new_id())
+    await leases.round()
+    keeper = Retention(db=shift.db, blobs=desk.api.app.state.blobs, leases=leases)
+    assert await keeper.round() == 0, "its work is open"
+    await shift.execute("update santral.work_item set state = 'completed'")
+    await shift.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '31 days'")
+    async with shift.db.batch() as connection:
+        (planned,) = await plan(connection, shift.workspace.id)
+    assert (planned["rows"], await keeper.round(), await keeper.round()) == (3, 3, 0)
+    assert (await rows(shift.db, "select reason from santral.placement_operation")) == [{"reason": None}]
+    assert (await desk.undo(operation))["undone_at"] is not None
