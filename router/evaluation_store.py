@@ -41,6 +41,7 @@ left join santral.message m on m.workspace_id = r.workspace_id and m.conversatio
 left join santral.inbox i on i.workspace_id = m.workspace_id and i.id = m.inbox_id
 """
 _RANGE: Final = _READ + "where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.kind = any($5::text[]) order by d.id limit $4"
+_SOME: Final = _READ + "where d.workspace_id = $1 and d.id = any($2::uuid[])"
 _ONE: Final = _READ + "where d.workspace_id = $1 and d.id = $2"
 _OF_MESSAGE: Final = f"""
 {_READ} where d.workspace_id = $1 and d.message_id = $2 and d.kind = 'routing'
@@ -99,6 +100,11 @@ async def read_range(
     """The next decisions between two ids, oldest first."""
     rows = await connection.fetch(_RANGE, workspace_id, after, before, limit, list(kinds))
     return [_decided(row) for row in rows]
+
+
+async def read_decisions(connection: Connection, workspace_id: UUID, ids: Sequence[UUID]) -> list[Decided]:
+    """These decisions, in no order."""
+    return [_decided(row) for row in await connection.fetch(_SOME, workspace_id, list(ids))]
 
 
 async def read_decision(connection: Connection, workspace_id: UUID, decision_id: UUID) -> Decided | None:

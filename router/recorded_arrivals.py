@@ -1,20 +1,28 @@
 """What came in a time range, as the simulator replays it: when, to which queue, how long the work took. Nothing personal.
 
 Handling is the time an item was assigned or wrapped up, by its events; who left says how long they were patient. What an agent
-began, and calls that a PBX gave to somebody, never waited here and are left out. **Units**: seconds; times aware UTC.
+began, and calls that a PBX gave to somebody, never waited here and are left out. Another policy may be asked where it would have put
+each of them, over the facts that were recorded when it was routed. **Units**: seconds; times aware UTC.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.evaluation_store import first_id
+from router.evaluation import choice_of, recorded_choice
+from router.evaluation_store import completed_facts, first_id, read_decisions
+from router.expressions import facts_of
+from router.policy import Policy
 from shared.database import Connection
 
 _ARRIVALS: Final = """
-select i.id, i.channel, i.skills, i.state, q.name as queue, told.at, told.handling_s, told.left_at
+select i.id, i.channel, i.skills, i.state, q.name as queue, told.at, told.handling_s, told.left_at,
+       (select d.id from santral.decision d
+        where d.workspace_id = i.workspace_id and d.conversation_id = i.conversation_id and d.item_id = i.id and d.kind = 'routing'
+        order by d.id limit 1) as decision_id
 from santral.work_item i
 join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 cross join lateral (
@@ -41,6 +49,7 @@ async def recorded_arrivals(
     return [
         {
             "id": row["id"],
+            "decision_id": row["decision_id"],
             "at": row["at"],
             "queue": row["queue"],
             "channel": row["channel"],
@@ -50,6 +59,26 @@ async def recorded_arrivals(
         }
         for row in rows
     ]
+
+
+async def changed_places(
+    connection: Connection, workspace_id: UUID, rows: Sequence[Mapping[str, Any]], policy: Policy, queue: Callable[[str], str]
+) -> dict[UUID, dict[str, Any]]:
+    """Where the policy would have put these arrivals, by item: ``queue``, ``skills``, ``earlier_s``.
+
+    ``queue`` tells the queue that a chosen name comes to. What was erased, or was never routed by rules, is not in the answer.
+    """
+    items = {row["decision_id"]: row["id"] for row in rows if row["decision_id"] is not None}
+    decided = await read_decisions(connection, workspace_id, list(items))
+    found: dict[UUID, dict[str, Any]] = {}
+    for one, facts, _ in await completed_facts(connection, workspace_id, decided, policy):
+        choice = choice_of(policy, facts_of(facts))
+        found[items[one.id]] = {
+            "queue": queue(choice.queue),
+            "skills": dict(choice.skills) or None,
+            "earlier_s": float(choice.boost_s - recorded_choice(one.record).boost_s),
+        }
+    return found
 
 
 def _seconds(value: Any) -> float | None:

@@ -186,9 +186,10 @@ class Run:
         patience_s = one.patience_s
         if patience_s is None and kind.patience is not None:
             patience_s = kind.patience(self._patience[kind.number])
-        self._enter(kind, kind.plan if one.requires is None else plan_for(one.requires), patience_s, one.handling_s)
+        plan = kind.plan if one.requires is None else plan_for(one.requires)
+        self._enter(kind, plan, patience_s, one.handling_s, one.earlier_s if kind.keyed else 0.0)
 
-    def _enter(self, kind: Kind, plan: Plan, patience_s: float | None, handling_s: float | None) -> None:
+    def _enter(self, kind: Kind, plan: Plan, patience_s: float | None, handling_s: float | None, earlier_s: float = 0.0) -> None:
         scenario, now = self._scenario, self._now
         if not self._measuring and not scenario.warm_up_s and self._came >= scenario.warm_up_items:
             self._begin(None)
@@ -201,7 +202,7 @@ class Run:
             state="queued",
             terms=kind.terms,
             queue=kind.queue,
-            due=now + kind.lead_s,
+            due=now + kind.lead_s - earlier_s,
             enqueued_at=now,
             urgency=kind.urgency,
             plan=plan,

@@ -26,7 +26,7 @@ _WARM_UP: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A class of customers. ``lead_s`` is what its key is later than its arrival."""
+    """A class of customers. ``lead_s`` is what its key is later than its arrival; ``keyed``: its queue goes by the key."""
 
     name: str
     number: int
@@ -40,6 +40,7 @@ class Kind:
     plan: Plan
     urgency: int
     lead_s: float
+    keyed: bool
     slope: float
     thresholds_s: tuple[float, ...]
 
@@ -155,7 +156,7 @@ def _kind(one: CustomerClass, number: int, document: Document, queues: Mapping[s
         service=service.draw() if service else None, wrap=one.wrap.draw() if one.wrap else None,
         patience=one.patience.draw() if one.patience else None,
         terms=Terms(channel=one.channel, auto_accept=True, grace_s=None), queue=queues[one.queue], plan=_plan(one, queues),
-        urgency=one.urgency, lead_s=0.0 if order == "fifo" else one.goal - one.boost,
+        urgency=one.urgency, lead_s=0.0 if order == "fifo" else one.goal - one.boost, keyed=order == "key",
         slope=one.slope if order == "slope" else 0.0,
         thresholds_s=tuple(sorted({*document.thresholds, *((one.target,) if one.target is not None else ())})),
     )  # fmt: skip

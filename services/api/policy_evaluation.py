@@ -48,17 +48,22 @@ TIME_S: Final = 10.0
 RANGE_DAYS: Final = 400
 
 
-class Evaluate(BaseModel):
-    """What to ask, and whom. The policy: ``document``, or ``version``, or neither for the active one.
-
-    The messages: ``facts`` by hand (``{"message": {"channel": "email", …}, "profile": …}``), or ``message_id``, or ``since`` and ``until``
-    with a ``limit`` and the ``cursor`` of the answer before.
-    """
+class AskedPolicy(BaseModel):
+    """The policy to ask: ``document``, or ``version``, or neither for the active one."""
 
     model_config = ConfigDict(extra="forbid")
 
     document: dict[str, Any] | None = None
     version: int | None = None
+
+
+class Evaluate(AskedPolicy):
+    """What to ask, and whom.
+
+    The messages: ``facts`` by hand (``{"message": {"channel": "email", …}, "profile": …}``), or ``message_id``, or ``since`` and ``until``
+    with a ``limit`` and the ``cursor`` of the answer before.
+    """
+
     facts: dict[str, dict[str, Any]] | None = None
     message_id: UUID | None = None
     since: AwareDatetime | None = None
@@ -102,8 +107,8 @@ async def evaluate_policy(request: Request, principal: ConfigReader, body: Evalu
     _check(body)
     db: Database = request.app.state.db
     async with db.batch(principal.workspace_id) as connection:
-        policy = await _policy(connection, principal, body)
-        workspace = await _workspace(connection, principal, policy)
+        policy = await asked_policy(connection, principal, body)
+        workspace = await workspace_with(connection, principal, policy)
     if body.facts is not None:
         return _inline(policy, workspace, body.facts)
     if body.message_id is not None:
@@ -116,8 +121,6 @@ def _check(body: Evaluate) -> None:
     asked = [name for name in ("facts", "message_id", "since") if getattr(body, name) is not None]
     if len(asked) != 1:
         raise Unprocessable("one of facts, message_id and since", field="body", remedy="say which message, or which time, is meant")
-    if body.document is not None and body.version is not None:
-        raise Unprocessable("both document and version", field="version", remedy="leave one out")
     if body.facts is not None:
         unknown = set(body.facts) - set(ROOTS)
         if unknown:
@@ -132,7 +135,10 @@ def _check(body: Evaluate) -> None:
             raise Unprocessable("not a stretch of time", field="until", remedy=f"later than since, at most {RANGE_DAYS} days later")
 
 
-async def _policy(connection: Connection, principal: Principal, body: Evaluate) -> Policy:
+async def asked_policy(connection: Connection, principal: Principal, body: AskedPolicy) -> Policy:
+    """The policy that is asked. Raises `NotFound`, and `Unprocessable` naming each fault of a document."""
+    if body.document is not None and body.version is not None:
+        raise Unprocessable("both document and version", field="version", remedy="leave one out")
     if body.document is not None:
         names = await names_in(connection, principal)
         await asyncio.to_thread(checked, body.document, names)
@@ -148,7 +154,7 @@ async def _policy(connection: Connection, principal: Principal, body: Evaluate) 
     return found
 
 
-async def _workspace(connection: Connection, principal: Principal, policy: Policy) -> Workspace:
+async def workspace_with(connection: Connection, principal: Principal, policy: Policy) -> Workspace:
     """The queues that exist, so that a choice comes to the queue it would really come to."""
     queues = (await read_queues(connection)).get(principal.workspace_id, [])
     calendars = (await read_calendars(connection)).get(principal.workspace_id, {})
@@ -156,7 +162,8 @@ async def _workspace(connection: Connection, principal: Principal, policy: Polic
     return workspace_of(principal.workspace_id, settings, policy=policy, queues=queues, calendars=calendars)
 
 
-def _queue(workspace: Workspace, chosen: str) -> str:
+def queue_of(workspace: Workspace, chosen: str) -> str:
+    """The queue that a chosen name comes to."""
     try:
         return workspace.queue(chosen).name
     except InputRejected:
@@ -171,7 +178,7 @@ def _inline(policy: Policy, workspace: Workspace, given: dict[str, dict[str, Any
 def _evaluated(policy: Policy, workspace: Workspace, facts: dict[str, dict[str, Any]], missing: list[str]) -> Evaluated:
     done = evaluate(policy, facts_of(facts))
     return Evaluated(
-        policy_version=policy.version, queue=_queue(workspace, done.choice.queue), choice=choice_json(done.choice),
+        policy_version=policy.version, queue=queue_of(workspace, done.choice.queue), choice=choice_json(done.choice),
         rules=[asdict(one) for one in done.rules], facts=facts, not_recorded=missing,
     )  # fmt: skip
 
@@ -237,7 +244,7 @@ def _add(
     for decided, facts, missing in found:
         choice = choice_of(policy, facts_of(facts))
         report.add(
-            decided.record, choice, _queue(workspace, choice.queue), message_id=decided.message_id, decision_id=decided.id,
+            decided.record, choice, queue_of(workspace, choice.queue), message_id=decided.message_id, decision_id=decided.id,
             missing=missing,
         )  # fmt: skip
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from router.pace import read_pace
 from router.prediction import Wait
-from router.recorded_arrivals import recorded_arrivals
+from router.recorded_arrivals import changed_places, recorded_arrivals
 from router.routing_report import Report, routing_report
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
+from services.api.policy_evaluation import AskedPolicy, asked_policy, queue_of, workspace_with
+from services.api.principal import ConfigReader
 from services.api.records import EventReader
 from shared.errors import Unprocessable
 
@@ -29,6 +32,29 @@ class ArrivalOut(BaseModel):
     handling_s: float | None
     patience_s: float | None
     skills: dict[str, int] | None
+
+
+class ChangedPlace(BaseModel):
+    """Where another policy would have put an arrival. ``earlier_s``: so much sooner due than by the policy of then."""
+
+    queue: str
+    skills: dict[str, int] | None
+    earlier_s: float
+
+
+class ChangedArrivalOut(ArrivalOut):
+    """``changed`` is null for what was erased, and for what no rule had routed."""
+
+    changed: ChangedPlace | None
+
+
+class AskedArrivals(AskedPolicy):
+    """A stretch of time, and the policy to ask: ``document``, or ``version``, or neither for the active one."""
+
+    since: Annotated[AwareDatetime, Field(alias="from")]
+    until: Annotated[AwareDatetime, Field(alias="to")]
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 class QueuePace(BaseModel):
@@ -85,5 +111,31 @@ async def read_arrivals(
         rows = await recorded_arrivals(
             connection, principal.workspace_id, since=since, until=until, after=id_of(cursor), limit=limit + 1
         )
-    following = cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None
-    return Page(items=[ArrivalOut(**{name: row[name] for name in ArrivalOut.model_fields}) for row in rows[:limit]], next=following)
+    return Page(items=[ArrivalOut(**_shown(row)) for row in rows[:limit]], next=_next(rows, limit))
+
+
+@router.post("/arrivals", summary="What came, and where another policy would have put it")
+async def ask_arrivals(
+    request: Request, principal: EventReader, _reader: ConfigReader, body: AskedArrivals
+) -> Page[ChangedArrivalOut]:
+    """The same list, each arrival with the policy's answer over the facts that were recorded when it was routed. Nothing is written."""
+    _require_range(body.since, body.until)
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        policy = await asked_policy(connection, principal, body)
+        workspace = await workspace_with(connection, principal, policy)
+        rows = await recorded_arrivals(
+            connection, principal.workspace_id, since=body.since, until=body.until, after=id_of(body.cursor), limit=body.limit + 1
+        )
+        changed = await changed_places(
+            connection, principal.workspace_id, rows[: body.limit], policy, lambda chosen: queue_of(workspace, chosen)
+        )
+    items = [ChangedArrivalOut(**_shown(row), changed=changed.get(row["id"])) for row in rows[: body.limit]]
+    return Page(items=items, next=_next(rows, body.limit))
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ArrivalOut.model_fields}
+
+
+def _next(rows: Sequence[Mapping[str, Any]], limit: int) -> str | None:
+    return cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None

@@ -1,14 +1,14 @@
 """`santral simulate`: what waits, service levels and occupancy would be, by the core that runs in production.
 
 From a document (router/README.md, Simulator), or with a recorded day against one document or two. `--record` writes such a day
-through REST.
+through REST; with `--policy` it also asks a changed policy where it would have put each arrival, and a replay shows both.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from router.simulator.runs import simulate
 from router.simulator.trace import Arrival, line_of
 from services.cli.simulation_files import draw, drawable, read_document, read_recorded, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
+from services.policy_file import read_policy_file
 from services.rest_client import RestClient
 from shared.errors import InputRejected
 
@@ -39,34 +40,50 @@ def register(app: typer.Typer) -> None:
         processes: Annotated[int, typer.Option(min=0, max=256, help="Runs at the same time; 0: as many as processors.")] = 0,
         as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
         record: Annotated[str | None, typer.Option(metavar="FROM..TO", help="Record a time range of a deployment instead.")] = None,
+        policy: Annotated[Path | None, typer.Option(help="With --record: a changed policy to ask about each arrival.")] = None,
         url: Annotated[
             str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is (for --record).")
         ] = "http://127.0.0.1:8080",
-        api_key: Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with events:read (for --record).")] = "",
+        api_key: Annotated[
+            str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with events:read, for --policy also config:read.")
+        ] = "",
     ) -> None:
         writable(out, "--out")
         drawable(plot)
         if record is not None:
-            typer.echo(asyncio.run(_record(record, out, url, api_key)))
+            typer.echo(asyncio.run(_record(record, out, policy, url, api_key)))
             return
+        if policy is not None:
+            raise InputRejected("asks a deployment", field="--policy", remedy="use it with --record, then replay what that wrote")
         if given is None:
             raise InputRejected("no document", field="INPUT", remedy="name a JSON or YAML file; router/README.md has an example")
-        documents = [("", read_document(given, runs=runs, seed=seed))]
-        if compare is not None:
-            documents = [("before ", documents[0][1]), ("after ", read_document(compare, runs=runs, seed=seed))]
-        answers = []
-        for title, document in documents:
-            recorded = read_recorded(replay, document) if replay is not None else []
-            answers.append((title, _play(title or "simulate ", document, recorded, processes or processors())))
+        before = read_document(given, runs=runs, seed=seed)
+        after = None if compare is None else read_document(compare, runs=runs, seed=seed)
+        day = None if replay is None else read_recorded(replay, before)
+        changed = day if replay is None or after is None else read_recorded(replay, after)
+        parts = [("", before, day.recorded if day else ())]
+        if after is not None or (day is not None and day.changed is not None):
+            parts = [
+                ("before ", *parts[0][1:]),
+                ("after ", after or before, (changed.changed or changed.recorded) if changed else ()),
+            ]
+        answers = [
+            (title, _play(title or "simulate ", document, arrivals, processes or processors()))
+            for title, document, arrivals in parts
+        ]
         if plot is not None:
             draw(plot, answers)
         told = told_as_json(answers)
+        if day is not None and day.changed is not None:
+            told["elsewhere"] = day.elsewhere
         if out is not None:
             write_answer(out, told)
         if as_json:
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
             show(answers)
+            if day is not None and day.changed is not None:
+                typer.echo(f"{day.elsewhere:,} of {len(day.recorded):,} arrivals go to another queue after the change")
 
 
 def told_as_json(answers: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -122,7 +139,7 @@ def _with_half(one: dict[str, Any] | None, factor: float, unit: str) -> str:
     return f"{factor * one['mean']:,.4g}{half}{unit}" if abs(factor * one["mean"]) < 1e4 else f"{factor * one['mean']:,.0f}{unit}"
 
 
-async def _record(span: str, out: Path | None, url: str, api_key: str) -> str:
+async def _record(span: str, out: Path | None, policy: Path | None, url: str, api_key: str) -> str:
     begins, dots, ends = span.partition("..")
     if not (dots and begins and ends):
         raise InputRejected(f"{span} is not a time range", field="--record", remedy="2026-05-04T00:00Z..2026-05-05T00:00Z")
@@ -132,12 +149,25 @@ async def _record(span: str, out: Path | None, url: str, api_key: str) -> str:
         raise InputRejected("no API key", field="--api-key", remedy="give it, or set SANTRAL_API_KEY")
     count = 0
     async with RestClient(url, api_key) as client:
-        query = f"/v1/reports/arrivals?from={_quoted(begins)}&to={_quoted(ends)}"
+        rows = client.pages(f"/v1/reports/arrivals?from={_quoted(begins)}&to={_quoted(ends)}")
+        if policy is not None:
+            asked = {"from": begins.strip(), "to": ends.strip(), "document": read_policy_file(policy).document}
+            rows = _asked(client, asked)
         with out.open("w", encoding="utf-8") as file:
-            async for row in client.pages(query):
+            async for row in rows:
                 file.write(line_of(row) + "\n")
                 count += 1
     return f"{count} arrivals are in {out}"
+
+
+async def _asked(client: RestClient, asked: dict[str, Any]) -> AsyncIterator[Any]:
+    while True:
+        page = await client.call("POST", "/v1/reports/arrivals", asked)
+        for row in page["items"]:
+            yield row
+        if page["next"] is None:
+            return
+        asked["cursor"] = page["next"]
 
 
 def _quoted(moment: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from router.simulator.document import Document, document_of
-from router.simulator.trace import Arrival, read_trace
+from router.simulator.trace import Day, read_trace
 from shared.errors import InputRejected
 
 BYTES_MAX: Final = 500_000_000
@@ -34,8 +34,8 @@ def read_document(path: Path, *, runs: int | None = None, seed: int | None = Non
         raise InputRejected(f"{path}: {error.message}", field=error.field, remedy=error.remedy) from error
 
 
-def read_recorded(path: Path, document: Document) -> list[Arrival]:
-    """The arrivals of a trace. Raises `InputRejected` with the line at fault."""
+def read_recorded(path: Path, document: Document) -> Day:
+    """The day of a trace. Raises `InputRejected` with the line at fault."""
     classes = {(one.queue, one.channel): one.name for one in document.classes}
     return read_trace(_text(path, "--replay").splitlines(), classes)
 

@@ -184,7 +184,7 @@ def test_a_recorded_day_against_two_teams() -> None:
     document = document_of(yaml.safe_load((FIXTURES / "team.yaml").read_text()))
     changed = document_of(yaml.safe_load((FIXTURES / "team_of_three.yaml").read_text()))
     classes = {(one.queue, one.channel): one.name for one in document.classes}
-    recorded = read_trace((FIXTURES / "day.jsonl").read_text().splitlines(), classes)
+    recorded = read_trace((FIXTURES / "day.jsonl").read_text().splitlines(), classes).recorded
     before, after = simulate(document, recorded), simulate(changed, recorded)
     for answer in (before, after):
         assert {name: one["arrived"]["mean"] for name, one in answer["classes"].items()} == {"calls": 75, "mail": 45}
@@ -200,16 +200,42 @@ def test_a_trace_says_what_it_says() -> None:
         "",
         '{"at": 1.5}',
     ]
-    first, second, third = read_trace(lines, {("main", "work"): "walk-in"})
+    first, second, third = read_trace(lines, {("main", "work"): "walk-in"}).recorded
     assert (first.at, first.kind) == (1.5, "walk-in")
     assert (second.kind, second.queue, second.channel, second.requires) == ("support/chat", "support", "chat", None)
     assert (third.at, third.handling_s, third.requires, third.patience_s) == (12.0, 3.0, (("tr", 2),), None)
+
+
+def test_a_changed_policy_moves_arrivals_and_makes_them_due_sooner() -> None:
+    """One agent is busy till 10 s. Two wait for it; the changed policy puts one elsewhere, or the later one first."""
+    place = {"queue": "vip", "skills": None, "earlier_s": 0.0}
+    came = [
+        {"at": at_s, "class": name, "queue": "main", "channel": "work", "handling_s": 10}
+        for at_s, name in ((0, "first"), (1, "second"), (2, "third"))
+    ]
+    agents = [{"name": "one", "queues": ["main"]}, {"name": "two", "queues": ["vip"]}]
+    classes = [{"name": "first"}, {"name": "second"}, {"name": "third"}, {"name": "vip", "queue": "vip"}]
+    document = document_of({"agents": agents, "classes": classes, "runs": 1})
+
+    def waits(*changed: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        lines = [line_of({**one, "changed": place}) for one, place in zip(came, changed, strict=True)]
+        day = read_trace(lines, {("vip", "work"): "vip"})
+        assert day.changed is not None
+        answer = simulate(document, day.changed)
+        return day.elsewhere, {
+            name: one["wait_all"]["mean"]["mean"] for name, one in answer["classes"].items() if one["arrived"]["mean"]
+        }
+
+    sooner = {"queue": "main", "skills": None, "earlier_s": 5.0}
+    assert waits(None, place, None) == (1, {"first": 0, "vip": 0, "third": 8})
+    assert waits(None, None, sooner) == (0, {"first": 0, "second": 19, "third": 8})
 
 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
         ([], "no arrival"),
+        (['{"at": 1, "changed": {"queue": ""}}'], "line 1: changed.queue"),
         (["{}"], "line 1: at: Field required"),
         (['{"at": 1}', "{"], "line 2: is not JSON"),
         (['{"at": -1}'], "line 1: at"),
