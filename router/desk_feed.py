@@ -21,6 +21,7 @@ from router.limits import channel_rules, ramp_of
 from router.moves import SLOTS
 from shared.database import Connection
 
+_PREFETCH: Final = 1000
 _TAKE: Final = "delete from santral.dispatch_change where slot = any($1::smallint[]) returning workspace_id, kind, id"
 # One probe of the index per slot: a distinct over the feed would read all of it.
 _CHANGED: Final = """
@@ -133,9 +134,9 @@ async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[
     told: dict[UUID, list[Told]] = {workspace: [] for workspace in workspaces}
     for row in await connection.fetch(_QUEUES, workspaces):
         told[row["workspace_id"]].append(QueueState(id=row["id"], comparator=row["comparator"]))
-    for row in await connection.fetch(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces):
+    async for row in connection.cursor(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces, prefetch=_PREFETCH):
         told[row["workspace_id"]].append(agent_state(dict(row)))
-    for one in await read_open_items(connection, workspaces):
+    async for one in read_open_items(connection, workspaces):
         told[one.workspace_id].append(one.state)
     return told
 

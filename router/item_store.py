@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,6 +27,8 @@ join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 join santral.workspace w on w.workspace_id = i.workspace_id
 left join santral.queue o on o.workspace_id = q.workspace_id and o.name = q.overflow and o.enabled and o.id <> q.id
 """
+_PREFETCH: Final = 1000
+_UNTOUCHED: Final[Mapping[UUID, Exclusion]] = {}  # one for all items that nobody declined
 _BY_IDS: Final = f"""
 select {_COLUMNS} {_FROM}
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
@@ -126,7 +128,7 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
         target=row["target_agent_id"],
         preferred=row["sticky_agent_id"],
         wait_until=epoch(row["sticky_until"]) or 0.0,
-        exclusions={UUID(agent): Exclusion(**one) for agent, one in row["excluded"].items()},
+        exclusions={UUID(agent): Exclusion(**one) for agent, one in row["excluded"].items()} or _UNTOUCHED,
         last_offered=row["last_offered_agent_id"],
         hold_until=epoch(row["hold_until"]) or 0.0,
         deadline=epoch(row["timer_at"]),
@@ -158,10 +160,13 @@ async def read_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]]) -
     return [stored_item(dict(row)) for row in await connection.fetch(_BY_IDS, _given(ids))]
 
 
-async def read_open_items(connection: Connection, workspaces: Sequence[UUID]) -> list[StoredItem]:
-    """Every item of these workspaces that is not final, as it stands, unlocked."""
-    rows = await connection.fetch(_OPEN, list(workspaces), list(OPEN))
-    return [stored_item(dict(row)) for row in rows]
+async def read_open_items(connection: Connection, workspaces: Sequence[UUID]) -> AsyncIterator[StoredItem]:
+    """Every item of these workspaces that is not final, as it stands, unlocked; in a transaction of the caller's.
+
+    Rows come a thousand at a time, so a floor of any size never stands in memory as rows and as states at once.
+    """
+    async for row in connection.cursor(_OPEN, list(workspaces), list(OPEN), prefetch=_PREFETCH):
+        yield stored_item(dict(row))
 
 
 async def lock_items(connection: Connection, ids: Sequence[tuple[UUID, UUID]], *, skip_locked: bool = False) -> list[StoredItem]:

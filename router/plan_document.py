@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from router.agent_filter import checked_filter, filter_skill
 from router.goals import BOOST_MAX_S
-from router.plan import OWN_QUEUE, Plan, Step, reach
+from router.plan import OWN_QUEUE, Plan, Requirement, Step, reach
 from shared.errors import Unprocessable
 
 STEPS_MAX: Final = 20
@@ -171,8 +172,14 @@ def compiled(document: PlanDocument, queues: Mapping[str, UUID]) -> tuple[Mappin
 def plan_of(stored: Sequence[Mapping[str, Any]], skills: Mapping[str, int], own: UUID | None = None) -> Plan:
     """A stored plan for an item that requires ``skills`` and waits in the queue ``own``."""
     if not stored:
-        return Plan((Step(requires=tuple(skills.items())),)) if skills else OWN_QUEUE
+        return _skilled(tuple(skills.items())) if skills else OWN_QUEUE
     return Plan(tuple(_step(one, skills, own) for one in stored))
+
+
+@lru_cache(maxsize=4096)
+def _skilled(requires: Requirement) -> Plan:
+    """The own queue with these skills; thousands of waiting items share one."""
+    return Plan((Step(requires=requires),))
 
 
 def _step(stored: Mapping[str, Any], skills: Mapping[str, int], own: UUID | None) -> Step:
