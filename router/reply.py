@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.item_store import StoredItem, lock_items
+from router.loop_guard import require_no_loop
 from router.moves import Move, feed, numbered, write_moves
 from router.reopening import reopen
 from router.transition import Change, transition
@@ -61,7 +62,8 @@ async def write_reply(
     copies: Mapping[str, Sequence[str]] | None = None,
     defines: Sequence[str] = (),
 ) -> Written:
-    """Stores the reply in its conversation's order and parks or times the item. Raises `NotFound`, `Conflict`, `Unprocessable`.
+    """Stores the reply in its conversation's order and parks or times the item. Raises `NotFound`, `Conflict`,
+    `Unprocessable`, and `LoopStopped` for a machine that goes on answering a machine.
 
     It goes out through the inbox the customer used last. ``defines`` are the references a later message may answer
     (``mid:<our Message-ID>``).
@@ -87,6 +89,10 @@ async def write_reply(
     if not text and content.get("kind") in ("text", "html"):
         raise Unprocessable("an empty reply", field="content.text", remedy="write something")
     at = await database_now(connection)
+    await require_no_loop(
+        connection, workspace_id=workspace_id, conversation_id=conversation_id, handle_id=row["last_handle_id"],
+        agent_id=agent_id, at=at,
+    )  # fmt: skip
     seq = await _announce(connection, workspace_id, conversation_id, reply_id, agent_id, actor, content, dict(row), item, at)
     body = {"content": dict(content), **({"copies": {k: list(v) for k, v in copies.items()}} if copies else {}), "actor": actor}
     await connection.execute(

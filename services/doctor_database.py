@@ -39,6 +39,11 @@ _FAILED: Final = """
 select coalesce(nullif(reason, ''), 'no reason given') as reason, count(*) as replies from santral.delivery
 where state = 'failed' and coalesce(closed_at, created_at) > now() - interval '1 day' group by 1 order by 2 desc, 1 limit 5
 """
+_LOOPS: Final = """
+select data->>'reason' as reason, count(distinct conversation_id) as conversations from santral.event
+where type = 'reply.stopped' and at > now() - interval '1 day' group by 1 order by 1
+"""
+_LOOPS_REMEDY: Final = "see the events reply.stopped: a bot or a program answers a machine"
 _QUEUED: Final = """
 select count(*) as queued, count(*) filter (where attempts > 0) as tried,
        coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as late_s, max(reason) filter (where attempts > 0) as reason
@@ -112,10 +117,19 @@ async def look_at_deliveries(db: Database) -> Sequence[Finding]:
     async with db.session() as connection:
         queued = await connection.fetchrow(_QUEUED)
         failed = await connection.fetch(_FAILED)
+        loops = await connection.fetch(_LOOPS)
     assert queued is not None
     found = [
         warn("replies", f"{row['replies']} failed within a day: {row['reason']}", "mend the channel's settings, then answer again")
         for row in failed
+    ]
+    found += [
+        warn(
+            "replies",
+            f"{row['conversations']} conversations where automatic answers were stopped within a day: {row['reason']}",
+            _LOOPS_REMEDY,
+        )
+        for row in loops
     ]
     text = f"{queued['queued']} on their way"
     if queued["late_s"] > 120:

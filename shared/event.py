@@ -22,7 +22,7 @@ EventType = Literal[
     "item.queued", "item.offered", "item.assigned", "item.parked", "item.woken", "item.wrapping", "item.completed",
     "item.abandoned", "item.canceled", "item.requeued", "item.rekeyed", "item.escalated",
     "offer.made", "offer.accepted", "offer.declined", "offer.expired", "offer.rescinded", "offer.revoked",
-    "reply.queued", "reply.sent", "reply.delivered", "reply.read", "reply.failed",
+    "reply.queued", "reply.sent", "reply.delivered", "reply.read", "reply.failed", "reply.stopped",
     "sla.warned", "sla.breached", "sla.met",
     "presence.changed", "agent.over_capacity",
     "profile.created", "profile.changed", "profile.merged", "profile.unmerged", "profile.erased",

@@ -17,6 +17,7 @@ from ingest.adapter import Inbox, Reply
 from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
+from router.loop_guard import LoopStopped, tell_of_stop
 from router.reply import write_reply
 from services.api.audit import audit
 from services.api.files import FileOut
@@ -210,11 +211,27 @@ async def reply(
         async with state.db.batch(principal.workspace_id) as connection:
             return await _write(connection, principal, conversation_id, body, key, state.secret)
 
-    written = await retried(work)
+    try:
+        written = await retried(work)
+    except LoopStopped as stopped:
+        await _tell_of_stop(request, principal, stopped)
+        raise
     for topic in ("delivery", "outbox", "dispatch"):
         state.hints.wake(topic)
     state.hints.wake("stream", str(principal.workspace_id))
     return written
+
+
+async def _tell_of_stop(request: Request, principal: Principal, stopped: LoopStopped) -> None:
+    """What was refused left nothing behind, so that it was refused is written by itself."""
+    state = request.app.state
+    async with state.db.batch(principal.workspace_id) as connection:
+        news = await tell_of_stop(
+            connection, workspace_id=principal.workspace_id, stopped=stopped, actor=principal.actor, agent_id=principal.agent_id
+        )
+    if news:
+        state.hints.wake("outbox")
+        state.hints.wake("stream", str(principal.workspace_id))
 
 
 async def _write(
