@@ -118,7 +118,7 @@ def _move(stored: StoredItem | None, effect: Effect, at: datetime, away: set[UUI
 def _change(effect: Effect, stored: StoredItem, away: set[UUID]) -> tuple[Change, dict[str, Any] | None]:
     if isinstance(effect, Reserve):
         trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
-        return Change(trigger=trigger, agent=effect.agent), _record(effect.decision)
+        return Change(trigger=trigger, agent=effect.agent), _record(effect.decision, given=stored.state.target == effect.agent)
     if isinstance(effect, Escalate):
         return Change(trigger="overflow", queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
     assert isinstance(effect, Advance)
@@ -194,9 +194,13 @@ async def _written(connection: Connection, carried: Carried, workspace: UUID, ef
         )  # fmt: skip
 
 
-def _record(decision: Decision) -> dict[str, Any]:
-    """The decision as stored: the winner first, then the runners-up, and counts of the excluded by reason."""
+def _record(decision: Decision, *, given: bool) -> dict[str, Any]:
+    """The decision as stored: the winner first, then the runners-up, and counts of the excluded by reason.
+
+    ``transfer`` stands only where a colleague named the agent: the customer may never have talked with them.
+    """
     return {
+        **({"transfer": True} if given else {}),
         "queue_id": str(decision.queue),
         "comparator": decision.comparator,
         "personal": decision.personal,

@@ -267,8 +267,12 @@ class Floor:
             self.show(agent)
         if agent.held and agent.lost(now):
             self.changed_items.update(agent.held)
-        if agent.personal.size and not agent.present(now):
-            self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
+        if agent.personal.size:
+            away = not agent.present(now)
+            for entry in agent.personal:
+                # What waits only while there is room goes to anybody as soon as something else took it.
+                if away or (entry[4].facts.with_room and admissible(agent, entry[4].facts.terms.channel, now) is not None):
+                    self.changed_items[entry[4]] = None
         if agent.lease_until is not None and agent.lease_until > now:
             self.timers.arm(agent, agent.lease_until)
         if agent.not_before > now:

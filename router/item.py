@@ -85,9 +85,9 @@ class ItemState:
     ``agent``: to whom it is offered or assigned, who wraps it up, who owned it when it was parked. ``giver``: who
     transfers it and keeps its capacity until the target accepts. ``target``: the only agent it may go to.
     ``wait_until``: how long it waits for ``target`` or ``preferred``, or for anybody before it goes back to the giver (0: as
-    long as it takes). ``hold_until``: not offered before; a parked item queues again then. ``deadline``: end of the offer, of the wrap
-    time, or of the silence after which it parks or closes. ``slope``: > 0 orders by accumulating priority instead
-    of ``due``. Smaller ``urgency`` first, then smaller ``due``.
+    long as it takes); ``with_room``: only while ``preferred`` has room. ``hold_until``: not offered before; a parked item
+    queues again then. ``deadline``: end of the offer, of the wrap time, or of the silence after which it parks or closes.
+    ``slope``: > 0 orders by accumulating priority instead of ``due``. Smaller ``urgency`` first, then smaller ``due``.
     """
 
     id: UUID
@@ -107,6 +107,7 @@ class ItemState:
     target: UUID | None = None
     preferred: UUID | None = None
     wait_until: float = 0.0
+    with_room: bool = False
     exclusions: Mapping[UUID, Exclusion] = field(default_factory=dict)
     last_offered: UUID | None = None
     hold_until: float = 0.0

@@ -19,6 +19,9 @@ i.workspace_id, i.id, i.conversation_id, i.queue_id, i.channel, i.kind, i.state,
 i.plan, i.step, i.step_at, i.skills, i.held, i.agent_id, i.offer_id, i.sticky_agent_id, i.sticky_until, i.last_agent_id,
 i.excluded, i.target_agent_id, i.giver_agent_id, i.last_offered_agent_id, i.hold_until,
 i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external, i.outcome->'escalated' as escalated,
+case when i.reopened_from is null or i.assigned_at is not null or i.outcome ? 'failed' then false else exists (
+    select 1 from santral.decision d where d.workspace_id = i.workspace_id and d.id = i.decision_id and d.item_id = i.id
+) end as with_room,
 q.name as queue_name, q.offer_s, q.wrap_s, o.id as overflow_id, w.settings
 """
 _FROM: Final = """
@@ -128,6 +131,7 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
         target=row["target_agent_id"],
         preferred=row["sticky_agent_id"],
         wait_until=epoch(row["sticky_until"]) or 0.0,
+        with_room=row["with_room"],
         exclusions={UUID(agent): Exclusion(**one) for agent, one in row["excluded"].items()} or _UNTOUCHED,
         last_offered=row["last_offered_agent_id"],
         hold_until=epoch(row["hold_until"]) or 0.0,

@@ -75,7 +75,7 @@ def _taken(agent: UUID | None) -> _Changed:
 
 
 def _waiting(**more: Any) -> _Changed:
-    return {"state": "queued", "agent": None, "deadline": None, **more}
+    return {"state": "queued", "agent": None, "deadline": None, "with_room": False, **more}
 
 
 def _offer(item: ItemState, change: Change, now: float) -> _Changed:

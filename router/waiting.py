@@ -6,6 +6,7 @@ for when that may change. Units: epoch seconds.
 
 from typing import Literal
 
+from router.admission import admissible
 from router.agents import Agent
 from router.dispatch_vocabulary import Advance, Escalate, Widen
 from router.floor import Floor
@@ -113,6 +114,7 @@ def _sticky(floor: Floor, item: Item, now: float) -> Agent | None:
         or facts.preferred in facts.exclusions
         or facts.preferred == facts.giver
         or not agent.present(now)
+        or (facts.with_room and admissible(agent, facts.terms.channel, now) is not None)
     ):
         item.released = True
         return None

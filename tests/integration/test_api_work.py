@@ -64,6 +64,7 @@ async def test_an_agent_hands_an_item_over_and_the_note_goes_along(api: Api, shi
     assert (await desk(api, giver))["items"] == []
     (theirs,) = (await desk(api, taker))["items"]
     assert theirs["transfer"] is None
+    assert theirs["why"]["transfer"] is True, "a colleague chose, not an earlier talk"
     messages = (await api.client.get(f"/v1/conversations/{theirs['conversation_id']}/messages", headers=taker)).json()["items"]
     assert [(one["direction"], one["text"]) for one in messages][1:] == [("note", "Kargo ile görüşüldü.")]
     assert await audited(shift, "item.transfer") == [

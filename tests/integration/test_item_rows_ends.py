@@ -280,6 +280,20 @@ async def test_completed_customer_writes_within_the_window_opens_a_new_item(shif
     await shift.sound()
 
 
+async def test_completed_customer_writes_and_the_last_agent_is_full(shift: Shift) -> None:
+    item = await shift.mine()
+    await shift.done(item)
+    await shift.execute("update santral.agent set budget = 10, version = version + 1 where id = $1", shift.deniz)
+    await shift.tell("agent", shift.deniz)
+    ece = await shift.colleague()
+    await shift.writes("Yine bozuldu")
+    second = await shift.newest()
+    await shift.settle()
+    row = await shift.item(second)
+    assert (row["reopened_from"], row["state"], row["agent_id"]) == (item, "offered", ece), "nobody waits for who has no room"
+    await shift.sound()
+
+
 async def test_completed_customer_writes_and_the_last_agent_is_away(shift: Shift) -> None:
     item = await shift.mine()
     await shift.done(item)

@@ -224,7 +224,7 @@ class World:
             return
         if item.preferred is not None and self.now < item.wait_until and item.preferred not in item.exclusions:
             owner = self.agents.get(item.preferred)
-            if owner is not None and self.there(owner) and not effect.decision.personal:
+            if owner is not None and self.there(owner) and not effect.decision.personal and not item.with_room:
                 # It may wait for anybody only because the owner was away in the meantime.
                 assert item.id in self.freed, "I8: before the deadline only the sticky agent"
         if late:

@@ -157,6 +157,33 @@ def test_i8_an_answer_wakes_the_item_for_its_owner_until_the_deadline() -> None:
     assert world.holder(mail) == owner, "an owner who is offline is not waited for"
 
 
+def test_i8_reopened_work_asks_its_last_agent_first_only_while_there_is_room() -> None:
+    world = World()
+    owner = world.agent(101, Q, channels={"email": replace(DEFAULT_RULES["email"], cap=1)})
+    again = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
+    world.agent(102, Q, skills={})
+    assert world.holder(world.item(1, Q, EMAIL, **again)) == owner
+    assert world.holder(world.item(2, Q, EMAIL, **again)) == uid(102), "full: anybody at once"
+    world.set_agent(uid(102), presence="away")
+    world.done(uid(1))
+    world.wait(EMAIL.wrap_s + 1)
+    world.set_agent(owner, presence="busy")
+    waits = world.item(3, Q, EMAIL, **again)
+    assert world.state(waits) == "queued"
+    world.set_agent(uid(102), presence="online")
+    assert world.holder(waits) == uid(102), "busy is no room"
+
+
+def test_i8_of_two_that_come_back_at_once_the_second_does_not_wait_for_the_first() -> None:
+    world = World()
+    owner = world.agent(101, Q, channels={"email": replace(DEFAULT_RULES["email"], cap=1)}, presence="offline")
+    again = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
+    world.set_agent(owner, presence="online")
+    first, second = world.item(1, Q, EMAIL, **again), world.item(2, Q, EMAIL, **again)
+    world.agent(102, Q)
+    assert (world.holder(first), world.holder(second)) == (owner, uid(102))
+
+
 def test_i11_an_accept_succeeds_once_and_a_late_one_conflicts() -> None:
     world = World()
     agent = world.agent(101, Q)

@@ -90,6 +90,7 @@ export interface Why {
   readonly policy_version?: number;
   readonly comparator?: string;
   readonly personal?: boolean;
+  readonly transfer?: boolean;
   readonly step?: number;
   readonly key?: { readonly class?: number; readonly due?: number };
   readonly waited_s?: number;

@@ -32,9 +32,11 @@ export function reasons(
   if (winner) {
     add(
       say.whyAgent,
-      why.personal
-        ? say.whyPersonal
-        : say.whyChosen(who(winner), percent(winner.load, say), duration(winner.idle_s, say)),
+      why.transfer
+        ? say.whyTransfer
+        : why.personal
+          ? say.whyPersonal
+          : say.whyChosen(who(winner), percent(winner.load, say), duration(winner.idle_s, say)),
     );
     add(say.whyOrder, why.comparator ? (say.comparators[why.comparator] ?? why.comparator) : "");
   }

@@ -37,6 +37,7 @@ export const en: DeskMessages = {
   whyChosen: (who, load, idle) => `${who}: load ${load}, idle for ${idle}`,
   whyOther: (who, load, idle) => `${who}: load ${load}, idle ${idle}`,
   whyPersonal: "This customer has talked with you before",
+  whyTransfer: "A colleague gave it to you",
   whyOrder: "Order",
   whyWaited: "Waited",
   whyStep: "Plan step",

@@ -45,6 +45,7 @@ export const tr = {
   whyChosen: (who: string, load: string, idle: string) => `${who}: yük ${load}, ${idle} boşta`,
   whyOther: (who: string, load: string, idle: string) => `${who}: yük ${load}, ${idle} boşta`,
   whyPersonal: "Müşteri daha önce sizinle görüştü",
+  whyTransfer: "Bir iş arkadaşınız size aktardı",
   whyOrder: "Sıralama",
   whyWaited: "Bekledi",
   whyStep: "Plan adımı",
