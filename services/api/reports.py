@@ -115,9 +115,7 @@ async def read_arrivals(
 
 
 @router.post("/arrivals", summary="What came, and where another policy would have put it")
-async def ask_arrivals(
-    request: Request, principal: EventReader, _reader: ConfigReader, body: AskedArrivals
-) -> Page[ChangedArrivalOut]:
+async def ask_arrivals(request: Request, principal: ConfigReader, body: AskedArrivals) -> Page[ChangedArrivalOut]:
     """The same list, each arrival with the policy's answer over the facts that were recorded when it was routed. Nothing is written."""
     _require_range(body.since, body.until)
     async with request.app.state.db.batch(principal.workspace_id) as connection:

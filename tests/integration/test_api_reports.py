@@ -125,7 +125,7 @@ async def test_a_changed_policy_says_where_it_would_have_put_each_arrival(api: A
     await shift.add_queue("iade", shift.deniz)
     await shift.waiting(who="v1")
     await shift.waiting(who="v2", text="İade istiyorum")
-    key = (await api.key(shift.workspace.id, "events:read", "config:read"))["authorization"].removeprefix("Bearer ")
+    key = (await api.key(shift.workspace.id, "config:read"))["authorization"].removeprefix("Bearer ")
     policy, out, team = tmp_path / "policy.yaml", tmp_path / "day.jsonl", tmp_path / "team.yaml"
     rule = {"name": "refunds", "when_cel": "message.text.contains('İade')", "queue": "iade", "boost_s": 60}
     policy.write_text(json.dumps({"rules": [rule], "default_queue": "genel"}))
@@ -157,7 +157,7 @@ async def test_a_changed_policy_says_where_it_would_have_put_each_arrival(api: A
 async def test_a_changed_policy_that_is_refused(api: Api, shift: Shift) -> None:
     now = datetime.now(UTC)
     span = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
-    headers = await api.key(shift.workspace.id, "events:read", "config:read")
+    headers = await api.key(shift.workspace.id, "config:read")
     wrong = {
         **span,
         "document": {"rules": [{"name": "a", "when_cel": "message.txt == ''", "queue": "genel"}], "default_queue": "genel"},
