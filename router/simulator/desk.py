@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
+from router.admission import Presence
 from router.agents import AgentState
 from router.simulator.quantities import Draw
 from router.simulator.scenario import Worker
@@ -23,8 +24,8 @@ class SimulatedDesk:
     """One agent. ``there``: takes new work; what has begun is finished in any case, and counts as time there."""
 
     __slots__ = (
-        "_busy_s", "_idle_since", "_since", "_there_s", "_used_s", "counts", "exclusive", "interruptible", "items", "row", "service",
-        "there", "used", "version", "worker",
+        "_asked_at", "_began_at", "_busy_s", "_idle_since", "_presence", "_ramp_until", "_since", "_there_s", "_used_s", "counts",
+        "exclusive", "interruptible", "items", "responding", "row", "service", "there", "used", "version", "worker",
     )  # fmt: skip
 
     def __init__(self, worker: Worker, streams: dict[int, tuple[Draw, Random]]) -> None:
@@ -35,6 +36,10 @@ class SimulatedDesk:
         self.used = self.interruptible = self.exclusive = 0
         self.counts: dict[str, int] = {}
         self.there = worker.row.presence == "online"
+        self.responding = True
+        self._presence: Presence = "offline"
+        self._be()
+        self._began_at = self._ramp_until = self._asked_at = 0.0
         self._idle_since = 0.0
         self.begin(0.0)
 
@@ -47,7 +52,25 @@ class SimulatedDesk:
     def take(self, channel: str, now: float) -> None:
         """An item comes."""
         self._count(channel, 1, now)
+        self._asked_at = now
         self.items += 1
+
+    def lend(self, channel: str, now: float) -> None:
+        """An item is offered; it counts as one when it is taken."""
+        self._count(channel, 1, now)
+        self._asked_at = now
+
+    def release(self, channel: str, now: float) -> AgentState:
+        """An offer came to nothing. Returns the row after it."""
+        self._count(channel, -1, now)
+        return self.state()
+
+    def respond(self, *, responding: bool) -> AgentState:
+        """An offer ran out, or the agent is back. Returns the row after it."""
+        self.responding = responding
+        self._be()
+        self.version += 1
+        return self.state()
 
     def give_back(self, channel: str, now: float) -> AgentState:
         """An item is finished. Returns the row after it."""
@@ -59,20 +82,25 @@ class SimulatedDesk:
         """A shift begins or ends. Returns the row after it."""
         self._turn(now)
         self.there = there
+        self._be()
         self.version += 1
         if there:
             self._idle_since = now
+            self.responding = True
+            self._be()
+            if self.worker.ramp is not None:
+                self._began_at, self._ramp_until = now, now + self.worker.ramp[0]
         return self.state()
 
     def state(self) -> AgentState:
         """The row as it is now."""
         row = self.row
-        return AgentState(
+        plain = AgentState(
             id=row.id,
             version=self.version,
             queues=row.queues,
             channels=row.channels,
-            presence="online" if self.there else "offline",
+            presence=self._presence,
             budget=row.budget,
             used=self.used,
             interruptible_used=self.interruptible,
@@ -80,7 +108,20 @@ class SimulatedDesk:
             counts=self.counts,
             skills=row.skills,
             idle_since=self._idle_since,
+            last_offer_at=self._asked_at,
         )
+        return plain if self._ramp_until == 0 else self._ramped(plain)
+
+    def _ramped(self, plain: AgentState) -> AgentState:
+        assert self.worker.ramp is not None
+        every_s = self.worker.ramp[1]
+        within = self._began_at <= self._asked_at < self._ramp_until
+        return replace(
+            plain, ramp_until=self._ramp_until, ramp_s=every_s, not_before=self._asked_at + every_s if within else 0.0
+        )  # fmt: skip
+
+    def _be(self) -> None:
+        self._presence = ("online" if self.responding else "not_responding") if self.there else "offline"
 
     def use(self, now: float) -> Use:
         """How the time since :meth:`begin` was used; None of somebody who was never there."""

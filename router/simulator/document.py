@@ -17,6 +17,7 @@ from shared.errors import InputRejected
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Level = Annotated[int, Field(ge=1, le=5)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _ERRORS_SHOWN: Final = 5
 
 
@@ -67,6 +68,41 @@ class PlanStep(Part):
     raises: Seconds = 0.0
 
 
+class Offer(Part):
+    """The channel asks before it assigns. ``delay``: until the agent answers; one that is not before ``timeout`` runs out.
+
+    ``decline``: the share of answers that are no. ``cooldown`` and ``most``: when, and how often, one agent is asked again.
+    """
+
+    timeout: Positive = 20.0
+    delay: Duration | None = None
+    decline: Share = 0.0
+    cooldown: Seconds = 30.0
+    most: int = Field(default=3, ge=1, le=1000)
+
+
+class Sticky(Part):
+    """This share of customers was here before and waits for the agent of then until the deadline, then for anybody."""
+
+    share: Share
+    deadline: Seconds
+
+
+class Park(Part):
+    """This share of answers waits for the customer, who writes after ``reply``; then the same agent has ``sticky`` to take it."""
+
+    share: Share
+    reply: Duration
+    sticky: Seconds = 120.0
+
+    @field_validator("share")
+    @classmethod
+    def _ends(cls, given: float) -> float:
+        if given >= 1:
+            raise ValueError("every answer would wait for the customer and no work would end; give less than 1")
+        return given
+
+
 class CustomerClass(Part):
     """One kind of customer. Smaller ``urgency`` is served first, whatever waits; then what is due first: arrival + goal − boost."""
 
@@ -83,6 +119,9 @@ class CustomerClass(Part):
     goal: Seconds = 0.0
     boost: Seconds = 0.0
     slope: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    offer: Offer | None = None
+    sticky: Sticky | None = None
+    park: Park | None = None
     target: Seconds | None = None
 
     @model_validator(mode="after")
@@ -132,12 +171,22 @@ class Shift(Part):
         return self
 
 
+class Ramp(Part):
+    """After a shift's start, for so long, at least ``every`` passes between two items of an agent."""
+
+    within: Positive
+    every: Positive
+
+
 def _names(given: Any) -> Any:
     return {one: {} for one in given} if isinstance(given, list | tuple) else given
 
 
 class Group(Part):
-    """Equal agents. ``slots``: so many items at once, of any channel; or ``budget`` and ``channels`` as in production."""
+    """Equal agents. ``slots``: so many items at once, of any channel; or ``budget`` and ``channels`` as in production.
+
+    ``back_after``: an offer ran out, so they count as not responding until so long after it.
+    """
 
     name: Name
     count: int = Field(default=1, ge=0, le=100_000)
@@ -147,6 +196,8 @@ class Group(Part):
     skills: dict[Name, Level] = Field(default_factory=dict)
     queues: Annotated[dict[Name, Member], BeforeValidator(_names)] | None = None
     shifts: tuple[Shift, ...] = ()
+    ramp: Ramp | None = None
+    back_after: Positive = 60.0
     service: dict[Name, Duration] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -155,6 +206,8 @@ class Group(Part):
             raise ValueError("slots is the short form of budget and channels; give one of the two")
         if self.budget is not None and self.channels is None:
             raise ValueError("budget needs channels with their costs and caps")
+        if self.ramp is not None and not self.shifts:
+            raise ValueError("ramp begins with a shift; give shifts, or remove it")
         ordered = sorted(self.shifts, key=lambda one: one.start)
         if any(one.end > other.start for one, other in pairwise(ordered)):
             raise ValueError("shifts overlap; make one of them, or a second group")

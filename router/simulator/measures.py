@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from router.simulator.observation import Observation, Waits
+from router.simulator.observation import Asked, Observation, Waits
 from router.simulator.scenario import Scenario
 
 _QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -21,7 +21,7 @@ _CURVE: Final = 100
 
 
 def measures(observation: Observation, scenario: Scenario) -> dict[str, Any]:
-    """One run's tree: ``overall``, ``classes``, ``agents``, ``groups``, ``occupancy``, ``over_time`` and ``curves``."""
+    """One run's tree: ``overall``, ``classes``, ``offers``, ``agents``, ``groups``, ``occupancy``, ``over_time`` and ``curves``."""
     span_s = observation.ended_at - observation.began_at
     overall = _together(observation.waits)
     uses = observation.uses
@@ -32,6 +32,11 @@ def measures(observation: Observation, scenario: Scenario) -> dict[str, Any]:
     return {
         "overall": _of(overall, span_s, scenario.thresholds_s),
         "classes": {name: _of(waits, span_s, kind.thresholds_s) for name, (kind, waits) in named.items()},
+        "offers": {
+            name: _offers(asked, len(waits.served))
+            for name, asked, waits in zip(observation.names, observation.asked, observation.waits, strict=True)
+            if asked is not None
+        },
         "agents": {name: {"occupancy": use.occupancy, "busy": use.busy, "items": use.items} for name, (_, use) in uses.items()},
         "groups": {
             name: {"occupancy": _mean([one for one, _ in shares]), "busy": _mean([one for _, one in shares])}
@@ -42,6 +47,23 @@ def measures(observation: Observation, scenario: Scenario) -> dict[str, Any]:
         "escalated": observation.escalated,
         "over_time": [] if scenario.span_s is None else _over_time(overall, observation.began_at, scenario.span_s),
         "curves": {name: _curve(waits) for name, waits in zip(observation.names, observation.waits, strict=True)},
+    }
+
+
+def _offers(asked: Asked, served: int) -> dict[str, float | None]:
+    """Of a class with offers, sticky agents or parking; ``per_item`` over those who were offered at all."""
+    return {
+        "offers": asked.offers,
+        "per_item": asked.offers / asked.asked if asked.asked else None,
+        "declined": asked.declined,
+        "expired": asked.expired,
+        "returning": asked.returning,
+        "sticky_hits": asked.sticky_hits,
+        "sticky_share": _share(asked.sticky_hits, asked.returning),
+        "parked": asked.parked,
+        "parked_per_item": _share(asked.parked, served),
+        "wake_wait": _mean(asked.wakes),
+        "wake_share": _share(asked.wake_hits, len(asked.wakes)),
     }
 
 

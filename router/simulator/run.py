@@ -54,6 +54,8 @@ class Run:
         self._scheduled = 0
         self._came = 0
         self._measured = 0
+        self._rows: dict[UUID, ItemState] = {}  # of items that may be offered, wait for somebody or park
+        self._prepare()
         self._flowing = sum(1 for kind in scenario.kinds if kind.arrivals is not None)
         self._now = 0.0
         self._measuring = self._ended = False
@@ -64,6 +66,9 @@ class Run:
 
     def _stream(self, *purpose: str) -> Random:
         return Random("/".join((str(self._scenario.seed), str(self._number), *purpose)))  # noqa: S311  chance, not a secret
+
+    def _prepare(self) -> None:
+        """Where a run with offers gets what it needs."""
 
     def _own_service(self, worker: Worker) -> dict[int, Any]:
         return {
@@ -81,7 +86,7 @@ class Run:
         self._open()
         while True:
             wake = core.next_wake_at
-            if wake is not None and (not events or wake <= events[0][0]) and (events or self._waiting):
+            if wake is not None and (not events or wake <= events[0][0]) and (events or self._waiting or self._rows):
                 self._now = max(wake, self._now)
                 self._tell(())
                 continue
@@ -211,16 +216,30 @@ class Run:
         )
         if customer.counted:
             self._measured += 1
-        self._tell((row,))
+        self._tell((row if kind.asking is None else self._known(customer, row),))
         if customer.waiting and patience_s is not None:
             self._at(now + patience_s, self._leave, customer)
         if self._measured == scenario.items:
             self._end(None)
 
+    def _known(self, customer: Customer, row: ItemState) -> ItemState:
+        """The row of a customer who may be offered, wait for somebody or park."""
+        raise AssertionError("a class with offers is played by a run with offers")
+
     def _start(self, customer: Customer, desk: SimulatedDesk) -> None:
         kind, now = customer.kind, self._now
         customer.waiting = False
-        service_s = customer.handling_s
+        service_s = self._work_s(customer, desk)
+        if customer.counted:
+            waits = self._observation.waits[kind.number]
+            waits.served.append(now - customer.at)
+            waits.served_at.append(customer.at)
+        desk.take(kind.terms.channel, now)
+        self._at(now + service_s, self._finish, (customer, desk))
+
+    def _work_s(self, customer: Customer, desk: SimulatedDesk) -> float:
+        """How long the work takes that begins now, with its wrap-up."""
+        kind, service_s = customer.kind, customer.handling_s
         if service_s is None:
             own = desk.service.get(kind.number)
             if own is not None:
@@ -230,12 +249,7 @@ class Run:
                 service_s = kind.service(self._service[kind.number])
         if kind.wrap is not None:
             service_s += kind.wrap(self._wrap[kind.number])
-        if customer.counted:
-            waits = self._observation.waits[kind.number]
-            waits.served.append(now - customer.at)
-            waits.served_at.append(customer.at)
-        desk.take(kind.terms.channel, now)
-        self._at(now + service_s, self._finish, (customer, desk))
+        return service_s
 
     def _finish(self, subject: tuple[Customer, SimulatedDesk]) -> None:
         customer, desk = subject

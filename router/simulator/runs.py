@@ -15,7 +15,7 @@ from typing import Any, Final
 from router.simulator.document import Document
 from router.simulator.intervals import over_runs
 from router.simulator.measures import bins, measures
-from router.simulator.run import Run
+from router.simulator.offered_run import run_of
 from router.simulator.scenario import scenario_of
 from router.simulator.trace import Arrival
 from shared.errors import Unavailable
@@ -58,7 +58,7 @@ def simulate(
 def one_run(document: Document, recorded: Sequence[Arrival], number: int, show: Show) -> dict[str, Any]:
     """One run's measures."""
     scenario = scenario_of(document, recorded)
-    return measures(Run(scenario, number).play(lambda share: show(number, share)), scenario)
+    return measures(run_of(scenario, number).play(lambda share: show(number, share)), scenario)
 
 
 def _spread(document: Document, recorded: Sequence[Arrival], processes: int, show: Show) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ Pure. **Units**: seconds of the simulated clock. **Identity**: queues and agents
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -22,6 +22,18 @@ from router.simulator.trace import Arrival
 from shared.errors import InputRejected
 
 _WARM_UP: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What may happen between a match and the end of the work. ``decline``, ``returning``, ``parking``: shares 0..1."""
+
+    delay: Draw | None
+    decline: float
+    returning: float
+    wait_for_s: float
+    parking: float
+    reply: Draw | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,7 @@ class Kind:
     lead_s: float
     keyed: bool
     slope: float
+    asking: Asking | None
     thresholds_s: tuple[float, ...]
 
 
@@ -53,6 +66,8 @@ class Worker:
     group: str
     row: AgentState
     shifts: tuple[tuple[float, float], ...]
+    ramp: tuple[float, float] | None
+    back_after_s: float
     service: Mapping[str, Draw]
 
 
@@ -99,10 +114,7 @@ def scenario_of(document: Document, recorded: Sequence[Arrival] = ()) -> Scenari
                 )
     channels = {one.channel for one in classes}
     workers = tuple(worker for group in document.agents for worker in _workers(group, queues, channels, known))
-    workers = tuple(
-        Worker(name=one.name, group=one.group, row=_numbered(one.row, number), shifts=one.shifts, service=one.service)
-        for number, one in enumerate(workers)
-    )
+    workers = tuple(replace(one, row=_numbered(one.row, number)) for number, one in enumerate(workers))
     kinds = tuple(_kind(one, number, document, queues, recorded) for number, one in enumerate(classes))
     for kind in kinds:
         _check(kind, workers, {one.id: name for name, one in zip(names, _states(document, queues), strict=True)})
@@ -155,10 +167,33 @@ def _kind(one: CustomerClass, number: int, document: Document, queues: Mapping[s
         name=one.name, number=number, arrivals=None if recorded else one.arrivals, recorded=own,
         service=service.draw() if service else None, wrap=one.wrap.draw() if one.wrap else None,
         patience=one.patience.draw() if one.patience else None,
-        terms=Terms(channel=one.channel, auto_accept=True, grace_s=None), queue=queues[one.queue], plan=_plan(one, queues),
+        terms=_terms(one), asking=_asking(one), queue=queues[one.queue], plan=_plan(one, queues),
         urgency=one.urgency, lead_s=0.0 if order == "fifo" else one.goal - one.boost, keyed=order == "key",
         slope=one.slope if order == "slope" else 0.0,
         thresholds_s=tuple(sorted({*document.thresholds, *((one.target,) if one.target is not None else ())})),
+    )  # fmt: skip
+
+
+def _terms(one: CustomerClass) -> Terms:
+    sticky_s = one.park.sticky if one.park is not None else 0.0
+    if one.offer is None:
+        return Terms(channel=one.channel, auto_accept=True, grace_s=None, sticky_s=sticky_s)
+    return Terms(
+        channel=one.channel, offer_s=one.offer.timeout, cooldown_s=one.offer.cooldown, offers_max=one.offer.most, grace_s=None,
+        sticky_s=sticky_s,
+    )  # fmt: skip
+
+
+def _asking(one: CustomerClass) -> Asking | None:
+    """None where an item is assigned at once, to anybody, and finished in one go."""
+    if one.offer is None and one.sticky is None and one.park is None:
+        return None
+    delay = one.offer.delay if one.offer is not None else None
+    return Asking(
+        delay=delay.draw() if delay is not None else None, decline=one.offer.decline if one.offer is not None else 0.0,
+        returning=one.sticky.share if one.sticky is not None else 0.0,
+        wait_for_s=one.sticky.deadline if one.sticky is not None else 0.0,
+        parking=one.park.share if one.park is not None else 0.0, reply=one.park.reply.draw() if one.park is not None else None,
     )  # fmt: skip
 
 
@@ -207,6 +242,7 @@ def _workers(group: Group, queues: Mapping[str, UUID], channels: set[str], known
     return [
         Worker(
             name=group.name if group.count == 1 else f"{group.name}/{number + 1}", group=group.name, row=row, shifts=shifts,
+            ramp=None if group.ramp is None else (group.ramp.within, group.ramp.every), back_after_s=group.back_after,
             service=service,
         )
         for number in range(group.count)
