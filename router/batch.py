@@ -179,11 +179,14 @@ class Batch:
         resolved = work.resolved
         wanted = {(key[0], resolved[key].identity_handle_id) for key in work.senders if key in resolved}
         snapshots: Mapping[Key, Any] = {}
+        counted: Mapping[Key, int] = {}
         degraded = False
         if wanted:
             try:
                 await connection.execute(f"savepoint snapshots; set local statement_timeout = {SNAPSHOT_MS}")
                 snapshots = await self._snapshots(connection, sorted(wanted))
+                asked = {(key[0], one.profile_id) for key, one in snapshots.items() if self._asks_open_conversations(key[0])}
+                counted = await store.open_conversations(connection, asked) if asked else {}
                 await connection.execute("release snapshots; set local statement_timeout = '30s'")
             except Exception as error:
                 if connection.is_closed():
@@ -200,7 +203,12 @@ class Batch:
             work.people[key] = Person(
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
                 assurance=arrival.message.sender.assurance, snapshot=snapshot, degraded=degraded,
+                open_conversations=None if snapshot is None else counted.get((arrival.workspace_id, snapshot.profile_id)),
             )  # fmt: skip
+
+    def _asks_open_conversations(self, workspace_id: UUID) -> bool:
+        workspace = self._workspaces.workspace(workspace_id)
+        return workspace is not None and workspace.policy.asks_open_conversations
 
     def _place_one(self, placing: Placing, work: _Work, arrival: Arrival) -> Outcome:
         workspace = self._workspaces.workspace(arrival.workspace_id)

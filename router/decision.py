@@ -84,7 +84,7 @@ def _summary(choice: Choice, queue: str, reopened: bool) -> str:
     return f"Queue {queue}: {why}{again}."
 
 
-def profile_facts(snapshot: Any, policy: Policy, open_conversations: int) -> Mapping[str, Any]:
+def profile_facts(snapshot: Any, policy: Policy, open_conversations: int | None) -> Mapping[str, Any]:
     """``profile.*`` as rules see it; without a snapshot only that the profile is not known."""
     if snapshot is None:
         return {"known": False, "attributes": {}, "tags": []}
@@ -94,8 +94,9 @@ def profile_facts(snapshot: Any, policy: Policy, open_conversations: int) -> Map
         "version": snapshot.version,
         "tags": list(snapshot.tags or ()),
         "attributes": {name: given[name] for name in policy.attributes if name in given},
-        "open_conversations": open_conversations,
     }
+    if open_conversations is not None:
+        facts["open_conversations"] = open_conversations
     if snapshot.tier:
         facts["tier"] = snapshot.tier
     if snapshot.language:

@@ -34,6 +34,12 @@ join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g
 where h.kind <> 'erased'
 order by h.workspace_id, h.id for no key update of h
 """
+_OPEN_CONVERSATIONS: Final = """
+select g.w, g.p, count(c.id) as conversations from unnest($1::uuid[], $2::uuid[]) as g(w, p)
+left join santral.handle h on h.workspace_id = g.w and h.profile_id = g.p
+left join santral.conversation c on c.workspace_id = g.w and c.handle_id = h.id and c.state = 'open' and c.merged_into is null
+group by g.w, g.p
+"""
 _HANDLE_IDS: Final = """
 select g.place, h.id from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) with ordinality as g(w, k, s, v, place)
 join santral.handle h on h.workspace_id = g.w and h.kind = g.k and h.scope = g.s and h.value = g.v
@@ -208,6 +214,13 @@ async def insert_receipts(connection: Connection, states: Mapping[Key, str]) -> 
     given = [states[key] for key in zip(workspaces, ids, strict=True)]
     rows = await connection.fetch(_RECEIPTS, workspaces, ids, given)
     return {(row["workspace_id"], row["id"]): row["at"] for row in rows}
+
+
+async def open_conversations(connection: Connection, profiles: Iterable[Key]) -> Mapping[Key, int]:
+    """How many conversations each of these people, by (workspace, profile), has open under all their handles; none is 0."""
+    pairs = sorted(profiles)
+    rows = await connection.fetch(_OPEN_CONVERSATIONS, [workspace for workspace, _ in pairs], [profile for _, profile in pairs])
+    return {(row["w"], row["p"]): row["conversations"] for row in rows}
 
 
 async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:

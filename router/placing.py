@@ -181,7 +181,9 @@ class Placing:
                 "age_s": max(0, int((now - conversation.opened_at).total_seconds())),
             },
             "now": workspace.calendar.facts(now),
-            "profile": profile_facts(None if person is None else person.snapshot, workspace.policy, int(not conversation.is_new)),
+            "profile": profile_facts(
+                None if person is None else person.snapshot, workspace.policy, None if person is None else person.open_conversations
+            ),
         }
         if workspace.policy.asks_queues:
             values["queue"] = workspace.figures

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from router.condition import to_cel
 from router.expressions import NO, TREE_CHARS_MAX, Answer, Block, Expression, Facts, compiled
 from router.goals import BOOST_MAX_S, EMERGENCY, NORMAL
-from router.policy_source import asks_queues, attributes, is_cheap
+from router.policy_source import asks_open_conversations, asks_queues, attributes, is_cheap
 from shared.errors import Unprocessable
 
 RULES_MAX: Final = 200
@@ -85,6 +85,7 @@ class Policy:
     default_queue: str
     blocks: Sequence[tuple[Sequence[Rule], Block]] = ()
     asks_queues: bool = False
+    asks_open_conversations: bool = False
     attributes: frozenset[str] = frozenset()
 
 
@@ -131,6 +132,7 @@ def with_rules(rules: Sequence[Rule], *, version: int | None, default_queue: str
     return Policy(
         version=version, rules=tuple(rules), default_queue=default_queue, blocks=_blocks(rules),
         asks_queues=any(asks_queues(source) for source in sources),
+        asks_open_conversations=any(asks_open_conversations(source) for source in sources),
         attributes=frozenset[str]().union(*(attributes(source) for source in sources)),
     )  # fmt: skip
 

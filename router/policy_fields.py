@@ -50,7 +50,9 @@ _FIELDS: Final = (
     _field("profile.tags", "texts", "the customer's tags"),
     _field("profile.language", "text", "the language the customer prefers", always=False),
     _field("profile.channel", "text", "the channel the customer prefers", always=False),
-    _field("profile.open_conversations", "number", "1 when the conversation was there before this message", always=False),
+    _field(
+        "profile.open_conversations", "number", "how many conversations the customer had open before this message", always=False
+    ),
     _field("profile.last_agent", "text", "the id of the agent who last helped", always=False),
     _field("profile.csat", "number", "the customer's last rating", always=False),
     _field("profile.version", "number", "goes up with each change of the profile", always=False),

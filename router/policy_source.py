@@ -125,6 +125,11 @@ def asks_queues(source: str) -> bool:
     return any(one.root == "queue" for one in mentions(source))
 
 
+def asks_open_conversations(source: str) -> bool:
+    """Whether the expression asks how many conversations the customer has open."""
+    return any(one.root == "profile" and one.field == "open_conversations" for one in mentions(source))
+
+
 def depth(source: str) -> int:
     """How deep brackets stand within brackets."""
     deepest = now = 0

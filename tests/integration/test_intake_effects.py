@@ -11,9 +11,11 @@ import pytest
 from router.offer import accept
 from router.work import done, park
 from shared.database import Database
+from shared.embedded_postgres import PostgresUrls
 from shared.ids import new_id
 from shared.message import Automatic, Call, Receipt
 from tests.support.intake_line import Line, Member, assert_contiguous, member_of, message_to, rows
+from tests.support.shift import shift_of
 from tests.support.workspaces import Workspace
 
 
@@ -280,3 +282,24 @@ async def test_a_message_of_a_new_workspace_is_not_refused(worker_db: Database, 
     line.add(message_to(younger, "smtp", "1"))
     taken = await member.take(line)
     assert not taken.outcomes[0].quarantined
+
+
+async def test_rules_see_how_many_conversations_the_customer_has_open(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace
+) -> None:
+    shift = await shift_of(worker_db, database_urls, workspace)
+    rule = {
+        "name": "many",
+        "when": {"field": "profile.open_conversations", "op": "at_least", "value": 2},
+        "tags": ["many"],
+        "queue": "genel",
+    }
+    await shift.configure("update santral.policy set version = 2, document = $1", {"rules": [rule], "default_queue": "genel"})
+    for post in ("1", "2", "3"):
+        await shift.writes(who="v1", visibility="public", traits={"post": post})
+    await shift.writes(who="v2", visibility="public", traits={"post": "1"})
+    records = [
+        row["record"] for row in await rows(shift.db, "select record from santral.decision where kind = 'routing' order by id")
+    ]
+    assert [one["facts"]["profile"]["open_conversations"] for one in records] == [0, 1, 2, 0]
+    assert [one["rule"] for one in records] == [None, None, "many", None]
