@@ -64,19 +64,20 @@ class LoopStopped(Throttled):
 
 async def require_no_loop(
     connection: Connection, *, workspace_id: UUID, conversation_id: UUID, handle_id: UUID, agent_id: UUID | None, at: datetime
-) -> None:
-    """Raises `LoopStopped` when this automatic message would go on with a loop; a person's never is.
+) -> bool:
+    """Raises `LoopStopped` when this automatic message would go on with a loop; a person's never is. Returns whether it is automatic.
 
     The caller holds the conversation's lock, so that two messages at once cannot both be the last one. ``handle_id`` is the counterpart.
     """
     if agent_id is not None and await connection.fetchval(_IS_PERSON, workspace_id, agent_id) is not False:
-        return
+        return False
     machine = await connection.fetchval(_MACHINE_WROTE, workspace_id, conversation_id)
     rows = await connection.fetch(_SENT, workspace_id, conversation_id, handle_id, at - LOOKED_BACK, LOOKED_AT)
     stop = stop_of([row["accepted_at"] for row in rows], at, machine_wrote=bool(machine))
     if stop is not None:
         LOOPS_STOPPED.labels(reason=stop.reason).inc()
         raise LoopStopped(stop, conversation_id, handle_id)
+    return True
 
 
 async def tell_of_stop(

@@ -36,7 +36,7 @@ values ($1, $2, $3, $4, 'out', 'text', $5, $6, $7, $8, $9, $10, $11, $12, $13, $
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A reply as stored, with what its delivery needs."""
+    """A reply as stored, with what its delivery needs. ``automatic``: a machine of ours wrote it, and a mail says so."""
 
     message_id: UUID
     conversation_id: UUID
@@ -47,6 +47,7 @@ class Written:
     channel: str
     provider: str
     at: datetime
+    automatic: bool = False
 
 
 async def write_reply(
@@ -89,7 +90,7 @@ async def write_reply(
     if not text and content.get("kind") in ("text", "html"):
         raise Unprocessable("an empty reply", field="content.text", remedy="write something")
     at = await database_now(connection)
-    await require_no_loop(
+    automatic = await require_no_loop(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, handle_id=row["last_handle_id"],
         agent_id=agent_id, at=at,
     )  # fmt: skip
@@ -110,7 +111,7 @@ async def write_reply(
     return Written(
         message_id=reply_id, conversation_id=conversation_id, seq=seq, inbox_id=row["last_inbox_id"],
         handle_id=row["last_handle_id"], item_id=item.state.id if item else None, channel=row["channel"],
-        provider=row["provider"], at=at,
+        provider=row["provider"], at=at, automatic=automatic,
     )  # fmt: skip
 
 

@@ -281,7 +281,9 @@ async def send_reply(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, reply_id=reply_id, agent_id=principal.agent_id,
         actor=principal.actor, content=content, subject=body.subject, copies={"cc": body.cc, "bcc": body.bcc}, defines=defines,
     )  # fmt: skip
-    request = {"content": content, "subject": body.subject, "to": body.to, "cc": body.cc, "bcc": body.bcc}
+    # Mail carries the mark, so that no other machine answers ours (RFC 3834).
+    marked = {**content, "automatic": True} if written.automatic else content
+    request = {"content": marked, "subject": body.subject, "to": body.to, "cc": body.cc, "bcc": body.bcc}
     if content["kind"] == "media":
         request["files"] = content["files"]
     await connection.execute(

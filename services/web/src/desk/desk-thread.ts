@@ -224,9 +224,9 @@ export class DeskThread extends DeskPart {
     const reason = fact(event, "reason");
     const handed = fact(event, "trigger") === "transfer" ? this.say.transferred : "";
     const undone = event.data?.undone === true ? this.say.placement.undone : "";
-    const told = [this.say.declineReasons[reason] ?? this.say.placement.because[reason] ?? reason, undone]
-      .filter(Boolean)
-      .join(" · ");
+    const because =
+      this.say.declineReasons[reason] ?? this.say.stopReasons[reason] ?? this.say.placement.because[reason] ?? reason;
+    const told = [because, undone].filter(Boolean).join(" · ");
     return html`<p class="event">
       <span>${handed || (this.say.system[event.type] ?? event.type)}${mine ? ` · ${this.say.you}` : nothing}${told ? ` · ${told}` : nothing}</span>
       <time datetime=${event.at}>${this.formats.time(event.at)}</time>

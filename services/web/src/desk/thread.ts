@@ -56,6 +56,7 @@ const TOLD: ReadonlySet<string> = new Set([
   "conversation.merged",
   "conversation.split",
   "message.moved",
+  "reply.stopped",
 ]);
 
 /** What an event makes of the conversation: it is open while it has open work. */
@@ -122,7 +123,8 @@ export function deliveries(thread: Thread): ReadonlyMap<string, Delivery> {
   const found = new Map<string, Delivery>();
   for (const seq of [...thread.events.keys()].sort((a, b) => a - b)) {
     const event = thread.events.get(seq);
-    if (!event?.type.startsWith("reply.")) continue;
+    // What was stopped never became a message.
+    if (!event?.type.startsWith("reply.") || event.type === "reply.stopped") continue;
     const state = event.type.slice("reply.".length) as Delivery["state"];
     found.set(fact(event, "message_id"), { state, reason: fact(event, "reason") });
   }

@@ -122,6 +122,11 @@ export const en: DeskMessages = {
     "conversation.merged": "Conversations merged",
     "conversation.split": "Messages became a conversation of their own",
     "message.moved": "A message went from one conversation to another",
+    "reply.stopped": "Automatic answers stopped",
+  },
+  stopReasons: {
+    machine_wrote: "a machine wrote last",
+    too_many: "two machines may be answering each other",
   },
   delivery: {
     queued: "Queued",

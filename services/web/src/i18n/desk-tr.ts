@@ -130,6 +130,11 @@ export const tr = {
     "conversation.merged": "Görüşmeler birleştirildi",
     "conversation.split": "Mesajlar ayrı bir görüşme oldu",
     "message.moved": "Bir mesaj görüşmeler arasında taşındı",
+    "reply.stopped": "Otomatik yanıtlar durduruldu",
+  } as Named,
+  stopReasons: {
+    machine_wrote: "son yazan bir makine",
+    too_many: "iki makine birbirine yanıt veriyor olabilir",
   } as Named,
   delivery: {
     queued: "Sırada",

@@ -65,3 +65,9 @@ test("the conversation is closed when its work is, and open again with new work"
   expect(again.conversation.state).toBe("open");
   expect(withEvent(again, event(3, "conversation.closed")).conversation.state).toBe("open");
 });
+
+test("a stopped automatic answer is a line of its own and no delivery", () => {
+  const thread = threadOf(conversation, [message(1)], [event(2, "reply.stopped", { reason: "too_many" })]);
+  expect(lines(thread).map((line) => line.kind)).toEqual(["message", "event"]);
+  expect(deliveries(thread).size).toBe(0);
+});
