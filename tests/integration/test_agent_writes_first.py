@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
 from router.presence import set_presence
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
+from tests.support.shift import Shift
 
 MAIL = {
     "inbox": "smtp", "to": {"value": "Ayse@Ornek.com ", "name": "Ayşe"}, "subject": "Siparişiniz",
     "content": {"kind": "text", "text": "Merhaba Ayşe Hanım, siparişiniz yola çıktı."},
 }  # fmt: skip
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def begin(api: Api, shift: Shift, body: Any, key: str | None = None) -> httpx.Response:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from services.api.principal import ROLES, SCOPES
 from shared.database import Database
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 PUBLIC = {"exchange_code", "read_chat_config", "open_chat_session"}
@@ -22,12 +20,6 @@ NOT_AN_AGENTS = frozenset(
     "set_presence read_desk handover assign_item cancel_item put_import_rows redact_message redact_part".split()  # noqa: SIM905
 )
 """Operations that an agent's role has the scope for, and that still ask for more: their own id, a bot, the whole workspace."""
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 def operations(api: Api) -> Iterator[tuple[str, str, dict[str, Any]]]:

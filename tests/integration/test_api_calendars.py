@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from router.hours import DAYS
 from services.apply import apply_file
 from services.export import export_workspace
 from services.workspace_file import parse_workspace_file, read_workspace_file
-from shared.database import Database
 from shared.errors import Unprocessable
-from tests.support.api import Api, listening, running_api
+from tests.support.api import Api, listening
 from tests.support.serving import said_by
 from tests.support.workspaces import Workspace
 
@@ -27,12 +25,6 @@ SLA: dict[str, Any] = {
     "name": "default", "calendar": "office", "escalate_to": "genel",
     "targets": [{"channel": "email", "first_response_s": 14400}, {"tier": "gold", "resolution_s": 86400, "calendar": "always"}],
 }  # fmt: skip
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 async def test_a_calendar_is_kept_versioned_and_not_deleted_while_it_is_named(api: Api, workspace: Workspace) -> None:

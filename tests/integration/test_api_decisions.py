@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
-
-import pytest
 
 from router.desk import Desk
 from shared.database import Database
@@ -16,7 +13,7 @@ from shared.hints import Hints
 from shared.ids import new_id
 from shared.leases import Leases
 from shared.message import Part
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import Line, member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_agent, add_item
 
@@ -37,12 +34,6 @@ RULES = [
     {"name": "night", "when_cel": "!now.open || now.hour < 6", "queue": "genel", "tags": ["night"]},
 ]
 TEXTS = ["Merhaba", "Bu bir REZALET!!", "iade istiyorum acil", "Hello, where is my order please?", "x" * 20_000, ""]
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 async def taken_in(db: Database, workspace: Workspace, number: int = 36) -> None:

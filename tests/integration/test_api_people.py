@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,18 +11,12 @@ import pytest
 
 from shared.database import Database
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 Json = dict[str, Any]
 MAIL = {"kind": "email", "value": "ayse@ornek.com"}
 PHONE = {"kind": "phone", "value": "+905321234567"}
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 @pytest.fixture

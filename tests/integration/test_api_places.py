@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
-import pytest
-
 from shared.database import Database
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.workspaces import Workspace, make_workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 async def test_a_place_is_kept_and_replaced(api: Api, worker_db: Database, workspace: Workspace) -> None:

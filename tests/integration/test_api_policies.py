@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +12,9 @@ from services.configuration import RouterConfiguration
 from shared.database import Database
 from shared.hints import Hints
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import TABLES, Line, counts, member_of, message_to, rows
 from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 async def add_queue(db: Database, workspace: Workspace, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -12,19 +11,13 @@ from profiles.erasure_tombstones import tombstone_hash
 from shared.database import Database
 from shared.handle import Handle
 from shared.ids import new_id
-from tests.support.api import SECRET, Api, running_api
+from tests.support.api import SECRET, Api
 from tests.support.workspaces import Workspace, make_workspace
 
 Json = dict[str, Any]
 CUSTOMER = {"kind": "external_id", "value": "C-1042"}
 MAIL = {"kind": "email", "value": "Ayse@Ornek.com"}
 PHONE = {"kind": "phone", "value": "0532 123 45 67"}
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 @pytest.fixture

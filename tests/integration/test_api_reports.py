@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,8 @@ from router.simulator.runs import simulate
 from router.simulator.trace import line_of, read_trace
 from router.work import abandon
 from services.cli.main import create_app
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
-from tests.support.api import Api, listening, running_api
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
+from tests.support.api import Api, listening
+from tests.support.shift import Shift
 
 
 async def arrivals(api: Api, shift: Shift, **more: Any) -> Any:

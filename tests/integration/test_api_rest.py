@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,12 +17,6 @@ from tests.support.api import Api, running_api
 from tests.support.workspaces import Workspace, add_item
 
 MESSAGE = {"inbox": "api", "external_id": "form-1", "from": {"kind": "email", "value": "ayse@ornek.com"}, "text": "Merhaba"}
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from router.visitor_view import own_conversation, public_messages
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
+from tests.support.shift import Shift
 
 
 async def audited(shift: Shift, action: str) -> list[dict[str, Any]]:

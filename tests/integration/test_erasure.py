@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,13 @@ from shared.database import Database
 from shared.errors import Unprocessable
 from shared.ids import new_id
 from shared.message import InboundMessage
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import SECRET, TOPIC, Line, Member, member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 MAIL, NAME, PHONE, WORD = "kanarya.serce@ornek.com", "Kanarya Serçe", "+905321234567", "papağanotu"
 VISITOR = "0198c5f2-7b1e-7c3a-9d42-5f0e8a6b1c2d"
 CANARIES = (MAIL, "Serçe", "serçe", PHONE, "905321234567", WORD)
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 def erasures(db: Database, blobs: FileBlobs) -> Erasures:

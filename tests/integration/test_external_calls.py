@@ -6,34 +6,19 @@ Live calls through REST, their records through intake, on real PostgreSQL.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.message import Call
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
+from tests.support.shift import Shift
 
 NUMBER = "+905321234567"
 LIVE = {"inbox": "asterisk", "call_id": "1718.1", "direction": "in", "number": NUMBER, "agent": "Deniz"}
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def pbx(api: Api, shift: Shift, path: str, body: Any) -> httpx.Response:

@@ -41,15 +41,9 @@ from shared.errors import Conflict, Unavailable
 from shared.hints import Hints
 from shared.leases import Leases
 from tests.support.intake_line import SECRET, TOPIC, Line, message_to, rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
+from tests.support.shift import Shift
 
 MAIL = {"provider": "smtp", "who": "ayse@ornek.com"}
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def renew(shift: Shift) -> None:

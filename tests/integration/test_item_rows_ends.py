@@ -36,19 +36,12 @@ import pytest
 from router import work
 from router.desk_view import read_item
 from router.reply import reply_state
-from shared.database import Connection, Database
-from shared.embedded_postgres import PostgresUrls
+from shared.database import Connection
 from shared.errors import Conflict, Unprocessable
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
+from tests.support.shift import Shift
 
 MAIL = {"provider": "smtp", "who": "ayse@ornek.com"}
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def park(shift: Shift, item: UUID, wake_at: datetime | None = None) -> None:

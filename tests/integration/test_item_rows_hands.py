@@ -19,17 +19,10 @@ import pytest
 
 from router import work
 from router.transfer import transfer
-from shared.database import Database, retried
-from shared.embedded_postgres import PostgresUrls
+from shared.database import retried
 from shared.errors import Conflict, NotFound, Unprocessable
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
+from tests.support.shift import Shift
 
 
 async def test_assigned_transfer_to_an_agent_who_accepts(shift: Shift) -> None:

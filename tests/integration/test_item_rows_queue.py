@@ -30,17 +30,9 @@ import pytest
 from router import offer as offers
 from router import work
 from router.replay import replay
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.errors import Conflict, NotFound
 from tests.support.intake_line import SECRET, rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
+from tests.support.shift import Shift
 
 
 async def test_none_message_accepted_is_queued(shift: Shift) -> None:

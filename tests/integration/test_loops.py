@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import httpx
-import pytest
 
+from ingest.adapter import Inbox, MailCall, Reply
+from ingest.mail.automatic import automatic_kind
+from ingest.mail.mime import read_mail
+from ingest.registry import adapter_for
 from router.loop_governor import LIMITS
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.message import Automatic
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
+from tests.support.shift import Shift
 
 MOST, MINUTES = LIMITS[0]
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def answer(api: Api, headers: dict[str, str], conversation: UUID, text: str = "Mesajınızı aldık.") -> httpx.Response:
@@ -128,3 +116,30 @@ async def test_a_new_conversation_does_not_begin_the_count_anew_and_others_are_c
     assert third not in (first, second)
     assert [*codes, (await answer(api, program, third)).status_code] == [202] * MOST + [429]
     assert (await answer(api, program, second)).status_code == 202
+
+
+async def mailed(shift: Shift, reply: str) -> str | None:
+    """What another system of this kind takes the mail for that this reply becomes."""
+    (row,) = await rows(shift.db, "select * from santral.delivery where message_id = $1", UUID(reply))
+    inbox = Inbox(
+        workspace_id=row["workspace_id"], id=row["inbox_id"], name="posta", channel="email", provider="smtp",
+        address="destek@ornek.com", settings={},
+    )  # fmt: skip
+    call = adapter_for("smtp").reply(
+        Reply(
+            id=row["message_id"], conversation_id=row["conversation_id"], at=row["created_at"], inbox=inbox, to_kind="email",
+            to_scope="", to_value="ayse@ornek.com", content=row["request"]["content"], subject="Sipariş",
+            in_reply_to="bir@ornek.com", token_secret=b"x" * 32,
+        )
+    )  # fmt: skip
+    assert isinstance(call, MailCall)
+    mail = read_mail(call.content)
+    return automatic_kind(mail.headers, mail.attachments)
+
+
+async def test_mail_of_a_machine_says_so_and_an_agents_does_not(api: Api, shift: Shift) -> None:
+    conversation = await conversation_of(shift, await shift.mine(provider="smtp", who="ayse@ornek.com"))
+    program, agent = await api.key(shift.workspace.id), await api.agent(shift.workspace.id, shift.deniz)
+    theirs = (await answer(api, program, conversation)).json()["id"]
+    mine = (await answer(api, agent, conversation, "Ben Deniz, bakıyorum.")).json()["id"]
+    assert (await mailed(shift, theirs), await mailed(shift, mine)) == ("auto_reply", None)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from ingest.adapter import Draft, Inbox, Request, Target
 from ingest.adapters.smtp import ADAPTER
 from services.erasure import Erasures
 from shared.blobs_files import FileBlobs
-from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from shared.ids import new_id
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import SECRET, rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace, make_workspace
+from tests.support.shift import Shift
+from tests.support.workspaces import make_workspace
 
 FIRST = """From: Ayşe Işık <ayse@ornek.com>
 Resent-From: =?utf-8?q?G=C3=BCl_Santral?= <gul@ornek.com>
@@ -31,17 +26,6 @@ Message-ID: <1@ornek.com>
 
 Siparişim gelmedi.
 """
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 def on_the_mail(shift: Shift, raw: str) -> tuple[dict[str, Any], ...]:

@@ -7,7 +7,7 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ from shared.embedded_postgres import PostgresUrls
 from shared.errors import Conflict, Unprocessable
 from shared.ids import new_id
 from shared.leases import Leases
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import SECRET, Line, member_of, message_to, rows
 from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import shift_of
@@ -40,12 +40,6 @@ from tests.support.waiting import eventually
 from tests.support.workspaces import Workspace
 
 _WAITING = "select count(*) from pg_locks where not granted"
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ import pytest
 
 from shared.database import Database
 from shared.embedded_postgres import PostgresUrls
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
 from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import Shift, shift_of
@@ -24,12 +23,6 @@ PAIRS = (
     ("completed", "parked"),
 )  # fmt: skip
 RANK = ("completed", "wrapping", "parked", "queued", "offered", "assigned")
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 @pytest.fixture

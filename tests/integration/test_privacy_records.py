@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -13,17 +12,10 @@ from services.retention import Retention
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.cloudevent import decode_message
-from shared.database import Database
 from shared.leases import Leases
-from tests.support.api import Api, Broker, running_api
+from tests.support.api import Api, Broker
 from tests.support.intake_line import SECRET, Line, assert_contiguous, member_of, message_to, rows
 from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
 
 
 async def mailed(api: Api, workspace: Workspace) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,21 +14,9 @@ from shared.database import Database
 from shared.embedded_postgres import PostgresUrls
 from shared.hints import Hints
 from shared.leases import Leases
-from tests.support.api import Api, running_api
+from tests.support.api import Api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
-from tests.support.workspaces import Workspace
-
-
-@pytest.fixture
-async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
-    async with running_api(api_db, worker_db) as running:
-        yield running
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
+from tests.support.shift import Shift
 
 
 @pytest.fixture

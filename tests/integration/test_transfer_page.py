@@ -14,12 +14,10 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from services.api.static_pages import Front
 from services.web.build import build_assets
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
 from tests.support.api import Api, listening, running_api
 from tests.support.intake_line import rows
-from tests.support.shift import Shift, shift_of
+from tests.support.shift import Shift
 from tests.support.waiting import eventually
-from tests.support.workspaces import Workspace
 
 PICTURES = Path("test-results")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
@@ -47,11 +45,6 @@ async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
         yield running
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-
-
-@pytest.fixture
-async def shift(worker_db: Database, database_urls: PostgresUrls, workspace: Workspace) -> Shift:
-    return await shift_of(worker_db, database_urls, workspace)
 
 
 async def desk_page(browser: Browser, api: Api, http: str, shift: Shift, agent: str) -> Page:
