@@ -133,12 +133,9 @@ class OfferedRun(Run):
         now, number = self._now, customer.kind.number
         hit = before.preferred == desk.row.id
         if customer.waiting:
-            customer.waiting = False
             del self._waiting[customer.id]
+            self._served(customer)
             if customer.counted:
-                waits = self._observation.waits[number]
-                waits.served.append(now - customer.at)
-                waits.served_at.append(customer.at)
                 self._asked(customer).sticky_hits += hit
         elif customer.counted:
             asked = self._asked(customer)
@@ -178,12 +175,7 @@ class OfferedRun(Run):
         if row is None or not customer.waiting:
             super()._leave(customer)
             return
-        customer.waiting = False
-        del self._waiting[customer.id]
-        if customer.counted:
-            waits = self._observation.waits[customer.kind.number]
-            waits.abandoned.append(self._now - customer.at)
-            waits.abandoned_at.append(customer.at)
+        self._abandoned(customer)
         left = self._move(customer, Change(trigger="customer_left"))
         self._forget(customer)
         told: list[Told] = [left]

@@ -227,15 +227,17 @@ class Run:
         raise AssertionError("a class with offers is played by a run with offers")
 
     def _start(self, customer: Customer, desk: SimulatedDesk) -> None:
-        kind, now = customer.kind, self._now
-        customer.waiting = False
         service_s = self._work_s(customer, desk)
+        self._served(customer)
+        desk.take(customer.kind.terms.channel, self._now)
+        self._at(self._now + service_s, self._finish, (customer, desk))
+
+    def _served(self, customer: Customer) -> None:
+        customer.waiting = False
         if customer.counted:
-            waits = self._observation.waits[kind.number]
-            waits.served.append(now - customer.at)
+            waits = self._observation.waits[customer.kind.number]
+            waits.served.append(self._now - customer.at)
             waits.served_at.append(customer.at)
-        desk.take(kind.terms.channel, now)
-        self._at(now + service_s, self._finish, (customer, desk))
 
     def _work_s(self, customer: Customer, desk: SimulatedDesk) -> float:
         """How long the work takes that begins now, with its wrap-up."""
@@ -259,10 +261,13 @@ class Run:
     def _leave(self, customer: Customer) -> None:
         if not customer.waiting:
             return
+        self._abandoned(customer)
+        self._tell((ItemRemoved(id=customer.id, version=_FINAL),))
+
+    def _abandoned(self, customer: Customer) -> None:
         customer.waiting = False
         del self._waiting[customer.id]
         if customer.counted:
             waits = self._observation.waits[customer.kind.number]
             waits.abandoned.append(self._now - customer.at)
             waits.abandoned_at.append(customer.at)
-        self._tell((ItemRemoved(id=customer.id, version=_FINAL),))
