@@ -132,6 +132,8 @@ def whole(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 def not_there(policy: Policy, facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Facts the policy may ask that the record does not hold, because the policy of then did not ask for them."""
     missing = [f"profile.attributes.{name}" for name in sorted(policy.attributes) if name not in _attributes(facts)]
+    if policy.asks_open_conversations and "open_conversations" not in facts.get("profile", {}):
+        missing.append("profile.open_conversations")
     if policy.asks_queues and not facts.get("queue"):
         missing.append("queue")
     return missing

@@ -20,6 +20,7 @@ from router.calendar import Calendar
 from router.decision import facts_again, profile_facts
 from router.evaluation import not_there
 from router.evaluation_waits import Observed
+from router.intake_store import open_conversations
 from router.policy import NO_POLICY, Policy, kept_policy
 from router.policy_fields import TEXT_CHARS_SEEN
 from shared.database import Connection
@@ -136,14 +137,16 @@ async def facts_of_message(
         "reopened": False, "channels": list(row["channels"]), "messages": row["seq"] - 1, "age_s": row["age_s"],
     }  # fmt: skip
     facts["now"] = calendar.facts(row["accepted_at"])
-    facts["profile"] = dict(profile_facts(snapshot, policy, 1))
+    people = [] if snapshot is None or not policy.asks_open_conversations else [(workspace_id, snapshot.profile_id)]
+    counted = await open_conversations(connection, people) if people else {}
+    facts["profile"] = dict(profile_facts(snapshot, policy, next(iter(counted.values()), None)))
     return facts, ["profile", "conversation", *(["queue"] if policy.asks_queues else [])]
 
 
 async def completed_facts(
     connection: Connection, workspace_id: UUID, decided: Sequence[Decided], policy: Policy
 ) -> list[tuple[Decided, dict[str, dict[str, Any]], list[str]]]:
-    """Each decision's facts for another policy: attributes it did not record are the profile's of today, and are named."""
+    """Each decision's facts for another policy: what it did not record of the profile is of today, and is named."""
     found: list[tuple[Decided, dict[str, dict[str, Any]], list[str]]] = []
     wanted: list[UUID] = []
     for one in decided:
@@ -156,6 +159,8 @@ async def completed_facts(
     if wanted:
         owner = WorkspaceId(workspace_id)
         known = await snapshots(connection, [(owner, HandleId(handle)) for handle in dict.fromkeys(wanted)])
+        people = {(workspace_id, one.profile_id) for one in known.values()} if policy.asks_open_conversations else set()
+        counted = await open_conversations(connection, people) if people else {}
         for one, facts, missing in found:
             snapshot = known.get((owner, HandleId(one.handle_id))) if one.handle_id is not None else None
             if snapshot is None or not facts.get("profile", {}).get("known"):
@@ -166,6 +171,8 @@ async def completed_facts(
                 if name in snapshot.attributes
             }
             facts["profile"] = {**facts["profile"], "attributes": {**(facts["profile"].get("attributes") or {}), **given}}
+            if "profile.open_conversations" in missing:
+                facts["profile"]["open_conversations"] = counted[workspace_id, snapshot.profile_id]
     return found
 
 

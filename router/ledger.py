@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -127,3 +128,5 @@ class Ledger:
     candidates: Candidates = field(default_factory=Candidates)
     conversations: dict[Key, Conversation] = field(default_factory=dict)
     named: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
+    opened: Counter[Key] = field(default_factory=Counter)
+    """How many conversations this batch opened of a profile, on top of what was open before it."""

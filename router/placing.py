@@ -182,12 +182,17 @@ class Placing:
             },
             "now": workspace.calendar.facts(now),
             "profile": profile_facts(
-                None if person is None else person.snapshot, workspace.policy, None if person is None else person.open_conversations
+                None if person is None else person.snapshot, workspace.policy, self._open_conversations(workspace.id, person)
             ),
         }
         if workspace.policy.asks_queues:
             values["queue"] = workspace.figures
         return facts_of(values)
+
+    def _open_conversations(self, workspace_id: UUID, person: Person | None) -> int | None:
+        if person is None or person.open_conversations is None:
+            return None
+        return person.open_conversations + self._ledger.opened[workspace_id, person.profile_id]
 
     def _store(
         self, message: InboundMessage, conversation: Conversation, person: Person | None, signals: Signals, accepted_at: datetime,
@@ -277,6 +282,8 @@ class Placing:
             id=item_id, state="queued", queue_id=queue.id, channel=message.channel,
             reopen_count=0 if before is None else before.reopen_count + 1,
         )  # fmt: skip
+        if conversation.state != "open" and conversation.profile_id is not None:
+            self._ledger.opened[conversation.workspace_id, conversation.profile_id] += 1
         conversation.state, conversation.closed_at = "open", None
         data = {
             "item_id": item_id, "state": "queued", "version": 1, "queue_id": queue.id, "queue": queue.name,

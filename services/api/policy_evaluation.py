@@ -75,7 +75,7 @@ class Evaluate(AskedPolicy):
 class Evaluated(BaseModel):
     """Of one message: the choice and the trace. ``before`` and ``differences``: what really happened, where it is a stored one.
 
-    ``not_recorded``: facts the policy asks that nobody recorded then; attributes among them are the profile's of today. A message that
+    ``not_recorded``: facts the policy asks that nobody recorded then; attributes and open conversations among them are of today. A message that
     joined work already there was not decided on: its profile and conversation are those of today.
     """
 

@@ -252,6 +252,20 @@ async def test_a_message_that_joined_work_is_asked_about_too(policies: Policies,
     assert answer["not_recorded"] == ["profile", "conversation"]
 
 
+async def test_open_conversations_that_nobody_counted_then_are_those_of_today(
+    policies: Policies, worker_db: Database, workspace: Workspace
+) -> None:
+    line = Line()
+    posts = [message_to(workspace, "webchat", f"m{n}", visibility="public", traits={"post": str(n)}) for n in range(3)]
+    line.add(*posts)
+    await (await member_of(worker_db)).take(line)
+    busy = {"name": "busy", "when": {"field": "profile.open_conversations", "op": "at_least", "value": 3}, "queue": "genel"}
+    document = {"rules": [busy], "default_queue": "genel"}
+    answer = await policies.call("POST", "/evaluate", {"document": document, "message_id": str(posts[0].id)})
+    assert (answer["choice"]["rule"], answer["facts"]["profile"]["open_conversations"]) == ("busy", 3)
+    assert answer["not_recorded"] == ["profile.open_conversations"]
+
+
 async def test_the_policy_that_was_active_changes_nothing(policies: Policies, worker_db: Database, workspace: Workspace) -> None:
     await policies.save(COMPLAINTS)
     line = Line()

@@ -284,8 +284,9 @@ async def test_a_message_of_a_new_workspace_is_not_refused(worker_db: Database, 
     assert not taken.outcomes[0].quarantined
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
 async def test_rules_see_how_many_conversations_the_customer_has_open(
-    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace, *, at_once: bool
 ) -> None:
     shift = await shift_of(worker_db, database_urls, workspace)
     rule = {
@@ -295,9 +296,14 @@ async def test_rules_see_how_many_conversations_the_customer_has_open(
         "queue": "genel",
     }
     await shift.configure("update santral.policy set version = 2, document = $1", {"rules": [rule], "default_queue": "genel"})
-    for post in ("1", "2", "3"):
-        await shift.writes(who="v1", visibility="public", traits={"post": post})
-    await shift.writes(who="v2", visibility="public", traits={"post": "1"})
+    said = [("v1", "1"), ("v1", "2"), ("v1", "3"), ("v2", "1")]
+    messages = [
+        message_to(shift.workspace, "webchat", f"post-{place}", who=who, visibility="public", traits={"post": post})
+        for place, (who, post) in enumerate(said)
+    ]
+    for some in [messages] if at_once else [[one] for one in messages]:
+        shift.line.add(*some)
+        await shift.member.take(shift.line)
     records = [
         row["record"] for row in await rows(shift.db, "select record from santral.decision where kind = 'routing' order by id")
     ]
