@@ -170,7 +170,7 @@ async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
     except Unprocessable as error:
         if error.field and error.field.startswith(f"{found.source}:"):
             raise
-        place, named = _path_of(found, step), error.field
+        place, named = _path_of(found, step), (error.field or "").removeprefix("body.")
         if step.section == "policy" and error.details.get("errors"):
             named = ".".join(str(part) for part in error.details["errors"][0]["path"])
         where = found.where(f"{place}.{named}" if named else place)

@@ -10,11 +10,15 @@ import pytest
 
 from router.presence import set_presence
 from router.shifts import Shifts
+from services.apply import apply_file
+from services.export import export_workspace
+from services.workspace_file import parse_workspace_file
 from shared.database import Database
 from shared.embedded_postgres import PostgresUrls
+from shared.errors import Unprocessable
 from shared.hints import Hints
 from shared.leases import Leases
-from tests.support.api import Api
+from tests.support.api import Api, listening
 from tests.support.intake_line import rows
 from tests.support.shift import Shift
 
@@ -67,6 +71,27 @@ async def test_on_leave_nothing_new_comes_and_mail_goes_back_once_they_have_gone
     await presence(shift, shift.deniz, presence="online")
     assert [await shift.state(item) for item in (mail, waiting)] == ["assigned", "offered"]
     await shift.sound()
+
+
+async def test_a_workspace_file_leaves_dated_shifts_and_leave_alone(api: Api, shift: Shift) -> None:
+    key = await api.key(shift.workspace.id)
+    at = datetime.now(UTC)
+    leave = {"kind": "leave", "starts_at": at.isoformat(), "ends_at": (at + timedelta(days=1)).isoformat(), "reason": "hastalık"}
+    path = f"/v1/agents/{shift.deniz}/shifts"
+    made = (await api.client.post(path, json=leave, headers=key)).json()
+    async with listening(api) as address:
+        url, admin = address.replace("ws://", "http://"), key["authorization"].removeprefix("Bearer ")
+        text = await export_workspace(url=url, api_key=admin)
+        assert "hastalık" not in text
+        for _ in range(2):
+            found = parse_workspace_file(text, source="workspace.yaml")
+            done = await apply_file(found, url=url, api_key=admin, take_over=True, prune=True)
+        assert {step.action for step in done.steps if step.section == "agents"} == {"same"}
+        assert (await api.client.get(path, headers=key)).json()["items"] == [made]
+        dated = parse_workspace_file("agents:\n  - name: Deniz\n    shifts: []\n", source="workspace.yaml")
+        with pytest.raises(Unprocessable) as refused:
+            await apply_file(dated, url=url, api_key=admin, take_over=True)
+    assert refused.value.field == "workspace.yaml:3"
 
 
 async def test_outside_the_hours_of_their_week_agents_are_not_asked(api: Api, shift: Shift, shifts: Shifts) -> None:
