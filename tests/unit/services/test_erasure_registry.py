@@ -13,7 +13,15 @@ from services.erasure_registry import CONFIGURATION, COVERS, NEVER, STAFF
 from shared.personal import covered_columns, personal_columns, unmarked_columns
 from shared.tables import metadata
 
-ROOMS = (ingest.tables, profiles.tables, router.placement_tables, router.sla_tables, router.tables, services.privacy_tables, services.tables)
+ROOMS = (
+    ingest.tables,
+    profiles.tables,
+    router.placement_tables,
+    router.sla_tables,
+    router.tables,
+    services.privacy_tables,
+    services.tables,
+)
 
 
 def test_every_column_that_could_hold_personal_data_is_marked_or_says_why_it_never_does() -> None:
