@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -160,7 +161,7 @@ def test_i8_an_answer_wakes_the_item_for_its_owner_until_the_deadline() -> None:
 def test_i8_reopened_work_asks_its_last_agent_first_only_while_there_is_room() -> None:
     world = World()
     owner = world.agent(101, Q, channels={"email": replace(DEFAULT_RULES["email"], cap=1)})
-    again = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
+    again: dict[str, Any] = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
     world.agent(102, Q, skills={})
     assert world.holder(world.item(1, Q, EMAIL, **again)) == owner
     assert world.holder(world.item(2, Q, EMAIL, **again)) == uid(102), "full: anybody at once"
@@ -177,7 +178,7 @@ def test_i8_reopened_work_asks_its_last_agent_first_only_while_there_is_room() -
 def test_i8_of_two_that_come_back_at_once_the_second_does_not_wait_for_the_first() -> None:
     world = World()
     owner = world.agent(101, Q, channels={"email": replace(DEFAULT_RULES["email"], cap=1)}, presence="offline")
-    again = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
+    again: dict[str, Any] = {"preferred": owner, "wait_until": world.now + EMAIL.sticky_s, "with_room": True}
     world.set_agent(owner, presence="online")
     first, second = world.item(1, Q, EMAIL, **again), world.item(2, Q, EMAIL, **again)
     world.agent(102, Q)
