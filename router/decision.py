@@ -7,12 +7,15 @@ text, name or handle; of the profile's attributes only those the policy names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from router.expressions import Facts
 from router.goals import DueKey
 from router.policy import Choice, Policy
 from router.policy_fields import message_facts
+
+_UNCLASSIFIED: Final = {"label": "", "label_confidence": 0.0, "labels": [], "model": ""}
+"""What records from before there was a classifier do not hold."""
 
 
 def routing_record(
@@ -64,6 +67,7 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
     recorded: Mapping[str, Any] = record.get("facts") or {}
     inbox = (recorded.get("message") or {}).get("inbox", message["inbox"])
     values = {name: dict(given) for name, given in recorded.items() if name != "message"}
+    values["signals"] = {**_UNCLASSIFIED, **values.get("signals", {})}
     values["message"] = message_facts(
         channel=message["channel"], provider=message["provider"], inbox=inbox, kind=message["kind"],
         visibility=message["visibility"], language=message["language"], subject=message["subject"], text=message["text"],

@@ -25,6 +25,7 @@ from profiles.sighting import SeenHandle, Sighting
 from router import intake_store as store
 from router.arrivals import Arrival, LogRecord, Workspaces, arrival_of
 from router.batch import Batch, Outcome, ProviderWords, Snapshots
+from router.classifier import Classifier, classified
 from router.erasure import forgotten
 from router.ledger import Key
 from router.lookups import Resolution
@@ -84,6 +85,7 @@ class Intake:
         snapshots: Snapshots,
         on_provider_words: ProviderWords,
         limit: QuarantineLimit | None = None,
+        classifier: Classifier | None = None,
     ) -> None:
         self._db = db
         self._topic = topic
@@ -91,6 +93,7 @@ class Intake:
         self._configuration = configuration
         self.secret = secret
         self._limit = limit or QuarantineLimit()
+        self._classifier = classifier
         self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
 
     async def take(self, fetch: Mapping[int, Sequence[LogRecord]]) -> Taken:
@@ -100,6 +103,8 @@ class Intake:
         """
         taken = Taken()
         arrivals = await self._decoded([record for partition in sorted(fetch) for record in fetch[partition]])
+        if self._classifier is not None:
+            arrivals = await classified(arrivals, self._classifier, self._configuration)
         if arrivals:
             await self._divide(arrivals, taken)
         return taken

@@ -66,7 +66,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What was seen. ``language`` empty: the text says too little, the conversation's counts."""
+    """What was seen. ``language`` empty: the text says too little, the conversation's counts.
+
+    ``label``, ``labels`` (the surest first) and ``model`` are an operator's own classifier's, empty without one.
+    """
 
     language: str = ""
     language_confidence: float = 0.0
@@ -82,6 +85,10 @@ class Signals:
     spam: bool = False
     repeat_contact: bool = False
     keywords: Sequence[str] = ()
+    label: str = ""
+    label_confidence: float = 0.0
+    labels: Sequence[str] = ()
+    model: str = ""
 
     @property
     def automatic(self) -> bool:
@@ -109,6 +116,10 @@ class Signals:
             "spam": self.spam,
             "repeat_contact": self.repeat_contact,
             "keywords": list(self.keywords),
+            "label": self.label,
+            "label_confidence": self.label_confidence,
+            "labels": list(self.labels),
+            "model": self.model,
         }
 
 

@@ -18,6 +18,7 @@ from router.quarantine import asked_replays, put_back
 from router.replay import replay
 from router.shifts import Shifts
 from router.sla_clocks import SlaClocks
+from services.classifier import HttpClassifier
 from services.configuration import RouterConfiguration
 from services.courier.receipts import ProviderReceipt, apply_receipts
 from services.intake_loop import IntakeLoop
@@ -51,6 +52,9 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(hints.stop)
         configuration = RouterConfiguration(db)
         leases = PartitionLeases(db, topic=topics.messages, owner=owner)
+        classifier = classifier_of(settings)
+        if classifier is not None:
+            stack.push_async_callback(classifier.close)
         intake = Intake(
             db,
             topic=topics.messages,
@@ -59,6 +63,7 @@ async def run(settings: Settings) -> None:
             secret=settings.deployment_secret(),
             snapshots=snapshots,
             on_provider_words=apply_words,
+            classifier=classifier,
         )
         reader = Reader(kafka, topic=topics.messages, group=f"{settings.topic_prefix}-router")
         loop = IntakeLoop(reader=reader, leases=leases, intake=intake, hints=hints)
@@ -100,6 +105,14 @@ async def run(settings: Settings) -> None:
                 },
             )
         )
+
+
+def classifier_of(settings: Settings) -> HttpClassifier | None:
+    """The operator's own model, where one is named."""
+    if settings.classifier_url is None:
+        return None
+    token = settings.classifier_token.get_secret_value() if settings.classifier_token else None
+    return HttpClassifier(settings.classifier_url, token=token, budget_s=settings.classifier_budget_ms / 1000)
 
 
 async def apply_words(connection: Connection, words: Sequence[ProviderWord]) -> None:

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     spool_dir: Path | None = None
     smtp_relay: str | None = None
     border_id: str | None = None
+    classifier_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    classifier_token: SecretStr | None = None
+    classifier_budget_ms: int = Field(default=300, ge=10, le=10_000)
     demo_dir: Path | None = None
     log_form: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -50,6 +50,10 @@ OUTBOX_DEPTH: Final = Gauge("santral_outbox_events", "Events not yet published")
 OUTBOX_AGE: Final = Gauge("santral_outbox_oldest_age_seconds", "Age of the oldest event not yet published")
 OUTBOX_PUBLISHED: Final = Counter("santral_outbox_published", "Events published")
 DELIVERIES: Final = Counter("santral_deliveries", "Tries of replies by result", ["state"])
+CLASSIFIED: Final = Counter("santral_classified_messages", "Messages by what the operator's classifier did", ["result"])
+CLASSIFIER_SECONDS: Final = Histogram(
+    "santral_classifier_seconds", "Time that a fetch waited for the operator's classifier", buckets=_SECONDS
+)
 LOOPS_STOPPED: Final = Counter("santral_loops_stopped", "Automatic messages refused because machines answer each other", ["reason"])
 RECEIPTS_UNMATCHED: Final = Counter("santral_receipts_unmatched", "Providers' receipts for messages that are not ours")
 QUARANTINE_OPEN: Final = Gauge("santral_quarantine_open", "Unresolved entries in quarantine")

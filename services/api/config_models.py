@@ -246,6 +246,8 @@ class WorkspaceSettings(BaseModel):
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
     mask_numbers: bool | list[Slug] = False
     """Card numbers and national ids are masked in every inbox, or in those named."""
+    classify: bool = False
+    """Customers' words are shown to the deployment's own classifier, where it has one."""
     retention: dict[RetentionClass, Annotated[int, Field(ge=1, le=36_500)]] = Field(default_factory=dict)
     """Days by class; what is not named is kept."""
 

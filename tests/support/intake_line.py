@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from profiles.snapshot import snapshots
+from router.classifier import Classifier
 from router.intake import Intake, Taken
 from router.ledger import ProviderWord
 from router.quarantine_limit import QuarantineLimit
@@ -96,7 +97,10 @@ class Member:
         return await self.intake.take(fetch)
 
 
-async def member_of(db: Database, *, owner: UUID | None = None, limit: QuarantineLimit | None = None, topic: str = TOPIC) -> Member:
+async def member_of(
+    db: Database, *, owner: UUID | None = None, limit: QuarantineLimit | None = None, topic: str = TOPIC,
+    classifier: Classifier | None = None,
+) -> Member:  # fmt: skip
     """A router on this database with its configuration read."""
     leases = PartitionLeases(db, topic=topic, owner=owner or new_id())
     configuration = RouterConfiguration(db)
@@ -108,7 +112,7 @@ async def member_of(db: Database, *, owner: UUID | None = None, limit: Quarantin
 
     intake = Intake(
         db, topic=topic, leases=leases, configuration=configuration, secret=SECRET, snapshots=snapshots, on_provider_words=keep,
-        limit=limit,
+        limit=limit, classifier=classifier,
     )  # fmt: skip
     return Member(db=db, leases=leases, intake=intake, configuration=configuration, words=words)
 

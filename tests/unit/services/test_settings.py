@@ -52,7 +52,13 @@ def test_a_misspelt_name_is_told_with_the_right_one(name: str, nearest: str) -> 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("SANTRAL_HTTP_PORT", "many"), ("SANTRAL_HTTP_PORT", "70000"), ("SANTRAL_TOPIC_PREFIX", "A B"), ("SANTRAL_LOG_FORM", "xml")],
+    [
+        ("SANTRAL_HTTP_PORT", "many"),
+        ("SANTRAL_HTTP_PORT", "70000"),
+        ("SANTRAL_TOPIC_PREFIX", "A B"),
+        ("SANTRAL_LOG_FORM", "xml"),
+        ("SANTRAL_CLASSIFIER_URL", "models.example:80"),
+    ],
 )
 def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(InputRejected) as caught:
