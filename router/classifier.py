@@ -63,7 +63,7 @@ async def classified(arrivals: Sequence[Arrival], classifier: Classifier, worksp
 
 
 def told(signals: Signals, answer: Answer) -> Signals:
-    """Signals with an answer. Labels that are no plain words are left out, so that nothing of the text comes back with them."""
+    """Signals with an answer. What is no name of a topic is left out; what passes goes with the message's words."""
     fit = {name: min(1.0, max(0.0, sure)) for name, sure in answer.labels.items() if _LABEL.match(name)}
     ranked = sorted(fit.items(), key=lambda one: (-one[1], one[0]))[:LABELS_MAX]
     label, sure = ranked[0] if ranked else ("", 0.0)

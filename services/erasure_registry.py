@@ -80,7 +80,7 @@ NEVER: Final[Mapping[str, str]] = {
     "conversation.channel": _WORD, "conversation.channels": _WORD, "conversation.visibility": _WORD, "conversation.language": _WORD,
     "conversation.state": _WORD, "conversation.thread_key": "the provider's id of a post; emptied with the conversation",
     "message.direction": _WORD, "message.kind": _WORD, "message.channel": _WORD, "message.provider": _WORD,
-    "message.visibility": _WORD, "message.signals": "words of closed lists, measures, plain labels", "placement.actor": _ACTOR,
+    "message.visibility": _WORD, "placement.actor": _ACTOR,
     "placement_operation.kind": _WORD, "placement_operation.actor": _ACTOR, "placement_operation.undone_by": _ACTOR,
     "placement_operation.prior": "ids, words of closed lists, numbers and times",
                 "agent.kind": _WORD, "agent.languages": _WORD, "agent.skills": _CONFIGURED,
