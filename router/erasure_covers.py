@@ -14,6 +14,9 @@ _STRAY: Final = (
     " where r.workspace_id = $1 and r.id = any({messages}))"
 )
 
+UNLABELLED: Final = "signals - '{label,labels}'::text[]"
+"""A message's signals without what an operator's model said of its words."""
+
 COVERS: Final = (
     Cover(
         table="conversation", rows="x.id = any({conversations})", columns=("subject",), kind="conversations",
@@ -22,8 +25,9 @@ COVERS: Final = (
     ),
     Cover(
         table="message", rows=f"x.conversation_id = any({{conversations}}) or {_STRAY}",
-        columns=("external_id", "subject", "text", "body"), kind="messages",
-        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''", "body": "'{\"erased\": true}'"},
+        columns=("external_id", "subject", "text", "body", "signals"), kind="messages",
+        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''", "body": "'{\"erased\": true}'",
+               "signals": UNLABELLED},
         also=("id", "conversation_id", "seq", "direction", "kind", "channel", "accepted_at", "sent_at"),
     ),
     Cover(

@@ -62,7 +62,8 @@ message = sa.Table(
     required("text", sa.Text, server_default="", info={"pii": True}),
     required("body", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     # body: text_stripped, parts, participants, call, automatic, in_reply_to, authenticated, content (of replies), traits
-    required("signals", Json, server_default=sa.text("'{}'")),
+    # measures and words of closed lists, but for the labels of an operator's model
+    required("signals", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     at("accepted_at"),
     at("sent_at", null=True),
     at("stored_at", now=True),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from router.erasure_covers import UNLABELLED
 from router.moves import numbered
 from shared.database import Connection
 from shared.errors import NotFound
@@ -24,7 +25,8 @@ join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id 
 where c.workspace_id = $1 and c.id = $2 for no key update of c, m
 """
 _WHOLE: Final = (
-    "update santral.message set subject = '', text = '', body = $4 where workspace_id = $1 and conversation_id = $2 and seq = $3"
+    f"update santral.message set subject = '', text = '', body = $4, signals = {UNLABELLED}"
+    " where workspace_id = $1 and conversation_id = $2 and seq = $3"
 )
 _BODY: Final = "update santral.message set body = $4 where workspace_id = $1 and conversation_id = $2 and seq = $3"
 _SUBJECT: Final = (

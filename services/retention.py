@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from router.erasure_covers import UNLABELLED
 from services.blob_orphans import collect_orphans
 from services.blob_removals import remove_blobs, remove_come_again, remove_left
 from services.rounds import go_round
@@ -62,7 +63,7 @@ _CLOSED: Final = """exists (
 _RULES: Final[Mapping[str, _Rule]] = {
     "messages": _Rule(
         table="message", rows=f"not x.body ?| array['expired', 'erased', 'redacted'] and {_CLOSED}",
-        change="subject = '', text = '', body = '{\"expired\": true}'",
+        change=f"subject = '', text = '', body = '{{\"expired\": true}}', signals = {UNLABELLED}",
     ),
     "files": _Rule(
         table="message", rows=f"x.body ?| array['parts', 'original'] and {_CLOSED}", change="body = x.body - 'parts' - 'original'"

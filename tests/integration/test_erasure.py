@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import pytest
 
+from router.classifier import Answer, Question
 from router.replay import replay
 from services.blob_removals import remove_come_again, remove_left
 from services.erasure import Erasures
@@ -28,7 +30,15 @@ from tests.support.workspaces import Workspace, add_item, make_workspace
 
 MAIL, NAME, PHONE, WORD = "kanarya.serce@ornek.com", "Kanarya Serçe", "+905321234567", "papağanotu"
 VISITOR = "0198c5f2-7b1e-7c3a-9d42-5f0e8a6b1c2d"
-CANARIES = (MAIL, "Serçe", "serçe", PHONE, "905321234567", WORD)
+LABEL = "kuzgun"
+CANARIES = (MAIL, "Serçe", "serçe", PHONE, "905321234567", WORD, LABEL)
+
+
+class Copying:
+    """A model that gives back a word of what it was shown."""
+
+    async def classify(self, questions: Sequence[Question]) -> Mapping[UUID, Answer]:
+        return {one.id: Answer(model="copies", labels={LABEL: 0.9}) for one in questions if WORD in one.text}
 
 
 def erasures(db: Database, blobs: FileBlobs) -> Erasures:
@@ -42,7 +52,11 @@ async def run_out(job: Erasures) -> None:
 
 async def written(worker_db: Database, workspace: Workspace, blobs: FileBlobs) -> tuple[Member, Line]:
     """A mail with a file, a chat that claims the mail's address, a posted message and a call, all of one person."""
-    line, member = Line(), await member_of(worker_db)
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "update santral.workspace set settings = settings || '{\"classify\": true}' where id = $1", workspace.id
+        )
+    line, member = Line(), await member_of(worker_db, classifier=Copying())
     mail = message_to(
         workspace, "smtp", "<1@kanarya>", who=MAIL, subject=WORD, text=f"{WORD} {NAME}", defines=("mid:1@kanarya",),
         sender={"kind": "email", "value": MAIL, "raw": MAIL.upper(), "name": NAME, "assurance": "channel_verified"},
