@@ -7,13 +7,14 @@ profile. **Identity**: workspace and hash; a handle erased twice has two rows, a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from shared.database import Connection
-from shared.handle import Handle
+from shared.errors import InputRejected
+from shared.handle import Handle, normalized
 from shared.ids import WorkspaceId
 
 Place: TypeAlias = tuple[UUID, Handle]
@@ -47,3 +48,17 @@ async def erased_handles(
     """Which of these may not be written down, because they were erased after ``observed_at``: imports and calls that look back ask it."""
     found = await erased_at(connection, secret, [(workspace_id, handle) for handle in handles])
     return {handle for (_, handle), at in found.items() if observed_at < at}
+
+
+def is_one_of(address: str, hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:
+    """Whether an address as an agent wrote it is an erased person's."""
+    try:
+        handle = normalized("email", address)
+    except InputRejected:
+        return False
+    return tombstone_hash(secret, workspace_id, handle) in hashes
+
+
+def hash_of(participant: Mapping[str, Any], secret: bytes, workspace_id: UUID) -> bytes:
+    handle = Handle(kind=participant.get("kind", ""), scope=participant.get("scope", ""), value=participant.get("value", ""))
+    return tombstone_hash(secret, workspace_id, handle)

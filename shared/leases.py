@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from shared.database import Connection, Contended, Database
@@ -55,6 +55,15 @@ returning l.slot, l.epoch
 _CHECK: Final = """
 select slot, epoch, owner from santral.lease where kind = $1 and slot = any($2::int[]) order by slot for no key update
 """
+
+
+class SlotLeases(Protocol):
+    """Which slots are ours: what work under a lease asks. `Leases` keeps them."""
+
+    @property
+    def held(self) -> Collection[int]: ...
+
+    async def lock_and_check(self, connection: Connection, slots: Iterable[int]) -> set[int]: ...
 
 
 class Leases:

@@ -1,7 +1,7 @@
 """Writing events: the row that streams read and the outbox row that the relay publishes, in the effect's own transaction.
 
 Sequences come from the caller, who holds the conversation's or the agent's row. The outbox row is drawn from a sequence while
-that row is locked, so positions grow in commit order per key. Nothing here publishes; see `shared/relay.py`.
+that row is locked, so positions grow in commit order per key. Nothing here publishes; see `shared/outbox_relay.py`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.migrate import migrate
+from services.schema.migrate import migrate
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.kafka import KafkaSettings
 from shared.kafka_topics import ensure_topics
 from shared.topics import Topics

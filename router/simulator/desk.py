@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from router.admission import Presence
-from router.agents import AgentState
+from router.dispatch.agents import AgentState
+from router.item.admission import Presence
 from router.simulator.quantities import Draw
 from router.simulator.scenario import Worker
 

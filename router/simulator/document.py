@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from router.agents import Comparator
+from router.dispatch.agents import Comparator
 from router.simulator.quantities import Duration, Part, PerSecond, Positive, Seconds
 from shared.errors import InputRejected
 

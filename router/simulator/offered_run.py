@@ -12,13 +12,13 @@ from dataclasses import replace
 from random import Random
 from uuid import UUID
 
-from router.dispatch_vocabulary import Advance, Escalate, Reserve, Told, Widen
-from router.item import FINAL, ItemState
+from router.dispatch.vocabulary import Advance, Escalate, Reserve, Told, Widen
+from router.item.item import FINAL, ItemState
+from router.item.transition import Change, transition
 from router.simulator.desk import SimulatedDesk
 from router.simulator.observation import Asked
 from router.simulator.run import Customer, Run
 from router.simulator.scenario import Asking, Scenario
-from router.transition import Change, transition
 
 
 class OfferedRun(Run):

@@ -13,10 +13,10 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from router.dispatch import Dispatch
-from router.dispatch_vocabulary import Escalate, ItemRemoved, Reserve, Told, Widen
-from router.item import ItemState
-from router.plan import Plan
+from router.dispatch.core import Dispatch
+from router.dispatch.vocabulary import Escalate, ItemRemoved, Reserve, Told, Widen
+from router.item.item import ItemState
+from router.item.plan import Plan
 from router.simulator.desk import SimulatedDesk
 from router.simulator.flow import moments
 from router.simulator.observation import Observation

@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from router.admission import ChannelRule
-from router.agents import AgentState, Pull
-from router.dispatch_vocabulary import QueueState
-from router.item import Terms
-from router.plan import OWN_QUEUE, Plan, Requirement, Step, meets, reach
+from router.dispatch.agents import AgentState, Pull
+from router.dispatch.vocabulary import QueueState
+from router.item.admission import ChannelRule
+from router.item.item import Terms
+from router.item.plan import OWN_QUEUE, Plan, Requirement, Step, meets, reach
 from router.simulator.document import Arrivals, CustomerClass, Document, Group
 from router.simulator.quantities import Draw, Empirical
 from router.simulator.trace import Arrival

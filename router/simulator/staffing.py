@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from router.erlang import erlang_a, erlang_c
 from router.simulator.document import Document, Group
 from router.simulator.quantities import Exponential
+from router.waits.erlang import erlang_a, erlang_c
 from shared.errors import InputRejected
 
 AGENTS_MAX: Final = 5000

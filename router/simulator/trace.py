@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from router.plan import Requirement
+from router.item.plan import Requirement
 from router.simulator.quantities import Part
 from shared.errors import InputRejected
 

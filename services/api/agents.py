@@ -11,8 +11,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.desk_view import desk_snapshot
-from router.presence import set_presence
+from router.commands.presence import set_presence
+from router.views.desk import desk_snapshot
 from services.api.audit import audit
 from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token

@@ -28,11 +28,11 @@ from services.api import (
     decisions,
     files,
     first_contact,
+    followers,
     imports,
     keys,
     messages,
     placements,
-    places,
     policies,
     policy_evaluation,
     privacy,
@@ -159,7 +159,7 @@ def create_app(
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
         profile_rules, profile_consent, profile_timeline, placements, profiles, records, reports, decisions, keys, privacy, privacy_records,
-        policy_evaluation, policies, calendars, shifts, places, quarantine, chat, stream, chat_socket, suggestions, static_pages,
+        policy_evaluation, policies, calendars, shifts, followers, quarantine, chat, stream, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

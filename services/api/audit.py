@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.api.principal import Principal
-from services.tables import audit as audit_table
+from services.schema.tables import audit as audit_table
 from shared.database import Connection
 from shared.ids import new_id
 

@@ -12,12 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
 
-from router.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
-from router.deadline import TARGET_S_MAX, Reckoning, reckoned, start_in, target_seconds
-from router.hours import DEFAULT, CalendarDocument, calendar_from, calendar_of, checked_calendar
-from router.sla_tables import calendar as calendar_table
-from router.sla_tables import sla as sla_table
-from router.tables import queue
+from router.calendars.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
+from router.calendars.deadline import TARGET_S_MAX, Reckoning, reckoned, start_in, target_seconds
+from router.calendars.hours import DEFAULT, CalendarDocument, calendar_from, calendar_of, checked_calendar
+from router.calendars.tables import calendar as calendar_table
+from router.calendars.tables import sla as sla_table
+from router.moves.tables import queue
 from services.api.config_store import Codec, Context, Plain
 from services.api.principal import ConfigReader
 from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, SlaIn, SlaOut

@@ -16,8 +16,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.identify import Identification, identify
-from router.external_calls import agent_on, call_connected, call_ended
-from router.work import ItemView, database_now
+from router.commands.external_calls import agent_on, call_connected, call_ended
+from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.principal import ConversationWriter, Principal
 from services.api.work import ItemOut

@@ -11,7 +11,7 @@
     client  leave {}                the place in line is given up
 
 One publish is in flight per socket. When the broker does not take it the socket closes 1013 and the client sends again what was not accepted.
-A visitor sees public fields of their own conversation and nothing else (`router/visitor_view.py`).
+A visitor sees public fields of their own conversation and nothing else (`router/views/visitor.py`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from starlette.websockets import WebSocketDisconnect
 from ingest.adapter import Target
 from ingest.adapters.webchat import draft_of
 from ingest.receive import Receiver
-from router.desk_view import place_in_line
-from router.visitor_view import Own, own_conversation, public_messages
-from router.work import abandon
+from router.commands.work import abandon
+from router.views.desk import place_in_line
+from router.views.visitor import Own, own_conversation, public_messages
 from services.api.chat import Widget, allowed_origin, widget_at
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind

@@ -22,7 +22,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.plan_store import tell_agents
 from services.api.plans import plan_codecs
 from services.api.principal import ConfigReader, ConfigWriter, Principal
-from services.tables import workspace
+from services.schema.tables import workspace
 from shared.errors import Conflict, NotFound, Unprocessable
 
 _TAGS: Final[list[str | Enum]] = ["configuration"]

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from router.hours import CalendarDocument
-from router.plan_document import PlanDocument
-from services.retention import RetentionClass
+from router.calendars.hours import CalendarDocument
+from router.policy.plan_document import PlanDocument
+from services.privacy.retention import RetentionClass
 from shared.handle import KINDS
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s/][^/\x00-\x1f]*$")]

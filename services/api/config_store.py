@@ -21,11 +21,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.registry import adapter_for
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
-from router.calendar import ALWAYS
-from router.hours import DEFAULT, checked_calendar
-from router.moves import slot_of
-from router.sla_tables import calendar
-from router.tables import agent, dispatch_change, queue, queue_member, skill
+from router.calendars.calendar import ALWAYS
+from router.calendars.hours import DEFAULT, checked_calendar
+from router.calendars.tables import calendar
+from router.moves.moves import slot_of
+from router.moves.tables import agent, dispatch_change, queue, queue_member, skill
 from services.api.config_models import (
     AgentIn,
     AgentOut,
@@ -44,7 +44,7 @@ from services.api.config_models import (
 )  # fmt: skip
 from services.api.plan_store import kept_plan, known_names, overflow_circle, require_no_dead_names, require_unnamed, steps_of
 from services.api.principal import SCOPES
-from services.tables import role, session, user
+from services.schema.tables import role, session, user
 from shared.errors import Unprocessable
 from shared.ids import new_id
 from shared.sealing import Sealer

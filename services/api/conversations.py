@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.adapter import Inbox, Reply
 from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
-from router.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
-from router.loop_guard import LoopStopped, tell_of_stop
-from router.reply import write_reply
+from router.commands.loop_guard import LoopStopped, tell_of_stop
+from router.commands.reply import write_reply
+from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from services.api.audit import audit
 from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of

@@ -13,10 +13,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from router import decision_view, evaluation_store
-from router.decision_view import Checker, with_names
-from router.evaluation_store import Decided, first_id, read_range
-from router.policy import Policy
+from router.evaluation import decision_view
+from router.evaluation import store as evaluation_store
+from router.evaluation.decision_view import Checker, with_names
+from router.evaluation.store import Decided, first_id, read_range
+from router.policy.policy import Policy
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import ConfigReader, ConversationReader, require_conversation
 from shared.database import Connection

@@ -13,7 +13,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.problems import MEDIA_TYPE, problem_response
+from services.frame.problems import MEDIA_TYPE, problem_response
 from shared.errors import TooLarge
 from shared.ids import new_id
 from shared.metrics import HTTP_SECONDS

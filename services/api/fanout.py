@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
-from router.changes import moved_on
+from router.views.changes import moved_on
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.hints import Waiter

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.identify import Identification, identify
 from profiles.own import own_handles
-from router.first_contact import assigned_item, open_conversation, require_no_open_work
-from router.work import database_now
+from router.commands.first_contact import assigned_item, open_conversation, require_no_open_work
+from router.commands.work import database_now
 from services.api.audit import audit
 from services.api.conversations import (
     MediaContent,

@@ -17,11 +17,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from profiles.erasure_tombstones import erased_handles
-from profiles.import_chunk import Terms, Written, write_people
-from profiles.import_export import people_after
-from profiles.import_job import ImportJob, at_its_place, begin_job, finish_job, move_job, read_job
-from profiles.import_rows import ROWS_MAX, GivenRow, Person, RejectedRow, understood
-from profiles.import_seen import forget_rows, repeated
+from profiles.imports.chunk import Terms, Written, write_people
+from profiles.imports.export import people_after
+from profiles.imports.job import ImportJob, at_its_place, begin_job, finish_job, move_job, read_job
+from profiles.imports.rows import ROWS_MAX, GivenRow, Person, RejectedRow, understood
+from profiles.imports.seen import forget_rows, repeated
 from profiles.own import own_handles
 from profiles.rules import profile_rules
 from services.api.audit import audit

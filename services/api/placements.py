@@ -14,12 +14,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router import placement_store as store
-from router.conversations import read_conversation
-from router.placement_rows import MESSAGES_MAX, read_operation
-from router.placement_store import Operated
-from router.placement_view import list_operations, read_view
-from router.placements import Placed
+from router.placements import store
+from router.placements.placements import Placed
+from router.placements.rows import MESSAGES_MAX, read_operation
+from router.placements.store import Operated
+from router.placements.view import list_operations, read_view
+from router.views.conversations import read_conversation
 from services.api.audit import audit
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation, require_holder
 from shared.database import Connection, retried

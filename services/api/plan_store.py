@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from router.moves import slot_of
-from router.plan_document import CheckedPlan, Known, PlanDocument, checked_plan
-from router.tables import agent, agent_filter, dispatch_change, plan, queue, queue_member, skill
+from router.moves.moves import slot_of
+from router.moves.tables import agent, agent_filter, dispatch_change, plan, queue, queue_member, skill
+from router.policy.plan_document import CheckedPlan, Known, PlanDocument, checked_plan
 from shared.errors import Conflict
 
 

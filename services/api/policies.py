@@ -10,10 +10,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.evaluation_store import rule_errors
-from router.policy import BUDGET_S, RULES_MAX, RuleDocument
-from router.policy_check import DOCUMENT_CHARS_MAX, Names, checked, problems_of
-from router.policy_fields import BY_NAME, OPERATORS, QUEUE_FIELDS, operators_for
+from router.evaluation.store import rule_errors
+from router.policy.check import DOCUMENT_CHARS_MAX, Names, checked, problems_of
+from router.policy.fields import BY_NAME, OPERATORS, QUEUE_FIELDS, operators_for
+from router.policy.policy import BUDGET_S, RULES_MAX, RuleDocument
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import ConfigReader, ConfigWriter, Principal

@@ -16,10 +16,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from router.configuration import Workspace, read_queues, workspace_of
-from router.evaluation import choice_json, choice_of, compared, evaluate, recorded_choice, whole
-from router.evaluation_report import Report
-from router.evaluation_store import (
+from router.calendars.store import read_calendars
+from router.evaluation.evaluation import choice_json, choice_of, compared, evaluate, recorded_choice, whole
+from router.evaluation.report import Report
+from router.evaluation.store import (
     Decided,
     completed_facts,
     decision_of_message,
@@ -29,12 +29,12 @@ from router.evaluation_store import (
     read_policy,
     read_range,
 )
-from router.evaluation_waits import waits
-from router.expressions import facts_of
-from router.policy import Policy, policy_of
-from router.policy_check import checked
-from router.policy_fields import ROOTS
-from router.sla_store import read_calendars
+from router.evaluation.waits import waits
+from router.policy.check import checked
+from router.policy.expressions import facts_of
+from router.policy.fields import ROOTS
+from router.policy.policy import Policy, policy_of
+from router.workspace.workspace import Workspace, read_queues, workspace_of
 from services.api.lists import cursor_of, id_of
 from services.api.policies import names_in
 from services.api.principal import ConfigReader, Principal

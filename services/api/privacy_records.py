@@ -13,9 +13,9 @@ from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page
 from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs, require_conversation
 from services.api.profile_seen import View, views_of
-from services.blob_removals import remove_blobs
-from services.erasure_redaction import RedactionReason, redact
-from services.retention import plan
+from services.privacy.blob_removals import remove_blobs
+from services.privacy.redaction import RedactionReason, redact
+from services.privacy.retention import plan
 from shared.database import retried
 from shared.errors import Unavailable, Unprocessable
 from shared.logs import get_log

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from services.problems import MEDIA_TYPE, problem, problem_response
+from services.frame.problems import MEDIA_TYPE, problem, problem_response
 from shared.errors import SantralError
 from shared.ids import new_id
 from shared.logs import get_log

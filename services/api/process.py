@@ -14,9 +14,9 @@ from ingest.mail.html_worker import HtmlCleaner
 from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.static_pages import DIST, Front
-from services.doors import WebDoor
-from services.process import Plan, database_check, database_entry, kafka_check, run_process
-from services.settings import Settings
+from services.frame.doors import WebDoor
+from services.frame.process import Plan, database_check, database_entry, kafka_check, run_process
+from services.frame.settings import Settings
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.database import Database

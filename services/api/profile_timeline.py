@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from profiles.timeline import Place, timeline
-from router.calls import list_calls
-from router.conversations import list_conversations
+from router.views.calls import list_calls
+from router.views.conversations import list_conversations
 from services.api.actors import actor_names
 from services.api.lists import Cursor, Limit, cursor_of, values_of
 from services.api.principal import ProfileReader

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from profiles.erasure_covers import ERASED_KIND
 from profiles.store import ProfileView, links_of, lookup, profile_view
 from profiles.versions import Version, versions_of
-from router.conversations import list_conversations
+from router.views.conversations import list_conversations
 from services.api.actors import actor_names
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader

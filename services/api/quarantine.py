@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from ingest.adapter import Draft, Inbox, Parsed, Target
 from ingest.adapter import Request as ProviderRequest
 from ingest.registry import adapter_for
-from router.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
+from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, needs

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from router.desk_view import queue_snapshot
+from router.views.desk import queue_snapshot
 from services.api.principal import Principal
 from shared.database import Connection
 from shared.errors import Forbidden, NotFound

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from router.conversations import list_events
+from router.views.conversations import list_events
 from services.api.lists import Limit, Page
 from services.api.principal import Principal, needs
 

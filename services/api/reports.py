@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from router.pace import read_pace
-from router.prediction import Wait
-from router.recorded_arrivals import changed_places, recorded_arrivals
-from router.routing_report import Report, routing_report
+from router.clocks.pace import read_pace
+from router.evaluation.recorded_arrivals import changed_places, recorded_arrivals
+from router.views.routing_report import Report, routing_report
+from router.waits.prediction import Wait
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.policy_evaluation import AskedPolicy, asked_policy, queue_of, workspace_with
 from services.api.principal import ConfigReader

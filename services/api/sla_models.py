@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.hours import CalendarDocument
+from router.calendars.hours import CalendarDocument
 from services.api.config_models import Channel, Resource, Seconds, Slug
 
 

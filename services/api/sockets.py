@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.problems import problem
+from services.frame.problems import problem
 from shared.database import Database
 from shared.errors import InputRejected, SantralError, Unavailable
 from shared.ids import new_id

@@ -26,9 +26,9 @@ from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
-from router.conversations import agent_events, conversation_events, messages_page, read_conversation
-from router.desk_view import desk_snapshot, queue_snapshot
-from router.presence import renew_lease
+from router.commands.presence import renew_lease
+from router.views.conversations import agent_events, conversation_events, messages_page, read_conversation
+from router.views.desk import desk_snapshot, queue_snapshot
 from services.api.conversations import add_deliveries
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from profiles.store import profile_view
-from profiles.suggestions import decide, list_suggestions, look_again, people_of, progress_of
+from profiles.suggestions.suggestions import decide, list_suggestions, look_again, people_of, progress_of
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, cursor_of, values_of
 from services.api.principal import Principal, ProfileReader, ProfileWriter

@@ -11,12 +11,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from router import offer as offers
-from router import work
-from router.desk_view import desk_snapshot, list_items, read_item, transfer_targets
-from router.handover import hand_over as hand_over_to_person
-from router.notes import NOTE_CHARS_MAX
-from router.transfer import transfer as hand_over
+from router.commands import offer as offers
+from router.commands import work
+from router.commands.handover import hand_over as hand_over_to_person
+from router.commands.transfer import transfer as hand_over
+from router.moves.notes import NOTE_CHARS_MAX
+from router.views.desk import desk_snapshot, list_items, read_item, transfer_targets
 from services.api.audit import audit
 from services.api.lists import Limit, Page
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation

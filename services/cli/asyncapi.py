@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from services.settings import read_settings
+from services.frame.settings import read_settings
 from shared.asyncapi import asyncapi_document
 from shared.hosts import release
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 

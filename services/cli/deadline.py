@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from router.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
-from router.deadline import reckoned, start_in, target_seconds
-from router.hours import calendar_from
-from services.rest_client import RestClient
-from services.workspace_file import PlainLoader
+from router.calendars.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
+from router.calendars.deadline import reckoned, start_in, target_seconds
+from router.calendars.hours import calendar_from
+from services.client.rest_client import RestClient
+from services.client.workspace_file import PlainLoader
 from shared.errors import InputRejected, Unprocessable
 
 

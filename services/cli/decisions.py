@@ -11,7 +11,7 @@ import typer
 
 from services.cli.console import connected, say_progress, show_table
 from services.cli.moments import moment
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]

@@ -12,10 +12,10 @@ from typing import Annotated, Final
 
 import typer
 
-from services.doctor import examine, settings_of_folder
-from services.doctor_finding import Finding
-from services.serve_folder import default_folder
-from services.settings import read_settings
+from services.doctor.doctor import examine, settings_of_folder
+from services.doctor.finding import Finding
+from services.frame.settings import read_settings
+from services.supervisor.folder import default_folder
 from shared.logs import configure_logs
 
 _COLOURS: Final = {"OK": typer.colors.GREEN, "WARN": typer.colors.YELLOW, "FAIL": typer.colors.RED}

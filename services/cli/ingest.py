@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.cdr_follower import Follow, Say, Show, Standing, follow_cdr
-from services.rest_client import RestClient
+from services.client.cdr_follower import Follow, Say, Show, Standing, follow_cdr
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 _LINE_EVERY_S: Final = 5.0

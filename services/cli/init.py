@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from services.process import require_revision
-from services.settings import read_settings
-from services.workspaces import AdminKey, add_admin_key, make_workspace
+from services.api.workspaces import AdminKey, add_admin_key, make_workspace
+from services.frame.process import require_revision
+from services.frame.settings import read_settings
 from shared.database import Database
 
 

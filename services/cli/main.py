@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from shared.embedded_errors import EmbeddedError
+from shared.embedded.errors import EmbeddedError
 from shared.errors import SantralError
 from shared.hosts import release
 

@@ -6,8 +6,8 @@ import asyncio
 
 import typer
 
-from services.migrate import migrate
-from services.settings import read_settings
+from services.frame.settings import read_settings
+from services.schema.migrate import migrate
 
 
 def register(app: typer.Typer) -> None:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final
 import typer
 import yaml
 
-from router.evaluation_report import merged
-from router.policy_check import problems_of
+from router.evaluation.report import merged
+from router.policy.check import problems_of
 from services.cli.console import connected, say_progress, show_table
 from services.cli.moments import moment
-from services.policy_file import PolicyFile, read_policy_file
-from services.rest_client import RestClient
+from services.client.policy_file import PolicyFile, read_policy_file
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]

@@ -10,12 +10,12 @@ from typing import Annotated, Final
 import typer
 import uvloop
 
-from services.settings import Settings, read_settings
+from services.frame.settings import Settings, read_settings
 from shared.logs import configure_logs
 
 MODULES: Final = {
     "gateway": ("services.gateway.process", "Take messages in: webhooks and SMTP."),
-    "router": ("services.router", "Decide: which conversation, which queue, which agent."),
+    "router": ("services.router.process", "Decide: which conversation, which queue, which agent."),
     "api": ("services.api.process", "Serve REST, sockets, pages."),
     "courier": ("services.courier.process", "Send: replies to providers, events to the log."),
 }

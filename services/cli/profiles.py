@@ -15,7 +15,7 @@ from uuid import UUID
 
 import typer
 
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected, NotFound
 
 PARTS: Final[tuple[str, ...]] = (

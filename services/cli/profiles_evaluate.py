@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from services.evaluation import THRESHOLD, Question, Shown, evaluated
+from services.client.labelled_list import THRESHOLD, Question, Shown, evaluated
 
 Files = Annotated[list[Path], typer.Option("--csv", help="CSV or JSON Lines; twice: pairs of the two files.")]
 Maps = Annotated[

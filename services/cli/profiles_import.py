@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.profiles import ApiKey, AsJson, Url, connected
-from services.customer_list import Intake, Json, export_list, import_list
-from services.import_mapping import import_mapping
-from services.rest_client import RestClient
-from services.table_file import TableFile, single_pairs, table_file
+from services.client.customer_list import Intake, Json, export_list, import_list
+from services.client.import_mapping import import_mapping
+from services.client.rest_client import RestClient
+from services.client.table_file import TableFile, single_pairs, table_file
 from shared.errors import InputRejected
 
 _LINE_EVERY_S: Final = 2.0

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from services.cli.profiles import ApiKey, AsJson, Person, Url, connected, handle_id_of
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from shared.errors import Unavailable
 
 LOOK_S: Final = 0.5

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from profiles.suggestion_model import learned_settings
+from profiles.suggestions.model import learned_settings
 from services.cli.profiles import ApiKey, AsJson, Url, connected
 from services.cli.profiles_import import progress
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 
 _LOOK_EVERY_S: Final = 1.0
 _PAGE: Final = 1000

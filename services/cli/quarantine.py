@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected, SantralError
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]

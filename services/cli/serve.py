@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from services.serve import ServeOptions, serve
-from services.serve_folder import default_folder
-from services.serve_progress import console_progress
-from services.settings import read_settings
+from services.frame.settings import read_settings
+from services.supervisor.folder import default_folder
+from services.supervisor.progress import console_progress
+from services.supervisor.serve import ServeOptions, serve
 from shared.logs import configure_logs
 
 

@@ -20,8 +20,8 @@ from router.simulator.runs import simulate
 from router.simulator.trace import Arrival, line_of
 from services.cli.simulation_files import draw, drawable, read_document, read_recorded, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
-from services.policy_file import read_policy_file
-from services.rest_client import RestClient
+from services.client.policy_file import read_policy_file
+from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 

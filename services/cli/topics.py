@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from services.positions import accept_cluster, accept_loss
-from services.settings import Settings, read_settings
+from services.frame.settings import Settings, read_settings
+from services.schema.positions import accept_cluster, accept_loss
 from shared.database import Database
 from shared.errors import InputRejected
 from shared.kafka_topics import ensure_topics, plan_topics

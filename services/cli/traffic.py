@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from services.traffic.deployment import Addresses, Doors, find_doors, read_ready_file
 from services.traffic.people import CHANNELS, Channel, happenings
 from services.traffic.run import Count, send_traffic

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from services.apply import ApplyResult, Step, apply_file
-from services.export import export_workspace
-from services.workspace_file import read_workspace_file
-from services.workspace_schema import workspace_schema
+from services.api.workspace_schema import workspace_schema
+from services.client.apply import ApplyResult, Step, apply_file
+from services.client.export import export_workspace
+from services.client.workspace_file import read_workspace_file
 from shared.errors import InputRejected
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]

@@ -20,9 +20,9 @@ import structlog
 from ingest.adapter import Outcome, Part, Reply
 from ingest.directory import Directory
 from ingest.registry import adapter_for
-from router.reply import reply_state
+from router.commands.reply import reply_state
 from services.courier.outgoing import Outgoing
-from services.rounds import go_round
+from services.frame.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Contended, Database, retried
 from shared.errors import InputRejected, SantralError

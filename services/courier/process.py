@@ -8,21 +8,21 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
-from services.courier import duplicates, identity_rules
+from services.chores import duplicates, identity_rules
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
-from services.erasure import Erasures
-from services.person_export import PersonExports
-from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
-from services.retention import Retention
-from services.settings import Settings
+from services.frame.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.settings import Settings
+from services.privacy.erasures import Erasures
+from services.privacy.person_export import PersonExports
+from services.privacy.retention import Retention
 from shared.blobs_files import FileBlobs
 from shared.database import Database
 from shared.hints import Hints
 from shared.ids import new_id
 from shared.kafka import Publisher
 from shared.leases import Leases
-from shared.relay import Relay
+from shared.outbox_relay import Relay
 from shared.sealing import Sealer
 
 BUCKETS: Final = 64

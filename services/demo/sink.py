@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from shared.embedded_folder import write_private
+from shared.embedded.folder import write_private
 
 MAILS_MAX: Final = 100
 RAW_CHARS_MAX: Final = 65536

@@ -19,8 +19,8 @@ from ingest.adapter import Challenge, Request
 from ingest.directory import Directory
 from ingest.receive import Receiver
 from ingest.registry import adapter_for
+from services.frame.problems import problem_response
 from services.gateway.replays import ReplayGuard
-from services.problems import problem_response
 from shared.clock import Clock
 from shared.errors import InputRejected, SantralError, TooLarge, Unavailable
 from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN

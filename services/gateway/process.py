@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from ingest.directory import Directory
 from ingest.receive import Receiver
-from services.doors import ListenerDoor, WebDoor
+from services.frame.doors import ListenerDoor, WebDoor
+from services.frame.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.settings import Settings
 from services.gateway.app import create_gateway
 from services.gateway.replays import ReplayGuard
 from services.gateway.smtp import MailHandler, listen
-from services.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
-from services.settings import Settings
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.database import Database

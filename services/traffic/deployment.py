@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.rest_client import RestClient
+from services.client.rest_client import RestClient
 from services.traffic.people import Channel
 from shared.errors import InputRejected
 

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from router.admission import ChannelRule
-from router.agents import AgentState, Pull
-from router.dispatch import Dispatch
-from router.dispatch_vocabulary import ItemRemoved, QueueState, Reserve, Told
-from router.item import ItemState, Terms
-from router.plan import Plan, Step
+from router.dispatch.agents import AgentState, Pull
+from router.dispatch.core import Dispatch
+from router.dispatch.vocabulary import ItemRemoved, QueueState, Reserve, Told
+from router.item.admission import ChannelRule
+from router.item.item import ItemState, Terms
+from router.item.plan import Plan, Step
 from router.simulator.document import document_of
 from router.simulator.runs import simulate
 from services.cli.simulation_progress import processors

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from router.desk import Desk
-from services.process import calm_collector
+from router.matcher.matcher import Matcher
+from services.frame.process import calm_collector
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
 from shared.ids import new_id
 from shared.leases import Leases
@@ -93,11 +93,11 @@ async def waiting_of(db: Database) -> int:
         return int(await connection.fetchval("select count(*) from santral.work_item where state = 'queued'"))
 
 
-async def settled(desk: Desk, leases: Leases) -> None:
+async def settled(matcher: Matcher, leases: Leases) -> None:
     """Works until nothing is left to do; leases are renewed as the running process does."""
     await leases.round()
     renewed = time.monotonic()
-    while await desk.round():
+    while await matcher.round():
         if time.monotonic() - renewed > 1:
             await leases.round()
             renewed = time.monotonic()
@@ -113,15 +113,15 @@ async def test_fifty_thousand_waiting(database_urls: PostgresUrls) -> None:
     calm_collector()
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     leases = Leases(db, kind="dispatch", slots=64, owner=uuid4())
-    desk = Desk(db=db, leases=leases, hints=hints)
+    matcher = Matcher(db=db, leases=leases, hints=hints)
     began = time.perf_counter()
-    await settled(desk, leases)
+    await settled(matcher, leases)
     took = time.perf_counter() - began
     left = await waiting_of(db)
     await leases.give_back()
 
     heirs = Leases(db, kind="dispatch", slots=64, owner=uuid4())
-    heir = Desk(db=db, leases=heirs, hints=hints)
+    heir = Matcher(db=db, leases=heirs, hints=hints)
     await heirs.round()
     began = time.perf_counter()
     await heir.round()

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from profiles.import_chunk import Terms, write_people
-from profiles.import_rows import GivenHandle, GivenRow, understood
+from profiles.imports.chunk import Terms, write_people
+from profiles.imports.rows import GivenHandle, GivenRow, understood
 from shared.database import Database
 from shared.ids import WorkspaceId
 from tests.support.figures import Figures

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from router import language
-from services.intake_loop import IntakeLoop
-from services.process import calm_collector
+from router.signals import language
+from services.frame.process import calm_collector
+from services.router.intake_loop import IntakeLoop
 from shared.database import Connection, Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
 from shared.kafka import KafkaSettings, Publisher, Reader
 from shared.topics import Topics

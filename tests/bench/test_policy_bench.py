@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from router.expressions import facts_of
-from router.policy import policy_of, queue_for
-from router.policy_sample import sample
+from router.policy.expressions import facts_of
+from router.policy.policy import policy_of, queue_for
+from router.policy.sample import sample
 from tests.support.figures import Figures
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(120)]

@@ -21,7 +21,7 @@ from profiles.resolve import resolve
 from profiles.search import search
 from profiles.sighting import SeenHandle, Sighting
 from shared.database import Connection, Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.handle import Handle
 from shared.ids import MessageId, WorkspaceId, new_id
 from tests.support.figures import Figures, percentile

@@ -15,12 +15,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from router.desk import Desk
-from router.presence import renew_lease, set_presence
-from router.work import done
-from services.process import calm_collector
+from router.commands.presence import renew_lease, set_presence
+from router.commands.work import done
+from router.matcher.matcher import Matcher
+from services.frame.process import calm_collector
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
 from shared.ids import new_id
 from shared.leases import Leases
@@ -42,8 +42,8 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 class Day:
     """The team's day: what comes each minute, who has it since when, and how long it waited."""
 
-    def __init__(self, db: Database, workspace: Workspace, member: Member, desk: Desk, leases: Leases) -> None:
-        self._db, self._workspace, self._member, self._desk, self._leases = db, workspace, member, desk, leases
+    def __init__(self, db: Database, workspace: Workspace, member: Member, matcher: Matcher, leases: Leases) -> None:
+        self._db, self._workspace, self._member, self._matcher, self._leases = db, workspace, member, matcher, leases
         self._chance = random.Random(60)
         self._line = Line()
         self._sent = 0
@@ -64,7 +64,7 @@ class Day:
     async def dispatch(self, minute: int) -> None:
         """Assigns what can be assigned, and draws when each will be done."""
         await self._leases.round()
-        while await self._desk.round():
+        while await self._matcher.round():
             pass
         held = await rows(self._db, "select id, agent_id, channel from santral.work_item where state = 'assigned'")
         for row in held:
@@ -116,8 +116,8 @@ async def test_the_day_of_a_team(database_urls: PostgresUrls) -> None:
         async with db.batch() as connection:
             await set_presence(connection, workspace_id=workspace.id, agent_id=agent, presence="offline")
     leases = Leases(db, kind="dispatch", slots=64, owner=uuid4())
-    desk = Desk(db=db, leases=leases, hints=Hints(database_urls.worker, listening=False))
-    day = Day(db, workspace, await member_of(db), desk, leases)
+    matcher = Matcher(db=db, leases=leases, hints=Hints(database_urls.worker, listening=False))
+    day = Day(db, workspace, await member_of(db), matcher, leases)
     calm_collector()
     began, cpu = time.perf_counter(), time.process_time()
     await day.arrive(EARLY, 0)

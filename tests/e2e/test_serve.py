@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.embedded_postgres import PostgresUrls
-from shared.embedded_process import processes_of
+from shared.embedded.postgres import PostgresUrls
+from shared.embedded.process import processes_of
 from shared.topics import Topics
 from tests.support.serving import Served, said_by, santral, serving, start
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from services.workspaces import make_workspace
+from services.api.workspaces import make_workspace
 from shared.database import Database
 from tests.support.counter import Counter
 from tests.support.serving import said_by

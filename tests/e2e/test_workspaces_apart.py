@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.workspaces import make_workspace
+from services.api.workspaces import make_workspace
 from shared.database import Database
 from tests.support.counter import Counter
 

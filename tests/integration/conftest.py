@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from tests.support.api import Api, running_api
 from tests.support.shift import Shift, shift_of
 from tests.support.workspaces import Workspace

@@ -63,10 +63,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     needed = {
-        "services/migrations/versions/r0001_first.sql",
-        "services/migrations/script.py.mako",
+        "services/schema/migrations/versions/r0001_first.sql",
+        "services/schema/migrations/script.py.mako",
         "services/demo/workspace.yaml",
-        "shared/embedded_kafka.lock.json",
+        "shared/embedded/kafka.lock.json",
         "services/web/dist/desk.html",
         "services/web/dist/chat.html",
         "services/web/dist/shop.html",

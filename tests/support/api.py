@@ -19,7 +19,7 @@ from services.api.app import create_app
 from services.api.credentials import Kind, new_token
 from services.api.process import UVICORN
 from services.api.static_pages import Front
-from services.doors import WebDoor
+from services.frame.doors import WebDoor
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.database import Database

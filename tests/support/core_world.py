@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from router.agents import AgentState, Comparator
-from router.dispatch import Dispatch
-from router.dispatch_vocabulary import AgentLease, Committed, Effect, Order, QueueState, Refused, Reserve, Told
-from router.transition import Change
+from router.dispatch.agents import AgentState, Comparator
+from router.dispatch.core import Dispatch
+from router.dispatch.vocabulary import AgentLease, Committed, Effect, Order, QueueState, Refused, Reserve, Told
+from router.item.transition import Change
 from shared.errors import Conflict
 from tests.support.dispatch_world import World
 

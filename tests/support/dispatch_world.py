@@ -1,6 +1,6 @@
 """A shell for the dispatch core in memory: rows of agents and items, a guard, agents who answer, and a judge.
 
-The rows are the truth, moved by ``router.item.transition``; the core only sees them as it is told. The judge recounts
+The rows are the truth, moved by ``router.item.item.transition``; the core only sees them as it is told. The judge recounts
 everything from the rows and from what happened, with its own arithmetic.
 """
 
@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from router.admission import ABSENT, DEFAULT_RULES, admissible
-from router.agents import AgentState, Pull
-from router.dispatch import Dispatch
-from router.dispatch_vocabulary import (
+from router.dispatch.agents import AgentState, Pull
+from router.dispatch.core import Dispatch
+from router.dispatch.vocabulary import (
     Advance,
     AgentRemoved,
     Committed,
@@ -23,9 +22,10 @@ from router.dispatch_vocabulary import (
     Widen,
     winner,
 )
-from router.item import FINAL, ItemState, Terms, holders
-from router.plan import OWN_QUEUE, Plan
-from router.transition import Change, transition
+from router.item.admission import ABSENT, DEFAULT_RULES, admissible
+from router.item.item import FINAL, ItemState, Terms, holders
+from router.item.plan import OWN_QUEUE, Plan
+from router.item.transition import Change, transition
 
 EMAIL = Terms(channel="email", auto_accept=True, grace_s=None, close_after_s=3600.0)
 CHAT = Terms(channel="chat", wrap_s=5.0, park_after_reply_s=180.0, close_after_s=600.0)

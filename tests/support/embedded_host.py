@@ -13,9 +13,9 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from shared.embedded_errors import EmbeddedError
-from shared.embedded_kafka import EmbeddedKafka
-from shared.embedded_postgres import EmbeddedPostgres
+from shared.embedded.errors import EmbeddedError
+from shared.embedded.kafka import EmbeddedKafka
+from shared.embedded.postgres import EmbeddedPostgres
 
 TOPIC = "kept"
 

@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from profiles.snapshot import snapshots
-from router.classifier import Classifier
-from router.intake import Intake, Taken
-from router.ledger import ProviderWord
-from router.quarantine_limit import QuarantineLimit
-from services.configuration import RouterConfiguration
+from router.intake.batch_view import ProviderWord
+from router.intake.classifier import Classifier
+from router.intake.intake import Intake, Taken
+from router.intake.quarantine_limit import QuarantineLimit
+from router.workspace.configuration import RouterConfiguration
 from shared.cloudevent import encode_message
 from shared.database import Connection, Database
 from shared.ids import InboxId, WorkspaceId, message_id, new_id

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from services.doors import WebDoor
+from services.frame.doors import WebDoor
 
 APP_SECRET = "the app secret of a test"
 

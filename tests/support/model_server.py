@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.doors import WebDoor
+from services.frame.doors import WebDoor
 
 
 @dataclass(slots=True)

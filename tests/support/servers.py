@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from shared.embedded_kafka import EmbeddedKafka
-from shared.embedded_postgres import EmbeddedPostgres, PostgresUrls
+from shared.embedded.kafka import EmbeddedKafka
+from shared.embedded.postgres import EmbeddedPostgres, PostgresUrls
 
 
 class PostgresServer(Protocol):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from shared.embedded_process import processes_of
+from shared.embedded.process import processes_of
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 110

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from router import offer as offers
-from router import work
-from router.desk import Desk
-from router.reply import write_reply
-from router.transfer import transfer
+from router.commands import offer as offers
+from router.commands import work
+from router.commands.reply import write_reply
+from router.commands.transfer import transfer
+from router.matcher.matcher import Matcher
 from shared.database import Database
-from shared.embedded_postgres import PostgresUrls
+from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
 from shared.ids import new_id
 from shared.leases import Leases
@@ -31,7 +31,7 @@ class Shift:
 
     db: Database
     workspace: Workspace
-    desk: Desk
+    matcher: Matcher
     member: Member
     line: Line = field(default_factory=Line)
     said: int = 0
@@ -43,7 +43,7 @@ class Shift:
 
     async def settle(self) -> None:
         """Lets dispatch work until it has nothing to do."""
-        while await self.desk.round():
+        while await self.matcher.round():
             pass
 
     # --- customers
@@ -237,5 +237,5 @@ async def shift_of(db: Database, urls: PostgresUrls, workspace: Workspace) -> Sh
     """Intake and dispatch of their own on this database."""
     leases = Leases(db, kind="dispatch", slots=64, owner=uuid4())
     await leases.round()
-    desk = Desk(db=db, leases=leases, hints=Hints(urls.worker, listening=False))
-    return Shift(db=db, workspace=workspace, desk=desk, member=await member_of(db))
+    matcher = Matcher(db=db, leases=leases, hints=Hints(urls.worker, listening=False))
+    return Shift(db=db, workspace=workspace, matcher=matcher, member=await member_of(db))

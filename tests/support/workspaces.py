@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from router.presence import set_presence
+from router.commands.presence import set_presence
 from shared.database import Database
 from shared.ids import new_id
 

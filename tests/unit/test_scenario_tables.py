@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 TABLES = [
     path
     for folder in ("integration", "unit/router")
-    for path in sorted((ROOT / folder).glob("test_*.py"))
+    for path in sorted((ROOT / folder).rglob("test_*.py"))
     if "| test |" in (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
 ]
 

@@ -1,0 +1,1 @@
+"""Two people who may be one: found, kept, decided by a person. It never merges by itself."""

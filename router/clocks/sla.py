@@ -1,0 +1,252 @@
+"""The clocks of service levels, kept by one router at a time: started, paused, resumed and ended after what the items' rows say.
+
+Nothing tells it of a change: it looks, each second or as seldom as keeps it under a twentieth of a processor, so that neither intake
+nor an agent's command writes anything for it, and nothing is lost in a crash. A look is one transaction under the lease; what is
+breached is raised in a second one, which finds its work in the rows too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from router.calendars.calendar import ROUND_THE_CLOCK_CALENDAR, Calendar
+from router.calendars.sla import KINDS, Clock, Happening, looked_at, started, target_for
+from router.calendars.store import (
+    Behind,
+    NewItem,
+    clocks_behind,
+    items_without_clocks,
+    lock_conversations,
+    mark_escalated,
+    start_clocks,
+    write_clocks,
+)
+from router.item.goals import BOOST_MAX_S, due_key
+from router.item.item import ItemState
+from router.item.plan import OWN_QUEUE
+from router.moves.capacity import lock_agents
+from router.moves.item_store import StoredItem, item_row, lock_items, moment, write_items
+from router.moves.moves import feed, numbered
+from router.workspace.workspace import Queue, Workspace
+from shared.database import Connection, Contended, Database
+from shared.errors import SantralError, Unprocessable
+from shared.event import Event, EventType
+from shared.hints import Hints
+from shared.ids import new_id
+from shared.leases import SlotLeases
+from shared.logs import get_log
+from shared.metrics import SLA_ESCALATIONS, SLA_HAPPENED, SLA_ROUND
+from shared.outbox import record
+
+log = get_log(__name__)
+LOOK_S: Final = 1.0
+LOAD_SHARE: Final = 0.05
+BATCH: Final = 500
+_CLOSED_AT_START: Final = timedelta(days=1)
+_CLOSED_LATER: Final = timedelta(minutes=2)
+_EVENTS: Final[Mapping[Happening, EventType]] = {"warned": "sla.warned", "breached": "sla.breached", "met": "sla.met"}
+
+
+class Workspaces(Protocol):
+    """The configuration as last read. `router/workspace/configuration.py` has the real one."""
+
+    def workspace(self, workspace_id: UUID) -> Workspace | None: ...
+
+
+class SlaClocks:
+    """One process's clocks. Any number of processes run it; who holds the lease does the work."""
+
+    def __init__(self, *, db: Database, leases: SlotLeases, hints: Hints, workspaces: Workspaces, batch: int = BATCH) -> None:
+        self._db = db
+        self._leases = leases
+        self._hints = hints
+        self._workspaces = workspaces
+        self._batch = batch
+        self._looked_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Looks for ever; the worker loop around it restarts it after an unforeseen error."""
+        while True:
+            began = time.monotonic()
+            try:
+                more = await self.round()
+            except Contended:
+                more = False
+            except SantralError as error:
+                log.warning("the service level clocks wait", action="dependency_down", error=str(error))
+                more = False
+            took = time.monotonic() - began
+            SLA_ROUND.set(took)
+            await asyncio.sleep(took if more else max(LOOK_S, took / LOAD_SHARE))
+
+    async def round(self) -> bool:
+        """One look. True when there is more to do at once. Nothing without the lease."""
+        if not self._leases.held:
+            self._looked_at = None
+            return False
+        async with self._db.batch() as connection:
+            if not await self._leases.lock_and_check(connection, [0]):
+                return False
+            now: datetime = await connection.fetchval("select clock_timestamp()")
+            since = now - _CLOSED_AT_START if self._looked_at is None else self._looked_at - _CLOSED_LATER
+            fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch)
+            await start_clocks(connection, [one for item in fresh for one in self._started(item)])
+            behind = await clocks_behind(connection, limit=self._batch)
+            raised, told = await self._look(connection, behind, now)
+        if len(fresh) < self._batch:
+            self._looked_at = now
+        if raised:
+            async with self._db.batch() as connection:
+                if await self._leases.lock_and_check(connection, [0]):
+                    told |= await self._escalate(connection, raised, now)
+        self._wake(told)
+        return len(fresh) == self._batch or len(behind) == self._batch
+
+    def _wake(self, told: set[UUID]) -> None:
+        if told:
+            self._hints.wake("outbox")
+            self._hints.wake("dispatch")
+            for workspace_id in told:
+                self._hints.wake("stream", str(workspace_id))
+
+    def _started(self, item: NewItem) -> list[tuple[NewItem, Any, str, Clock]]:
+        workspace = self._workspaces.workspace(item.workspace_id)
+        queue = None if workspace is None else _queue(workspace, item.queue_id)
+        if workspace is None or queue is None:
+            return []  # the configuration is read again within a second
+        clocks = []
+        for kind in KINDS:
+            chosen = target_for(
+                kind, channel=item.work.channel, queue=queue.name, tier=item.tier, asked=item.sla, slas=workspace.slas,
+                queue_targets_s=queue.targets_s,
+            )  # fmt: skip
+            if chosen is not None:
+                calendar = workspace.calendar_named(chosen.calendar, queue.calendar)
+                clocks.append((item, chosen, calendar.name, _counted(calendar, partial(started, chosen, work=item.work))))
+        return clocks
+
+    async def _look(
+        self, connection: Connection, behind: Sequence[Behind], now: datetime
+    ) -> tuple[dict[tuple[UUID, UUID], Behind], set[UUID]]:
+        """Brings clocks up to date and says what happened. Returns the items to raise, and the workspaces that heard something."""
+        looks: list[tuple[Behind, Clock, Sequence[Happening]]] = []
+        for one in behind:
+            workspace = self._workspaces.workspace(one.workspace_id)
+            if workspace is not None:
+                calendar = workspace.calendar_named(one.calendar)
+                clock, happened = _counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
+                looks.append((one, clock, happened))
+        locked = await lock_conversations(
+            connection, [(one.workspace_id, one.conversation_id) for one, _, happened in looks if happened]
+        )
+        kept = [look for look in looks if not look[2] or look[0].conversation_id in locked]
+        await write_clocks(connection, [(one, clock) for one, clock, _ in kept if clock != one.clock])
+        events = [self._event(one, clock, kind, now) for one, clock, happened in kept for kind in happened]
+        agents = {(event.workspace_id, event.agent_id) for event in events if event.agent_id is not None}
+        await lock_agents(connection, list(agents))
+        await record(connection, await numbered(connection, events))
+        for one, _, happened in kept:
+            for kind in happened:
+                SLA_HAPPENED.labels(kind=one.clock.kind, result=kind).inc()
+        raised = {
+            (one.workspace_id, one.item_id): one
+            for one, clock, _ in kept
+            if clock.breached_at is not None and not clock.ended and not one.escalated and one.work.state == "queued"
+        }
+        return raised, {event.workspace_id for event in events}
+
+    def _event(self, one: Behind, clock: Clock, kind: Happening, now: datetime) -> Event:
+        workspace = self._workspaces.workspace(one.workspace_id)
+        queue = None if workspace is None else _queue(workspace, one.queue_id)
+        data: dict[str, Any] = {
+            "item_id": str(one.item_id), "kind": clock.kind, "sla": one.sla or None, "target_s": clock.target_s,
+            "calendar": one.calendar, "channel": one.work.channel, "state": one.work.state, "queue_id": str(one.queue_id),
+            "queue": None if queue is None else queue.name, "started_at": clock.started_at.isoformat(),
+            "due_at": clock.due_at.isoformat() if clock.due_at is not None else None,
+        }  # fmt: skip
+        if kind == "met":
+            data |= {"elapsed_s": round(clock.elapsed_s, 3), "late": clock.breached_at is not None}
+        return Event(
+            id=new_id(), workspace_id=one.workspace_id, type=_EVENTS[kind], at=now, conversation_id=one.conversation_id,
+            agent_id=one.agent_id if one.work.state in ("offered", "assigned", "parked", "wrapping") else None,
+            data={name: value for name, value in data.items() if value is not None},
+        )  # fmt: skip
+
+    async def _escalate(self, connection: Connection, raised: Mapping[tuple[UUID, UUID], Behind], now: datetime) -> set[UUID]:
+        """Raises what still waits: to the queue its target names, else forward in its own. Once per breach."""
+        rows, events, done = [], [], []
+        for stored in await lock_items(connection, sorted(raised), skip_locked=True):
+            one = raised[stored.workspace_id, stored.state.id]
+            workspace = self._workspaces.workspace(stored.workspace_id)
+            state = stored.state
+            if workspace is None or state.state != "queued" or state.target is not None or state.giver is not None:
+                continue
+            done.append((stored.workspace_id, state.id))
+            after, queue = _raised(stored, workspace, one.escalate_to, now)
+            if after is None:
+                continue
+            rows.append(item_row(stored, after, held=stored.held, offer_id=stored.offer_id, decision_id=None, outcome={}))
+            events.append(_raise_event(stored, after, queue, now))
+            result = "moved" if after.queue != state.queue else "rekeyed"
+            SLA_ESCALATIONS.labels(result=result).inc()
+            log.warning(
+                "an item was raised because its target was missed", action="item_escalated", workspace=str(stored.workspace_id),
+                item=str(state.id), reason=result,
+            )  # fmt: skip
+        await write_items(connection, rows)
+        await record(connection, await numbered(connection, events))
+        await feed(connection, [(event.workspace_id, "item", UUID(event.data["item_id"])) for event in events])
+        if done:
+            await mark_escalated(connection, done)
+        return {event.workspace_id for event in events}
+
+
+def _counted(calendar: Calendar, count: Callable[[Calendar], Any]) -> Any:
+    """What a calendar counts; one that never opens, which no saved one is, counts round the clock instead."""
+    try:
+        return count(calendar)
+    except Unprocessable:
+        return count(ROUND_THE_CLOCK_CALENDAR)
+
+
+def _queue(workspace: Workspace, queue_id: UUID) -> Queue | None:
+    return next((queue for queue in workspace.queues.values() if queue.id == queue_id), None)
+
+
+def _raised(stored: StoredItem, workspace: Workspace, escalate_to: str | None, now: datetime) -> tuple[ItemState | None, str]:
+    """The item in the queue it is raised to, or forward in its own; None when it stands there already."""
+    state = stored.state
+    to = workspace.queues.get(escalate_to or "")
+    if to is not None and to.enabled and to.id != state.queue:
+        moved = replace(
+            state, version=state.version + 1, queue=to.id, plan=OWN_QUEUE, step=0, step_at=now.timestamp(), exclusions={},
+            last_offered=None,
+        )  # fmt: skip
+        return moved, to.name
+    queue = _queue(workspace, state.queue)
+    key = due_key(
+        moment(state.enqueued_at), channel=state.terms.channel, goals={} if queue is None else queue.goals_s, boost_s=BOOST_MAX_S
+    )
+    if key.due_at.timestamp() >= state.due:
+        return None, stored.queue_name
+    return replace(state, version=state.version + 1, due=key.due_at.timestamp()), stored.queue_name
+
+
+def _raise_event(stored: StoredItem, after: ItemState, queue: str, now: datetime) -> Event:
+    moved = after.queue != stored.state.queue
+    data = {
+        "item_id": str(after.id), "state": after.state, "version": after.version, "queue_id": str(after.queue), "queue": queue,
+        "channel": after.terms.channel, "trigger": "target_missed", "due_at": moment(after.due).isoformat(),
+        "waited_ms": max(0, int((now.timestamp() - after.enqueued_at) * 1000)),
+    }  # fmt: skip
+    return Event(
+        id=new_id(), workspace_id=stored.workspace_id, type="item.requeued" if moved else "item.rekeyed", at=now,
+        conversation_id=stored.conversation_id, data=data,
+    )  # fmt: skip

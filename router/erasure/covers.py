@@ -1,0 +1,63 @@
+"""Personal data in conversations, work and quarantine: where a person's rows are and what erasure leaves of them.
+
+Quarantine is found by reading its records (`services/privacy/erasures.py`); its cover stands for what was found.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shared.personal import Cover
+
+_STRAY: Final = (
+    "(x.conversation_id, x.seq) in (select r.conversation_id, r.seq from santral.receipt r"
+    " where r.workspace_id = $1 and r.id = any({messages}))"
+)
+
+UNLABELLED: Final = "signals - '{label,labels}'::text[]"
+"""A message's signals without what an operator's model said of its words."""
+
+COVERS: Final = (
+    Cover(
+        table="conversation", rows="x.id = any({conversations})", columns=("subject",), kind="conversations",
+        erase={"subject": "''", "thread_key": "''", "state": "'closed'", "closed_at": "coalesce(x.closed_at, now())"},
+        also=("id", "channel", "channels", "language", "state", "opened_at", "closed_at"),
+    ),
+    Cover(
+        table="message", rows=f"x.conversation_id = any({{conversations}}) or {_STRAY}",
+        columns=("external_id", "subject", "text", "body", "signals"), kind="messages",
+        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''", "body": "'{\"erased\": true}'",
+               "signals": UNLABELLED},
+        also=("id", "conversation_id", "seq", "direction", "kind", "channel", "accepted_at", "sent_at"),
+    ),
+    Cover(
+        table="thread_ref", rows="x.conversation_id = any({conversations}) or x.message_id = any({messages})", columns=("ref",),
+        kind="thread_references", also=("conversation_id", "message_id"),
+    ),
+    Cover(
+        table="work_item", rows="x.conversation_id = any({conversations})", columns=("outcome",), kind="work_items",
+        erase={"outcome": "'{\"erased\": true}'"}, also=("id", "conversation_id", "channel", "state", "enqueued_at", "closed_at"),
+    ),
+    Cover(
+        table="decision",
+        rows="x.id in (select d.id from santral.decision d where d.workspace_id = $1 and d.conversation_id = any({conversations})"
+        " union all select d.id from santral.placement p join santral.decision d on d.workspace_id = p.workspace_id"
+        " and d.conversation_id = p.from_conversation_id and d.message_id = p.message_id"
+        " where p.workspace_id = $1 and p.message_id = any({messages}))",
+        columns=("record",), kind="decisions",
+        erase={"record": "x.record - 'facts' - 'errors' - 'candidates'"}, also=("id", "conversation_id", "kind", "decided_at"),
+    ),
+    Cover(
+        table="placement_operation", columns=("reason",), kind="placements", erase={"reason": "null"},
+        rows="x.id in (select o.id from santral.placement_operation o where o.workspace_id = $1"
+        " and (o.from_conversation_id = any({conversations}) or o.to_conversation_id = any({conversations}))"
+        " union all select p.operation_id from santral.placement p where p.workspace_id = $1 and p.message_id = any({messages}))",
+        also=("id", "kind", "from_conversation_id", "to_conversation_id", "done_at"),
+    ),
+    Cover(
+        table="quarantine", rows="x.message_id = any({messages})", columns=("error", "record", "headers"), kind="quarantine",
+        erase={"error": "''", "record": "''", "headers": "'{}'", "state": "'discarded'", "resolved_by": "'erasure'",
+               "resolved_at": "coalesce(x.resolved_at, now())"},
+        also=("id", "message_id", "reason", "accepted_at"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,294 @@
+"""One transaction of intake: from messages that were decoded to every row they cause. The caller opens and commits it.
+
+In this order, which is the lock order of every writer: receipts, handles, conversations, items; then agents, where work in progress
+is woken. What has a receipt already drops out here, so taking the same messages twice writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from router.commands.external_calls import settle_calls
+from router.commands.handover import hand_over_to_people
+from router.intake import store
+from router.intake.arrivals import Arrival, Workspaces
+from router.intake.batch_view import BatchView, Conversation, Key, Person, ProviderWord
+from router.intake.effects import Effects
+from router.intake.lookups import Resolution, look_ups, readable_sender
+from router.intake.quarantine import write_entries
+from router.intake.taking_in import Placing
+from router.intake.threads import Candidates, Found, thread_key
+from router.item.transition import Change, transition
+from router.moves.absence import gone
+from router.moves.item_store import lock_items
+from router.moves.moves import Move, write_moves
+from shared import outbox
+from shared.database import Connection, Contended
+from shared.errors import InputRejected, Unavailable
+from shared.event import Event
+from shared.ids import new_id
+from shared.logs import get_log
+from shared.message import InboundMessage
+from shared.metrics import POLICY_ERRORS, POLICY_SECONDS
+
+log = get_log(__name__)
+SNAPSHOT_MS: Final = 200
+ProviderWords = Callable[[Connection, Sequence[ProviderWord]], Awaitable[None]]
+Snapshots = Callable[[Connection, Sequence[Any]], Awaitable[Mapping[Any, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one message that was new. ``failed`` counts toward the limit of quarantine."""
+
+    arrival: Arrival
+    conversation_id: UUID | None = None
+    seq: int | None = None
+    item_id: UUID | None = None
+    queue: str | None = None
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether it is in quarantine instead of a conversation."""
+        return self.arrival.refusal is not None
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction knows while it runs."""
+
+    ledger: BatchView
+    resolved: Mapping[Key, Resolution]
+    senders: dict[Key, Key] = field(default_factory=dict)  # message → handle
+    people: dict[Key, Person] = field(default_factory=dict)  # message → who wrote it
+
+
+class Batch:
+    """Runs transactions of intake. Safe to use one after another; it keeps nothing between them."""
+
+    def __init__(self, *, topic: str, workspaces: Workspaces, snapshots: Snapshots, on_provider_words: ProviderWords) -> None:
+        self._topic = topic
+        self._workspaces = workspaces
+        self._snapshots = snapshots
+        self._on_provider_words = on_provider_words
+
+    async def take(
+        self,
+        connection: Connection,
+        arrivals: Sequence[Arrival],
+        resolved: Mapping[Key, Resolution],
+        *,
+        erased: Set[Key] = frozenset(),
+    ) -> list[Outcome]:
+        """Takes new arrivals in, in the order given; what has a receipt is left out of the answer.
+
+        ``erased``: what leaves nothing but its receipt, because its sender was erased since.
+
+        Raises `Contended` when the whole should run again, and what the database refuses; nothing is kept then.
+        """
+        first: dict[Key, Arrival] = {}
+        for arrival in arrivals:
+            first.setdefault((arrival.workspace_id, arrival.id), arrival)
+        states = {key: "taken" if arrival.refusal is None else "quarantined" for key, arrival in first.items()}
+        states |= dict.fromkeys(erased & first.keys(), "erased") if erased else {}
+        ours = await store.insert_receipts(connection, states)
+        if not ours:
+            return []
+        fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]
+        if not fresh:
+            return []
+        return await self.place(connection, fresh, resolved, now=next(iter(ours.values())))
+
+    async def place(
+        self, connection: Connection, fresh: Sequence[Arrival], resolved: Mapping[Key, Resolution], *, now: datetime
+    ) -> list[Outcome]:
+        """Gives arrivals whose receipts are ours their conversations, work and events."""
+        work = _Work(ledger=BatchView(now=now), resolved=resolved)
+        await self._name_senders(connection, work, fresh)
+        await self._find(connection, work, fresh)
+        await self._know(connection, work, fresh)
+        placing = Placing(work.ledger)
+        outcomes = [self._place_one(placing, work, arrival) for arrival in fresh]
+        effects = placing.effects
+        refused = [one.arrival for one in outcomes if one.quarantined]
+        if refused:
+            self._note_gaps(work, effects, refused, now)
+        if effects.rule_errors:
+            POLICY_ERRORS.inc(effects.rule_errors)
+        for seconds in effects.rule_seconds:
+            POLICY_SECONDS.observe(seconds)
+        await store.write(
+            connection, conversations=effects.touched.values(), messages=effects.messages, refs=effects.refs,
+            items=effects.items, decisions=effects.decisions, receipts=effects.receipts, now=now,
+        )  # fmt: skip
+        if refused:
+            await _mark_quarantined(connection, refused)
+            await write_entries(connection, refused, topic=self._topic)
+        await outbox.record(connection, effects.events)
+        await _wake(connection, effects, now)
+        await hand_over_to_people(connection, effects.persons, now)
+        await settle_calls(connection, effects.calls, now)
+        if effects.words:
+            await self._on_provider_words(connection, effects.words)
+        return outcomes
+
+    async def _name_senders(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
+        """The handle each message was written with, for those that were resolved, or are refused but show a known handle."""
+        unresolved: list[tuple[Arrival, tuple[UUID, str, str, str]]] = []
+        for arrival in fresh:
+            key = (arrival.workspace_id, arrival.id)
+            if key in work.resolved:
+                work.senders[key] = (arrival.workspace_id, work.resolved[key].handle_id)
+            elif arrival.refusal is not None and (sender := readable_sender(arrival)) is not None:
+                unresolved.append((arrival, sender))
+        if unresolved:
+            for place, handle_id in (await store.handle_ids(connection, [sender for _, sender in unresolved])).items():
+                arrival = unresolved[place][0]
+                work.senders[arrival.workspace_id, arrival.id] = (arrival.workspace_id, handle_id)
+
+    async def _find(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
+        """Locks the handles, then looks up and locks every conversation that may be continued."""
+        handles = set(work.senders.values())
+        profiles = await store.lock_handles(connection, handles) if handles else {}
+        if len(profiles) < len(handles):
+            raise Contended("a handle was removed between resolving and taking in", retry_after_s=1)
+        wanted = look_ups(fresh, work.senders, profiles, work.resolved, self._workspaces)
+        candidates, ledger = work.ledger.candidates, work.ledger
+        owners: dict[Key, UUID | None] = {}
+        for via, row, found in await store.find_conversations(connection, wanted.refs, wanted.handles, wanted.profiles):
+            owners[found.workspace_id, found.id] = found.profile_id
+            if via == "ref":
+                candidates.by_ref[found.workspace_id, row["ref"]] = found
+                if row["message_id"] is not None:
+                    ledger.named[found.workspace_id, row["ref"]] = row["message_id"]
+            elif via == "handle":
+                candidates.by_handle[found.workspace_id, row["given_id"], row["ref"]] = found
+            else:
+                candidates.by_profile[found.workspace_id, row["given_id"]] = found
+        if owners:
+            ledger.conversations = await store.lock_conversations(connection, owners)
+            if any(one.merged_into is not None for one in ledger.conversations.values()):
+                raise Contended("a conversation was merged between finding and locking it", retry_after_s=1)
+
+    async def _know(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
+        """Fills in who wrote, with the profile as it is now, or without when that takes too long."""
+        resolved = work.resolved
+        wanted = {(key[0], resolved[key].identity_handle_id) for key in work.senders if key in resolved}
+        snapshots: Mapping[Key, Any] = {}
+        counted: Mapping[Key, int] = {}
+        degraded = False
+        if wanted:
+            try:
+                await connection.execute(f"savepoint snapshots; set local statement_timeout = {SNAPSHOT_MS}")
+                snapshots = await self._snapshots(connection, sorted(wanted))
+                asked = {(key[0], one.profile_id) for key, one in snapshots.items() if self._asks_open_conversations(key[0])}
+                counted = await store.open_conversations(connection, asked) if asked else {}
+                await connection.execute("release snapshots; set local statement_timeout = '30s'")
+            except Exception as error:
+                if connection.is_closed():
+                    raise Unavailable("the connection was lost") from error
+                await connection.execute("rollback to snapshots; release snapshots")
+                degraded = True
+                log.warning("profiles were not read in time", action="dependency_down", error=type(error).__name__)
+        for arrival in fresh:
+            key = (arrival.workspace_id, arrival.id)
+            if key not in resolved or arrival.message is None or arrival.message.sender is None:
+                continue
+            who = resolved[key]
+            snapshot = snapshots.get((arrival.workspace_id, who.identity_handle_id))
+            work.people[key] = Person(
+                handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
+                assurance=arrival.message.sender.assurance, snapshot=snapshot, degraded=degraded,
+                open_conversations=None if snapshot is None else counted.get((arrival.workspace_id, snapshot.profile_id)),
+            )  # fmt: skip
+
+    def _asks_open_conversations(self, workspace_id: UUID) -> bool:
+        workspace = self._workspaces.workspace(workspace_id)
+        return workspace is not None and workspace.policy.asks_open_conversations
+
+    def _place_one(self, placing: Placing, work: _Work, arrival: Arrival) -> Outcome:
+        workspace = self._workspaces.workspace(arrival.workspace_id)
+        if arrival.refusal is not None or arrival.message is None or workspace is None:
+            return Outcome(arrival=arrival)
+        effects = placing.effects
+        items, receipts = len(effects.items), len(effects.receipts)
+        try:
+            placing.place(arrival, arrival.message, work.people.get((arrival.workspace_id, arrival.id)), workspace)
+        except InputRejected as error:
+            return Outcome(arrival=arrival.refused("not_routable", error))
+        except Exception as error:
+            refused = arrival.refused("failed", error)
+            assert refused.refusal is not None
+            # Neither text nor locals of an exception go to the log: they may hold the customer's words.
+            log.error(  # noqa: TRY400
+                "a message could not be placed",
+                action="message_quarantined",
+                message=str(arrival.id),
+                error=f"{type(error).__name__} {refused.refusal.trace_hash}",
+            )
+            return Outcome(arrival=refused)
+        where = effects.receipts[receipts]
+        opened = effects.items[items] if len(effects.items) > items else None
+        return Outcome(
+            arrival=arrival, conversation_id=where["c"], seq=where["s"],
+            item_id=None if opened is None else opened["id"],
+            queue=None if opened is None else effects.decisions[-1]["r"]["queue"],
+        )  # fmt: skip
+
+    def _note_gaps(self, work: _Work, effects: Effects, refused: Sequence[Arrival], now: datetime) -> None:
+        """Says in the event log, and in the conversation where it is known, that a message is missing."""
+        for arrival in refused:
+            assert arrival.refusal is not None
+            data = {"message_id": arrival.id, "reason": arrival.refusal.reason}
+            conversation = _conversation_of(arrival, work)
+            if conversation is None:
+                effects.events.append(
+                    Event(id=new_id(), workspace_id=arrival.workspace_id, type="message.quarantined", at=now, data=data)
+                )
+                continue
+            effects.touched[conversation.workspace_id, conversation.id] = conversation
+            effects.event("message.quarantined", conversation, now, data)
+
+
+async def _mark_quarantined(connection: Connection, refused: Sequence[Arrival]) -> None:
+    await connection.execute(
+        "update santral.receipt r set state = 'quarantined' from unnest($1::uuid[], $2::uuid[]) as g(w, i)"
+        " where r.workspace_id = g.w and r.id = g.i and r.state <> 'quarantined'",
+        [arrival.workspace_id for arrival in refused], [arrival.id for arrival in refused],
+    )  # fmt: skip
+
+
+async def _wake(connection: Connection, effects: Effects, now: datetime) -> None:
+    """Moves open items to which the customer wrote; capacity, sequence and dispatch's feed follow as for any move."""
+    if not effects.wakes:
+        return
+    moves: list[Move] = []
+    locked = await lock_items(connection, sorted(effects.wakes))
+    away = await gone(connection, [one for one in locked if one.state.state == "wrapping"])
+    for stored in locked:
+        if stored.state.state not in ("parked", "wrapping", "assigned"):
+            continue
+        wake = effects.wakes[stored.workspace_id, stored.state.id]
+        change = Change(trigger="customer_wrote", due=wake.due_at.timestamp(), urgency=wake.due_class, gone=stored.state.id in away)
+        after = transition(stored.state, change, now.timestamp())
+        moves.append(Move(stored=stored, after=after, trigger="customer_wrote", actor="customer"))
+    await write_moves(connection, moves, now)
+
+
+def _conversation_of(arrival: Arrival, work: _Work) -> Conversation | None:
+    """Where a refused message would have stood, as far as that can be told without routing it."""
+    message: InboundMessage | None = arrival.message
+    if message is None:
+        return None
+    candidates: Candidates = work.ledger.candidates
+    found: Found | None = next(
+        (one for ref in message.refs if (one := candidates.by_ref.get((arrival.workspace_id, ref))) is not None), None
+    )
+    if found is None:
+        sender = work.senders.get((arrival.workspace_id, arrival.id))
+        found = None if sender is None else candidates.by_handle.get((*sender, thread_key(message)))
+    return None if found is None else work.ledger.conversations.get((found.workspace_id, found.id))

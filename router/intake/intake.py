@@ -1,0 +1,226 @@
+"""Intake: from what one poll returned to its effects in the database, once, whatever fails on the way.
+
+One transaction a batch: it locks its partitions' leases, drops what they no longer allow, takes the rest in and moves the positions.
+
+| what fails | what happens |
+|---|---|
+| the database asks to try again (deadlock, lock time-out) | the whole batch runs again |
+| the database refuses a value (class 22; 23 the second time) | halves, until the one record is alone and goes to quarantine |
+| a record cannot be decoded, a message cannot be placed | that one goes to quarantine in the batch's own transaction |
+| too many of these | nothing is written any more: `QuarantineLimitReached` |
+| the database or the broker is away | `Unavailable`: the caller waits and offers the same batch again; nothing is skipped |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import asyncpg
+
+from profiles.resolve import resolve
+from profiles.sighting import Key as HandleKey
+from profiles.sighting import SeenHandle, Sighting
+from router.intake import store
+from router.intake.arrivals import Arrival, LogRecord, Workspaces, arrival_of
+from router.intake.batch import Batch, Outcome, ProviderWords, Snapshots
+from router.intake.batch_view import Key
+from router.intake.classifier import Classifier, classified
+from router.intake.forgotten import forgotten
+from router.intake.lookups import Resolution
+from router.intake.quarantine_limit import COUNTED, QuarantineLimit
+from shared.database import Connection, Database, retried
+from shared.errors import Conflict, InputRejected
+from shared.ids import MessageId, WorkspaceId
+from shared.logs import get_log
+from shared.message import InboundMessage
+from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
+
+log = get_log(__name__)
+_NOBODY: Final = frozenset({"receipt", "unparsed"})
+
+
+class Leases(Protocol):
+    """What intake needs of `shared.partition_leases.PartitionLeases`."""
+
+    async def lock_and_check(self, connection: Connection, first_offsets: Mapping[int, int]) -> set[int]: ...
+
+    async def advance(self, connection: Connection, next_offsets: Mapping[int, int]) -> None: ...
+
+    def advanced(self, next_offsets: Mapping[int, int]) -> None: ...
+
+
+class Configuration(Workspaces, Protocol):
+    """The configuration in memory, which can be read again when a message names something new."""
+
+    async def refresh(self) -> bool: ...
+
+    def own_handles(self) -> Collection[HandleKey]:
+        """The workspaces' own addresses and numbers, which are nobody's handle."""
+        ...
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a fetch. Partitions in ``fenced`` belong to somebody else now; their records were dropped."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    next_offsets: dict[int, int] = field(default_factory=dict)
+    fenced: set[int] = field(default_factory=set)
+    retries: int = 0
+
+
+class Intake:
+    """Takes fetches in, one after another. One per reader of the topic."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        topic: str,
+        leases: Leases,
+        configuration: Configuration,
+        secret: bytes,
+        snapshots: Snapshots,
+        on_provider_words: ProviderWords,
+        limit: QuarantineLimit | None = None,
+        classifier: Classifier | None = None,
+    ) -> None:
+        self._db = db
+        self._topic = topic
+        self._leases = leases
+        self._configuration = configuration
+        self.secret = secret
+        self._limit = limit or QuarantineLimit()
+        self._classifier = classifier
+        self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
+
+    async def take(self, fetch: Mapping[int, Sequence[LogRecord]]) -> Taken:
+        """Takes in what a poll returned, by partition. Calling it again with the same records changes nothing.
+
+        Raises `Unavailable` (try the same again; what was committed drops out), `QuarantineLimitReached` (stop).
+        """
+        taken = Taken()
+        arrivals = await self._decoded([record for partition in sorted(fetch) for record in fetch[partition]])
+        if self._classifier is not None:
+            arrivals = await classified(arrivals, self._classifier, self._configuration)
+        if arrivals:
+            await self._divide(arrivals, taken)
+        return taken
+
+    async def _decoded(self, records: Sequence[LogRecord]) -> list[Arrival]:
+        arrivals = [self._arrival(record) for record in records]
+        if any(one.refusal is not None and one.refusal.reason == "unknown_workspace" for one in arrivals):
+            # A workspace younger than what is in memory: read it now instead of refusing its first messages.
+            await self._configuration.refresh()
+            arrivals = [self._arrival(record) for record in records]
+        return arrivals
+
+    def _arrival(self, record: LogRecord) -> Arrival:
+        return arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
+
+    async def _divide(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
+        """One transaction for all; halves of it when the database refuses something in it; alone, it goes to quarantine."""
+        pending: list[Sequence[Arrival]] = [arrivals]
+        repeated = False
+        while pending:
+            part = pending.pop()
+            try:
+                await retried(lambda part=part: self._attempt(part, taken), on_retry=lambda: _count_retry(taken))  # type: ignore[misc]
+            except (InputRejected, Conflict) as error:
+                if isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError) and not repeated:
+                    # A row that was missing or doubled may be right the second time.
+                    repeated = True
+                    pending.append(part)
+                elif len(part) > 1:
+                    middle = len(part) // 2
+                    pending += [part[middle:], part[:middle]]
+                elif part[0].refusal is not None:
+                    raise
+                else:
+                    # The text of a database error may hold the row: only its kind is logged, the entry keeps the rest.
+                    log.error(  # noqa: TRY400
+                        "the database refuses a message; it goes to quarantine",
+                        action="message_quarantined",
+                        message=str(part[0].id),
+                        partition=part[0].partition,
+                        offset=part[0].offset,
+                        error=type(error.__cause__ or error).__name__,
+                    )
+                    pending.append([part[0].refused("refused_by_database", error)])
+
+    async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
+        """One transaction. Commits all of it or raises with nothing written."""
+        arrivals, resolved, erased = await self._resolved(arrivals)
+        first: dict[int, int] = {}
+        following: dict[int, int] = {}
+        for arrival in arrivals:
+            first.setdefault(arrival.partition, arrival.offset)
+            following[arrival.partition] = arrival.offset + 1
+        with INTAKE_BATCH_SECONDS.time():
+            async with self._db.batch() as connection:
+                kept = await self._leases.lock_and_check(connection, first)
+                mine = [arrival for arrival in arrivals if arrival.partition in kept]
+                outcomes = await self.batch.take(connection, mine, resolved, erased=erased) if mine else []
+                counted = _counted(outcomes)
+                self._limit.check(counted)
+                moved = {partition: offset for partition, offset in following.items() if partition in kept}
+                await self._leases.advance(connection, moved)
+        self._limit.count(counted)
+        self._leases.advanced(moved)
+        taken.outcomes += outcomes
+        taken.next_offsets |= moved
+        taken.fenced |= set(first) - kept
+        quarantined = sum(outcome.quarantined for outcome in outcomes)
+        INTAKE_MESSAGES.labels(result="quarantined").inc(quarantined)
+        INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
+        INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
+
+    async def _resolved(self, arrivals: Sequence[Arrival]) -> tuple[Sequence[Arrival], Mapping[Key, Resolution], set[Key]]:
+        """Who wrote what has no receipt yet, and what may not come in. Facts about people are written here, in transactions of their own."""
+        async with self._db.session() as connection:
+            known, buried = await store.known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
+            erased: set[Key] = set()
+            if buried:
+                erased, arrivals = await forgotten(connection, self.secret, arrivals, buried)
+                known |= erased
+        new = [one for one in arrivals if (one.workspace_id, one.id) not in known]
+        return arrivals, await resolved_people(self._db, new, self._configuration), erased
+
+
+async def resolved_people(db: Database, arrivals: Sequence[Arrival], configuration: Configuration) -> Mapping[Key, Resolution]:
+    """Who wrote each of these, by (workspace, message); those that nobody wrote or that are refused are left out."""
+    sightings = [sighting_of(one, one.message) for one in arrivals if one.message is not None and _has_writer(one)]
+    if not sightings:
+        return {}
+    found: Mapping[Any, Any] = await resolve(db, sightings, own=frozenset(configuration.own_handles()))
+    return found
+
+
+def sighting_of(arrival: Arrival, message: InboundMessage) -> Sighting:
+    """What a message says about who wrote it."""
+    assert message.sender is not None, "only messages with a sender"
+    return Sighting(
+        workspace_id=WorkspaceId(arrival.workspace_id),
+        message_id=MessageId(arrival.id),
+        senders=tuple(
+            SeenHandle(handle=one.handle(), raw=one.raw, name=one.name, assurance=one.assurance)
+            for one in (message.sender, *message.other_handles)
+        ),
+        seen_at=message.accepted_at,
+    )
+
+
+def _has_writer(arrival: Arrival) -> bool:
+    message = arrival.message
+    return arrival.refusal is None and message is not None and message.sender is not None and message.kind not in _NOBODY
+
+
+def _counted(outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
+    return [(one.arrival.partition, one.arrival.refusal is not None and one.arrival.refusal.reason in COUNTED) for one in outcomes]
+
+
+def _count_retry(taken: Taken) -> None:
+    taken.retries += 1
+    INTAKE_RETRIES.inc()

@@ -1,0 +1,179 @@
+"""What dispatch reads: its feed of changes, and the rows they point at as the core's absolute states.
+
+The feed has no order and no key: rows are deleted as they are read, duplicates fold in memory, and what they point at is read in
+a later statement of the same transaction, so it is never older than the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from router.dispatch.agents import AgentState, Pull
+from router.dispatch.vocabulary import AgentRemoved, ItemRemoved, QueueState, Told
+from router.item.admission import Presence
+from router.item.limits import channel_rules, ramp_of
+from router.moves.item_store import epoch, read_items, read_open_items
+from router.moves.moves import SLOTS
+from router.policy.agent_filter import skills_with_filters
+from shared.database import Connection
+
+_PREFETCH: Final = 1000
+_TAKE: Final = "delete from santral.dispatch_change where slot = any($1::smallint[]) returning workspace_id, kind, id"
+# One probe of the index per slot: a distinct over the feed would read all of it.
+_CHANGED: Final = """
+select clock_timestamp() as now, array(
+    select s from unnest($1::smallint[]) as s where exists (select from santral.dispatch_change c where c.slot = s)) as slots
+"""
+_WORKSPACES: Final = "select id from santral.workspace"
+_AGENTS: Final = """
+select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names, coalesce(f.filters, '{}') as filters,
+       w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp
+from santral.agent a
+join santral.workspace w on w.id = a.workspace_id
+left join lateral (
+    select jsonb_object_agg(m.queue_id, jsonb_build_array(m.priority, m.delay_s))
+               filter (where q.mode <> 'pull' and q.enabled) as queues, array_agg(q.name) as names
+    from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id
+    where m.workspace_id = a.workspace_id and m.agent_id = a.id
+) m on true
+left join (
+    select workspace_id, jsonb_object_agg(name, source) as filters from santral.agent_filter group by workspace_id
+) f on f.workspace_id = a.workspace_id
+"""
+_AGENTS_BY_ID: Final = (
+    _AGENTS
+    + """
+join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
+  on given.workspace_id = a.workspace_id and given.id = a.id
+"""
+)
+_QUEUES: Final = "select workspace_id, id, comparator from santral.queue where workspace_id = any($1::uuid[])"
+_MEMBERS: Final = """
+select m.workspace_id, m.agent_id from santral.queue_member m
+join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
+  on given.workspace_id = m.workspace_id and given.id = m.queue_id
+"""
+
+
+@dataclass(slots=True)
+class Changes:
+    """(workspace, id) by kind."""
+
+    items: set[tuple[UUID, UUID]] = field(default_factory=set)
+    agents: set[tuple[UUID, UUID]] = field(default_factory=set)
+    queues: set[tuple[UUID, UUID]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[UUID, str, UUID]]) -> Changes:
+        """From (workspace, kind, id); a kind this release does not know is ignored."""
+        found = cls()
+        kinds = {"item": found.items, "agent": found.agents, "queue": found.queues}
+        for workspace, kind, one in rows:
+            if kind in kinds:
+                kinds[kind].add((workspace, one))
+        return found
+
+    def merge(self, other: Changes) -> None:
+        """Adds another's changes."""
+        self.items |= other.items
+        self.agents |= other.agents
+        self.queues |= other.queues
+
+    def only(self, wanted: Callable[[UUID], bool]) -> Changes:
+        """Those of wanted workspaces."""
+        return Changes(
+            items={pair for pair in self.items if wanted(pair[0])},
+            agents={pair for pair in self.agents if wanted(pair[0])},
+            queues={pair for pair in self.queues if wanted(pair[0])},
+        )
+
+
+async def changed_slots(connection: Connection, slots: Iterable[int]) -> tuple[datetime, set[int]]:
+    """The database's clock, and which of these slots have something in the feed."""
+    row = await connection.fetchrow(_CHANGED, list(slots))
+    assert row is not None
+    return row["now"], set(row["slots"])
+
+
+async def take_changes(connection: Connection, slots: Iterable[int]) -> Changes:
+    """Takes the feed of these slots; it is gone when the transaction commits."""
+    rows = await connection.fetch(_TAKE, list(slots))
+    return Changes.of((row["workspace_id"], row["kind"], row["id"]) for row in rows)
+
+
+async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, list[Told]]:
+    """The absolute states of what changed, by workspace."""
+    told: dict[UUID, list[Told]] = {}
+    if changes.queues:
+        rows = await connection.fetch(_QUEUES, list({workspace for workspace, _ in changes.queues}))
+        for row in rows:
+            told.setdefault(row["workspace_id"], []).append(QueueState(id=row["id"], comparator=row["comparator"]))
+        members = await connection.fetch(_MEMBERS, _given(changes.queues))
+        changes.agents |= {(row["workspace_id"], row["agent_id"]) for row in members}
+    if changes.agents:
+        found = {(row["workspace_id"], row["id"]): row for row in await connection.fetch(_AGENTS_BY_ID, _given(changes.agents))}
+        for workspace, agent in changes.agents:
+            seen = found.get((workspace, agent))
+            state: Told = agent_state(dict(seen)) if seen is not None else AgentRemoved(id=agent, version=_GONE)
+            told.setdefault(workspace, []).append(state)
+    if changes.items:
+        stored = {(one.workspace_id, one.state.id): one.state for one in await read_items(connection, list(changes.items))}
+        for pair in changes.items:
+            told.setdefault(pair[0], []).append(stored.get(pair) or ItemRemoved(id=pair[1], version=_GONE))
+    return told
+
+
+async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[UUID, list[Told]]:
+    """All open items, agents and queues of the workspaces in these slots: what a new core is told."""
+    wanted = set(slots)
+    workspaces = [row["id"] for row in await connection.fetch(_WORKSPACES) if row["id"].int % SLOTS in wanted]
+    told: dict[UUID, list[Told]] = {workspace: [] for workspace in workspaces}
+    for row in await connection.fetch(_QUEUES, workspaces):
+        told[row["workspace_id"]].append(QueueState(id=row["id"], comparator=row["comparator"]))
+    async for row in connection.cursor(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces, prefetch=_PREFETCH):
+        told[row["workspace_id"]].append(agent_state(dict(row)))
+    async for one in read_open_items(connection, workspaces):
+        told[one.workspace_id].append(one.state)
+    return told
+
+
+_GONE: Final = 2**62
+
+
+def agent_state(row: Mapping[str, Any]) -> AgentState:
+    """An agent's row as the core reads it. A bot has no socket and needs no lease; a person without one is not there.
+
+    Outside their shift somebody who is online counts as away: nothing new comes, what they have stays.
+    """
+    rules = channel_rules(row["channels"], row["workspace_channels"], row["presences"])
+    lease = None if row["kind"] == "bot" else (epoch(row["lease_until"]) or 0.0)
+    last_offer_at = epoch(row["last_offer_at"])
+    ramp = ramp_of(row["ramp"], epoch(row["online_since"]), last_offer_at)
+    presence: Presence = "away" if row["off_shift"] and row["presence"] in ("online", "busy") else row["presence"]
+    return AgentState(
+        id=row["id"],
+        version=row["version"],
+        queues={UUID(queue): Pull(priority, delay_s) for queue, (priority, delay_s) in row["queues"].items()},
+        channels=rules,
+        presence=presence if row["enabled"] else "offline",
+        lease_until=lease,
+        budget=row["budget"],
+        used=row["used"],
+        interruptible_used=row["interruptible_used"],
+        exclusive_held=row["exclusive_held"],
+        counts=row["counts"],
+        skills=skills_with_filters(row, row["queue_names"], row["filters"]),
+        idle_since=row["idle_since"].timestamp(),
+        last_offer_at=last_offer_at or 0.0,
+        not_before=ramp.not_before,
+        ramp_until=ramp.until,
+        ramp_s=ramp.every_s,
+    )
+
+
+def _given(pairs: Iterable[tuple[UUID, UUID]]) -> list[dict[str, str]]:
+    return [{"w": str(workspace), "i": str(one)} for workspace, one in pairs]

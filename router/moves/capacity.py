@@ -1,0 +1,149 @@
+"""Capacity in the store: the one guarded statement that takes it, and the one that gives it back.
+
+Says in SQL over the agent's row what `router/item/admission.py` says in Python; whoever changes one changes the other. All or nothing
+per agent, no version equality: a presence change between decision and reservation must not lose the reservation.
+The ramp and shifts are dispatch's manners, not limits: an agent who claims sets their own pace, so the statement does not ask.
+Callers lock conversations and items before they come here; agents are locked here, in id order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from router.item.limits import DEFAULTS
+from shared.database import Connection
+
+_LOCK: Final = """
+select a.id from santral.agent a
+join (select distinct (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as id from jsonb_array_elements($1::jsonb) w) given
+  on given.workspace_id = a.workspace_id and given.id = a.id
+order by a.workspace_id, a.id for no key update of a
+"""
+
+_HOLD: Final = """
+with wanted as (
+    select (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as agent_id, w->>'c' as channel, count(*)::int as n,
+           bool_or((w->>'o')::boolean) as override
+    from jsonb_array_elements($1::jsonb) w group by 1, 2, 3
+), ruled as (
+    select wanted.*, coalesce($2::jsonb->channel, '{"cost": 100, "cap": 0}') || jsonb_strip_nulls(
+               coalesce(w.settings->'channels'->channel, '{}') || jsonb_strip_nulls(coalesce(a.channels->channel, '{}'))) as rule,
+           coalesce((a.counts->>channel)::int, 0) as held, coalesce(a.presences->>channel, 'online') = 'online' as there
+    from wanted join santral.agent a on a.workspace_id = wanted.workspace_id and a.id = wanted.agent_id
+    join santral.workspace w on w.id = wanted.workspace_id
+), priced as (
+    select *, (rule->>'cost')::int as cost, coalesce((rule->>'interruptible')::boolean, false) as interruptible,
+           coalesce((rule->>'exclusive')::boolean, false) as exclusive,
+           there and coalesce((rule->>'enabled')::boolean, true) and held + n <= (rule->>'cap')::int as fits
+    from ruled
+), sums as (
+    select workspace_id, agent_id, sum(n * cost)::int as cost, sum(n)::int as n, bool_or(override) as override,
+           coalesce(sum(n * cost) filter (where interruptible), 0)::int as interruptible_cost,
+           coalesce(sum(n) filter (where exclusive), 0)::int as exclusive_n, bool_and(fits) as fits,
+           jsonb_object_agg(channel, held + n) as counts,
+           jsonb_object_agg(
+               channel, jsonb_build_object('cost', cost, 'interruptible', interruptible, 'exclusive', exclusive)) as held
+    from priced group by 1, 2
+)
+update santral.agent a
+set used = a.used + s.cost, interruptible_used = a.interruptible_used + s.interruptible_cost,
+    exclusive_held = a.exclusive_held + s.exclusive_n, counts = a.counts || s.counts, version = a.version + 1,
+    last_offer_at = clock_timestamp()
+from sums s
+where a.workspace_id = s.workspace_id and a.id = s.agent_id and (
+    s.override or (
+        a.enabled and a.presence = 'online' and (a.kind = 'bot' or a.lease_until > now())
+        and s.fits and a.exclusive_held = 0 and (s.exclusive_n = 0 or s.n = 1)
+        and (a.used + s.cost <= a.budget
+             or (s.interruptible_cost = 0 and a.used + s.cost - a.budget <= a.interruptible_used))
+    )
+)
+returning a.id, s.held, a.used > a.budget as over
+"""
+
+_RELEASE: Final = """
+with given as (
+    select (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as agent_id, w->>'c' as channel, (w->>'cost')::int as cost,
+           (w->>'interruptible')::boolean as interruptible, (w->>'exclusive')::boolean as exclusive
+    from jsonb_array_elements($1::jsonb) w
+), per_channel as (
+    select workspace_id, agent_id, channel, count(*)::int as n, sum(cost)::int as cost,
+           coalesce(sum(cost) filter (where interruptible), 0)::int as interruptible_cost,
+           (count(*) filter (where exclusive))::int as exclusive_n
+    from given group by 1, 2, 3
+), sums as (
+    select p.workspace_id, p.agent_id, sum(p.cost)::int as cost, sum(p.interruptible_cost)::int as interruptible_cost,
+           sum(p.exclusive_n)::int as exclusive_n,
+           jsonb_object_agg(p.channel, greatest(0, coalesce((a.counts->>p.channel)::int, 0) - p.n)) as counts
+    from per_channel p join santral.agent a on a.workspace_id = p.workspace_id and a.id = p.agent_id group by 1, 2
+)
+update santral.agent a
+set used = greatest(0, a.used - s.cost), interruptible_used = greatest(0, a.interruptible_used - s.interruptible_cost),
+    exclusive_held = greatest(0, a.exclusive_held - s.exclusive_n), counts = a.counts || s.counts,
+    idle_since = now(), version = a.version + 1
+from sums s where a.workspace_id = s.workspace_id and a.id = s.agent_id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One item that wants, or uses, an agent's capacity. ``override`` exceeds it, and an event says so."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    channel: str
+    override: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What one item uses of one agent: the price at which it was taken, so that exactly this is given back."""
+
+    workspace_id: UUID
+    agent_id: UUID
+    channel: str
+    cost: int
+    interruptible: bool
+    exclusive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """An agent's answer: the price per channel, and whether the budget is exceeded now (override only)."""
+
+    prices: Mapping[str, Mapping[str, Any]]
+    over: bool
+
+
+def _wanted(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    return [{"w": str(c.workspace_id), "a": str(c.agent_id), "c": c.channel, "o": c.override} for c in claims]
+
+
+async def lock_agents(connection: Connection, agents: Sequence[tuple[UUID, UUID]]) -> None:
+    """Locks the rows of (workspace, agent) pairs in id order; the last class of rows in the lock order."""
+    if agents:
+        await connection.execute(_LOCK, [{"w": str(workspace), "a": str(agent)} for workspace, agent in agents])
+
+
+async def hold(connection: Connection, claims: Sequence[Claim]) -> dict[UUID, Granted]:
+    """Takes capacity for all of an agent's claims or for none; returns the agents that granted. Their rows are locked already."""
+    if not claims:
+        return {}
+    rows = await connection.fetch(_HOLD, _wanted(claims), DEFAULTS)
+    return {row["id"]: Granted(prices=row["held"], over=row["over"]) for row in rows}
+
+
+async def release(connection: Connection, held: Sequence[Held]) -> None:
+    """Gives back what was taken. Not idempotent: the item's row says whether it still holds. Rows are locked already."""
+    if held:
+        rows = [
+            {
+                "w": str(one.workspace_id), "a": str(one.agent_id), "c": one.channel, "cost": one.cost,
+                "interruptible": one.interruptible, "exclusive": one.exclusive,
+            }
+            for one in held
+        ]  # fmt: skip
+        await connection.execute(_RELEASE, rows)

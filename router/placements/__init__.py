@@ -1,0 +1,1 @@
+"""Messages that people move between conversations: merge, split, move, and the exact undo. Nothing else ever moves a message."""

@@ -1,0 +1,244 @@
+"""What becomes of open work when messages change their conversation: one item stays, one ends as merged, one begins.
+
+A conversation has at most one open item. Of two that meet, the one that is further on stays: with an agent, offered, waiting, parked,
+wrapping up; of two that wait, the one whose turn is first. The other is canceled by the transition everybody uses, so its
+capacity and its offer come back. Conversations are locked by the caller; items and agents are locked here.
+**Units**: times aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from router.item.goals import due_key
+from router.item.item import OPEN, holders
+from router.item.terms import terms_for
+from router.item.transition import Change, transition
+from router.moves.item_store import StoredItem, lock_items
+from router.moves.moves import Move, feed, numbered, write_moves
+from router.placements.placements import Said
+from shared.database import Connection
+from shared.errors import Conflict
+from shared.event import Event
+from shared.ids import new_id
+from shared.outbox import record
+
+_RANK: Final = ("wrapping", "parked", "queued", "offered", "assigned")
+_OPEN_IDS: Final = """
+select id from santral.work_item where workspace_id = $1 and conversation_id = any($2::uuid[]) and state = any($3)
+"""
+_CARRY: Final = """
+update santral.work_item set conversation_id = $3, version = version + 1 where workspace_id = $1 and id = $2
+"""
+_STATE: Final = """
+update santral.conversation c set state = case when o.open then 'open' else 'closed' end,
+    closed_at = case when o.open then null
+        when $4::timestamptz >= coalesce(greatest(c.last_in_at, c.last_out_at), c.opened_at) then $4
+        else coalesce(c.closed_at, clock_timestamp()) end
+from (select exists (select 1 from santral.work_item i where i.workspace_id = $1 and i.conversation_id = $2 and i.state = any($3)) as open) o
+where c.workspace_id = $1 and c.id = $2
+"""
+_AGAIN: Final = """
+insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
+    queued_at, step_at, plan, skills, agent_id, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count,
+    policy_version, profile_version, decision_id, expires_at, overflowed, first_reply_at, parked_at, timer_at, hold_until)
+select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, i.kind, case when g.parked then 'parked' else 'queued' end,
+       i.due_class, i.due_at, i.enqueued_at, g.now, g.now, i.plan, i.skills, case when g.parked then i.agent_id end,
+       case when not g.parked then g.agent end,
+       case when not g.parked and g.agent is not null then g.now + $7 * interval '1 s' end, i.last_agent_id, i.id, i.reopen_count,
+       i.policy_version, i.profile_version, i.decision_id, i.expires_at, i.overflowed, i.first_reply_at,
+       case when g.parked then i.parked_at end, $8::timestamptz, case when g.parked then i.hold_until end
+from santral.work_item i cross join (select $4::boolean as parked, $5::timestamptz as now, $6::uuid as agent) g
+where i.workspace_id = $1 and i.id = $2
+returning queue_id, channel, kind, due_at, enqueued_at
+"""
+_LIKE: Final = """
+select i.queue_id, i.plan, i.skills, i.policy_version, i.profile_version, i.decision_id, coalesce(i.agent_id, i.last_agent_id) as agent_id,
+       q.goals_s, w.settings
+from santral.work_item i
+join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id and q.enabled
+join santral.workspace w on w.workspace_id = i.workspace_id
+where i.workspace_id = $1 and i.conversation_id = any($2::uuid[])
+order by i.conversation_id = $3 desc, i.closed_at desc nulls first, i.id desc limit 1
+"""
+_ANY_QUEUE: Final = """
+select q.id as queue_id, q.plan, '{}'::jsonb as skills, null::bigint as policy_version, null::bigint as profile_version,
+       null::uuid as decision_id, null::uuid as agent_id, q.goals_s, w.settings
+from santral.queue q join santral.workspace w on w.workspace_id = q.workspace_id
+where q.workspace_id = $1 and q.enabled order by q.name limit 1
+"""
+_INSERT: Final = """
+insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
+    queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, policy_version, profile_version, decision_id)
+values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $10, $11, $12, $13,
+        case when $13::uuid is not null then $10::timestamptz + $14 * interval '1 s' end, $13, $15, $16, $17)
+"""
+
+
+async def open_items(connection: Connection, workspace_id: UUID, conversations: Collection[UUID]) -> dict[UUID, StoredItem]:
+    """The open item of each of these conversations, by conversation; locked."""
+    rows = await connection.fetch(_OPEN_IDS, workspace_id, list(conversations), list(OPEN))
+    if not rows:
+        return {}
+    locked = await lock_items(connection, [(workspace_id, row["id"]) for row in rows])
+    return {one.conversation_id: one for one in locked if one.state.state in OPEN}
+
+
+def agents_of(items: Mapping[UUID, StoredItem], conversation_id: UUID) -> UUID | None:
+    """Who has the conversation's open item, or to whom it is offered."""
+    item = items.get(conversation_id)
+    return None if item is None else next(iter(holders(item.state)), None)
+
+
+def goes_on(one: StoredItem, other: StoredItem) -> StoredItem:
+    """Which of two open items stays when their conversations become one; where nothing tells them apart, ``other``."""
+
+    def place(item: StoredItem) -> tuple[int, int, float]:
+        waits = item.state.state in ("queued", "offered")
+        return (_RANK.index(item.state.state), -item.state.urgency if waits else 0, -item.state.due if waits else 0.0)
+
+    return one if place(one) > place(other) else other
+
+
+async def join(
+    connection: Connection, *, workspace_id: UUID, source_id: UUID, target_id: UUID, items: Mapping[UUID, StoredItem], actor: str,
+    at: datetime, keep_target: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Leaves one open item in the target and none in the source; what an undo needs to know of it.
+
+    Raises `Conflict` while a call is on in either of them.
+    """
+    source, target = items.get(source_id), items.get(target_id)
+    if any(one is not None and one.external for one in (source, target)):
+        raise Conflict("a call is on in one of them", field="conversation", remedy="wait until it has ended")
+    prior: dict[str, Any] = {}
+    if source is not None and target is not None:
+        kept = target if keep_target else goes_on(source, target)
+        ended = source if kept is target else target
+        prior["canceled"] = {
+            "id": ended.state.id, "conversation_id": ended.conversation_id, "state": ended.state.state,
+            "agent_id": next(iter(holders(ended.state)), None) or ended.state.preferred, "timer": ended.state.deadline,
+        }  # fmt: skip
+        await end(connection, ended, actor, at)
+        source = source if kept is source else None
+    if source is not None:
+        await carry(connection, workspace_id, source.state.id, target_id)
+        prior["carried"] = source.state.id
+    for conversation_id in (source_id, target_id):
+        await settle(connection, workspace_id, conversation_id)
+    return prior
+
+
+async def settle(connection: Connection, workspace_id: UUID, conversation_id: UUID, closed_at: datetime | None = None) -> None:
+    """A conversation is open while it has an open item; else closed, since ``closed_at`` unless something was said later."""
+    await connection.execute(_STATE, workspace_id, conversation_id, list(OPEN), closed_at)
+
+
+async def end(connection: Connection, item: StoredItem, actor: str, at: datetime, why: str = "merged") -> None:
+    """Cancels an item because its conversation, or what it was opened for, is part of another one."""
+    after = transition(item.state, Change(trigger="cancel"), at.timestamp())
+    move = Move(stored=item, after=after, trigger="cancel", actor=actor, reason=why, outcome={why: True})
+    await write_moves(connection, [move], at)
+
+
+async def carry(connection: Connection, workspace_id: UUID, item_id: UUID, conversation_id: UUID) -> None:
+    """Takes an item, as it is, into another conversation, which has no open one."""
+    await connection.execute(_CARRY, workspace_id, item_id, conversation_id)
+    await feed(connection, [(workspace_id, "item", item_id)])
+
+
+async def part(
+    connection: Connection, *, workspace_id: UUID, prior: Mapping[str, Any], source_id: UUID, target_id: UUID, actor: str, at: datetime,
+    closed_at: datetime | None,
+) -> None:  # fmt: skip
+    """Undoes :func:`join`: what was carried goes back as it is now, what was canceled begins again with the key it had."""
+    if prior.get("carried"):
+        await carry(connection, workspace_id, UUID(prior["carried"]), source_id)
+    canceled = prior.get("canceled")
+    if canceled and canceled["state"] != "wrapping":
+        home = UUID(canceled["conversation_id"])
+        if home not in await open_items(connection, workspace_id, [home]):
+            await _again(connection, workspace_id, home, canceled, actor, at)
+    await settle(connection, workspace_id, source_id)
+    await settle(connection, workspace_id, target_id, closed_at)
+
+
+async def _again(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, canceled: Mapping[str, Any], actor: str, at: datetime
+) -> None:
+    """A new item in place of the canceled one: parked for its agent as before, else waiting in its place, for its agent first."""
+    item_id, parked = new_id(), canceled["state"] == "parked"
+    agent = canceled["agent_id"] and UUID(canceled["agent_id"])
+    timer = canceled["timer"] if parked else None
+    settings = await connection.fetchrow(
+        "select w.settings, i.channel from santral.work_item i join santral.workspace w on w.workspace_id = i.workspace_id"
+        " where i.workspace_id = $1 and i.id = $2",
+        workspace_id, UUID(canceled["id"]),
+    )  # fmt: skip
+    assert settings is not None, "an item that was canceled stays"
+    row = await connection.fetchrow(
+        _AGAIN, workspace_id, UUID(canceled["id"]), item_id, parked, at, agent,
+        terms_for(settings["channel"], settings["settings"]).sticky_s,
+        None if timer is None else datetime.fromtimestamp(timer, tz=at.tzinfo),
+    )  # fmt: skip
+    assert row is not None
+    data = {
+        "item_id": str(item_id), "state": "parked" if parked else "queued", "version": 1, "queue_id": str(row["queue_id"]),
+        "channel": row["channel"], "kind": row["kind"], "trigger": "undo", "due_at": row["due_at"].isoformat(),
+        "enqueued_at": row["enqueued_at"].isoformat(), "reopened_from": canceled["id"], "actor": actor,
+    }  # fmt: skip
+    await _tell(connection, workspace_id, conversation_id, item_id, "item.parked" if parked else "item.queued", data, at)
+
+
+async def begin(
+    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, like: Sequence[UUID], said: Said, actor: str, at: datetime
+) -> UUID | None:  # fmt: skip
+    """Opens an item for the customer's words that wait in a conversation without open work; None where no queue is enabled.
+
+    Queue, plan and skills are those of the last item of the conversation or else of ``like``; its agent is asked first. The wait
+    counts from when the customer wrote.
+    """
+    given = [conversation_id, *like]
+    row = await connection.fetchrow(_LIKE, workspace_id, given, conversation_id) or await connection.fetchrow(
+        _ANY_QUEUE, workspace_id
+    )
+    if row is None:
+        return None
+    item_id = new_id()
+    key = due_key(said.at, channel=said.channel, goals=row["goals_s"])
+    kind = "callback" if said.kind in ("missed_call", "voicemail") else "conversation"
+    sticky_s = terms_for(said.channel, row["settings"]).sticky_s
+    await connection.execute(
+        _INSERT, workspace_id, item_id, conversation_id, row["queue_id"], said.channel, kind, key.due_class, key.due_at, said.at, at,
+        row["plan"], row["skills"], row["agent_id"], sticky_s, row["policy_version"], row["profile_version"], row["decision_id"],
+    )  # fmt: skip
+    await settle(connection, workspace_id, conversation_id)
+    data = {
+        "item_id": str(item_id), "state": "queued", "version": 1, "queue_id": str(row["queue_id"]), "channel": said.channel,
+        "kind": kind, "trigger": "placed", "due_at": key.due_at.isoformat(), "due_class": key.due_class,
+        "enqueued_at": said.at.isoformat(), "actor": actor,
+    }  # fmt: skip
+    await _tell(connection, workspace_id, conversation_id, item_id, "item.queued", data, at)
+    return item_id
+
+
+async def wake(connection: Connection, item: StoredItem, said: Said, actor: str, at: datetime) -> None:
+    """Parked work queues again for its agent: the customer's words have come to its conversation."""
+    goals = await connection.fetchval(
+        "select goals_s from santral.queue where workspace_id = $1 and id = $2", item.workspace_id, item.state.queue
+    )
+    key = due_key(said.at, channel=item.state.terms.channel, goals=goals or {})
+    change = Change(trigger="customer_wrote", due=key.due_at.timestamp(), urgency=key.due_class)
+    after = transition(item.state, change, at.timestamp())
+    await write_moves(connection, [Move(stored=item, after=after, trigger="customer_wrote", actor=actor)], at)
+
+
+async def _tell(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, item_id: UUID, kind: Any, data: dict[str, Any], at: datetime
+) -> None:  # fmt: skip
+    event = Event(id=new_id(), workspace_id=workspace_id, type=kind, at=at, conversation_id=conversation_id, data=data)
+    await record(connection, await numbered(connection, [event]))
+    await feed(connection, [(workspace_id, "item", item_id)])

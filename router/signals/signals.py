@@ -1,0 +1,196 @@
+"""What can be seen in one message by itself: a machine writing, urgency, a complaint, only thanks. No I/O, no model, no guess.
+
+Word lists are stems, folded as Turkish text is compared, matched where a word begins, so `iade` finds "iadem" and "İADE". A
+workspace adds words of its own under ``keywords`` in its settings: ``{"complaint": [...], "urgent": [...],
+"person": [...]}``; the last are ways to ask for somebody who is no bot.
+**Units**: urgency 0..1, a sum that names its parts in ``keywords``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Final
+
+from router.signals.language import language_of
+from shared.message import InboundMessage
+from shared.text import fold_turkish
+
+TEXT_LOOKED_AT: Final = 2000
+THANKS_CHARS_MAX: Final = 80
+_COMPLAINT: Final = (
+    "sikayet", "rezalet", "rezil", "berbat", "magdur", "dolandir", "kandir", "tuketici hak", "hakem heyeti", "savci", "mahkeme",
+    "avukat", "skandal", "utanc verici", "ilgilenmiyor", "bir daha asla", "kustah", "saygisiz", "bozuk geldi", "kirik geldi",
+    "complain", "unacceptable", "terrible", "awful", "horrible", "disgrace", "scam", "fraud", "lawyer", "sue you", "worst",
+    "ridiculous", "appalling", "rip off", "ripped off", "never again", "disappointed",
+)  # fmt: skip
+_URGENT: Final = (
+    "acil", "ivedi", "hemen", "derhal", "bir an once", "cok onemli", "bugun icinde", "hala gelmedi", "bekliyorum hala", "imdat",
+    "urgent", "asap", "immediately", "right now", "right away", "emergency", "as soon as possible", "time sensitive", "critical",
+)  # fmt: skip
+_PERSON: Final = (
+    "temsilci", "insanla gorus", "insana bagla", "insanla konus", "gercek kisi", "gercek bir kisi", "gercek insan", "gercek bir insan",
+    "yetkili biri", "yetkiliyle", "canli destek", "biriyle gorus", "biriyle konus", "birine bagla", "operatore bagla", "robot istemiyorum",
+    "real person", "real human", "human being", "a human", "human agent", "talk to someone", "speak to someone", "talk to a person",
+    "speak to a person", "live agent", "representative", "customer service agent", "not a bot",
+)  # fmt: skip
+_THANKS: Final = frozenset(
+    """
+    tesekkur tesekkurler tesekkurlerimle tesekkurederim sagol sagolun sagolasin saolun eyvallah tsk tskler mersi
+    minnettarim thanks thank thx ty tysm cheers appreciated thankyou
+    """.split()  # noqa: SIM905
+)
+_AROUND_THANKS: Final = frozenset(
+    """
+    ederim ederiz cok sag ol olun size sizlere sana icin her sey hersey yardiminiz yardimlariniz ilginiz ilginize
+    tamam tamamdir peki super harika iyi gunler aksamlar geceler calismalar kolay gelsin oldu hallettim halloldu
+    tekrar simdiden da de you so much very many a lot for your the help all again ok okay great perfect got it
+    awesome works fine now have nice good day much bye
+    """.split()  # noqa: SIM905
+)
+_WORDS: Final = re.compile(r"[^\W\d_]+")
+_TURKISH: Final = str.maketrans("İIıçğöşüÇĞÖŞÜâîûÂÎÛ", "iiicgosucgosuaiuaiu")
+_AUTOMATIC_KINDS: Final = {"auto_reply": "auto_reply", "out_of_office": "auto_reply", "disposition": "auto_reply"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A workspace's compiled word lists."""
+
+    complaint: re.Pattern[str]
+    urgent: re.Pattern[str]
+    person: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What was seen. ``language`` empty: the text says too little, the conversation's counts.
+
+    ``label``, ``labels`` (the surest first) and ``model`` are an operator's own classifier's, empty without one.
+    """
+
+    language: str = ""
+    language_confidence: float = 0.0
+    urgency: float = 0.0
+    complaint: bool = False
+    thanks: bool = False
+    person: bool = False
+    shouting: bool = False
+    auto_reply: bool = False
+    bounce: bool = False
+    bulk: bool = False
+    echo: bool = False
+    spam: bool = False
+    repeat_contact: bool = False
+    keywords: Sequence[str] = ()
+    label: str = ""
+    label_confidence: float = 0.0
+    labels: Sequence[str] = ()
+    model: str = ""
+
+    @property
+    def automatic(self) -> bool:
+        """A machine wrote: stored and shown, but it wakes nobody."""
+        return self.auto_reply or self.bounce or self.bulk or self.echo
+
+    def repeated(self) -> Signals:
+        """The same, when the customer writes again before anybody answered."""
+        return replace(
+            self, repeat_contact=True, urgency=min(1.0, round(self.urgency + 0.2, 2)), keywords=(*self.keywords, "repeat_contact")
+        )
+
+    def values(self) -> dict[str, Any]:
+        """As rules and rows see them."""
+        return {
+            "language_confidence": self.language_confidence,
+            "urgency": self.urgency,
+            "complaint": self.complaint,
+            "thanks": self.thanks,
+            "person": self.person,
+            "shouting": self.shouting,
+            "auto_reply": self.auto_reply,
+            "bounce": self.bounce,
+            "bulk": self.bulk or self.echo,
+            "spam": self.spam,
+            "repeat_contact": self.repeat_contact,
+            "keywords": list(self.keywords),
+            "label": self.label,
+            "label_confidence": self.label_confidence,
+            "labels": list(self.labels),
+            "model": self.model,
+        }
+
+
+@lru_cache(maxsize=256)
+def _words(complaint: tuple[str, ...], urgent: tuple[str, ...], person: tuple[str, ...]) -> Words:
+    return Words(
+        complaint=_pattern((*_COMPLAINT, *complaint)), urgent=_pattern((*_URGENT, *urgent)), person=_pattern((*_PERSON, *person))
+    )
+
+
+def words_of(keywords: Mapping[str, Any] | None = None) -> Words:
+    """The shipped lists with a workspace's own words; equal settings give the same object."""
+    own = keywords or {}
+    return _words(
+        *(tuple(str(word)[:100] for word in list(own.get(name) or ())[:500]) for name in ("complaint", "urgent", "person"))
+    )
+
+
+def signals_of(message: InboundMessage, *, words: Words, languages: Sequence[str] = ()) -> Signals:
+    """What the message shows by itself; the same message gives the same signals."""
+    automatic = message.automatic.kind if message.automatic else ""
+    text = message.text_stripped or message.text
+    language, confidence = (message.language[:2], 1.0) if message.language else language_of(text, languages)
+    looked_at = f"{message.subject} {text[:TEXT_LOOKED_AT]}"
+    folded = folded_text(looked_at)
+    shouting = _shouts(looked_at)
+    seen: list[str] = []
+    urgency = 0.0
+    complaint = words.complaint.search(folded)
+    if complaint is not None:
+        seen.append(complaint[0])
+    urgent = words.urgent.search(folded)
+    if urgent is not None:
+        seen.append(urgent[0])
+        urgency += 0.6
+    if shouting:
+        seen.append("shouting")
+        urgency += 0.2
+    if looked_at.count("!") >= 2:
+        seen.append("exclamation")
+        urgency += 0.2
+    return Signals(
+        language=language, language_confidence=confidence, urgency=round(urgency, 2), complaint=complaint is not None,
+        thanks=not message.parts and only_thanks(text), person=words.person.search(folded) is not None, shouting=shouting,
+        auto_reply=automatic in _AUTOMATIC_KINDS, bounce=automatic in ("bounce", "feedback"), bulk=automatic == "bulk",
+        echo=automatic == "echo", keywords=tuple(seen),
+    )  # fmt: skip
+
+
+def only_thanks(text: str) -> bool:
+    """Whether the text thanks and says nothing else. A bare "ok" is an answer, not thanks."""
+    if not text or len(text) > THANKS_CHARS_MAX or "?" in text or any(character.isdigit() for character in text):
+        return False
+    said = _WORDS.findall(folded_text(text))
+    thanked = any(word in _THANKS for word in said) or {"sag", "ol"} <= set(said) or {"sag", "olun"} <= set(said)
+    return thanked and all(word in _THANKS or word in _AROUND_THANKS for word in said)
+
+
+def folded_text(text: str) -> str:
+    """`fold_turkish`, with a short way for texts whose only marked letters are the Turkish ones."""
+    short = text.translate(_TURKISH).lower()
+    return short if short.isascii() else fold_turkish(text)
+
+
+def _pattern(stems: Sequence[str]) -> re.Pattern[str]:
+    folded = sorted({folded_text(stem.strip()) for stem in stems if stem.strip()}, key=len, reverse=True)
+    return re.compile(r"\b(?:" + "|".join(re.escape(stem) for stem in folded) + ")")
+
+
+def _shouts(text: str) -> bool:
+    """At least twelve letters, most of them capitals."""
+    looked_at = text[:160]
+    capitals = sum(map(str.isupper, looked_at))
+    return capitals >= 9 and (letters := sum(map(str.isalpha, looked_at))) >= 12 and capitals > 0.7 * letters

@@ -1,0 +1,1 @@
+"""`santral doctor`: what is so, and what to do about it. It never changes anything."""

@@ -1,0 +1,151 @@
+"""What `santral doctor` looks at in PostgreSQL: its roles, its schema, its clock, and what waits in its tables. Seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Literal
+
+from services.doctor.finding import Finding, fail, graded, ok, warn
+from services.frame.settings import Settings
+from services.schema.migrate import head
+from shared.database import Database
+
+Role = Literal["api", "worker", "owner"]
+SKEW_S: Final = (2.0, 60.0)
+OUTBOX_S: Final = (10.0, 60.0)
+_VARIABLE: Final = {
+    "api": "SANTRAL_DATABASE_URL", "worker": "SANTRAL_DATABASE_WORKER_URL", "owner": "SANTRAL_DATABASE_OWNER_URL",
+}  # fmt: skip
+_SERVER: Final = """
+select r.rolname, r.rolsuper, r.rolbypassrls, current_setting('server_version') as version, current_setting('fsync') as fsync,
+       extract(epoch from clock_timestamp())::float8 as now_s, to_regclass('santral.revision') is not null as migrated
+from pg_roles r where r.rolname = current_user
+"""
+_OPEN_TABLES: Final = """
+select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id'
+where c.relnamespace = 'santral'::regnamespace and c.relkind = 'r' and not (c.relrowsecurity and c.relforcerowsecurity) order by 1
+"""
+_OUTBOX: Final = """
+select count(*) as depth, coalesce(extract(epoch from clock_timestamp() - min(e.at)), 0)::float8 as age_s
+from santral.outbox o join santral.event e on e.workspace_id = o.workspace_id and e.id = o.event_id
+"""
+_QUARANTINE: Final = """
+select reason, count(*) as entries, extract(epoch from clock_timestamp() - min(quarantined_at))::float8 as age_s
+from santral.quarantine where state in ('open', 'replaying') group by reason order by entries desc, reason
+"""
+_FAILED: Final = """
+select coalesce(nullif(reason, ''), 'no reason given') as reason, count(*) as replies from santral.delivery
+where state = 'failed' and coalesce(closed_at, created_at) > now() - interval '1 day' group by 1 order by 2 desc, 1 limit 5
+"""
+_LOOPS: Final = """
+select data->>'reason' as reason, count(distinct conversation_id) as conversations from santral.event
+where type = 'reply.stopped' and at > now() - interval '1 day' group by 1 order by 1
+"""
+_LOOPS_REMEDY: Final = "see the events reply.stopped: a bot or a program answers a machine"
+_QUEUED: Final = """
+select count(*) as queued, count(*) filter (where attempts > 0) as tried,
+       coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as late_s, max(reason) filter (where attempts > 0) as reason
+from santral.delivery where state = 'queued'
+"""
+
+
+@asynccontextmanager
+async def opened(settings: Settings, role: Role) -> AsyncIterator[Database]:
+    """A role's connection. Raises `InputRejected` when its address is not set."""
+    db = await Database.open(settings.database(role), name="doctor", pool_size=1)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+async def look_at_role(settings: Settings, role: Role) -> Sequence[Finding]:
+    """Whether a role reaches the server, at this release's revision, under row-level security, at our time."""
+    check = f"database ({role})"
+    async with opened(settings, role) as db, db.session() as connection:
+        before = time.time()
+        row = await connection.fetchrow(_SERVER)
+        skew_s = abs(row["now_s"] - (before + time.time()) / 2) if row else 0.0
+        assert row is not None
+        revision = await connection.fetchval("select version_num from santral.revision") if row["migrated"] else None
+        exposed = [one["relname"] for one in await connection.fetch(_OPEN_TABLES)] if row["migrated"] else []
+    found = [ok(check, f"answers as {row['rolname']}, PostgreSQL {row['version']}, revision {revision or 'none'}")]
+    if revision != head():
+        found = [fail(check, f"the schema is at {revision or 'nothing'}, this release needs {head()}", "run: santral migrate")]
+    if role != "owner" and (row["rolsuper"] or row["rolbypassrls"]):
+        found.append(
+            fail(check, f"{row['rolname']} sees past row-level security", f"connect as santral_{role} in {_VARIABLE[role]}")
+        )
+    if role == "worker":
+        text = f"differs by {skew_s:.1f} s from the database's"
+        found.append(graded("clock", text, "set both by NTP", value=skew_s, warn_at=SKEW_S[0], fail_at=SKEW_S[1]))
+        if row["fsync"] != "on":
+            found.append(fail(check, "fsync is off: a power cut loses what was acknowledged", "set fsync = on in postgresql.conf"))
+        if exposed:
+            tables = ", ".join(exposed)
+            found.append(
+                fail(check, f"row-level security is not forced on {tables}", "restore it: alter table … force row level security")
+            )
+    return found
+
+
+async def look_at_outbox(db: Database) -> Sequence[Finding]:
+    """Events that wait for their publication."""
+    async with db.session() as connection:
+        row = await connection.fetchrow(_OUTBOX)
+    assert row is not None
+    if not row["depth"]:
+        return [ok("outbox", "empty")]
+    text = f"{row['depth']} events, the oldest for {row['age_s']:.0f} s"
+    remedy = "a courier must run and reach Kafka: see the lines of both"
+    return [graded("outbox", text, remedy, value=row["age_s"], warn_at=OUTBOX_S[0], fail_at=OUTBOX_S[1])]
+
+
+async def look_at_quarantine(db: Database) -> Sequence[Finding]:
+    """What could not be understood, by reason."""
+    async with db.session() as connection:
+        rows = await connection.fetch(_QUARANTINE)
+    remedy = "santral quarantine list, mend the cause, then: santral quarantine replay"
+    found = [warn("quarantine", f"{row['entries']} open: {row['reason']}, since {_ago(row['age_s'])}", remedy) for row in rows]
+    return found or [ok("quarantine", "nothing is open")]
+
+
+async def look_at_deliveries(db: Database) -> Sequence[Finding]:
+    """Replies on their way, and those of the last day that failed, by reason."""
+    async with db.session() as connection:
+        queued = await connection.fetchrow(_QUEUED)
+        failed = await connection.fetch(_FAILED)
+        loops = await connection.fetch(_LOOPS)
+    assert queued is not None
+    found = [
+        warn("replies", f"{row['replies']} failed within a day: {row['reason']}", "mend the channel's settings, then answer again")
+        for row in failed
+    ]
+    found += [
+        warn(
+            "replies",
+            f"{row['conversations']} conversations where automatic answers were stopped within a day: {row['reason']}",
+            _LOOPS_REMEDY,
+        )
+        for row in loops
+    ]
+    text = f"{queued['queued']} on their way"
+    if queued["late_s"] > 120:
+        found.append(fail("replies", f"{text}, the oldest {_ago(queued['late_s'])} late", "a courier must run: santral courier"))
+    elif queued["tried"]:
+        why = f": {queued['reason']}" if queued["reason"] else ""
+        found.append(
+            warn("replies", f"{text}, {queued['tried']} of them being tried again{why}", "see the provider, or the mail relay")
+        )
+    elif not found:
+        found.append(ok("replies", text))
+    return found
+
+
+def _ago(seconds: float) -> str:
+    for unit, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"

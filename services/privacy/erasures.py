@@ -1,0 +1,252 @@
+"""Erasing a person: a job of many small transactions that the courier works, each safe to run again after a crash.
+
+    quarantine     entries that hold the person's words, read page by page while their addresses are still known
+    person         who they are: values go, tombstones stay; from here on nothing observed before comes in
+    conversations  fifty at a time: words, references, decisions' facts, deliveries; open work ends as erased
+    mentions       one walk over all messages: the person in others' lists of participants, their words in others' conversations
+    files          blobs of all these, folder by folder
+    settle         after the longest transaction that may have begun before: what a writer still brought in goes too
+
+The receipt names when the messages topic has run out. **Identity**: the erasure's id. **Units**: seconds, times aware UTC.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from profiles.erasure_tombstones import is_one_of
+from profiles.forgetting import come_again, forget, person_handles, visitors_of
+from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
+from services.frame.rounds import go_round
+from services.privacy.blob_removals import remove_blobs
+from services.privacy.quarantine import entries_come_again, entries_of, needles_of
+from services.privacy.registry import OWN
+from shared.blobs import Blobs
+from shared.database import Connection, Database, retried
+from shared.hints import Hints, Waiter
+from shared.ids import WorkspaceId
+from shared.logs import get_log
+from shared.metrics import ERASURES
+from shared.personal import Person, erase_rows
+from shared.topics import RETENTION_S
+
+log = get_log(__name__)
+LEASE_S: Final = 60
+SETTLE_S: Final = 45.0
+LOOK_S: Final = 1.0
+LOG_MARGIN_S: Final = 2 * 3600
+CONVERSATIONS: Final = 50
+_NIL: Final = UUID(int=0)
+
+_TAKE: Final = """
+update santral.erasure e set due_at = clock_timestamp() + $1 * interval '1 s', state = 'running' from (
+    select workspace_id, id from santral.erasure where state <> 'done' and due_at <= clock_timestamp()
+    order by due_at limit 1 for no key update skip locked
+) due where e.workspace_id = due.workspace_id and e.id = due.id returning e.*
+"""
+_HOLD: Final = """
+select *, clock_timestamp() as now from santral.erasure
+where workspace_id = $1 and id = $2 and step = $3 and state = 'running' for no key update
+"""
+_ADVANCE: Final = """
+update santral.erasure set step = $3, place = $4, counts = $5, due_at = clock_timestamp() + $6 * interval '1 s'
+where workspace_id = $1 and id = $2
+"""
+_BEGIN: Final = """
+update santral.erasure set erased_at = coalesce(erased_at, $3), log_ends_at = coalesce(log_ends_at, $3 + $4 * interval '1 s')
+where workspace_id = $1 and id = $2
+"""
+_END: Final = "update santral.erasure set state = 'done', done_at = clock_timestamp() where workspace_id = $1 and id = $2"
+_EXPORTS: Final = """
+with ended as (
+    update santral.person_export set state = 'expired', blob = null
+    where workspace_id = $1 and profile_id = any($2::uuid[]) and state in ('asked', 'running', 'done') returning workspace_id, id
+)
+insert into santral.blob_removal (workspace_id, key, cause)
+select workspace_id, workspace_id || '/' || id || '/', $3 from ended on conflict do nothing
+"""
+_ADDRESSED: Final = """
+select id, request from santral.delivery where workspace_id = $1
+and (request->>'to' > '' or jsonb_array_length(request->'cc') > 0 or jsonb_array_length(request->'bcc') > 0)
+"""
+_UNADDRESS: Final = """
+update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
+    closed_at = coalesce(closed_at, now()) where workspace_id = $1 and id = any($2::uuid[])
+"""
+_BURIED: Final = "select handle_id, hash from santral.tombstone where workspace_id = $1 and erasure_id = $2"
+
+Step = tuple[str, dict[str, Any], Counter[str]]
+
+
+class Erasures:
+    """The courier's loop over erasures. Any number of couriers share the table; a step holds its erasure's row."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        blobs: Blobs,
+        hints: Hints | None,
+        secret: bytes,
+        settle_s: float = SETTLE_S,
+        retention_s: int = RETENTION_S,
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._hints = hints
+        self._secret = secret
+        self._settle_s = settle_s
+        self._retention_s = retention_s
+
+    async def run(self, waiter: Waiter) -> None:
+        """Works for ever; while the database or the blob store is away it waits."""
+        await go_round(self.round, waiter, look_s=LOOK_S, action="erasure_waits")
+
+    async def round(self) -> bool:
+        """Takes the erasure that is due and works it until it waits or is done. False when none is due."""
+        async with self._db.batch() as connection:
+            row = await connection.fetchrow(_TAKE, LEASE_S)
+        if row is None:
+            return False
+        workspace_id, erasure_id, step = row["workspace_id"], row["id"], row["step"]
+        while step:
+            if step == "files":
+                await remove_blobs(self._db, self._blobs, workspace_id, erasure_id)
+            before = step
+            step = await retried(lambda now=before: self._advance(workspace_id, erasure_id, now))  # type: ignore[misc]
+            if step == "settle":
+                break
+        if before == "settle" and not step:
+            ERASURES.inc()
+            log.info("a person was erased", action="profile_erased", workspace=str(workspace_id), erasure=str(erasure_id))
+        self._wake(workspace_id)
+        return True
+
+    def _wake(self, workspace_id: UUID) -> None:
+        if self._hints is not None:
+            for topic in ("outbox", "dispatch"):
+                self._hints.wake(topic)
+            self._hints.wake("stream", str(workspace_id))
+
+    async def _advance(self, workspace_id: UUID, erasure_id: UUID, step: str) -> str:
+        """One transaction of a step; the step that comes next, empty when it is done or somebody else's."""
+        async with self._db.batch() as connection:
+            held = await connection.fetchrow(_HOLD, workspace_id, erasure_id, step)
+            if held is None:
+                return ""
+            job = dict(held)
+            work = {
+                "quarantine": self._quarantine, "person": self._person, "conversations": self._conversations,
+                "mentions": self._mentions, "files": self._files, "settle": self._settle,
+            }[step]  # fmt: skip
+            following, place, counts = await work(connection, job)
+            total = Counter(job["counts"])
+            total.update(counts)
+            wait_s = self._settle_s if following == "settle" else LEASE_S
+            await connection.execute(_ADVANCE, workspace_id, erasure_id, following or step, place, dict(total), wait_s)
+            if following == "":
+                await connection.execute(_END, workspace_id, erasure_id)
+            return following
+
+    async def _quarantine(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        handles = await person_handles(connection, job["workspace_id"], job["profile_id"])
+        after = UUID(job["place"].get("after", str(_NIL)))
+        found, end = await entries_of(connection, job["workspace_id"], needles_of(handles), after=after)
+        counts: Counter[str] = Counter()
+        if found:
+            person = Person(workspace_id=job["workspace_id"], messages=tuple(found))
+            counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
+        if end is None:
+            return "person", {}, counts
+        return "quarantine", {"after": str(end)}, counts
+
+    async def _person(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        workspace_id = WorkspaceId(job["workspace_id"])
+        at = job["erased_at"] or job["now"]
+        handles, counts = await forget(
+            connection, workspace_id, job["profile_id"], erasure_id=job["id"], secret=self._secret, at=at
+        )
+        person = Person(workspace_id=workspace_id, visitors=visitors_of(handles))
+        sessions = next(cover for cover in OWN if cover.table == "session")
+        counts["session"] += await erase_rows(connection, sessions, person)
+        await connection.execute(_EXPORTS, workspace_id, [one.id for one in handles], job["id"])
+        await connection.execute(_BEGIN, workspace_id, job["id"], at, self._retention_s + LOG_MARGIN_S)
+        return "conversations", {}, counts
+
+    async def _conversations(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        handles, _ = await self._buried(connection, job)
+        after = UUID(job["place"].get("after", str(_NIL)))
+        page = await next_conversations(connection, job["workspace_id"], handles, after=after, limit=CONVERSATIONS)
+        if not page:
+            return "mentions", {}, Counter()
+        notes = tuple(await notes_elsewhere(connection, job["workspace_id"], page))
+        person = Person(workspace_id=job["workspace_id"], conversations=tuple(page), messages=notes)
+        counts = await self._emptied(connection, job, person)
+        return "conversations", {"after": str(page[-1])}, counts
+
+    async def _emptied(self, connection: Connection, job: Mapping[str, Any], person: Person) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        retry_keys = next(cover for cover in OWN if cover.table == "idempotency")
+        counts["idempotency"] += await erase_rows(connection, retry_keys, person)
+        counts.update(await erase_conversations(connection, person, cause=job["id"], at=job["now"]))
+        deliveries = next(cover for cover in OWN if cover.table == "delivery")
+        counts["delivery"] += await erase_rows(connection, deliveries, person)
+        return counts
+
+    async def _mentions(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        handles, hashes = await self._buried(connection, job)
+        after = (UUID(job["place"].get("after", str(_NIL))), int(job["place"].get("seq", 0)))
+        own, end = await walk_mentions(connection, job["workspace_id"], handles, hashes, self._secret, after=after, cause=job["id"])
+        counts: Counter[str] = Counter()
+        if own:
+            counts = await self._emptied(connection, job, Person(workspace_id=job["workspace_id"], messages=tuple(own)))
+        if end is None:
+            counts["delivery"] += await self._unaddressed(connection, job["workspace_id"], hashes)
+            return "files", {}, counts
+        return "mentions", {"after": str(end[0]), "seq": end[1]}, counts
+
+    async def _unaddressed(self, connection: Connection, workspace_id: UUID, hashes: set[bytes]) -> int:
+        """What went to others with the person among its addresses forgets what it carried; how many."""
+        named = []
+        for row in await connection.fetch(_ADDRESSED, workspace_id):
+            request = row["request"]
+            boxes = [request.get("to") or "", *request.get("cc", ()), *request.get("bcc", ())]
+            if any(is_one_of(box, hashes, self._secret, workspace_id) for box in boxes):
+                named.append(row["id"])
+        await connection.execute(_UNADDRESS, workspace_id, named)
+        return len(named)
+
+    async def _files(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        return "settle", {}, Counter()
+
+    async def _settle(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        """Handles and quarantined entries that came again go too; then the handles' conversations are looked at once more."""
+        _, hashes = await self._buried(connection, job)
+        again = await come_again(
+            connection, WorkspaceId(job["workspace_id"]), secret=self._secret, hashes=hashes, at=job["erased_at"], since=job["id"]
+        )
+        late = await entries_come_again(connection, self._secret, job["workspace_id"], hashes, since=job["id"])
+        counts: Counter[str] = Counter()
+        if late:
+            person = Person(workspace_id=job["workspace_id"], messages=tuple(late))
+            counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
+        if not again:
+            return "", {}, counts
+        for handle_id in again:
+            _, more = await forget(
+                connection,
+                WorkspaceId(job["workspace_id"]),
+                handle_id,
+                erasure_id=job["id"],
+                secret=self._secret,
+                at=job["erased_at"],
+            )
+            counts.update(more)
+        return "conversations", {}, counts
+
+    async def _buried(self, connection: Connection, job: Mapping[str, Any]) -> tuple[set[UUID], set[bytes]]:
+        rows = await connection.fetch(_BURIED, job["workspace_id"], job["id"])
+        return {row["handle_id"] for row in rows}, {row["hash"] for row in rows}

@@ -1,0 +1,92 @@
+"""Redacting one message or one file of it, everywhere: text, HTML, original, files, what was sent to the provider, its quarantine, and why
+it was moved.
+
+A marker with who, when and why stays in the message's place. Files go at once where the store answers, else with the courier's next look.
+**Identity**: conversation and number; for a file, its place among the message's parts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from router.erasure.covers import UNLABELLED
+from router.moves.moves import numbered
+from shared.database import Connection
+from shared.errors import NotFound
+from shared.event import Event
+from shared.ids import new_id
+from shared.outbox import record
+
+RedactionReason = Literal["personal_data", "card_number", "secret", "abuse", "wrong_recipient", "law"]
+_MESSAGE: Final = """
+select m.id, m.subject, m.body, clock_timestamp() as now from santral.conversation c
+join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.seq = $3
+where c.workspace_id = $1 and c.id = $2 for no key update of c, m
+"""
+_WHOLE: Final = (
+    f"update santral.message set subject = '', text = '', body = $4, signals = {UNLABELLED}"
+    " where workspace_id = $1 and conversation_id = $2 and seq = $3"
+)
+_BODY: Final = "update santral.message set body = $4 where workspace_id = $1 and conversation_id = $2 and seq = $3"
+_SUBJECT: Final = (
+    "update santral.conversation set subject = '' where workspace_id = $1 and id = $2 and subject = $3 and subject <> ''"
+)
+_DELIVERY: Final = """
+update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
+    closed_at = coalesce(closed_at, now()) where workspace_id = $1 and message_id = $2
+"""
+_QUARANTINE: Final = """
+update santral.quarantine set record = '', headers = '{}', error = '', state = 'discarded', resolved_by = $3,
+    resolved_at = coalesce(resolved_at, now()) where workspace_id = $1 and message_id = $2
+"""
+_REASONS: Final = """
+update santral.placement_operation set reason = null where workspace_id = $1 and reason is not null and id in (
+    select operation_id from santral.placement where workspace_id = $1 and message_id = $2)
+"""
+_NOTE: Final = """
+insert into santral.blob_removal (workspace_id, key, cause)
+select $1, key, $2 from unnest($3::text[]) as g(key) on conflict do nothing
+"""
+
+
+async def redact(
+    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, seq: int, part: int | None, reason: str, actor: str
+) -> UUID | None:
+    """Redacts a message, or its file ``part``; the cause under which its files are noted. None when it was redacted before.
+
+    A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`.
+    """
+    row = await connection.fetchrow(_MESSAGE, workspace_id, conversation_id, seq)
+    if row is None:
+        raise NotFound("no such message", field="seq")
+    body: dict[str, Any] = row["body"]
+    parts: list[dict[str, Any]] = list(body.get("parts", ()))
+    marker = {"at": row["now"].isoformat(), "by": actor, "reason": reason}
+    place = (workspace_id, conversation_id, seq)
+    if part is not None and not 0 <= part < len(parts):
+        raise NotFound("this message has no such part", field="n")
+    if "redacted" in body or (part is not None and "redacted" in parts[part]):
+        return None
+    cause = new_id()
+    files = [*parts, *(body.get("content") or {}).get("files", ())]
+    if part is None:
+        await connection.execute(_WHOLE, *place, {"redacted": marker})
+        await connection.execute(_SUBJECT, workspace_id, conversation_id, row["subject"])
+        await connection.execute(_DELIVERY, workspace_id, row["id"])
+        await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)
+        await connection.execute(_REASONS, workspace_id, row["id"])
+        gone = [one["blob"].rpartition("/")[0] + "/" for one in files if one.get("blob")]
+    else:
+        originals = [one for one in parts if one.get("role") == "original"]
+        gone = [one["blob"] for one in (parts[part], *originals) if one.get("blob")]
+        empty = {"blob": "", "name": "", "content_type": "", "size_bytes": 0, "role": "redacted", "redacted": marker}
+        kept = [empty if place == part or one in originals else one for place, one in enumerate(parts)]
+        await connection.execute(_BODY, *place, {**{k: v for k, v in body.items() if k != "original"}, "parts": kept})
+    await connection.execute(_NOTE, workspace_id, cause, sorted(set(gone)))
+    data = {"message_id": str(row["id"]), "message_seq": seq, "reason": reason, **({} if part is None else {"part": part})}
+    event = Event(
+        id=new_id(), workspace_id=workspace_id, type="message.redacted", at=row["now"], conversation_id=conversation_id, data=data
+    )
+    await record(connection, await numbered(connection, [event]))
+    return cause

@@ -1,0 +1,130 @@
+"""The consume loop on real Kafka and real PostgreSQL: rebalances, fences, the whole topic again, the database away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.router.intake_loop import IntakeLoop
+from shared.database import Connection, Database
+from shared.embedded.postgres import PostgresUrls
+from shared.errors import Unavailable
+from shared.hints import Hints
+from shared.kafka import KafkaSettings, Publisher, Reader, Record
+from shared.topics import Topics
+from tests.support.intake_line import Member, assert_contiguous, counts, member_of, message_to, record_of, rows
+from tests.support.workspaces import Workspace
+
+
+@dataclass(slots=True)
+class Running:
+    """One router's intake at work."""
+
+    member: Member
+    loop: IntakeLoop
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running(db: Database, urls: PostgresUrls, kafka: str, topics: Topics) -> AsyncIterator[Running]:
+    """An intake loop as a router runs it."""
+    member = await member_of(db, topic=topics.messages)
+    reader = Reader(KafkaSettings(bootstrap=kafka), topic=topics.messages, group=f"{topics.messages}-router")
+    loop = IntakeLoop(reader=reader, leases=member.leases, intake=member.intake, hints=Hints(urls.worker, listening=False))
+    one = Running(member=member, loop=loop, task=asyncio.create_task(loop.run()))
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+@contextlib.asynccontextmanager
+async def publishing(kafka: str) -> AsyncIterator[Publisher]:
+    publisher = Publisher(KafkaSettings(bootstrap=kafka), deadline_s=20)
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+async def until(db: Database, statement: str, wanted: int) -> None:
+    """Waits until a count is reached; the test's own time-out ends it else."""
+    async with asyncio.timeout(60):
+        while (await rows(db, statement))[0]["count"] < wanted:
+            await asyncio.sleep(0.05)
+
+
+def records(workspace: Workspace, numbers: Sequence[int], who: int = 20) -> list[Record]:
+    found = []
+    for number in numbers:
+        record = record_of(message_to(workspace, "smtp", str(number), who=f"c{number % who}@ornek.com"))
+        found.append(Record(key=f"c{number % who}".encode(), value=record.value, headers=record.headers))
+    return found
+
+
+async def test_what_is_published_is_taken_in_once_in_order(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace, kafka: str, topics: Topics
+) -> None:
+    async with publishing(kafka) as publisher:
+        await publisher.publish(topics.messages, records(workspace, range(300)))
+        async with running(worker_db, database_urls, kafka, topics) as first:
+            await until(worker_db, "select count(*) from santral.message", 300)
+            async with running(worker_db, database_urls, kafka, topics) as second:
+                # Everything again (a spool that drained twice) while the partitions are shared out anew, and more.
+                await publisher.publish(topics.messages, records(workspace, range(600)))
+                await until(worker_db, "select count(*) from santral.message", 600)
+                async with asyncio.timeout(60):
+                    while not second.member.leases.held:
+                        await asyncio.sleep(0.05)
+                assert await second.loop.check()
+            await publisher.publish(topics.messages, records(workspace, range(600, 700)))
+            await until(worker_db, "select count(*) from santral.message", 700)
+            assert not first.task.done()
+    found = await counts(worker_db)
+    assert (found["receipt"], found["message"], found["quarantine"]) == (700, 700, 0)
+    wrong = await rows(
+        worker_db,
+        "select 1 from (select external_id::int as n, lag(external_id::int) over (partition by conversation_id order by seq) as before"
+        " from santral.message) m where n < before",
+    )
+    assert wrong == []
+    await assert_contiguous(worker_db)
+    # From the start of the log: nothing changes.
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.partition_lease set next_offset = 0")
+    async with running(worker_db, database_urls, kafka, topics):
+        await until(
+            worker_db, "select count(*) from (select sum(next_offset) as n from santral.partition_lease) s where n >= 1000", 1
+        )
+    assert await counts(worker_db) == found
+
+
+async def test_while_the_database_refuses_everything_waits(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace, kafka: str, topics: Topics
+) -> None:
+    async with publishing(kafka) as publisher, running(worker_db, database_urls, kafka, topics) as one:
+        tries = 0
+        whole = one.member.intake.batch
+
+        class Down:
+            """The database as it is while it restarts."""
+
+            async def take(self, connection: Connection, arrivals: Any, resolved: Any, **more: Any) -> Any:
+                nonlocal tries
+                tries += 1
+                if tries <= 3:
+                    raise Unavailable("away")
+                return await whole.take(connection, arrivals, resolved, **more)
+
+        one.member.intake.batch = Down()  # type: ignore[assignment]
+        await publisher.publish(topics.messages, records(workspace, range(50)))
+        await until(worker_db, "select count(*) from santral.message", 50)
+        assert tries > 3
+    await assert_contiguous(worker_db)

@@ -1,0 +1,350 @@
+"""The chat widget: sessions, origins, signed identities, and that a visitor sees nothing but their own conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import websockets
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from websockets.asyncio.client import ClientConnection, connect
+
+from router.placements import store as placement_store
+from shared.cloudevent import decode_message
+from shared.database import Database
+from shared.ids import new_id
+from shared.message import InboundMessage
+from tests.support.api import Api, listening, running_api
+from tests.support.workspaces import Workspace
+
+FRAME_S = 10
+IDENTITY = "an identity secret of enough characters"
+SHOP = "https://shop.example"
+
+
+@pytest.fixture
+async def api(api_db: Database, worker_db: Database) -> AsyncIterator[Api]:
+    async with running_api(api_db, worker_db) as running:
+        task = asyncio.create_task(running.app.state.fanout.run(running.hints.waiter("stream")))
+        yield running
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def widget(api: Api, workspace: Workspace) -> str:
+    """A widget token: the inbox takes identities and lists one foreign origin."""
+    async with api.worker.batch() as connection:
+        await connection.execute(
+            "update santral.inbox set secrets = $2, settings = $3 where id = $1",
+            workspace.inboxes["webchat"], api.sealer.seal({"identity_secret": IDENTITY}), {"origins": [SHOP], "title": "Yardım"},
+        )  # fmt: skip
+    return f"token-{workspace.inboxes['webchat']}"
+
+
+@pytest.fixture
+async def url(api: Api) -> AsyncIterator[str]:
+    async with listening(api) as address:
+        yield address
+
+
+def signed(claims: dict[str, Any], secret: str = IDENTITY, algorithm: str = "HS256") -> str:
+    return jwt.encode({"alg": algorithm}, claims, OctKey.import_key(secret), algorithms=[algorithm])
+
+
+def good_claims(**more: Any) -> dict[str, Any]:
+    return {"sub": "customer-7", "aud": "webchat", "exp": int(time.time()) + 600, **more}
+
+
+async def open_session(api: Api, widget: str, **body: Any) -> dict[str, Any]:
+    answer = await api.client.post(f"/v1/chat/{widget}/sessions", json=body)
+    assert answer.status_code == 201, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+async def read_until(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(FRAME_S):
+        while True:
+            frame: dict[str, Any] = json.loads(await socket.recv())
+            if frame["type"] == kind:
+                return frame
+
+
+@contextlib.asynccontextmanager
+async def chat(
+    url: str, widget: str, token: str, resume: dict[str, Any] | None = None
+) -> AsyncIterator[tuple[ClientConnection, dict[str, Any]]]:
+    async with connect(f"{url}/v1/chat/{widget}/socket", subprotocols=[websockets.Subprotocol("santral.v1")], proxy=None) as socket:
+        await socket.send(json.dumps({"type": "hello", "token": token, **({"resume": resume} if resume else {})}))
+        yield socket, await read_until(socket, "welcome")
+
+
+async def route(api: Api, workspace: Workspace, message: InboundMessage) -> UUID:
+    """What intake does with a chat message, as far as a visitor can see it; returns the conversation."""
+    assert message.sender is not None
+    sender = message.sender
+    async with api.worker.batch() as connection:
+        handle = await connection.fetchval(
+            "insert into santral.handle (workspace_id, id, kind, scope, value, profile_id) values ($1, $2, $3, $4, $5, $2)"
+            " on conflict (workspace_id, kind, scope, value) do update set last_seen_at = now() returning id",
+            workspace.id, new_id(), sender.kind, sender.scope, sender.value,
+        )  # fmt: skip
+        conversation = await connection.fetchval(
+            "select id from santral.conversation where workspace_id = $1 and handle_id = $2", workspace.id, handle
+        )
+        if conversation is None:
+            conversation = new_id()
+            await connection.execute(
+                "insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, opened_at)"
+                " values ($1, $2, $3, $4, $4, $3, 'chat', now())",
+                workspace.id, conversation, handle, message.inbox_id,
+            )  # fmt: skip
+            await connection.execute(
+                "insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, state, due_at, enqueued_at, queued_at, step_at)"
+                " values ($1, $2, $3, $4, 'chat', 'queued', now(), now(), now(), now())",
+                workspace.id, new_id(), conversation, workspace.queue_id,
+            )  # fmt: skip
+        seq = await connection.fetchval(
+            "update santral.conversation set seq = seq + 1, last_in_at = now() where id = $1 returning seq", conversation
+        )
+        await connection.execute(
+            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, handle_id,"
+            " visibility, external_id, text, body, accepted_at) values ($1, $2, $3, $4, 'in', 'text', 'chat', 'webchat', $5, $6, 'private',"
+            " $7, $8, $9, now())",
+            workspace.id, conversation, seq, message.id, message.inbox_id, handle, message.external_id, message.text,
+            {"traits": message.traits, "authenticated": message.authenticated},
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.receipt (workspace_id, id, state, conversation_id, seq) values ($1, $2, 'taken', $3, $4)",
+            workspace.id, message.id, conversation, seq,
+        )  # fmt: skip
+    api.hints.wake("stream", str(workspace.id))
+    found: UUID = conversation
+    return found
+
+
+def published(api: Api) -> list[InboundMessage]:
+    return [decode_message(dict(record.headers), record.value) for record in api.broker.records]
+
+
+async def say(socket: ClientConnection, text: str) -> str:
+    client_id = str(uuid4())
+    await socket.send(json.dumps({"type": "message", "id": client_id, "text": text}))
+    accepted = await read_until(socket, "accepted")
+    assert accepted["id"] == client_id
+    return client_id
+
+
+async def test_a_visitor_talks_and_is_answered(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    async with chat(url, widget, session["token"]) as (socket, welcome):
+        assert (welcome["conversation_id"], welcome["state"], welcome["messages"]) == (None, "idle", [])
+        client_id = await say(socket, "Merhaba")
+        conversation = await route(api, workspace, published(api)[0])
+        message = await read_until(socket, "message")
+        assert message["message"] | {"at": ""} == {"seq": 1, "direction": "in", "text": "Merhaba", "client_id": client_id, "at": ""}
+        assert (await read_until(socket, "state"))["state"] == "waiting"
+        assert (await read_until(socket, "position"))["position"] == 1
+        headers = await api.agent(workspace.id, workspace.agent_id)
+        item = (await api.client.get("/v1/items", params={"queue": "genel"}, headers=headers)).json()["items"][0]["id"]
+        assert (await api.client.post(f"/v1/items/{item}/claim", headers=headers)).status_code == 200
+        state = await read_until(socket, "state")
+        assert (state["state"], state["agent"]) == ("with_agent", "Deniz")
+        body = {"content": {"kind": "text", "text": "Buyurun"}}
+        await api.client.post(f"/v1/conversations/{conversation}/replies", json=body, headers=headers)
+        answer = await read_until(socket, "message")
+        assert (answer["message"]["text"], answer["message"]["agent_name"]) == ("Buyurun", "Deniz")
+        assert answer["message"].keys() == {"seq", "direction", "text", "at", "agent_name"}
+        seen = answer["message"]["seq"]
+    async with api.worker.batch() as connection:
+        await connection.execute("update santral.message set text = 'Değişti' where seq = 1")
+    resume = {"incarnation": welcome["incarnation"], "conversation_id": str(conversation), "seq": 1}
+    async with chat(url, widget, session["token"], resume) as (_, again):
+        assert [one["text"] for one in again["messages"]] == ["Buyurun"], "a resume brings only what was missed"
+        assert again["seq"] >= seen
+
+
+async def test_a_visitor_sees_only_their_own(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    first, second = await open_session(api, widget), await open_session(api, widget)
+    async with chat(url, widget, first["token"]) as (one, _), chat(url, widget, second["token"]) as (two, _):
+        await say(one, "benim sırrım")
+        await say(two, "öteki")
+        mine, theirs = published(api)
+        conversation = await route(api, workspace, mine)
+        await route(api, workspace, theirs)
+        assert (await read_until(one, "message"))["message"]["text"] == "benim sırrım"
+        assert (await read_until(two, "message"))["message"]["text"] == "öteki"
+    # Even when it names the other's conversation to resume, and even when a message of another person stands in it.
+    async with api.worker.batch() as connection:
+        await connection.execute(
+            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, visibility,"
+            " external_id, text, accepted_at) select workspace_id, conversation_id, 9, gen_random_uuid(), 'in', 'text', 'email', 'smtp', $1,"
+            " 'private', 'm', 'a mail of somebody in copy', now() from santral.message where text = 'öteki'",
+            workspace.inboxes["smtp"],
+        )  # fmt: skip
+        await connection.execute("update santral.conversation set seq = 9")
+    resume = {"incarnation": str(new_id()), "conversation_id": str(conversation), "seq": 0}
+    async with chat(url, widget, second["token"], resume) as (_, welcome):
+        assert [one["text"] for one in welcome["messages"]] == ["öteki"]
+        assert "profile" not in json.dumps(welcome)
+
+
+async def test_sending_again_is_the_same_message(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    frame = json.dumps({"type": "message", "id": str(uuid4()), "text": "Merhaba"})
+    ids = set()
+    for _ in range(3):
+        async with chat(url, widget, session["token"]) as (socket, _welcome):
+            await socket.send(frame)
+            ids.add((await read_until(socket, "accepted"))["message_id"])
+    assert len(ids) == 1
+    assert len({record.key for record in api.broker.records}) == 1, "one partition for the whole session"
+
+
+async def test_a_broker_that_is_down_closes_1013(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    api.broker.down = True
+    async with chat(url, widget, session["token"]) as (socket, _):
+        await socket.send(json.dumps({"type": "message", "id": str(uuid4()), "text": "Merhaba"}))
+        with pytest.raises(websockets.ConnectionClosed):
+            await read_until(socket, "accepted")
+        assert socket.close_code == 1013
+
+
+async def test_leaving_gives_the_place_up(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    async with chat(url, widget, session["token"]) as (socket, _):
+        await say(socket, "Merhaba")
+        await route(api, workspace, published(api)[0])
+        await read_until(socket, "state")
+        await socket.send(json.dumps({"type": "leave"}))
+        assert (await read_until(socket, "state"))["state"] == "closed"
+    async with api.worker.batch() as connection:
+        assert await connection.fetchval("select state from santral.work_item") == "abandoned"
+
+
+async def test_bad_frames_are_answered_and_bad_tokens_refused(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    async with chat(url, widget, session["token"]) as (socket, _):
+        for frame, field in (
+            ({"type": "message", "id": str(uuid4()), "text": "   "}, "text"),
+            ({"type": "message", "id": "x", "text": "a"}, "message.id"),
+            ({"type": "message", "id": str(uuid4()), "text": "a", "conversation_id": str(uuid4())}, "message.conversation_id"),
+            ({"type": "follow"}, "frame"),
+        ):
+            await socket.send(json.dumps(frame))
+            assert (await read_until(socket, "error"))["problem"]["field"] == field
+    agent = await api.session(workspace.id, "agent", agent_id=workspace.agent_id)
+    elsewhere = await api.session(workspace.id, "visitor", inbox_id=workspace.inboxes["api"], visitor_id=new_id())
+    for token in (agent, elsewhere, "santral_visitor_x"):
+        async with connect(f"{url}/v1/chat/{widget}/socket", proxy=None) as socket:
+            await socket.send(json.dumps({"type": "hello", "token": token}))
+            with pytest.raises(websockets.ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 4401
+
+
+async def test_origins(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    session = await open_session(api, widget)
+    for origin, allowed in ((SHOP, True), ("http://santral.test", True), ("https://evil.example", False), ("null", False)):
+        answer = await api.client.post(f"/v1/chat/{widget}/sessions", json={}, headers={"origin": origin})
+        assert (answer.status_code == 201) == allowed, origin
+        assert answer.headers.get("access-control-allow-origin") == (origin if origin == SHOP else None)
+        opening = connect(f"{url}/v1/chat/{widget}/socket", origin=websockets.Origin(origin), proxy=None)
+        if allowed:
+            async with opening as socket:
+                await socket.send(json.dumps({"type": "hello", "token": session["token"]}))
+                await read_until(socket, "welcome")
+        else:
+            with pytest.raises(websockets.InvalidStatus) as caught:
+                await opening
+            assert caught.value.response.status_code == 403
+    asked = {"origin": SHOP, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    preflight = await api.client.options(f"/v1/chat/{widget}/sessions", headers=asked)
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == SHOP
+    assert "access-control-allow-credentials" not in preflight.headers
+    page = await api.client.get(f"/chat/{widget}")
+    assert page.headers["content-security-policy"].endswith(f"frame-ancestors 'self' {SHOP}")
+
+
+async def test_a_widget_that_is_not_there(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    for token in ("nothing", f"token-{workspace.inboxes['smtp']}"):
+        assert (await api.client.get(f"/v1/chat/{token}/config")).status_code == 404
+        assert (await api.client.post(f"/v1/chat/{token}/sessions", json={})).status_code == 404
+        assert (await api.client.get(f"/chat/{token}")).status_code == 404
+        with pytest.raises(websockets.InvalidStatus):
+            await connect(f"{url}/v1/chat/{token}/socket", proxy=None)
+    config = await api.client.get(f"/v1/chat/{widget}/config")
+    assert config.json() == {"title": "Yardım", "locale": "tr", "identified": True}
+
+
+async def test_a_signed_identity_names_the_customer(api: Api, url: str, workspace: Workspace, widget: str) -> None:
+    identity = signed(good_claims(email="ayse@ornek.com", name="Ayşe"))
+    first, second = await open_session(api, widget, identity=identity), await open_session(api, widget, identity=identity)
+    assert first["visitor_id"] == second["visitor_id"], "the same customer comes back to the same chat"
+    async with chat(url, widget, first["token"]) as (socket, _):
+        await say(socket, "Merhaba")
+    (message,) = published(api)
+    assert message.authenticated
+    assert {(one.kind, one.value, one.assurance) for one in message.other_handles} == {
+        ("external_id", "customer-7", "authenticated"), ("email", "ayse@ornek.com", "authenticated")
+    }  # fmt: skip
+    anonymous = await open_session(api, widget)
+    assert anonymous["visitor_id"] != first["visitor_id"]
+
+
+def bad_identities() -> dict[str, str]:
+    none = "eyJhbGciOiJub25lIn0." + signed(good_claims()).split(".")[1] + "."
+    return {
+        "another secret": signed(good_claims(), "another secret of enough characters!!"),
+        "expired": signed(good_claims(exp=int(time.time()) - 3600)),
+        "without exp": signed({"sub": "customer-7", "aud": "webchat"}),
+        "lives too long": signed(good_claims(exp=int(time.time()) + 86400)),
+        "another inbox": signed(good_claims(aud="other")),
+        "without aud": signed({"sub": "customer-7", "exp": int(time.time()) + 600}),
+        "names nobody": signed({"aud": "webchat", "exp": int(time.time()) + 600}),
+        "alg none": none,
+        "another algorithm": signed(good_claims(), IDENTITY, "HS512"),
+        "no token": "hello",
+        "changed": signed(good_claims())[:-4] + "AAAA",
+    }
+
+
+@pytest.mark.parametrize("what", bad_identities())
+async def test_a_bad_identity_opens_nothing(api: Api, workspace: Workspace, widget: str, what: str) -> None:
+    answer = await api.client.post(f"/v1/chat/{widget}/sessions", json={"identity": bad_identities()[what]})
+    assert answer.status_code == 401, what
+    async with api.worker.batch() as connection:
+        assert await connection.fetchval("select count(*) from santral.session") == 0
+
+
+async def test_a_page_begins_anew_when_the_visitors_words_are_put_into_another_conversation(
+    api: Api, workspace: Workspace, widget: str, url: str
+) -> None:
+    session = await open_session(api, widget)
+    async with chat(url, widget, session["token"]) as (socket, _):
+        await say(socket, "Merhaba")
+        gone = await route(api, workspace, published(api)[0])
+        assert (await read_until(socket, "message"))["conversation_id"] == str(gone)
+        other = new_id()
+        async with api.worker.batch() as connection:
+            await connection.execute(
+                "insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, opened_at)"
+                " select workspace_id, $2, handle_id, inbox_id, inbox_id, handle_id, 'chat', now() from santral.conversation where id = $1",
+                gone, other,
+            )  # fmt: skip
+            await placement_store.merge(
+                connection, workspace_id=workspace.id, conversation_id=gone, into=other, reason=None, actor="key:test"
+            )
+        api.hints.wake("stream", str(workspace.id))
+        again = await read_until(socket, "welcome")
+        assert (again["conversation_id"], [one["text"] for one in again["messages"]]) == (str(other), ["Merhaba"])

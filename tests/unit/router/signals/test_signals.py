@@ -1,0 +1,138 @@
+"""Signals, languages, goals, hours and the limit of quarantine: pure words about one message or one moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.calendars.hours import calendar_of
+from router.intake.quarantine_limit import QuarantineLimit, QuarantineLimitReached
+from router.item.goals import BOOST_MAX_S, due_key, goal_s
+from router.signals.language import language_of
+from router.signals.signals import folded_text, only_thanks, signals_of, words_of
+from shared.errors import Unprocessable
+from shared.message import Automatic, InboundMessage
+from shared.text import fold_turkish
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def message_of(**values: Any) -> InboundMessage:
+    base = {"id": uuid4(), "workspace_id": uuid4(), "inbox_id": uuid4(), "external_id": "x", "channel": "email", "provider": "smtp"}
+    return InboundMessage.model_validate({**base, "accepted_at": NOW, **values})
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint", "urgent"),
+    [
+        ("Şikayetçiyim, BU BİR REZALET", True, False),
+        ("ACİL! Siparişim nerede", False, True),
+        ("acıl dönüş bekliyorum", False, True),
+        ("This is unacceptable, I need it ASAP", True, True),
+        ("Merhaba, kargom nerede?", False, False),
+        ("placid lakes", False, False),  # a stem inside a word is not the word
+    ],
+)
+def test_words_are_found_whatever_their_case_and_dots(text: str, complaint: bool, urgent: bool) -> None:
+    seen = signals_of(message_of(text=text), words=words_of(), languages=("tr", "en"))
+    assert (seen.complaint, seen.urgency >= 0.6) == (complaint, urgent)
+
+
+def test_a_workspace_adds_its_own_words() -> None:
+    words = words_of({"complaint": ["YAKIT İADESİ"]})
+    assert signals_of(message_of(text="yakıt iadesi istiyorum"), words=words).complaint
+    assert words_of({"complaint": ["YAKIT İADESİ"]}) is words
+
+
+@pytest.mark.parametrize(
+    ("text", "thanks"),
+    [
+        ("Teşekkürler!", True),
+        ("çok teşekkür ederim, iyi günler", True),
+        ("Sağ olun", True),
+        ("thank you so much", True),
+        ("THX", True),
+        ("tamam", False),
+        ("ok", False),
+        ("teşekkürler ama hala gelmedi", False),
+        ("thanks, and my second order?", False),
+        ("thanks 1042", False),
+        ("", False),
+    ],
+)
+def test_only_thanks_is_thanks(text: str, thanks: bool) -> None:
+    assert only_thanks(text) is thanks
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("out_of_office", "auto_reply"), ("auto_reply", "auto_reply"), ("bounce", "bounce"), ("bulk", "bulk"), ("echo", "echo")],
+)
+def test_machines_are_recognized(kind: Any, name: str) -> None:
+    seen = signals_of(message_of(text="x", automatic=Automatic(kind=kind)), words=words_of())
+    assert seen.automatic
+    assert getattr(seen, name)
+
+
+def test_shouting_and_exclamation_add_up() -> None:
+    assert signals_of(message_of(text="SİPARİŞİM NEREDE KALDI!!"), words=words_of()).urgency == 0.4
+
+
+@given(st.text(max_size=60))
+def test_the_short_fold_is_the_fold(text: str) -> None:
+    assert fold_turkish(folded_text(text)) == fold_turkish(text)
+
+
+def test_languages() -> None:
+    assert language_of("Merhaba, siparişim nerede?", ("tr", "en"))[0] == "tr"
+    assert language_of("Hello, where is my order?", ("tr", "en"))[0] == "en"
+    assert language_of("ok", ("tr", "en"), before="tr") == ("tr", 0.0)
+    assert language_of("1234567890", ("tr", "en"), before="en") == ("en", 0.0)
+    assert language_of("anything", ("de",)) == ("de", 1.0)
+    assert language_of("anything", ("tlh", "xx"), before="tr") == ("tr", 0.0)
+
+
+@given(st.integers(-(10**7), 10**7), st.sampled_from(["email", "chat", "phone", "social", "fax"]), st.integers(-5, 10**7))
+def test_the_key_stays_within_its_bound(boost: int, channel: str, own: int) -> None:
+    key = due_key(NOW, channel=channel, goals={channel: own}, boost_s=boost)
+    assert NOW + timedelta(seconds=1 - BOOST_MAX_S) <= key.due_at <= NOW + timedelta(days=7)
+
+
+def test_goals_have_defaults() -> None:
+    assert [goal_s(channel, {}) for channel in ("email", "chat", "phone", "social")] == [14400, 60, 15, 3600]
+    assert goal_s("chat", {"chat": "soon"}) == 60
+    assert due_key(NOW, channel="chat", goals={"chat": 30}, boost_s=10, strict=True).due_class == 0
+    assert due_key(NOW, channel="chat", goals={"chat": 30}, boost_s=10).due_at == NOW + timedelta(seconds=20)
+
+
+def test_hours_follow_the_workspace() -> None:
+    istanbul = calendar_of(
+        {
+            "time_zone": "Europe/Istanbul",
+            "hours": {"mon": [["09:00", "18:00"]], "fri": [["22:00", "02:00"]]},
+            "holidays": ["2026-11-30"],
+        }
+    )
+    assert istanbul.facts(NOW) == {"open": True, "weekday": 1, "hour": 12, "holiday": False}
+    assert not istanbul.is_open(NOW + timedelta(hours=7))
+    assert not istanbul.is_open(NOW + timedelta(days=7))  # a holiday
+    assert istanbul.is_open(datetime(2026, 11, 27, 22, 0, tzinfo=UTC))  # Saturday 01:00 of Friday's night
+    assert calendar_of({}).is_open(NOW)
+    with pytest.raises(Unprocessable, match="time_zone"):
+        calendar_of({"time_zone": "Mars/Base"})
+
+
+def test_the_limit_stops_a_run_and_a_share() -> None:
+    limit = QuarantineLimit(run_max=3, window=10, ratio_max=0.5)
+    limit.check([(0, True), (0, True), (1, True), (0, True)])
+    with pytest.raises(QuarantineLimitReached, match="one after another"):
+        limit.check([(0, True)] * 4)
+    limit.count([(0, False), (0, True)] * 5)
+    with pytest.raises(QuarantineLimitReached, match="of the last 10"):
+        limit.check([(0, False), (0, True), (1, True)])
+    limit.check([(0, False), (0, True)])
