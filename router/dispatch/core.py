@@ -16,9 +16,8 @@ from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from typing import Literal
 
-from router.dispatch.agents import Agent
 from router.dispatch.floor import Floor, Reservation
-from router.dispatch.lanes import Item, Lane, Rank
+from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.matching import best_agent, best_item, decide
 from router.dispatch.vocabulary import UNEXPLAINED, Effect, Reserve, Told
 from router.dispatch.waiting import look

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from router.dispatch.agents import Agent, AgentState
-from router.dispatch.lanes import Item, LaneBook
+from router.dispatch.agents import AgentState
+from router.dispatch.lane_book import LaneBook
+from router.dispatch.lanes import Agent, Item
 from router.dispatch.timers import Timers
 from router.dispatch.vocabulary import (
     AgentLease,

@@ -1,4 +1,4 @@
-"""Lanes: where waiting items and agents with room meet.
+"""Lanes: where waiting items and agents with room meet, and the core's records of the three, which hold each other.
 
 A lane is one queue, channel and requirement. It keeps the items that wait in it (best key first) and, of the agents
 who are members of the queue and meet the requirement, those who have room for the channel (best score first). An
@@ -6,13 +6,17 @@ item at its head is compatible with every agent of the lane, or no item of the l
 per alternative that its plan has reached.
 """
 
+from __future__ import annotations
+
+from typing import NamedTuple
 from uuid import UUID
 
-from router.dispatch.agents import COMPARATORS, Agent, Comparator, Membership, Pull
+from router.dispatch.agents import AgentState, Comparator
+from router.dispatch.comparators import COMPARATORS
 from router.dispatch.ranking import Entry, Ranking
-from router.item.admission import ABSENT, Reason
+from router.item.admission import ABSENT, Presence, Reason
 from router.item.item import ItemState, State
-from router.item.plan import Requirement, meets
+from router.item.plan import Requirement
 
 
 class Item:
@@ -60,6 +64,103 @@ class Item:
         self.escalated: str | None = None
         self.said_at = 0.0
         self.wake_at: float | None = None
+
+
+class Membership(NamedTuple):
+    """An agent's place in one lane."""
+
+    lane: Lane
+    priority: int
+    delay_s: float
+
+
+class Agent:
+    """The core's record of an agent: the row's numbers plus what is reserved and not yet confirmed."""
+
+    __slots__ = (
+        "budget",
+        "channels",
+        "counts",
+        "exclusive_held",
+        "facts",
+        "held",
+        "id",
+        "idle_since",
+        "interruptible_used",
+        "lanes",
+        "last_offer_at",
+        "lease_until",
+        "not_before",
+        "number",
+        "pending",
+        "personal",
+        "presence",
+        "ratio",
+        "removed",
+        "shown",
+        "status",
+        "used",
+        "version",
+        "wake_at",
+    )
+
+    def __init__(self, facts: AgentState) -> None:
+        self.id = facts.id
+        self.number = facts.id.int
+        self.pending: dict[int, str] = {}
+        self.held: dict[Item, None] = {}
+        self.personal: Ranking[Item] = Ranking()
+        self.lanes: dict[str, list[Membership]] = {}
+        self.status: dict[str, Reason | None] = {}
+        self.shown: dict[str, Reason | None] = {}  # the status that all lanes of the channel know
+        self.wake_at: float | None = None
+        self.removed = False
+        self.last_offer_at = facts.last_offer_at
+        self.not_before = facts.not_before
+        self.facts = facts
+        self.read(facts)
+
+    def read(self, facts: AgentState) -> None:
+        """Take over a row; promises that are still open are added on top of it."""
+        self.facts = facts
+        self.version = facts.version
+        self.presence: Presence = facts.presence
+        self.lease_until = facts.lease_until
+        self.budget = facts.budget
+        self.channels = facts.channels
+        self.used = facts.used
+        self.interruptible_used = facts.interruptible_used
+        self.exclusive_held = facts.exclusive_held
+        self.counts = dict(facts.counts)
+        self.idle_since = facts.idle_since
+        # A row from before an open promise does not know of it: what the promise set for the ramp and the turn holds.
+        self.last_offer_at = max(self.last_offer_at, facts.last_offer_at) if self.pending else facts.last_offer_at
+        self.not_before = max(self.not_before, facts.not_before) if self.pending else facts.not_before
+        for channel in self.pending.values():
+            self.add(channel, 1)
+        self.ratio = self.used / self.budget if self.budget > 0 else 1.0
+
+    def add(self, channel: str, sign: int) -> None:
+        """Count one item of the channel in (1) or out (-1)."""
+        self.counts[channel] = self.counts.get(channel, 0) + sign
+        rule = self.channels.get(channel)
+        if rule is None:
+            return
+        cost = sign * rule.cost
+        self.used += cost
+        if rule.interruptible:
+            self.interruptible_used += cost
+        if rule.exclusive:
+            self.exclusive_held += sign
+        self.ratio = self.used / self.budget if self.budget > 0 else 1.0
+
+    def present(self, now: float) -> bool:
+        """Whether it makes sense to wait for this agent in particular: there, even if busy."""
+        return not self.removed and self.presence in ("online", "busy") and not self.lost(now)
+
+    def lost(self, now: float) -> bool:
+        """Whether the agent's lease has run out."""
+        return self.removed or (self.lease_until is not None and self.lease_until <= now)
 
 
 class Lane:
@@ -188,7 +289,7 @@ class Lane:
         """Whether any item here has waited long enough for a member with this delay."""
         return self.waiting.size > 0 and (delay_s <= 0 or self.ages.first()[0] + delay_s <= now)
 
-    def rank(self, entry: Entry[Item], priority: int, now: float) -> "Rank":
+    def rank(self, entry: Entry[Item], priority: int, now: float) -> Rank:
         """What is compared between the heads of lanes: static key, or age times slope."""
         if self.slope > 0:
             return (priority, entry[0], self.slope * (entry[2] - now), entry[2], entry[3])
@@ -200,62 +301,3 @@ Rank = tuple[int, float, float, float, int]
 
 def _by_age(entry: Entry[Item]) -> Entry[Item]:
     return (entry[2], 0.0, 0.0, entry[3], entry[4])
-
-
-class LaneBook:
-    """All lanes, and who is a member of which queue."""
-
-    def __init__(self) -> None:
-        self._lanes: dict[tuple[UUID, str, Requirement, float], Lane] = {}
-        self._by_queue: dict[UUID, list[Lane]] = {}
-        self.members: dict[UUID, dict[Agent, Pull]] = {}
-        self.comparators: dict[UUID, Comparator] = {}
-        self.opened_for: dict[Agent, None] = {}  # agents who joined a new lane since the owner looked
-
-    def lane(self, queue: UUID, channel: str, requires: Requirement, slope: float) -> Lane:
-        """The lane, opened with its members when it is new; their statuses are to be told then."""
-        key = (queue, channel, requires, slope)
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(queue, channel, requires, slope, self.comparators.get(queue, "load"))
-            self._by_queue.setdefault(queue, []).append(lane)
-            for agent, pull in self.members.get(queue, {}).items():
-                if self._join(lane, agent, pull):
-                    self.opened_for[agent] = None
-        return lane
-
-    def enroll(self, agent: Agent) -> None:
-        """Put an agent into every lane it qualifies for, by its present queues and skills."""
-        for queue, pull in agent.facts.queues.items():
-            self.members.setdefault(queue, {})[agent] = pull
-            for lane in self._by_queue.get(queue, ()):
-                self._join(lane, agent, pull)
-
-    def strike(self, agent: Agent) -> list[Item]:
-        """Take an agent out of all lanes. Returns the items somebody declined there: their turn may have changed."""
-        for queue in agent.facts.queues:
-            self.members.get(queue, {}).pop(agent, None)
-        contested: list[Item] = []
-        for places in agent.lanes.values():
-            for place in places:
-                place.lane.leave(agent)
-                contested.extend(place.lane.contested)
-        agent.lanes = {}
-        agent.status = {}
-        agent.shown = {}
-        return contested
-
-    def compare_by(self, queue: UUID, comparator: Comparator) -> None:
-        """Choose among the queue's agents by this comparator from now on."""
-        if self.comparators.get(queue, "load") != comparator:
-            self.comparators[queue] = comparator
-            for lane in self._by_queue.get(queue, ()):
-                lane.rescore(comparator)
-
-    def _join(self, lane: Lane, agent: Agent, pull: Pull) -> bool:
-        if not meets(agent.facts.skills, lane.requires):
-            return False
-        lane.join(agent, pull.delay_s)
-        agent.lanes.setdefault(lane.channel, []).append(Membership(lane, pull.priority, pull.delay_s))
-        agent.shown.pop(lane.channel, None)
-        return True

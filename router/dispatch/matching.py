@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, Literal
 
-from router.dispatch.agents import Agent
-from router.dispatch.lanes import Item, Lane, LaneBook, Rank
+from router.dispatch.lane_book import LaneBook
+from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.ranking import Entry
 from router.dispatch.vocabulary import Candidate, Decision
 from router.item.admission import admissible

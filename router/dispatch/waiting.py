@@ -6,9 +6,8 @@ for when that may change. Units: epoch seconds.
 
 from typing import Literal
 
-from router.dispatch.agents import Agent
 from router.dispatch.floor import Floor
-from router.dispatch.lanes import Item, Lane
+from router.dispatch.lanes import Agent, Item, Lane
 from router.dispatch.matching import standing
 from router.dispatch.vocabulary import Advance, Escalate, Widen
 from router.item.admission import admissible

@@ -17,7 +17,7 @@ from router.calendars.deadline import TARGET_S_MAX, Reckoning, reckoned, start_i
 from router.calendars.hours import DEFAULT, CalendarDocument, calendar_from, calendar_of, checked_calendar
 from router.calendars.tables import calendar as calendar_table
 from router.calendars.tables import sla as sla_table
-from router.moves.tables import queue
+from router.workspace.tables import queue
 from services.api.config_store import Codec, Context, Plain
 from services.api.principal import ConfigReader
 from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, SlaIn, SlaOut

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from router.moves.tables import plan, policy, queue
 from router.policy.plan_document import PlanDocument
+from router.workspace.tables import plan, policy, queue
 from services.api.config_models import PlanIn, PlanOut
 from services.api.config_store import Codec, Context, Plain
 from services.api.plan_store import kept_plan
