@@ -164,7 +164,7 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailCall:
-    """A reply as one mail for the relay."""
+    """A reply as one mail for the SMTP relay."""
 
     envelope_from: str
     recipients: Sequence[str]

@@ -49,7 +49,7 @@ inbox = sa.Table(
     sa.Index("inbox_provider_address_ix", "provider", "address"),
 )
 
-poll = sa.Table(  # where a follower is in what it follows
+follower_place = sa.Table(  # where a follower is in what it follows, by its own words
     "poll",
     metadata,
     workspace_id(),

@@ -17,7 +17,7 @@ from shared.errors import InputRejected
 from shared.handle import Handle, normalized
 from shared.ids import WorkspaceId
 
-Place: TypeAlias = tuple[UUID, Handle]
+ScopedHandle: TypeAlias = tuple[UUID, Handle]
 
 _ERASED: Final = """
 select g.place, max(t.erased_at) as erased_at from unnest($1::uuid[], $2::bytea[]) with ordinality as g(w, hash, place)
@@ -32,9 +32,9 @@ def tombstone_hash(secret: bytes, workspace_id: UUID, handle: Handle) -> bytes:
     ).digest()
 
 
-async def erased_at(connection: Connection, secret: bytes, places: Collection[Place]) -> dict[Place, datetime]:
+async def erased_at(connection: Connection, secret: bytes, handles: Collection[ScopedHandle]) -> dict[ScopedHandle, datetime]:
     """When each of these handles was erased last; those that never were are left out. One statement."""
-    asked = list(dict.fromkeys(places))
+    asked = list(dict.fromkeys(handles))
     if not asked:
         return {}
     hashes = [tombstone_hash(secret, workspace_id, handle) for workspace_id, handle in asked]

@@ -27,7 +27,7 @@ from shared.database import Connection
 from shared.event import Event
 from shared.ids import HandleId, WorkspaceId, new_id
 
-Place: TypeAlias = tuple[WorkspaceId, HandleId]
+HandleRef: TypeAlias = tuple[WorkspaceId, HandleId]
 CAUSES_MAX: Final = 20
 _NOT_MERGED: Final = UUID(int=0)
 
@@ -114,7 +114,7 @@ async def lock_identity(connection: Connection, workspace_ids: Iterable[Workspac
         await connection.execute("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as g(key)", keys)
 
 
-async def reach(connection: Connection, seeds: Collection[Place], *, reconsider: Collection[Place] = ()) -> set[Place]:
+async def reach(connection: Connection, seeds: Collection[HandleRef], *, reconsider: Collection[HandleRef] = ()) -> set[HandleRef]:
     """Every handle whose profile may change with the seeds', themselves included.
 
     A shared handle is a wall: nobody merges through it, so it is not looked behind, unless it stands in ``reconsider``.
@@ -130,9 +130,9 @@ async def reach(connection: Connection, seeds: Collection[Place], *, reconsider:
 
 async def rebuild(
     connection: Connection,
-    places: Collection[Place],
+    places: Collection[HandleRef],
     *,
-    reconsider: Collection[Place] = (),
+    reconsider: Collection[HandleRef] = (),
     cause: Mapping[str, Any] | None = None,
 ) -> list[Event]:
     """Decides and stores the partition of handles that are locked and, with :func:`reach`, complete.
@@ -201,9 +201,9 @@ async def _decide(connection: Connection, known: _Known, asked: Collection[UUID]
 
 async def recompute(
     connection: Connection,
-    seeds: Collection[Place],
+    seeds: Collection[HandleRef],
     *,
-    reconsider: Collection[Place] = (),
+    reconsider: Collection[HandleRef] = (),
     cause: Mapping[str, Any] | None = None,
 ) -> list[Event]:
     """Reach, lock, rebuild: for commands that hold the identity lock and no other handle's row."""
@@ -248,7 +248,7 @@ class _Known:
         )
 
 
-async def _known(connection: Connection, places: Collection[Place], asked: Collection[UUID]) -> _Known:
+async def _known(connection: Connection, places: Collection[HandleRef], asked: Collection[UUID]) -> _Known:
     handles = await _rows(connection, _HANDLES, places)
     each = [(workspace_id, row) for workspace_id, rows in handles.items() for row in rows]
     # A wall's links never merge and may be very many; those between other handles start at one that is no wall.
@@ -263,7 +263,7 @@ async def _known(connection: Connection, places: Collection[Place], asked: Colle
     )
 
 
-async def _rows(connection: Connection, query: str, places: Collection[Place]) -> Mapping[WorkspaceId, list[Any]]:
+async def _rows(connection: Connection, query: str, places: Collection[HandleRef]) -> Mapping[WorkspaceId, list[Any]]:
     found: dict[WorkspaceId, list[Any]] = defaultdict(list)
     for row in await connection.fetch(query, [w for w, _ in places], [handle_id for _, handle_id in places]):
         found[row["workspace_id"]].append(row)

@@ -17,9 +17,9 @@ from typing import Final
 from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
 from profiles.handles import KnownHandle, begin_handles, known_handles, lock_handles, touch_handles
-from profiles.recompute import Place, lock_identity, reach, rebuild
+from profiles.recompute import HandleRef, lock_identity, reach, rebuild
 from profiles.search_words import Named, search_text
-from profiles.sighting import Key, Plan, Resolved, Sighting, WantedHandle, identity_of, planned
+from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, wanted_of
 from shared import outbox
 from shared.database import Connection, Database, retried
 from shared.event import Event
@@ -51,17 +51,17 @@ async def resolve(
     called again with the same messages. Raises `Unavailable` (with `Contended` after eight tries); facts already committed stay.
     """
     seen = [sighting for sighting in sightings if sighting.senders]
-    plan = planned(seen, own)
-    if not plan.handles:
+    wanted = wanted_of(seen, own)
+    if not wanted.handles:
         return {}
     async with db.session() as connection:
-        known = await known_handles(connection, plan.handles)
-        settled = all(handle.key in known and not _unsettled(known[handle.key], handle) for handle in plan.handles)
-        if settled and plan.links:
-            found = await weighed(connection, evidence_of(plan.links, known))
+        known = await known_handles(connection, wanted.handles)
+        settled = all(handle.key in known and not _unsettled(known[handle.key], handle) for handle in wanted.handles)
+        if settled and wanted.links:
+            found = await weighed(connection, evidence_of(wanted.links, known))
             settled = not found.new and not found.seen_again
     if not settled:
-        known = await retried(lambda: _write(db, plan, known))
+        known = await retried(lambda: _write(db, wanted, known))
     return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
 
 
@@ -69,14 +69,14 @@ def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
     return known.needs(wanted) or known.moves(wanted)
 
 
-async def _write(db: Database, plan: Plan, seen: Mapping[Key, KnownHandle]) -> dict[Key, KnownHandle]:
+async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> dict[Key, KnownHandle]:
     async with db.batch() as connection:
-        begun = await _begin(connection, plan, seen)
-        widened = [h for h in plan.handles if begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)]
+        begun = await _begin(connection, wanted, seen)
+        widened = [h for h in wanted.handles if begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)]
         seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
         seeds |= {
             (h.key[0], begun.known[h.key].id)
-            for h in plan.handles
+            for h in wanted.handles
             if begun.known[h.key].id not in begun.fresh and begun.known[h.key].moves(h)
         }
         # Handles inserted here are seen by nobody yet: people made of them alone need no lock.
@@ -85,29 +85,29 @@ async def _write(db: Database, plan: Plan, seen: Mapping[Key, KnownHandle]) -> d
         await lock_handles(connection, places | {(h.key[0], begun.known[h.key].id) for h in widened})
         await touch_handles(connection, widened, begun.known)
         await evidence.touch(connection, begun.seen_again.seen_again)
-        events = await _begin_profiles(connection, plan, begun, places)
+        events = await _begin_profiles(connection, wanted, begun, places)
         events += await rebuild(connection, places)
         await outbox.record(connection, events)
         if places:
-            return await known_handles(connection, plan.handles)
+            return await known_handles(connection, wanted.handles)
         return begun.known
 
 
-async def _begin(connection: Connection, plan: Plan, seen: Mapping[Key, KnownHandle]) -> _Begun:
-    missing = [handle for handle in plan.handles if handle.key not in seen]
+async def _begin(connection: Connection, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> _Begun:
+    missing = [handle for handle in wanted.handles if handle.key not in seen]
     fresh = await begin_handles(connection, missing) if missing else set()
-    known = await known_handles(connection, plan.handles)
-    offered: list[Evidence] = evidence_of(plan.links, known)
+    known = await known_handles(connection, wanted.handles)
+    offered: list[Evidence] = evidence_of(wanted.links, known)
     found = await weighed(connection, offered)
     joined = await evidence.record(connection, found.new)
     return _Begun(known=known, fresh=fresh, joined=joined, seen_again=found)
 
 
-async def _begin_profiles(connection: Connection, plan: Plan, begun: _Begun, places: Collection[Place]) -> list[Event]:
+async def _begin_profiles(connection: Connection, wanted: Wanted, begun: _Begun, places: Collection[HandleRef]) -> list[Event]:
     """Profiles of people seen for the first time under one handle; nobody else can know their ids, so nothing waits."""
     single = [
         (h.key[0], known.id, search_text([Named(h.key[1].kind, h.key[1].value, h.name)], {}))
-        for h in plan.handles
+        for h in wanted.handles
         if h.present and (known := begun.known[h.key]).id in begun.fresh and (h.key[0], known.id) not in places
     ]
     if not single:

@@ -89,7 +89,7 @@ class WantedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Wanted:
     """Everything a batch asks of the tables, each once, in the order of its natural key."""
 
     handles: tuple[WantedHandle, ...]
@@ -108,7 +108,7 @@ def identity_of(senders: Sequence[SeenHandle]) -> SeenHandle:
     return senders[0]
 
 
-def planned(sightings: Iterable[Sighting], own: Collection[Key] = frozenset()) -> Plan:
+def wanted_of(sightings: Iterable[Sighting], own: Collection[Key] = frozenset()) -> Wanted:
     """The plan of a batch; ``own`` are the workspaces' own addresses and numbers, which link nobody."""
     handles: dict[Key, WantedHandle] = {}
     links: dict[tuple[Key, Key, str, str], WantedLink] = {}
@@ -123,7 +123,7 @@ def planned(sightings: Iterable[Sighting], own: Collection[Key] = frozenset()) -
             earlier = links.get(place_of)
             if earlier is None or (link.seen_at, link.source) < (earlier.seen_at, earlier.source):
                 links[place_of] = link
-    return Plan(
+    return Wanted(
         handles=tuple(sorted(handles.values(), key=lambda wanted: wanted.sort_key)),
         links=tuple(links.values()),
     )

@@ -20,7 +20,7 @@ from shared.ids import HandleId, ProfileId, WorkspaceId
 
 LIMIT_MAX: Final = 200
 EntryKind: TypeAlias = Literal["handle_seen", "linked", "link_retracted", "kept_apart", "consent", "note", "merged", "unmerged"]
-Place: TypeAlias = tuple[datetime, UUID, str]
+EntryKey: TypeAlias = tuple[datetime, UUID, str]
 
 _PERSON: Final = """
 select h.profile_id, m.id from santral.handle h
@@ -89,7 +89,7 @@ async def timeline(
     cursor: str | None = None,
     limit: int = 50,
     *,
-    before: Place | None = None,
+    before: EntryKey | None = None,
     kinds: Collection[str] | None = None,
 ) -> Timeline:
     """A page of the history of the person that any id of a profile or handle belongs to; what lies before the cursor or place.

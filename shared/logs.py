@@ -18,7 +18,7 @@ Action = Literal[
     "secret_unreadable", "replay_unchecked", "message_taken", "message_routed", "message_quarantined", "batch_retried", "fenced", "classifier_rests",
     "lease_taken", "lease_lost", "intake_stopped", "dependency_down", "dependency_back", "links_expired", "dispatch_reset", "item_escalated",
     "reply_tried", "receipt_unmatched", "deliveries_wait", "erasure_waits", "export_waits", "retention_waits",
-    "profile_erased", "orphans_removed", "relay_waits", "spooled", "spool_drained", "socket_opened",
+    "profile_erased", "orphans_removed", "relay_waits", "chore_waits", "spooled", "spool_drained", "socket_opened",
     "socket_closed", "request_failed", "unknown_setting", "worker_failed", "mail_refused", "hint_ignored", "spool_cut",
 ]  # fmt: skip
 _FIELDS: Final = frozenset(

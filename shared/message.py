@@ -90,7 +90,7 @@ class Automatic(BaseModel):
     reason: str = ""
 
 
-class Receipt(BaseModel):
+class DeliveryReceipt(BaseModel):
     """A provider's word about one of our own messages (sent, delivered, read, failed). ``kind`` is ``receipt``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -151,7 +151,7 @@ class InboundMessage(BaseModel):
     defines: tuple[str, ...] = ()
     in_reply_to: str | None = None
     automatic: Automatic | None = None
-    receipt: Receipt | None = None
+    receipt: DeliveryReceipt | None = None
     call: Call | None = None
     authenticated: bool = False
     sent_at: AwareDatetime | None = None

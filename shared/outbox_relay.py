@@ -52,7 +52,7 @@ class Publishing(Protocol):
         ...
 
 
-class Relay:
+class OutboxRelay:
     """One process's share of the outbox; any number of couriers share the buckets by lease."""
 
     def __init__(

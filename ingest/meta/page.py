@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
-from shared.message import Automatic, Receipt, Sender
+from shared.message import Automatic, DeliveryReceipt, Sender
 from shared.text import clean_line, clean_text
 
 WINDOW: Final = timedelta(hours=24)
@@ -85,7 +85,7 @@ def _draft(inbox: Inbox, external_id: str, person: Any, at: datetime, values: di
 
 
 def _receipt(inbox: Inbox, mid: str, state: str, at: datetime) -> Draft:
-    receipt = Receipt.model_validate({"provider_id": mid, "state": state})
+    receipt = DeliveryReceipt.model_validate({"provider_id": mid, "state": state})
     values = {"kind": "receipt", "receipt": receipt, "refs": (f"ext:{inbox.id}:{mid}",), "sent_at": at, "authenticated": True}
     return Draft(inbox=inbox, external_id=f"{mid}:{state}", values=values)
 

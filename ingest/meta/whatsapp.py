@@ -15,7 +15,7 @@ from typing import Any, Final
 from ingest.adapter import Draft, Inbox
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import Receipt, Sender
+from shared.message import DeliveryReceipt, Sender
 from shared.text import clean_line, clean_text
 
 WINDOW: Final = timedelta(hours=24)
@@ -117,7 +117,7 @@ def _status(inbox: Inbox, status: Mapping[str, Any]) -> Draft:
     state = _STATES[str(status["status"])]
     errors = status.get("errors") or [{}]
     reason = f"{errors[0].get('code', '')} {errors[0].get('title', '')}".strip() if state == "failed" else ""
-    receipt = Receipt.model_validate({"provider_id": str(status["id"]), "state": state, "reason": reason})
+    receipt = DeliveryReceipt.model_validate({"provider_id": str(status["id"]), "state": state, "reason": reason})
     values = {
         "kind": "receipt",
         "receipt": receipt,

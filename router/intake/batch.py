@@ -20,7 +20,7 @@ from router.intake.batch_view import BatchView, Conversation, Key, Person, Provi
 from router.intake.effects import Effects
 from router.intake.lookups import Resolution, look_ups, readable_sender
 from router.intake.quarantine import write_entries
-from router.intake.taking_in import Placing
+from router.intake.taking_in import TakingIn
 from router.intake.threads import Candidates, Found, thread_key
 from router.item.transition import Change, transition
 from router.moves.absence import gone
@@ -61,7 +61,7 @@ class Outcome:
 class _Work:
     """What one transaction knows while it runs."""
 
-    ledger: BatchView
+    view: BatchView
     resolved: Mapping[Key, Resolution]
     senders: dict[Key, Key] = field(default_factory=dict)  # message → handle
     people: dict[Key, Person] = field(default_factory=dict)  # message → who wrote it
@@ -101,19 +101,19 @@ class Batch:
         fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]
         if not fresh:
             return []
-        return await self.place(connection, fresh, resolved, now=next(iter(ours.values())))
+        return await self.route(connection, fresh, resolved, now=next(iter(ours.values())))
 
-    async def place(
+    async def route(
         self, connection: Connection, fresh: Sequence[Arrival], resolved: Mapping[Key, Resolution], *, now: datetime
     ) -> list[Outcome]:
         """Gives arrivals whose receipts are ours their conversations, work and events."""
-        work = _Work(ledger=BatchView(now=now), resolved=resolved)
+        work = _Work(view=BatchView(now=now), resolved=resolved)
         await self._name_senders(connection, work, fresh)
         await self._find(connection, work, fresh)
         await self._know(connection, work, fresh)
-        placing = Placing(work.ledger)
-        outcomes = [self._place_one(placing, work, arrival) for arrival in fresh]
-        effects = placing.effects
+        taking = TakingIn(work.view)
+        outcomes = [self._take_one(taking, work, arrival) for arrival in fresh]
+        effects = taking.effects
         refused = [one.arrival for one in outcomes if one.quarantined]
         if refused:
             self._note_gaps(work, effects, refused, now)
@@ -157,21 +157,21 @@ class Batch:
         if len(profiles) < len(handles):
             raise Contended("a handle was removed between resolving and taking in", retry_after_s=1)
         wanted = look_ups(fresh, work.senders, profiles, work.resolved, self._workspaces)
-        candidates, ledger = work.ledger.candidates, work.ledger
+        candidates, view = work.view.candidates, work.view
         owners: dict[Key, UUID | None] = {}
         for via, row, found in await store.find_conversations(connection, wanted.refs, wanted.handles, wanted.profiles):
             owners[found.workspace_id, found.id] = found.profile_id
             if via == "ref":
                 candidates.by_ref[found.workspace_id, row["ref"]] = found
                 if row["message_id"] is not None:
-                    ledger.named[found.workspace_id, row["ref"]] = row["message_id"]
+                    view.named[found.workspace_id, row["ref"]] = row["message_id"]
             elif via == "handle":
                 candidates.by_handle[found.workspace_id, row["given_id"], row["ref"]] = found
             else:
                 candidates.by_profile[found.workspace_id, row["given_id"]] = found
         if owners:
-            ledger.conversations = await store.lock_conversations(connection, owners)
-            if any(one.merged_into is not None for one in ledger.conversations.values()):
+            view.conversations = await store.lock_conversations(connection, owners)
+            if any(one.merged_into is not None for one in view.conversations.values()):
                 raise Contended("a conversation was merged between finding and locking it", retry_after_s=1)
 
     async def _know(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
@@ -210,14 +210,14 @@ class Batch:
         workspace = self._workspaces.workspace(workspace_id)
         return workspace is not None and workspace.policy.asks_open_conversations
 
-    def _place_one(self, placing: Placing, work: _Work, arrival: Arrival) -> Outcome:
+    def _take_one(self, taking: TakingIn, work: _Work, arrival: Arrival) -> Outcome:
         workspace = self._workspaces.workspace(arrival.workspace_id)
         if arrival.refusal is not None or arrival.message is None or workspace is None:
             return Outcome(arrival=arrival)
-        effects = placing.effects
+        effects = taking.effects
         items, receipts = len(effects.items), len(effects.receipts)
         try:
-            placing.place(arrival, arrival.message, work.people.get((arrival.workspace_id, arrival.id)), workspace)
+            taking.take_in(arrival, arrival.message, work.people.get((arrival.workspace_id, arrival.id)), workspace)
         except InputRejected as error:
             return Outcome(arrival=arrival.refused("not_routable", error))
         except Exception as error:
@@ -225,7 +225,7 @@ class Batch:
             assert refused.refusal is not None
             # Neither text nor locals of an exception go to the log: they may hold the customer's words.
             log.error(  # noqa: TRY400
-                "a message could not be placed",
+                "a message could not be taken in",
                 action="message_quarantined",
                 message=str(arrival.id),
                 error=f"{type(error).__name__} {refused.refusal.trace_hash}",
@@ -284,11 +284,11 @@ def _conversation_of(arrival: Arrival, work: _Work) -> Conversation | None:
     message: InboundMessage | None = arrival.message
     if message is None:
         return None
-    candidates: Candidates = work.ledger.candidates
+    candidates: Candidates = work.view.candidates
     found: Found | None = next(
         (one for ref in message.refs if (one := candidates.by_ref.get((arrival.workspace_id, ref))) is not None), None
     )
     if found is None:
         sender = work.senders.get((arrival.workspace_id, arrival.id))
         found = None if sender is None else candidates.by_handle.get((*sender, thread_key(message)))
-    return None if found is None else work.ledger.conversations.get((found.workspace_id, found.id))
+    return None if found is None else work.view.conversations.get((found.workspace_id, found.id))

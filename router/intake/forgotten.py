@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from profiles.erasure_tombstones import Place, erased_at
+from profiles.erasure_tombstones import ScopedHandle, erased_at
 from router.intake.arrivals import Arrival
 from router.intake.batch_view import Key
 from shared.database import Connection
@@ -35,8 +35,8 @@ async def forgotten(
     ``buried``: the workspaces in which anybody was ever erased; of the others nothing is asked.
     """
     asked = [one for one in arrivals if one.workspace_id in buried and one.message is not None]
-    places: set[Place] = {(one.workspace_id, who.handle()) for one in asked for who in _people(one.message)}
-    known = await erased_at(connection, secret, {place for place in places if "\x00" not in str(place[1])})
+    named: set[ScopedHandle] = {(one.workspace_id, who.handle()) for one in asked for who in _people(one.message)}
+    known = await erased_at(connection, secret, {one for one in named if "\x00" not in str(one[1])})
     refused: set[Key] = set()
     kept: list[Arrival] = []
     originals: list[tuple[UUID, str]] = []

@@ -160,7 +160,7 @@ async def _replayed(connection: Connection, batch: Batch, arrival: Arrival, reso
     receipt = await connection.fetchrow(_TAKE, arrival.workspace_id, entry.message_id)
     if receipt is None or receipt["state"] != "quarantined":
         raise Conflict("the message is not in quarantine any more", field="state")
-    (outcome,) = await batch.place(connection, [arrival], resolved, now=receipt["now"])  # type: ignore[arg-type]
+    (outcome,) = await batch.route(connection, [arrival], resolved, now=receipt["now"])  # type: ignore[arg-type]
     if outcome.arrival.refusal is not None:
         raise Unprocessable(f"it fails again: {outcome.arrival.refusal.error}", field="record", remedy="repair the cause first")
     await _resolved_as_taken(connection, entry, receipt["now"], actor)

@@ -8,9 +8,9 @@
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
 | an answered or outgoing call | stored; the work was done on the phone |
-| a provider's receipt | handed to the courier, no message |
+| a delivery receipt | handed to the courier, no message |
 
-Placing a message either changes the ledger and the effects completely, or raises before it changed anything.
+Taking a message in either changes the view and the effects completely, or raises before it changed anything.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _NO_WORK: Final = frozenset({"system", "call", "reaction", "delete"})
 _CALLBACKS: Final = frozenset({"missed_call", "voicemail"})
 
 
-class Placing:
-    """Places the messages of one batch, in order."""
+class TakingIn:
+    """Takes the messages of one batch in, in order."""
 
-    def __init__(self, ledger: BatchView) -> None:
-        self._ledger = ledger
+    def __init__(self, view: BatchView) -> None:
+        self._view = view
         self.effects = Effects()
 
-    def place(self, arrival: Arrival, message: InboundMessage, person: Person | None, workspace: Workspace) -> None:
+    def take_in(self, arrival: Arrival, message: InboundMessage, person: Person | None, workspace: Workspace) -> None:
         """Adds one message's effects. Raises `InputRejected` when it cannot be routed, with nothing added."""
         if message.kind == "receipt" and message.receipt is not None:
             self._receipt(message)
@@ -58,9 +58,9 @@ class Placing:
         writer = None
         if person is not None:
             writer = Writer(handle_id=person.handle_id, profile_id=person.profile_id, assurance=person.assurance)
-        chosen = choose(message, writer, key, self._ledger.candidates)
-        conversation = None if chosen is None else self._ledger.conversations.get((chosen.workspace_id, chosen.id))
-        accepted_at = min(message.accepted_at, self._ledger.now)
+        chosen = choose(message, writer, key, self._view.candidates)
+        conversation = None if chosen is None else self._view.conversations.get((chosen.workspace_id, chosen.id))
+        accepted_at = min(message.accepted_at, self._view.now)
         amends = message.kind in _AMENDMENTS and conversation is not None
         if conversation is None:
             if person is None:
@@ -88,12 +88,12 @@ class Placing:
                 )
             )  # fmt: skip
         if message.automatic is not None and message.automatic.kind == "bounce" and message.automatic.permanent:
-            self.effects.words.append(_bounce(message, conversation, self._ledger.now, self._named(message)))
+            self.effects.words.append(_bounce(message, conversation, self._view.now, self._named(message)))
 
     def _receipt(self, message: InboundMessage) -> None:
         assert message.receipt is not None
         found = next(
-            (f for ref in message.refs if (f := self._ledger.candidates.by_ref.get((message.workspace_id, ref))) is not None), None
+            (f for ref in message.refs if (f := self._view.candidates.by_ref.get((message.workspace_id, ref))) is not None), None
         )
         self.effects.receipt(message, None if found is None else found.id)
         self.effects.words.append(
@@ -107,7 +107,7 @@ class Placing:
 
     def _named(self, message: InboundMessage) -> UUID | None:
         """Which of our messages the provider speaks of, where a reference tells."""
-        named = (self._ledger.named.get((message.workspace_id, ref)) for ref in message.refs)
+        named = (self._view.named.get((message.workspace_id, ref)) for ref in message.refs)
         return next((one for one in named if one is not None), None)
 
     def _opened(
@@ -145,7 +145,7 @@ class Placing:
             item is not None
             and item.state == "completed"
             and item.closed_at is not None
-            and item.closed_at > self._ledger.now - timedelta(seconds=workspace.reopen_within_s)
+            and item.closed_at > self._view.now - timedelta(seconds=workspace.reopen_within_s)
         )
         degraded = person is None or person.degraded
         facts = self._facts(message, conversation, signals, person, workspace, reopened)
@@ -160,7 +160,7 @@ class Placing:
         self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
         reopened: bool,
     ) -> Facts:  # fmt: skip
-        now = self._ledger.now
+        now = self._view.now
         values: dict[str, Any] = {
             "message": message_facts(
                 channel=message.channel,
@@ -193,15 +193,15 @@ class Placing:
     def _open_conversations(self, workspace_id: UUID, person: Person | None) -> int | None:
         if person is None or person.open_conversations is None:
             return None
-        return person.open_conversations + self._ledger.opened[workspace_id, person.profile_id]
+        return person.open_conversations + self._view.opened[workspace_id, person.profile_id]
 
     def _store(
         self, message: InboundMessage, conversation: Conversation, person: Person | None, signals: Signals, accepted_at: datetime,
         *, amends: bool, is_work: bool,
     ) -> None:  # fmt: skip
-        now, effects = self._ledger.now, self.effects
+        now, effects = self._view.now, self.effects
         if conversation.is_new and conversation.seq == 0:
-            self._ledger.conversations[conversation.workspace_id, conversation.id] = conversation
+            self._view.conversations[conversation.workspace_id, conversation.id] = conversation
             opened = {"channel": message.channel, "inbox_id": message.inbox_id, "visibility": message.visibility}
             effects.event("conversation.opened", conversation, now, opened)
         if signals.language and not amends:
@@ -229,7 +229,7 @@ class Placing:
         )
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
-        self._ledger.candidates.add(
+        self._view.candidates.add(
             conversation.found(), refs=message.defines, handle_id=handle_id, is_open=is_work or conversation.state == "open"
         )
 
@@ -253,7 +253,7 @@ class Placing:
             sticky, owner = _preferred(wanted[0], person, conversation)
             sticky_s = wanted[1]
         live_s = live_s_of(plan)
-        sticky_until = self._ledger.now + timedelta(seconds=sticky_s)
+        sticky_until = self._view.now + timedelta(seconds=sticky_s)
         version = facts.values["profile"].get("version")
         self.effects.decisions.append(
             {
@@ -284,7 +284,7 @@ class Placing:
             reopen_count=0 if before is None else before.reopen_count + 1,
         )  # fmt: skip
         if conversation.state != "open" and conversation.profile_id is not None:
-            self._ledger.opened[conversation.workspace_id, conversation.profile_id] += 1
+            self._view.opened[conversation.workspace_id, conversation.profile_id] += 1
         conversation.state, conversation.closed_at = "open", None
         data = {
             "item_id": item_id, "state": "queued", "version": 1, "queue_id": queue.id, "queue": queue.name,
@@ -293,7 +293,7 @@ class Placing:
         }  # fmt: skip
         if before is not None:
             data["reopened_from"] = before.id
-        self.effects.event("item.queued", conversation, self._ledger.now, data)
+        self.effects.event("item.queued", conversation, self._view.now, data)
 
     def _wake(self, conversation: Conversation, accepted_at: datetime, workspace: Workspace) -> None:
         """An open item learns that the customer wrote: parked work queues again, wrapped-up work goes on, timers stop."""

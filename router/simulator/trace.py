@@ -29,7 +29,7 @@ def _moment(given: Any) -> float | datetime:
     raise ValueError("not a moment; write seconds from 0, or an ISO time")
 
 
-class Place(Part):
+class Routed(Part):
     """Where another policy puts an arrival. ``earlier_s``: so much sooner it is due there, by that policy's boosts."""
 
     queue: str = Field(min_length=1, max_length=100)
@@ -47,7 +47,7 @@ class Line(Part):
     handling_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     patience_s: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     skills: dict[str, Annotated[int, Field(ge=1, le=5)]] | None = None
-    changed: Place | None = None
+    changed: Routed | None = None
 
     def placed(self) -> Line:
         """The arrival as the other policy would have had it; as it is, where that policy was not asked."""

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.postgresql import insert
 
-from ingest.tables import inbox, poll
+from ingest.tables import follower_place, inbox
 from services.api.principal import ConfigWriter
 from shared.errors import NotFound, Unprocessable
 
@@ -43,9 +43,13 @@ class PlaceOut(BaseModel):
 @router.get("/{inbox_id}/places/{source}", summary="Where a follower is")
 async def read_place(request: Request, principal: ConfigWriter, inbox_id: UUID, source: Source) -> PlaceOut:
     """404 before the first one was kept."""
-    mine = sa.and_(poll.c.workspace_id == principal.workspace_id, poll.c.inbox_id == inbox_id, poll.c.source == source)
+    mine = sa.and_(
+        follower_place.c.workspace_id == principal.workspace_id,
+        follower_place.c.inbox_id == inbox_id,
+        follower_place.c.source == source,
+    )
     async with request.app.state.db.transaction(principal.workspace_id) as connection:
-        row = (await connection.execute(sa.select(poll).where(mine))).mappings().first()
+        row = (await connection.execute(sa.select(follower_place).where(mine))).mappings().first()
     if row is None:
         raise NotFound("no place is kept", field="source", remedy="put one first")
     return PlaceOut(source=source, place=row["place"], updated_at=row["updated_at"])
@@ -56,7 +60,7 @@ async def keep_place(request: Request, principal: ConfigWriter, inbox_id: UUID, 
     """Replaces the one before."""
     if len(json.dumps(body.place)) > PLACE_BYTES_MAX:
         raise Unprocessable("too large", field="place", remedy=f"at most {PLACE_BYTES_MAX} bytes of JSON")
-    written = insert(poll).values(workspace_id=principal.workspace_id, inbox_id=inbox_id, source=source, place=body.place)
+    written = insert(follower_place).values(workspace_id=principal.workspace_id, inbox_id=inbox_id, source=source, place=body.place)
     written = written.on_conflict_do_update(
         index_elements=["workspace_id", "inbox_id", "source"], set_={"place": written.excluded.place, "updated_at": sa.func.now()}
     )
@@ -64,5 +68,5 @@ async def keep_place(request: Request, principal: ConfigWriter, inbox_id: UUID, 
     async with request.app.state.db.transaction(principal.workspace_id) as connection:
         if (await connection.execute(sa.select(inbox.c.id).where(mine))).first() is None:
             raise NotFound("no such inbox", field="inbox_id")
-        row = (await connection.execute(written.returning(poll.c.updated_at))).one()
+        row = (await connection.execute(written.returning(follower_place.c.updated_at))).one()
     return PlaceOut(source=source, place=body.place, updated_at=row.updated_at)

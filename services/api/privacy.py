@@ -47,7 +47,7 @@ class EraseIn(BaseModel):
 
 
 class ErasureOut(BaseModel):
-    """The receipt. ``log_ends_at``: when the messages topic holds nothing of the person any more. ``counts``: rows by table."""
+    """The confirmation. ``log_ends_at``: when the messages topic holds nothing of the person any more. ``counts``: rows by table."""
 
     id: UUID
     profile_id: UUID
@@ -63,7 +63,7 @@ class ErasureOut(BaseModel):
 
 @router.post("/profiles/{profile_id}/erase", status_code=202, summary="Erase a person for good")
 async def erase_profile(request: Request, principal: Eraser, profile_id: UUID, body: EraseIn, response: Response) -> ErasureOut:
-    """Asks the courier; a second time answers with the same receipt. Any id the person ever had will do."""
+    """Asks the courier; a second time answers with the same confirmation. Any id the person ever had will do."""
     state = request.app.state
 
     async def work() -> dict[str, Any]:
@@ -95,7 +95,7 @@ async def _asked(connection: Connection, principal: Principal, profile_id: UUID,
     return dict(asked)
 
 
-@router.get("/erasures/{erasure_id}", summary="An erasure's receipt")
+@router.get("/erasures/{erasure_id}", summary="What an erasure did")
 async def read_erasure(request: Request, principal: Eraser, erasure_id: UUID) -> ErasureOut:
     """How far it is, and the proof that it was done; it holds nothing of the person."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:

@@ -23,7 +23,7 @@ from shared.logs import get_log
 router = APIRouter(prefix="/v1", tags=["profiles"])
 log = get_log(__name__)
 Watcher = Annotated[Principal, Depends(needs("events:read"))]
-Place = Annotated[int, Path(ge=0)]
+Number = Annotated[int, Path(ge=0)]
 
 
 class RedactIn(BaseModel):
@@ -44,7 +44,7 @@ class RedactedOut(BaseModel):
 
 @router.post("/conversations/{conversation_id}/messages/{seq}/redact", summary="Take a message's words and files away for good")
 async def redact_message(
-    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Place, body: RedactIn
+    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Number, body: RedactIn
 ) -> RedactedOut:
     """Text, HTML, original, files and what was sent; a marker with who, when and why stays. Twice is harmless."""
     return await _redacted(request, principal, conversation_id, seq, None, body)
@@ -52,7 +52,7 @@ async def redact_message(
 
 @router.post("/conversations/{conversation_id}/messages/{seq}/parts/{n}/redact", summary="Take one file of a message away for good")
 async def redact_part(
-    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Place, n: Place, body: RedactIn
+    request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Number, n: Number, body: RedactIn
 ) -> RedactedOut:
     """The file, and the original that holds it. Twice is harmless."""
     return await _redacted(request, principal, conversation_id, seq, n, body)

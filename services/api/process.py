@@ -15,7 +15,7 @@ from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.static_pages import DIST, Front
 from services.frame.doors import WebDoor
-from services.frame.process import Plan, database_check, database_entry, kafka_check, run_process
+from services.frame.process import Process, database_check, database_entry, kafka_check, run_process
 from services.frame.settings import Settings
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
             front=Front.read(DIST), cleaner=cleaner, public_url=settings.public_url, demo_dir=settings.demo_dir,
         )  # fmt: skip
         await run_process(
-            Plan(
+            Process(
                 name="api",
                 host=settings.host,
                 health_port=settings.api_health_port,

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from profiles.timeline import Place, timeline
+from profiles.timeline import EntryKey, timeline
 from router.views.calls import list_calls
 from router.views.conversations import list_conversations
 from services.api.actors import actor_names
@@ -80,14 +80,14 @@ async def read_timeline(
 
 
 async def _conversations(
-    connection: Connection, workspace_id: UUID, handle_ids: Any, before: Place | None, limit: int
+    connection: Connection, workspace_id: UUID, handle_ids: Any, before: EntryKey | None, limit: int
 ) -> list[TimelineEntry]:
     upto = before[:2] if before is not None else None
     rows = await list_conversations(connection, workspace_id, handle_ids=handle_ids, before=upto, limit=limit)
     return [TimelineEntry(kind="conversation", at=row["opened_at"], id=row["id"], data=row) for row in rows]
 
 
-def _place(cursor: str | None) -> Place | None:
+def _place(cursor: str | None) -> EntryKey | None:
     values = values_of(cursor, 3)
     if values is None:
         return None

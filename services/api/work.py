@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from router.commands import offer as offers
+from router.commands import transfer as transfers
 from router.commands import work
-from router.commands.handover import hand_over as hand_over_to_person
-from router.commands.transfer import transfer as hand_over
+from router.commands.handover import hand_over
 from router.moves.notes import NOTE_CHARS_MAX
 from router.views.desk import desk_snapshot, list_items, read_item, transfer_targets
 from services.api.audit import audit
@@ -246,7 +246,7 @@ async def transfer(request: Request, principal: ConversationWriter, item_id: UUI
     given = body.model_dump(mode="json", include={"to_agent", "to_queue", "wait_s"}, exclude_none=True)
     view = await _command(
         request, principal, "item.transfer", item_id,
-        lambda c: hand_over(
+        lambda c: transfers.transfer(
             c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, to_agent=body.to_agent, to_queue=body.to_queue,
             note=body.note, wait_s=body.wait_s,
         ),
@@ -261,7 +261,7 @@ async def handover(request: Request, principal: ConversationWriter, item_id: UUI
     agent, given = _agent(principal), body or HandedOver()
     view = await _command(
         request, principal, "item.handover", item_id,
-        lambda c: hand_over_to_person(
+        lambda c: hand_over(
             c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, queue=given.queue, skills=given.skills,
             note=given.note,
         ),

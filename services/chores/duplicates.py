@@ -24,7 +24,7 @@ async def follow(db: Database) -> None:
         try:
             looked = await round_of_all(db)
         except SantralError as error:
-            log.info("duplicates are looked for a little later", action="relay_waits", error=str(error))
+            log.info("duplicates are looked for a little later", action="chore_waits", error=str(error))
         await asyncio.sleep(BACKLOG_EVERY_S if looked else ROUND_EVERY_S)
 
 

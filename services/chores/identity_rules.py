@@ -31,7 +31,7 @@ async def follow(db: Database) -> None:
         try:
             more = await page_of_all(db)
         except SantralError as error:
-            log.info("changed rules of identity wait", action="relay_waits", error=str(error))
+            log.info("changed rules of identity wait", action="chore_waits", error=str(error))
         await asyncio.sleep(PAGE_EVERY_S if more else LOOK_EVERY_S)
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.cli.profiles import ApiKey, AsJson, Url, connected
-from services.client.customer_list import Intake, Json, export_list, import_list
+from services.client.customer_list import CustomerList, Json, export_list, import_list
 from services.client.import_mapping import import_mapping
 from services.client.rest_client import RestClient
 from services.client.table_file import TableFile, single_pairs, table_file
@@ -57,12 +57,12 @@ def _import(
     if mapping.ignored and not own_shape:
         typer.echo(f"left out: {', '.join(mapping.ignored[:20])}{' …' if len(mapping.ignored) > 20 else ''}", err=True)
     with _error_file(errors, again=resume) as left_out, progress("importing", _lines(table)) as shown:
-        intake = Intake(
+        people = CustomerList(
             table=table, mapping=mapping, source=source, assurance=assurance, observed_at=as_of.astimezone() if as_of else None,
             dry_run=dry_run, resume=resume, shown=shown, left_out=left_out,
         )  # fmt: skip
         try:
-            counts = connected(url, api_key, lambda client: import_list(client, intake))
+            counts = connected(url, api_key, lambda client: import_list(client, people))
         except KeyboardInterrupt:
             typer.echo("stopped; the rows so far are written, --resume goes on after them", err=True)
             raise typer.Exit(130) from None

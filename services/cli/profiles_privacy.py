@@ -36,22 +36,22 @@ def _erase(
     api_key: ApiKey = "",
     as_json: AsJson = False,
 ) -> None:
-    """The receipt goes to the output; the key needs profiles:erase."""
+    """The confirmation goes to the output; the key needs profiles:erase."""
     if not yes:
         typer.confirm(f"Erase {person} for good?", abort=True)
 
     async def work(client: RestClient) -> Any:
         profile = await handle_id_of(client, person)
-        receipt = await client.call("POST", f"/v1/profiles/{profile}/erase", {"reason": reason, "confirm": profile})
-        return await _done(client, f"/v1/erasures/{receipt['id']}") if wait else receipt
+        confirmation = await client.call("POST", f"/v1/profiles/{profile}/erase", {"reason": reason, "confirm": profile})
+        return await _done(client, f"/v1/erasures/{confirmation['id']}") if wait else confirmation
 
-    receipt = connected(url, api_key, work)
+    confirmation = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(receipt))
+        typer.echo(json.dumps(confirmation))
         return
-    typer.echo(f"erasure {receipt['id']}: {receipt['state']}")
-    if receipt["log_ends_at"]:
-        typer.echo(f"the messages topic holds nothing of them after {receipt['log_ends_at']}")
+    typer.echo(f"erasure {confirmation['id']}: {confirmation['state']}")
+    if confirmation["log_ends_at"]:
+        typer.echo(f"the messages topic holds nothing of them after {confirmation['log_ends_at']}")
 
 
 def _export(person: Person, out: Out = Path("person.zip"), url: Url = _URL, api_key: ApiKey = "") -> None:

@@ -1,4 +1,4 @@
-"""`santral traffic`: believable customers, through a running deployment's real doors; demo and smoke load."""
+"""`santral traffic`: believable customers, through a running deployment's real entrances; demo and smoke load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from services.client.rest_client import RestClient
-from services.traffic.deployment import Addresses, Doors, find_doors, read_ready_file
+from services.traffic.deployment import Addresses, Entrances, find_entrances, read_ready_file
 from services.traffic.people import CHANNELS, Channel, happenings
 from services.traffic.run import Count, send_traffic
 from services.traffic.senders import ChatSender, HttpSender, MailSender, Sender
@@ -108,15 +108,15 @@ async def _run(
     cdr_secret: str | None, counts: Counts, show: Callable[[], None], say: Callable[[str], None],
 ) -> None:  # fmt: skip
     async with RestClient(addresses.http, addresses.api_key) as client:
-        doors = await find_doors(client, addresses.webhooks, meta_secret=meta_secret, cdr_secret=cdr_secret)
+        entrances = await find_entrances(client, addresses.webhooks, meta_secret=meta_secret, cdr_secret=cdr_secret)
     for channel in asked:
-        if channel in doors.closed:
-            say(f"{channel} is left out: {doors.closed[channel]}")
-    channels = tuple(channel for channel in asked if channel in doors.open)
+        if channel in entrances.closed:
+            say(f"{channel} is left out: {entrances.closed[channel]}")
+    channels = tuple(channel for channel in asked if channel in entrances.open)
     if not channels:
         raise InputRejected("no channel can be used", field="--channels", remedy="make an inbox, or give the secrets named above")
     counts.update({channel: Count() for channel in channels})
-    senders, all_senders = _senders(addresses, doors, channels, meta_secret=meta_secret, cdr_secret=cdr_secret)
+    senders, all_senders = _senders(addresses, entrances, channels, meta_secret=meta_secret, cdr_secret=cdr_secret)
     try:
         await send_traffic(happenings(seed, channels), senders, rate=rate, for_s=for_s, seed=seed, counts=counts, show=show)
     finally:
@@ -125,15 +125,15 @@ async def _run(
 
 
 def _senders(
-    addresses: Addresses, doors: Doors, channels: Sequence[Channel], *, meta_secret: str | None, cdr_secret: str | None
+    addresses: Addresses, entrances: Entrances, channels: Sequence[Channel], *, meta_secret: str | None, cdr_secret: str | None
 ) -> tuple[Mapping[Channel, Sender], Sequence[Sender]]:
     tag, clock = f"t{secrets.token_hex(5)}", SystemClock()
-    posts = HttpSender(addresses, doors, tag=tag, clock=clock, meta_secret=meta_secret, cdr_secret=cdr_secret)
+    posts = HttpSender(addresses, entrances, tag=tag, clock=clock, meta_secret=meta_secret, cdr_secret=cdr_secret)
     found: dict[Channel, Sender] = {channel: posts for channel in channels if channel in ("api", "phone", "social")}
-    if "mail" in channels and doors.mailbox:
-        found["mail"] = MailSender(addresses, doors.mailbox, tag=tag, clock=clock)
-    if "chat" in channels and doors.widget_token:
-        found["chat"] = ChatSender(addresses, doors.widget_token)
+    if "mail" in channels and entrances.mailbox:
+        found["mail"] = MailSender(addresses, entrances.mailbox, tag=tag, clock=clock)
+    if "chat" in channels and entrances.widget_token:
+        found["chat"] = ChatSender(addresses, entrances.widget_token)
     return found, [posts, *(sender for sender in found.values() if sender is not posts)]
 
 

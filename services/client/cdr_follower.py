@@ -61,8 +61,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """The inbox as the API shows it."""
+class FollowedInbox:
+    """The inbox into which a file is followed, as the API shows it."""
 
     place_path: str
     webhook: str
@@ -82,8 +82,8 @@ async def follow_cdr(follow: Follow, client: RestClient, *, show: Show, say: Say
         return await CdrFollower(follow, client, http, show=show, say=say).run()
 
 
-async def door_of(client: RestClient, follow: Follow) -> Door:
-    """The inbox's door. Raises `NotFound`, `InputRejected` when it is no telephone log's."""
+async def followed_inbox(client: RestClient, follow: Follow) -> FollowedInbox:
+    """The inbox that is followed into. Raises `NotFound`, `InputRejected` when it is no telephone log's."""
     async for inbox in client.pages("/v1/inboxes"):
         if inbox["name"] == follow.inbox:
             break
@@ -93,7 +93,7 @@ async def door_of(client: RestClient, follow: Follow) -> Door:
         raise InputRejected(
             f"{follow.inbox} is an inbox of {inbox['provider']}", field="--inbox", remedy="one of provider asterisk"
         )
-    return Door(
+    return FollowedInbox(
         place_path=f"/v1/inboxes/{inbox['id']}/places/{follow.source}",
         webhook=follow.webhook_url.rstrip("/") + inbox["webhook_path"],
         columns=tuple(inbox["settings"].get("columns", ())),
@@ -117,7 +117,7 @@ class CdrFollower:
     async def run(self) -> Standing:
         """See `follow_cdr`."""
         # Who follows is started with the machine and waits for the rest of it; who runs it once wants to hear of a wrong address.
-        self._door = await (self._patiently(self._look) if self._follow.follow else self._look())
+        self._inbox = await (self._patiently(self._look) if self._follow.follow else self._look())
         file, position = await self._resume(await self._load())
         while True:
             try:
@@ -131,8 +131,8 @@ class CdrFollower:
             file, position = await self._open(), 0
             self._calls.begin_file()
 
-    async def _look(self) -> Door:
-        return await door_of(self._client, self._follow)
+    async def _look(self) -> FollowedInbox:
+        return await followed_inbox(self._client, self._follow)
 
     async def _open(self) -> FollowedFile:
         while True:
@@ -142,7 +142,7 @@ class CdrFollower:
 
     async def _load(self) -> dict[str, Any] | None:
         try:
-            found = await self._patiently(lambda: self._client.call("GET", self._door.place_path))
+            found = await self._patiently(lambda: self._client.call("GET", self._inbox.place_path))
         except NotFound:
             return None
         place: dict[str, Any] = found["place"]
@@ -181,7 +181,7 @@ class CdrFollower:
         if not posting:
             return
         records: list[CdrRecord] = []
-        splitter = RecordSplitter(position, columns=self._door.columns)
+        splitter = RecordSplitter(position, columns=self._inbox.columns)
         until = max(posting.values())
         while splitter.position < until:
             chunk = file.read(splitter.position + splitter.left_bytes, _CHUNK_BYTES)
@@ -194,7 +194,7 @@ class CdrFollower:
 
     async def _read(self, file: FollowedFile, position: int, *, ends: bool) -> int:
         """Reads and posts until the end, or until another file has taken the name; returns the byte reached, all calls settled."""
-        splitter = RecordSplitter(position, columns=self._door.columns)
+        splitter = RecordSplitter(position, columns=self._inbox.columns)
         last = ends
         while True:
             whole = file.holds(file.fingerprint, splitter.position)
@@ -251,7 +251,7 @@ class CdrFollower:
             headers["authorization"] = f"Bearer {self._follow.secret}"
         query = {"amends": "true"} if calls[0].amends else {}
         try:
-            answer = await self._http.post(self._door.webhook, content=body, headers=headers, params=query)
+            answer = await self._http.post(self._inbox.webhook, content=body, headers=headers, params=query)
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"the gateway at {self._follow.webhook_url} does not answer ({type(error).__name__})", retry_after_s=0
@@ -282,7 +282,7 @@ class CdrFollower:
         }
         if place == self._saved:
             return
-        await self._patiently(lambda: self._client.call("PUT", self._door.place_path, {"place": place}))
+        await self._patiently(lambda: self._client.call("PUT", self._inbox.place_path, {"place": place}))
         self._saved = place
 
     async def _patiently(self, call: Callable[[], Any]) -> Any:

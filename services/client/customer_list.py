@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class CustomerList:
     """How a list is taken in."""
 
     table: TableFile
@@ -44,45 +44,45 @@ class Intake:
     left_out: Callable[[Json], None] = lambda _row: None
 
 
-async def import_list(client: RestClient, intake: Intake) -> Json:
+async def import_list(client: RestClient, people: CustomerList) -> Json:
     """Gives the whole list; the counts of this run. May be interrupted anywhere and run again. Raises the client's errors."""
-    digest = hashlib.sha256(f"{intake.table.digest()} {intake.mapping.pairs}".encode()).hexdigest()
-    observed_at = intake.observed_at or datetime.fromtimestamp(intake.table.path.stat().st_mtime, UTC)
+    digest = hashlib.sha256(f"{people.table.digest()} {people.mapping.pairs}".encode()).hexdigest()
+    observed_at = people.observed_at or datetime.fromtimestamp(people.table.path.stat().st_mtime, UTC)
     job = await client.call(
         "POST", "/v1/profiles/imports",
-        {"source": intake.source, "digest": digest, "assurance": intake.assurance, "observed_at": observed_at.isoformat(),
-         "resume": intake.resume or intake.dry_run},
+        {"source": people.source, "digest": digest, "assurance": people.assurance, "observed_at": observed_at.isoformat(),
+         "resume": people.resume or people.dry_run},
     )  # fmt: skip
     counts = {"rows": 0, "created": 0, "changed": 0, "unchanged": 0, "rejected": 0}
-    first = 1 if intake.dry_run else job["next_row"]
+    first = 1 if people.dry_run else job["next_row"]
     counts["skipped"] = first - 1
-    query = "&dry_run=true" if intake.dry_run else ""
-    for rows, problems, start, following in _chunks(intake, first):
+    query = "&dry_run=true" if people.dry_run else ""
+    for rows, problems, start, following in _chunks(people, first):
         answer = await client.call(
             "PUT", f"/v1/profiles/imports/{job['id']}/rows?first_row={start}{query}", {"rows": rows, "next_row": following}
         )
         rejected = sorted([*problems, *answer["rejected"]], key=lambda one: one["row"])
         for one in rejected:
-            intake.left_out(one)
+            people.left_out(one)
         for name in ("created", "changed", "unchanged"):
             counts[name] += answer[name]
         counts["rejected"] += len(rejected)
         counts["rows"] += following - start
-        intake.shown(following - 1)
-    if not intake.dry_run:
+        people.shown(following - 1)
+    if not people.dry_run:
         await client.call("POST", f"/v1/profiles/imports/{job['id']}/finish")
     return counts
 
 
-def _chunks(intake: Intake, first: int) -> Iterator[tuple[list[Json], list[Json], int, int]]:
+def _chunks(people: CustomerList, first: int) -> Iterator[tuple[list[Json], list[Json], int, int]]:
     rows: list[Json] = []
     problems: list[Json] = []
     start, size, following = first, 0, first
-    for given in intake.table.rows():
+    for given in people.table.rows():
         if given.number < first:
             continue
         try:
-            row = _row(intake, given)
+            row = _row(people, given)
             rows.append(row)
             size += 60 + sum(len(str(value)) + 40 for value in given.values.values() if value not in ("", None))
         except InputRejected as error:
@@ -97,12 +97,12 @@ def _chunks(intake: Intake, first: int) -> Iterator[tuple[list[Json], list[Json]
         yield rows, problems, start, following
 
 
-def _row(intake: Intake, given: Row) -> Json:
+def _row(people: CustomerList, given: Row) -> Json:
     if given.problem:
         raise InputRejected(given.problem, field="row", remedy="repair the row")
-    if intake.table.delimiter is None and isinstance(given.values.get("handles"), list):
+    if people.table.delimiter is None and isinstance(given.values.get("handles"), list):
         return {**given.values, "row": given.number}
-    return intake.mapping.row(given.number, given.values)
+    return people.mapping.row(given.number, given.values)
 
 
 async def export_list(client: RestClient, out: Path, *, as_csv: bool, shown: Callable[[int], None]) -> int:

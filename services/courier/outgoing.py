@@ -1,4 +1,4 @@
-"""Executing an adapter's call: HTTP through httpx, mail through the relay, nothing for a socket. One try, bounded in time.
+"""Executing an adapter's call: HTTP through httpx, mail through the SMTP relay, nothing for a socket. One try, bounded in time.
 
 Every result is an `Outcome`; a time-out or a refused connection is a retry, because the provider may be back in a moment.
 """
@@ -17,10 +17,10 @@ RESPONSE_BYTES_MAX: Final = 1024 * 1024
 
 
 class Outgoing:
-    """The courier's ways out. ``relay`` is ``host:port`` of the mail relay; None: mail cannot be sent."""
+    """The courier's ways out. ``smtp_relay`` is ``host:port``; None: mail cannot be sent."""
 
-    def __init__(self, *, relay: str | None) -> None:
-        self._relay = relay
+    def __init__(self, *, smtp_relay: str | None) -> None:
+        self._smtp_relay = smtp_relay
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
 
     async def close(self) -> None:
@@ -51,9 +51,9 @@ class Outgoing:
         return adapter.outcome(response.status_code, body, headers)
 
     async def _mail(self, adapter: Adapter, call: MailCall) -> Outcome:
-        if self._relay is None:
+        if self._smtp_relay is None:
             return Outcome(state="failed", reason="no mail relay is configured; set SANTRAL_SMTP_RELAY")
-        host, _, port = self._relay.rpartition(":")
+        host, _, port = self._smtp_relay.rpartition(":")
         try:
             errors, answer = await aiosmtplib.send(
                 call.content, sender=call.envelope_from, recipients=list(call.recipients), hostname=host, port=int(port),

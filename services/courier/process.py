@@ -11,7 +11,7 @@ from profiles import expiry
 from services.chores import duplicates, identity_rules
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
-from services.frame.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
 from services.frame.settings import Settings
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
@@ -22,7 +22,7 @@ from shared.hints import Hints
 from shared.ids import new_id
 from shared.kafka import Publisher
 from shared.leases import Leases
-from shared.outbox_relay import Relay
+from shared.outbox_relay import OutboxRelay
 from shared.sealing import Sealer
 
 BUCKETS: Final = 64
@@ -42,11 +42,11 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(hints.stop)
         publisher = Publisher(kafka)
         stack.push_async_callback(publisher.stop)
-        outgoing = Outgoing(relay=settings.smtp_relay)
+        outgoing = Outgoing(smtp_relay=settings.smtp_relay)
         stack.push_async_callback(outgoing.close)
         directory = Directory(db, Sealer(secret))
         leases = Leases(db, kind="outbox", slots=BUCKETS, owner=owner)
-        relay = Relay(db=db, publisher=publisher, topic=settings.topics().events, leases=leases)
+        relay = OutboxRelay(db=db, publisher=publisher, topic=settings.topics().events, leases=leases)
         blobs = FileBlobs(settings.blob_dir)
         erasures = Erasures(db=db, blobs=blobs, hints=hints, secret=secret)
         exports = PersonExports(db=db, blobs=blobs)
@@ -68,7 +68,7 @@ async def run(settings: Settings) -> None:
             await deliveries.run(hints.waiter("delivery"))
 
         await run_process(
-            Plan(
+            Process(
                 name="courier",
                 host=settings.host,
                 health_port=settings.courier_health_port,
@@ -93,7 +93,7 @@ async def run(settings: Settings) -> None:
         )
 
 
-async def _measure(relay: Relay) -> None:
+async def _measure(relay: OutboxRelay) -> None:
     while True:
         await relay.measure()
         await asyncio.sleep(_MEASURE_S)

@@ -1,6 +1,6 @@
 """What every main does, in one place: `run_process` from the first check to the last goodbye.
 
-A process's `run(settings)` builds its collaborators, puts them in a `Plan` and awaits `run_process(plan)`:
+A process's `run(settings)` builds its collaborators, puts them in a `Process` and awaits `run_process(process)`:
 
     entry     checks that must hold before anything is taken in; a dependency that is away is waited for, a wrong role, revision or
               cluster ends the process with its sentence
@@ -52,7 +52,7 @@ Worker = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Process:
     """A process as `run_process` runs it. ``health_port`` 0 takes a free one."""
 
     name: str
@@ -64,14 +64,14 @@ class Plan:
     workers: Mapping[str, Worker] = field(default_factory=dict)
 
 
-async def run_process(plan: Plan, *, stop: asyncio.Event | None = None) -> None:
+async def run_process(process: Process, *, stop: asyncio.Event | None = None) -> None:
     """Runs until a signal, or until ``stop`` is set (then no signal is listened for).
 
     Raises what the entry or a door says: `Conflict`, `Forbidden`, `InputRejected`; everything opened here is closed then.
     """
-    health = Health(plan.name, plan.checks)
+    health = Health(process.name, process.checks)
     health_door = WebDoor(
-        health_app(health), host=plan.host, port=plan.health_port, setting=f"SANTRAL_{plan.name.upper()}_HEALTH_PORT"
+        health_app(health), host=process.host, port=process.health_port, setting=f"SANTRAL_{process.name.upper()}_HEALTH_PORT"
     )
     hurry = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
@@ -80,21 +80,21 @@ async def run_process(plan: Plan, *, stop: asyncio.Event | None = None) -> None:
         await health_door.open()
         stack.push_async_callback(health_door.close, 1.0)
         await stack.enter_async_context(_background({"health": health.beat}))
-        log.info("the process starts", action="started", name=plan.name)
-        if not await _entered(plan.entry, stop):
+        log.info("the process starts", action="started", name=process.name)
+        if not await _entered(process.entry, stop):
             return
-        for door in plan.doors:
+        for door in process.doors:
             await door.open()
             stack.push_async_callback(door.close, 0.0)
-        await stack.enter_async_context(_background(plan.workers))
+        await stack.enter_async_context(_background(process.workers))
         calm_collector()
         health.started = True
-        log.info("the process takes work", action="ready", name=plan.name)
-        await _until_stopped(stop, plan.doors)
+        log.info("the process takes work", action="ready", name=process.name)
+        await _until_stopped(stop, process.doors)
         health.draining = True
-        log.info("the process stops", action="stopping", name=plan.name)
-        await _close(plan.doors, hurry)
-    log.info("the process has stopped", action="stopped", name=plan.name)
+        log.info("the process stops", action="stopping", name=process.name)
+        await _close(process.doors, hurry)
+    log.info("the process has stopped", action="stopped", name=process.name)
 
 
 def calm_collector() -> None:

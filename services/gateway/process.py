@@ -12,7 +12,7 @@ from typing import Any, Final
 from ingest.directory import Directory
 from ingest.receive import Receiver
 from services.frame.doors import ListenerDoor, WebDoor
-from services.frame.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
 from services.frame.settings import Settings
 from services.gateway.app import create_gateway
 from services.gateway.replays import ReplayGuard
@@ -63,7 +63,7 @@ async def run(settings: Settings) -> None:
         if spool is not None:
             workers["spool"] = lambda: drain(spool, publisher)
         await run_process(
-            Plan(
+            Process(
                 name="gateway",
                 host=settings.host,
                 health_port=settings.gateway_health_port,

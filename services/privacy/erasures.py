@@ -7,7 +7,7 @@
     files          blobs of all these, folder by folder
     settle         after the longest transaction that may have begun before: what a writer still brought in goes too
 
-The receipt names when the messages topic has run out. **Identity**: the erasure's id. **Units**: seconds, times aware UTC.
+The confirmation names when the messages topic has run out. **Identity**: the erasure's id. **Units**: seconds, times aware UTC.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from shared.tables import Json, Uuid, at, metadata, required, workspace_id
 
-erasure = sa.Table(  # an erasure asked for, its progress, and its receipt for ever
+erasure = sa.Table(  # an erasure asked for, its progress, and what it did, kept for ever
     "erasure",
     metadata,
     workspace_id(),

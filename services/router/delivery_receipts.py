@@ -6,13 +6,12 @@ States only grow (sent, delivered, read), because receipts arrive late and out o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 
 from router.commands.reply import reply_state
+from router.intake.batch_view import ProviderWord
 from shared.database import Connection
 from shared.metrics import RECEIPTS_UNMATCHED
 
@@ -29,30 +28,21 @@ select 1 from santral.delivery d where d.workspace_id = $1 and ((d.inbox_id = $2
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderReceipt:
-    """One receipt as intake found it: by the provider's id, or by our own message's id (a bounce names our Message-ID)."""
+async def apply_receipts(connection: Connection, words: Sequence[ProviderWord]) -> None:
+    """Applies providers' words in intake's transaction; the same one again changes nothing.
 
-    workspace_id: UUID
-    inbox_id: UUID
-    provider_id: str | None
-    message_id: UUID | None
-    state: str
-    reason: str
-    permanent: bool
-
-
-async def apply_receipts(connection: Connection, receipts: Sequence[ProviderReceipt]) -> None:
-    """Applies receipts in intake's transaction; the same one again changes nothing."""
-    for one in receipts:
+    A reply is found by the provider's id, or by our own message's id: a bounce names our Message-ID.
+    """
+    for one in words:
+        provider_id = one.provider_id or None
         changed: list[Any] = await connection.fetch(
-            _APPLY, one.workspace_id, one.inbox_id, one.provider_id, one.state, one.reason, one.message_id
+            _APPLY, one.workspace_id, one.inbox_id, provider_id, one.state, one.reason, one.message_id
         )
         for row in changed:
             await reply_state(
                 connection, workspace_id=one.workspace_id, conversation_id=row["conversation_id"],
                 message_id=row["message_id"], state=one.state, reason=one.reason, permanent=one.permanent,
             )  # fmt: skip
-        if not changed and not await connection.fetchval(_KNOWN, one.workspace_id, one.inbox_id, one.provider_id, one.message_id):
+        if not changed and not await connection.fetchval(_KNOWN, one.workspace_id, one.inbox_id, provider_id, one.message_id):
             RECEIPTS_UNMATCHED.inc()
             log.info("a receipt for a message we did not send", action="receipt_unmatched", inbox=str(one.inbox_id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 from uuid import UUID
@@ -12,19 +11,18 @@ from profiles.snapshot import snapshots
 from router.clocks.pace import Pace
 from router.clocks.shifts import Shifts
 from router.clocks.sla import SlaClocks
-from router.intake.batch_view import ProviderWord
 from router.intake.intake import Intake
 from router.intake.quarantine import asked_replays, put_back
 from router.intake.replay import replay
 from router.matcher.matcher import Matcher
 from router.signals import language
 from router.workspace.configuration import RouterConfiguration
-from services.frame.process import Plan, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
 from services.frame.settings import Settings
-from services.router.delivery_receipts import ProviderReceipt, apply_receipts
+from services.router.delivery_receipts import apply_receipts
 from services.router.http_classifier import HttpClassifier
 from services.router.intake_loop import IntakeLoop
-from shared.database import Connection, Database
+from shared.database import Database
 from shared.errors import Conflict, InputRejected
 from shared.hints import Hints, Waiter
 from shared.ids import new_id
@@ -62,7 +60,7 @@ async def run(settings: Settings) -> None:
             configuration=configuration,
             secret=settings.deployment_secret(),
             snapshots=snapshots,
-            on_provider_words=apply_words,
+            on_provider_words=apply_receipts,
             classifier=classifier,
         )
         reader = Reader(kafka, topic=topics.messages, group=f"{settings.topic_prefix}-router")
@@ -83,7 +81,7 @@ async def run(settings: Settings) -> None:
             await loop.run()
 
         await run_process(
-            Plan(
+            Process(
                 name="router",
                 host=settings.host,
                 health_port=settings.router_health_port,
@@ -113,20 +111,6 @@ def classifier_of(settings: Settings) -> HttpClassifier | None:
         return None
     token = settings.classifier_token.get_secret_value() if settings.classifier_token else None
     return HttpClassifier(settings.classifier_url, token=token, budget_s=settings.classifier_budget_ms / 1000)
-
-
-async def apply_words(connection: Connection, words: Sequence[ProviderWord]) -> None:
-    """Hands providers' receipts and bounces to the courier's bookkeeping, in intake's transaction."""
-    await apply_receipts(
-        connection,
-        [
-            ProviderReceipt(
-                workspace_id=word.workspace_id, inbox_id=word.inbox_id, provider_id=word.provider_id or None,
-                message_id=word.message_id, state=word.state, reason=word.reason, permanent=word.permanent,
-            )
-            for word in words
-        ],
-    )  # fmt: skip
 
 
 async def follow_replays(db: Database, intake: Intake, configuration: RouterConfiguration, hints: Hints, waiter: Waiter) -> None:

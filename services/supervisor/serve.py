@@ -29,7 +29,7 @@ from shared.embedded.errors import unusable
 from shared.embedded.folder import Progress, write_private
 from shared.errors import Conflict, InputRejected
 
-_RELAY: Final = re.compile(r"\S+:\d{1,5}")
+_ADDRESS: Final = re.compile(r"\S+:\d{1,5}")
 BORDER_ID: Final = "demo.santral"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -82,7 +82,7 @@ def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
 async def _serve(
     options: ServeOptions, settings: Settings, environment: Mapping[str, str], progress: Progress, hurry: asyncio.Event
 ) -> None:
-    if options.smtp_relay is not None and not _RELAY.fullmatch(options.smtp_relay):
+    if options.smtp_relay is not None and not _ADDRESS.fullmatch(options.smtp_relay):
         raise InputRejected(
             f"{options.smtp_relay!r} is not an address", field="--smtp-relay", remedy="HOST:PORT, as in mail.example:25"
         )

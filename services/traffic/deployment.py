@@ -1,4 +1,4 @@
-"""Where a deployment's doors are, asked of its API: the first enabled inbox of each kind. What cannot be used is told with its reason."""
+"""Where a deployment's entrances are, asked of its API: the first enabled inbox of each kind. What cannot be used is told with its reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetaDoor:
+class MetaEntrance:
     """An account of Meta's behind its connection's callback."""
 
     provider: str
@@ -33,23 +33,23 @@ class MetaDoor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """What may be used; a door that is None is closed, ``closed`` says why."""
+class Entrances:
+    """What may be used; an entrance that is None is closed, ``closed`` says why."""
 
     mailbox: str | None = None
     widget_token: str | None = None
     api_inbox: str | None = None
     cdr_webhook: str | None = None
-    meta: tuple[MetaDoor, ...] = ()
+    meta: tuple[MetaEntrance, ...] = ()
     closed: Mapping[Channel, str] = field(default_factory=dict)
 
     @property
     def open(self) -> tuple[Channel, ...]:
         """The channels that can be used."""
-        doors: dict[Channel, object] = {
+        entrances: dict[Channel, object] = {
             "mail": self.mailbox, "chat": self.widget_token, "api": self.api_inbox, "phone": self.cdr_webhook, "social": self.meta,
         }  # fmt: skip
-        return tuple(channel for channel, door in doors.items() if door and channel not in self.closed)
+        return tuple(channel for channel, entrance in entrances.items() if entrance and channel not in self.closed)
 
 
 def read_ready_file(path: Path) -> Mapping[str, Any]:
@@ -65,8 +65,8 @@ def read_ready_file(path: Path) -> Mapping[str, Any]:
         ) from error
 
 
-async def find_doors(client: RestClient, webhooks: str, *, meta_secret: str | None, cdr_secret: str | None) -> Doors:
-    """The doors of the key's workspace. Raises what the API says of the key."""
+async def find_entrances(client: RestClient, webhooks: str, *, meta_secret: str | None, cdr_secret: str | None) -> Entrances:
+    """The entrances of the key's workspace. Raises what the API says of the key."""
     inboxes = [inbox async for inbox in client.pages("/v1/inboxes") if inbox["enabled"]]
     connections = {one["name"]: one async for one in client.pages("/v1/connections")}
     first: dict[str, Mapping[str, Any]] = {}
@@ -74,7 +74,7 @@ async def find_doors(client: RestClient, webhooks: str, *, meta_secret: str | No
         first.setdefault(inbox["provider"], inbox)
     mail, chat, api, phone = (first.get(provider) for provider in ("smtp", "webchat", "api", "asterisk"))
     meta = tuple(
-        MetaDoor(
+        MetaEntrance(
             provider=inbox["provider"],
             account=inbox["address"],
             webhook=webhooks.rstrip("/") + connections[inbox["connection"]]["webhook_path"],
@@ -94,7 +94,7 @@ async def find_doors(client: RestClient, webhooks: str, *, meta_secret: str | No
         closed["phone"] = f"{phone['name']} wants its post_secret: set SANTRAL_TRAFFIC_CDR_SECRET"
     if meta and not meta_secret:
         closed["social"] = "posts are signed: give the connection's app_secret by --meta-secret or SANTRAL_TRAFFIC_META_SECRET"
-    return Doors(
+    return Entrances(
         mailbox=mail["address"] if mail else None, widget_token=chat["widget_token"] if chat else None,
         api_inbox=api["name"] if api else None, cdr_webhook=webhooks.rstrip("/") + phone["webhook_path"] if phone else None,
         meta=meta, closed=closed,

@@ -1,4 +1,4 @@
-"""One sender a channel: each does a happening through the channel's real door and says how it was answered.
+"""One sender a channel: each does a happening through the channel's real entrance and says how it was answered.
 
 Acknowledged means durable: SMTP 250 after DATA, the chat's ``accepted`` frame, 202 of the API, 200 of the gateway.
 Every run has a tag of its own, so a second run of the same seed sends new messages.
@@ -23,7 +23,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 from services.traffic.calls import cdr_rows
-from services.traffic.deployment import Addresses, Doors, MetaDoor
+from services.traffic.deployment import Addresses, Entrances, MetaEntrance
 from services.traffic.mails import Mails
 from services.traffic.people import Happening, Person
 from shared.clock import Clock
@@ -66,10 +66,10 @@ class HttpSender:
     """Posts: the API's messages, telephone rows, Meta's signed envelopes."""
 
     def __init__(
-        self, addresses: Addresses, doors: Doors, *, tag: str, clock: Clock, meta_secret: str | None, cdr_secret: str | None
+        self, addresses: Addresses, entrances: Entrances, *, tag: str, clock: Clock, meta_secret: str | None, cdr_secret: str | None
     ) -> None:
         self._addresses = addresses
-        self._doors = doors
+        self._entrances = entrances
         self._tag = tag
         self._clock = clock
         self._meta_secret = (meta_secret or "").encode()
@@ -86,17 +86,17 @@ class HttpSender:
         if happening.channel == "phone":
             headers = {"authorization": f"Bearer {self._cdr_secret}"} if self._cdr_secret else {}
             rows = cdr_rows(happening, tag=self._tag, ended_at=self._clock.now())
-            return await self._post(str(self._doors.cdr_webhook), rows.encode(), headers)
-        door = self._doors.meta[happening.person.number % len(self._doors.meta)]
-        body = json.dumps(envelope(door, happening, tag=self._tag, at_s=int(self._clock.now().timestamp()))).encode()
+            return await self._post(str(self._entrances.cdr_webhook), rows.encode(), headers)
+        entrance = self._entrances.meta[happening.person.number % len(self._entrances.meta)]
+        body = json.dumps(envelope(entrance, happening, tag=self._tag, at_s=int(self._clock.now().timestamp()))).encode()
         signature = hmac.new(self._meta_secret, body, hashlib.sha256).hexdigest()
-        return await self._post(door.webhook, body, {"x-hub-signature-256": f"sha256={signature}"})
+        return await self._post(entrance.webhook, body, {"x-hub-signature-256": f"sha256={signature}"})
 
     def _message(self, happening: Happening) -> tuple[bytes, dict[str, str]]:
         person, identity = happening.person, f"{self._tag}-{happening.number}"
         by_phone = person.number % 3 == 0
         body = {
-            "inbox": self._doors.api_inbox,
+            "inbox": self._entrances.api_inbox,
             "external_id": identity,
             "from": {
                 "kind": "phone" if by_phone else "email",
@@ -122,14 +122,14 @@ class HttpSender:
         return ACCEPTED if answer.is_success else Answer(state="refused", reason=f"{answer.status_code} {answer.text[:200]}")
 
 
-def envelope(door: MetaDoor, happening: Happening, *, tag: str, at_s: int) -> dict[str, Any]:
+def envelope(entrance: MetaEntrance, happening: Happening, *, tag: str, at_s: int) -> dict[str, Any]:
     """Meta's envelope of one direct message."""
     person, identity = happening.person, f"{tag}.{happening.number}"
-    if door.provider == "whatsapp":
+    if entrance.provider == "whatsapp":
         wa_id = person.phone.removeprefix("+")
         value = {
             "messaging_product": "whatsapp",
-            "metadata": {"display_phone_number": "902125550000", "phone_number_id": door.account},
+            "metadata": {"display_phone_number": "902125550000", "phone_number_id": entrance.account},
             "contacts": [{"profile": {"name": person.name}, "wa_id": wa_id}],
             "messages": [
                 {"from": wa_id, "id": f"wamid.{identity}", "timestamp": str(at_s), "type": "text", "text": {"body": happening.text}}
@@ -139,12 +139,12 @@ def envelope(door: MetaDoor, happening: Happening, *, tag: str, at_s: int) -> di
         return {"object": "whatsapp_business_account", "entry": [entry]}
     event = {
         "sender": {"id": f"77{person.number:06d}"},
-        "recipient": {"id": door.account},
+        "recipient": {"id": entrance.account},
         "timestamp": at_s * 1000,
         "message": {"mid": f"m_{identity}", "text": happening.text},
     }
-    kind = "page" if door.provider == "messenger" else "instagram"
-    return {"object": kind, "entry": [{"id": door.account, "time": at_s * 1000, "messaging": [event]}]}
+    kind = "page" if entrance.provider == "messenger" else "instagram"
+    return {"object": kind, "entry": [{"id": entrance.account, "time": at_s * 1000, "messaging": [event]}]}
 
 
 class MailSender:

@@ -35,8 +35,8 @@ async def delivered_again(load: Load) -> AsyncIterator[list[int]]:
         while not stopping.is_set():
             if load.acknowledged:
                 one = chance.choice(load.acknowledged)
-                door = {"api": load.post, "hook": load.hook}[one.door]
-                statuses.append(await door(one.external_id, one.sender, f"mesaj {one.number}"))
+                entrance = {"api": load.post, "hook": load.hook}[one.entrance]
+                statuses.append(await entrance(one.external_id, one.sender, f"mesaj {one.number}"))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 0.1)
 

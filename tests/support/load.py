@@ -24,14 +24,14 @@ import httpx
 
 SIGNING_SECRET = "a signing secret of a test"
 _AGAIN_S = 0.1
-Door = Literal["api", "hook", "mail"]
+Entrance = Literal["api", "hook", "mail"]
 
 
 @dataclass(slots=True, kw_only=True)
 class Sent:
     """One message as it was acknowledged."""
 
-    door: Door
+    entrance: Entrance
     sender: str
     number: int
     external_id: str
@@ -40,7 +40,7 @@ class Sent:
 
 @dataclass(slots=True, kw_only=True)
 class Load:
-    """A load on the three doors of one serve. ``answers`` counts every answer by door and status; 0 is none."""
+    """A load on the three doors of one serve. ``answers`` counts every answer by entrance and status; 0 is none."""
 
     http: str
     smtp: str
@@ -57,17 +57,17 @@ class Load:
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(trust_env=False, timeout=10))
 
-    def since(self, moment: float, door: Door) -> list[Sent]:
-        """What one door acknowledged after a moment of the monotonic clock."""
-        return [one for one in self.acknowledged if one.door == door and one.at >= moment]
+    def since(self, moment: float, entrance: Entrance) -> list[Sent]:
+        """What one entrance acknowledged after a moment of the monotonic clock."""
+        return [one for one in self.acknowledged if one.entrance == entrance and one.at >= moment]
 
     @contextlib.asynccontextmanager
-    async def flowing(self, *, senders: dict[Door, int], pause_s: float) -> AsyncIterator[None]:
-        """Runs that many senders per door while the block runs, then lets each finish its last message."""
+    async def flowing(self, *, senders: dict[Entrance, int], pause_s: float) -> AsyncIterator[None]:
+        """Runs that many senders per entrance while the block runs, then lets each finish its last message."""
         self._stopping = asyncio.Event()
         tasks = [
-            asyncio.create_task(self._sender(door, f"{door}-{n}-{self.run}@load.example", pause_s))
-            for door, count in senders.items() for n in range(count)
+            asyncio.create_task(self._sender(entrance, f"{entrance}-{n}-{self.run}@load.example", pause_s))
+            for entrance, count in senders.items() for n in range(count)
         ]  # fmt: skip
         try:
             yield
@@ -82,23 +82,27 @@ class Load:
             await self._client.aclose()
             self._client = httpx.AsyncClient(trust_env=False, timeout=10)
 
-    async def _sender(self, door: Door, sender: str, pause_s: float) -> None:
+    async def _sender(self, entrance: Entrance, sender: str, pause_s: float) -> None:
         while not self._stopping.is_set():
-            await self.deliver(door, sender, self._numbers[sender])
+            await self.deliver(entrance, sender, self._numbers[sender])
             self._numbers[sender] += 1
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
-    async def deliver(self, door: Door, sender: str, number: int) -> None:
+    async def deliver(self, entrance: Entrance, sender: str, number: int) -> None:
         """Sends one message until it is acknowledged."""
         external_id = f"{self.run}-{sender.partition('@')[0]}-{number}"
         self.sent += 1
         while True:
-            status = await {"api": self.post, "hook": self.hook, "mail": self.mail}[door](external_id, sender, f"mesaj {number}")
-            self.answers[door, status] += 1
+            status = await {"api": self.post, "hook": self.hook, "mail": self.mail}[entrance](
+                external_id, sender, f"mesaj {number}"
+            )
+            self.answers[entrance, status] += 1
             if 200 <= status < 300:
-                found = f"{external_id}@load.example" if door == "mail" else external_id
-                self.acknowledged.append(Sent(door=door, sender=sender, number=number, external_id=found, at=time.monotonic()))
+                found = f"{external_id}@load.example" if entrance == "mail" else external_id
+                self.acknowledged.append(
+                    Sent(entrance=entrance, sender=sender, number=number, external_id=found, at=time.monotonic())
+                )
                 return
             await asyncio.sleep(_AGAIN_S)
 

@@ -22,7 +22,7 @@ from shared.event import BUCKETS, Event
 from shared.hints import Waiter
 from shared.kafka import KafkaSettings, Publisher, Record
 from shared.leases import Leases
-from shared.outbox_relay import OnPublished, Relay, nothing_more
+from shared.outbox_relay import OnPublished, OutboxRelay, nothing_more
 from shared.topics import Topics
 from tests.support.log_reader import read_topic
 from tests.support.workspaces import Workspace, add_item
@@ -55,7 +55,7 @@ class Log:
 class Courier:
     """One relay with its leases, and the events it said it had published."""
 
-    relay: Relay
+    relay: OutboxRelay
     leases: Leases
     published: list[UUID] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ async def courier_of(db: Database, log: Log | Publisher, topic: str = "t.events.
         done.extend(event.id for event in events)
         await hook(connection, events)
 
-    relay = Relay(db=db, publisher=log, topic=topic, leases=leases, on_published=on_published)
+    relay = OutboxRelay(db=db, publisher=log, topic=topic, leases=leases, on_published=on_published)
     await leases.round()
     return Courier(relay=relay, leases=leases, published=done)
 
@@ -252,7 +252,9 @@ async def test_what_events_cause_is_written_with_their_deletion_or_not_at_all(wo
 async def test_without_buckets_a_relay_does_nothing(worker_db: Database, workspace: Workspace) -> None:
     conversation = await conversation_of(worker_db, workspace)
     log = Log()
-    relay = Relay(db=worker_db, publisher=log, topic="t", leases=Leases(worker_db, kind="outbox", slots=BUCKETS, owner=uuid4()))
+    relay = OutboxRelay(
+        db=worker_db, publisher=log, topic="t", leases=Leases(worker_db, kind="outbox", slots=BUCKETS, owner=uuid4())
+    )
     async with worker_db.batch() as connection:
         await happen(connection, workspace, conversation)
     assert await relay.round() == 0

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from profiles.blocked import blocked_reason
-from profiles.sighting import SeenHandle, Sighting, planned
+from profiles.sighting import SeenHandle, Sighting, wanted_of
 from shared.errors import InputRejected
 from shared.handle import KINDS, Handle, normalized
 from shared.ids import MessageId, WorkspaceId
@@ -81,23 +81,23 @@ def seen(kind: str, value: str, assurance: str = "channel_verified", name: str =
 
 @given(st.sampled_from(["0", "null", "test", "-1"]), st.sampled_from(["external_id", "visitor", "psid"]))
 def test_blocked_values_and_own_addresses_are_linked_with_nothing(value: str, kind: str) -> None:
-    plan = planned([sighting(seen("email", "ayse@ornek.com"), seen(kind, value))])
-    assert plan.links == ()
+    wanted = wanted_of([sighting(seen("email", "ayse@ornek.com"), seen(kind, value))])
+    assert wanted.links == ()
     workspace = WorkspaceId(UUID(int=7))
     own = {(workspace, Handle(kind="email", value="destek@ornek.com"))}
-    plan = planned([sighting(seen("phone", "+905321234567"), seen("email", "destek@ornek.com"))], own)
-    assert plan.links == ()
-    assert [handle.kept_apart for handle in plan.handles] == ["own", ""]
+    wanted = wanted_of([sighting(seen("phone", "+905321234567"), seen("email", "destek@ornek.com"))], own)
+    assert wanted.links == ()
+    assert [handle.kept_apart for handle in wanted.handles] == ["own", ""]
 
 
 def test_a_link_is_as_good_as_its_weaker_end() -> None:
-    plan = planned([sighting(seen("visitor", "v"), seen("email", "ayse@ornek.com", "asserted"))])
-    assert [(link.assurance, link.kind) for link in plan.links] == [("asserted", "same_message")]
-    assert [handle.present for handle in plan.handles] == [False, True]
+    wanted = wanted_of([sighting(seen("visitor", "v"), seen("email", "ayse@ornek.com", "asserted"))])
+    assert [(link.assurance, link.kind) for link in wanted.links] == [("asserted", "same_message")]
+    assert [handle.present for handle in wanted.handles] == [False, True]
 
 
 def test_further_handles_hang_on_the_signed_in_customer_not_on_the_browser() -> None:
-    plan = planned(
+    wanted = wanted_of(
         [
             sighting(
                 seen("visitor", "v", "authenticated"),
@@ -106,14 +106,14 @@ def test_further_handles_hang_on_the_signed_in_customer_not_on_the_browser() -> 
             )
         ]
     )
-    assert {frozenset({link.one[1].kind, link.other[1].kind}) for link in plan.links} == {
+    assert {frozenset({link.one[1].kind, link.other[1].kind}) for link in wanted.links} == {
         frozenset({"external_id", "visitor"}),
         frozenset({"external_id", "email"}),
     }
 
 
 def test_an_unverified_sender_renames_nobody() -> None:
-    plan = planned(
+    wanted = wanted_of(
         [sighting(seen("email", "a@b.co", name="Ayşe")), sighting(seen("email", "a@b.co", "asserted", name="Genel Müdür"))]
     )
-    assert [(handle.name, handle.assurance) for handle in plan.handles] == [("Ayşe", "channel_verified")]
+    assert [(handle.name, handle.assurance) for handle in wanted.handles] == [("Ayşe", "channel_verified")]

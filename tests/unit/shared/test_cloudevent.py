@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.cloudevent import decode_message, encode_event, encode_message
 from shared.errors import InputRejected
 from shared.event import Event
-from shared.message import Automatic, Call, InboundMessage, Part, Receipt, Sender
+from shared.message import Automatic, Call, DeliveryReceipt, InboundMessage, Part, Sender
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 times = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -46,7 +46,7 @@ messages = st.builds(
     ).map(tuple),
     refs=st.lists(st.text(max_size=20), max_size=3).map(tuple),
     automatic=st.none() | st.builds(Automatic, kind=st.just("bounce"), permanent=st.booleans(), reason=st.text(max_size=20)),
-    receipt=st.none() | st.builds(Receipt, provider_id=st.text(max_size=20), state=st.just("failed")),
+    receipt=st.none() | st.builds(DeliveryReceipt, provider_id=st.text(max_size=20), state=st.just("failed")),
     call=st.none()
     | st.builds(
         Call, call_id=st.text(max_size=9), direction=st.just("in"), answered=st.booleans(), started_at=times, ended_at=times

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from profiles.erasure_tombstones import tombstone_hash
-from services.client.customer_list import Intake, export_list, import_list
+from services.client.customer_list import CustomerList, export_list, import_list
 from services.client.import_mapping import import_mapping
 from services.client.rest_client import RestClient
 from services.client.table_file import table_file
@@ -55,7 +55,9 @@ async def taken(client: RestClient, path: Path, maps: Sequence[str] = (), **opti
     table = table_file(path)
     left: list[dict[str, Any]] = []
     mapping = import_mapping(maps, ["email"] if "handles" in table.columns else table.columns)
-    counts = await import_list(client, Intake(table=table, mapping=mapping, left_out=left.append, **{"source": "crm", **options}))
+    counts = await import_list(
+        client, CustomerList(table=table, mapping=mapping, left_out=left.append, **{"source": "crm", **options})
+    )
     return {**counts, "left": left}
 
 

@@ -13,7 +13,7 @@ from router.commands.work import done, park
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
 from shared.ids import new_id
-from shared.message import Automatic, Call, Receipt
+from shared.message import Automatic, Call, DeliveryReceipt
 from tests.support.intake_line import Line, Member, assert_contiguous, member_of, message_to, rows
 from tests.support.shift import shift_of
 from tests.support.workspaces import Workspace
@@ -142,7 +142,7 @@ async def test_receipts_and_bounces_go_to_the_courier(worker_db: Database, works
             workspace, "smtp", "2", who="mailer-daemon@ornek.com", refs=("mid:ours@santral",),
             automatic=Automatic(kind="bounce", permanent=True, reason="550 no such user"),
         ),
-        message_to(workspace, "webchat", "3", sender=None, kind="receipt", receipt=Receipt(provider_id="p1", state="read")),
+        message_to(workspace, "webchat", "3", sender=None, kind="receipt", receipt=DeliveryReceipt(provider_id="p1", state="read")),
     )  # fmt: skip
     await member.take(line, batch=1)
     await member.take(line)

@@ -13,7 +13,7 @@ from router.intake.arrivals import Arrival
 from router.intake.quarantine import ask_replay, asked_replays, discard, list_entries, show_entry
 from router.intake.quarantine_limit import QuarantineLimit, QuarantineLimitReached
 from router.intake.replay import replay
-from router.intake.taking_in import Placing
+from router.intake.taking_in import TakingIn
 from shared.database import Database
 from shared.errors import Conflict, Unprocessable
 from tests.support.intake_line import SECRET, Line, Member, assert_contiguous, counts, member_of, message_to, rows
@@ -94,7 +94,7 @@ async def test_a_message_that_always_raises_stands_alone(worker_db: Database, wo
 
 
 class FailingBatch:
-    """Intake's batch with a placing that raises for some external ids, as a bug in a release would."""
+    """Intake's batch that raises while taking in for some external ids, as a bug in a release would."""
 
     def __init__(self, batch: Any, bad: set[str]) -> None:
         self._batch = batch
@@ -102,25 +102,25 @@ class FailingBatch:
 
     async def take(self, connection: Any, arrivals: Sequence[Arrival], resolved: Any, **more: Any) -> Any:
         whole = self._batch
-        place_one = whole._place_one
+        take_one = whole._take_one
 
-        def raising(placing: Placing, work: Any, arrival: Arrival) -> Any:
+        def raising(taking: TakingIn, work: Any, arrival: Arrival) -> Any:
             if arrival.message is not None and arrival.message.external_id in self._bad:
-                placing = _Broken(placing.effects)  # type: ignore[assignment]
-            return place_one(placing, work, arrival)
+                taking = _Broken(taking.effects)  # type: ignore[assignment]
+            return take_one(taking, work, arrival)
 
-        whole._place_one = raising
+        whole._take_one = raising
         try:
             return await whole.take(connection, arrivals, resolved, **more)
         finally:
-            del whole._place_one
+            del whole._take_one
 
 
 class _Broken:
     def __init__(self, effects: Any) -> None:
         self.effects = effects
 
-    def place(self, *_: Any) -> None:
+    def take_in(self, *_: Any) -> None:
         raise KeyError("a bug")
 
 

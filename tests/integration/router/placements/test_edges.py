@@ -8,6 +8,7 @@ import json
 import random
 import zipfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ import pytest
 
 from ingest.adapter import Adapter, Call, MailCall, Outcome
 from ingest.directory import Directory
+from router.intake.batch_view import ProviderWord
 from router.placements import store as placement_store
 from router.placements.store import Operated
 from router.views.visitor import own_conversation, public_messages
@@ -25,7 +27,7 @@ from services.courier.outgoing import Outgoing
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
 from services.privacy.retention import Retention, plan
-from services.router.delivery_receipts import ProviderReceipt, apply_receipts
+from services.router.delivery_receipts import apply_receipts
 from shared.blobs_files import FileBlobs
 from shared.database import Database, retried
 from shared.embedded.postgres import PostgresUrls
@@ -211,9 +213,9 @@ async def test_replies_on_their_way_follow_their_messages(desk: Regroup) -> None
     assert delivery["conversation_id"] == other
     async with shift.db.batch() as connection:
         await connection.execute("update santral.delivery set state = 'sent'")
-        said = ProviderReceipt(
-            workspace_id=shift.workspace.id, inbox_id=delivery["inbox_id"], provider_id=None, message_id=UUID(sent["id"]),
-            state="delivered", reason="", permanent=False,
+        said = ProviderWord(
+            workspace_id=shift.workspace.id, inbox_id=delivery["inbox_id"], provider_id="", refs=(), message_id=UUID(sent["id"]),
+            state="delivered", reason="", permanent=False, at=datetime.now(UTC),
         )  # fmt: skip
         await apply_receipts(connection, [said])
     (event,) = await rows(shift.db, "select conversation_id from santral.event where type = 'reply.delivered'")
@@ -229,7 +231,7 @@ class Meanwhile(Outgoing):
     """A way out on which something happens while a reply is with the provider."""
 
     def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(relay=None)
+        super().__init__(smtp_relay=None)
         self._happens = happens
         self.calls: list[Call] = []
 

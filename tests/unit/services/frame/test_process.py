@@ -15,12 +15,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.frame.doors import ListenerDoor, WebDoor, listening_socket
-from services.frame.process import Plan, run_for_ever, run_process
+from services.frame.process import Process, run_for_ever, run_process
 from shared.errors import Conflict, InputRejected, Unavailable
 
 
 class Story:
-    """What happened, in order; and a plan that writes it down."""
+    """What happened, in order; and a process that writes it down."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -52,19 +52,19 @@ class Story:
     async def close(self, patience_s: float) -> None:
         self.lines.append("door closed")
 
-    def plan(self, **changes: object) -> Plan:
+    def process(self, **changes: object) -> Process:
         parts: dict[str, object] = {
             "name": "gateway", "host": "127.0.0.1", "health_port": self.port, "checks": {"database": self.check},
             "entry": self.entry, "doors": [self], "workers": {"one": self.worker},
         }  # fmt: skip
-        return Plan(**(parts | changes))  # type: ignore[arg-type]
+        return Process(**(parts | changes))  # type: ignore[arg-type]
 
     async def check(self) -> str:
         return "answers"
 
     @asynccontextmanager
     async def running(self, **changes: object) -> AsyncIterator[httpx.AsyncClient]:
-        task = asyncio.create_task(run_process(self.plan(**changes), stop=self.stop))
+        task = asyncio.create_task(run_process(self.process(**changes), stop=self.stop))
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", trust_env=False) as client:
                 yield client
@@ -127,7 +127,7 @@ async def test_ends_with_the_sentence_of_an_entry_that_refuses() -> None:
         raise Conflict("the schema is at 0000", remedy="run: santral migrate")
 
     with pytest.raises(Conflict, match="santral migrate"):
-        await run_process(story.plan(entry=entry), stop=story.stop)
+        await run_process(story.process(entry=entry), stop=story.stop)
 
 
 async def test_a_worker_that_fails_is_started_again() -> None:
@@ -167,7 +167,7 @@ async def test_a_taken_port_is_one_sentence_with_the_setting() -> None:
         with pytest.raises(Conflict, match=rf"SANTRAL_WEBHOOK_PORT: 127\.0\.0\.1:{port} is taken"):
             await WebDoor(Starlette(), host="127.0.0.1", port=port, setting="SANTRAL_WEBHOOK_PORT").open()
         with pytest.raises(Conflict, match="SANTRAL_GATEWAY_HEALTH_PORT"):
-            await run_process(story.plan(health_port=port), stop=story.stop)
+            await run_process(story.process(health_port=port), stop=story.stop)
 
         async def listen() -> asyncio.Server:
             return await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", port)

@@ -19,7 +19,7 @@ from ingest.adapters.smtp import ADAPTER as SMTP
 from ingest.signatures import verify_meta
 from services.traffic.calls import cdr_rows
 from services.traffic.corpus import CORPUS
-from services.traffic.deployment import MetaDoor
+from services.traffic.deployment import MetaEntrance
 from services.traffic.mails import Mails
 from services.traffic.people import CHANNELS, PEOPLE, Channel, Happening, happenings, people
 from services.traffic.run import Count, send_traffic
@@ -115,8 +115,8 @@ def test_calls_are_understood() -> None:
 def test_metas_posts_are_understood() -> None:
     for one in [one for one in happened(200) if one.channel == "social"]:
         for provider in ("whatsapp", "messenger", "instagram"):
-            door = MetaDoor(provider=provider, account=f"at-{provider}", webhook="")
-            body = json.dumps(envelope(door, one, tag="t1", at_s=int(AT.timestamp()))).encode()
+            entrance = MetaEntrance(provider=provider, account=f"at-{provider}", webhook="")
+            body = json.dumps(envelope(entrance, one, tag="t1", at_s=int(AT.timestamp()))).encode()
             (draft,) = parsed("meta", body)
             assert draft.values["text"] == one.text
             signature = hmac.new(b"secret", body, hashlib.sha256).hexdigest()
