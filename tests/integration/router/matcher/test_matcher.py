@@ -23,7 +23,7 @@ from tests.support.workspaces import Workspace, add_agent, add_item
 
 
 @pytest.fixture
-async def desk(worker_db: Database, database_urls: PostgresUrls) -> Matcher:
+async def matcher(worker_db: Database, database_urls: PostgresUrls) -> Matcher:
     leases = Leases(worker_db, kind="dispatch", slots=64, owner=uuid4())
     await leases.round()
     return Matcher(db=worker_db, leases=leases, hints=Hints(database_urls.worker, listening=False))
