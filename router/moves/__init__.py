@@ -1,1 +1,1 @@
-"""The one writer of work items: transitions, capacity, offers, expiry. Nobody else ever changes where an item stands."""
+"""The one writer of transitions: work items, capacity, offers, expiry. Nobody else ever changes an item's state or whose it is."""
