@@ -26,7 +26,7 @@ class Resolution(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUps:
-    """JSON rows for `intake_store.find_conversations`: references, (handle, thread) pairs, profiles; each once."""
+    """JSON rows for `store.find_conversations`: references, (handle, thread) pairs, profiles; each once."""
 
     refs: Sequence[Mapping[str, Any]]
     handles: Sequence[Mapping[str, Any]]

@@ -113,7 +113,7 @@ quarantine = sa.Table(
     required("headers", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     required("source", Json, server_default=sa.text("'{}'")),  # topic, partition, offset
     required("attempts", sa.Integer, server_default="1"),
-    required("state", sa.Text, server_default="open"),  # open, replayed, discarded
+    required("state", sa.Text, server_default="open"),  # open, replaying, replayed, discarded
     at("accepted_at"),
     at("quarantined_at", now=True),
     at("resolved_at", null=True),

@@ -1,8 +1,8 @@
 """Dispatch's shell: feeds the pure core with rows, executes its effects through the guarded statement, keeps its time.
 
-A desk owns slots of workspaces by lease. Memory is a copy and may be thrown away: any error or unknown commit drops it, and it is
+A matcher owns slots of workspaces by lease. Memory is a copy and may be thrown away: any error or unknown commit drops it, and it is
 read anew; a fenced owner forgets it. Each round is two transactions, feed in and effects out, and both lock the slots' leases
-first, so a desk that was stopped and came back writes nothing. **Units**: the core's seconds are the database's clock.
+first, so a matcher that was stopped and came back writes nothing. **Units**: the core's seconds are the database's clock.
 """
 
 from __future__ import annotations

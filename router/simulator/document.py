@@ -285,7 +285,7 @@ def document_of(given: Any) -> Document:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         told = "; ".join(f"{_place(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in found[:_ERRORS_SHOWN])
         more = f"; and {len(found) - _ERRORS_SHOWN} more" if len(found) > _ERRORS_SHOWN else ""
-        raise InputRejected(told + more, remedy="the fields are described in router/README.md, Simulator") from error
+        raise InputRejected(told + more, remedy="the fields are described in router/simulator/README.md") from error
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

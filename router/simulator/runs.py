@@ -28,7 +28,7 @@ Show = Callable[[int, float], None]
 def simulate(
     document: Document, recorded: Sequence[Arrival] = (), *, processes: int = 1, show: Show = lambda run, share: None
 ) -> dict[str, Any]:
-    """Play all runs of a document, against recorded arrivals where given. Returns the answer as JSON, see router/README.md.
+    """Play all runs of a document, against recorded arrivals where given. Returns the answer as JSON, see router/simulator/README.md.
 
     Raises `InputRejected` for a document that no agent could ever serve.
     """

@@ -1,6 +1,6 @@
 """`santral simulate`: what waits, service levels and occupancy would be, by the core that runs in production.
 
-From a document (router/README.md, Simulator), or with a recorded day against one document or two. `--record` writes such a day
+From a document (router/simulator/README.md), or with a recorded day against one document or two. `--record` writes such a day
 through REST; with `--policy` it also asks a changed policy where it would have put each arrival, and a replay shows both.
 """
 
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         if policy is not None:
             raise InputRejected("asks a deployment", field="--policy", remedy="use it with --record, then replay what that wrote")
         if given is None:
-            raise InputRejected("no document", field="INPUT", remedy="name a JSON or YAML file; router/README.md has an example")
+            raise InputRejected("no document", field="INPUT", remedy="name a JSON or YAML file; router/simulator/README.md has an example")
         before = read_document(given, runs=runs, seed=seed)
         after = None if compare is None else read_document(compare, runs=runs, seed=seed)
         day = None if replay is None else read_recorded(replay, before)

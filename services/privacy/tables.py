@@ -1,4 +1,4 @@
-"""What the promises about personal data leave behind: tombstones, erasures, exports, views, files to remove, runs of retention.
+"""What the promises about personal data leave behind: erasures, exports, views, files to remove, runs of retention.
 
 None of these holds personal data: hashes under the deployment's secret, ids, closed words, counts and times.
 """

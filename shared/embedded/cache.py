@@ -1,6 +1,6 @@
 """Kafka's jars in a cache of this account, shared by all data folders: fetched once, then offline for ever.
 
-Source: `embedded_kafka.lock.json` beside this file: coordinates, SHA-256 and sizes of the jars of one Kafka release, plus the
+Source: `kafka.lock.json` beside this file: coordinates, SHA-256 and sizes of the jars of one Kafka release, plus the
 binding that makes it write a log. Identity: the cache is complete when its stamp equals the digest of that list and every jar
 has its size; checksums are compared when a jar arrives.
 """

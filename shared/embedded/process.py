@@ -43,7 +43,7 @@ class Account:
 
 @functools.cache
 def _launcher(_process: int) -> ThreadPoolExecutor:
-    """The one thread that forks servers; it lives as long as the process, and so do they (see `embedded_child`)."""
+    """The one thread that forks servers; it lives as long as the process, and so do they (see `child.py`)."""
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedded-launcher")
 
 
