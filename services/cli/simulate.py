@@ -56,7 +56,9 @@ def register(app: typer.Typer) -> None:
         if policy is not None:
             raise InputRejected("asks a deployment", field="--policy", remedy="use it with --record, then replay what that wrote")
         if given is None:
-            raise InputRejected("no document", field="INPUT", remedy="name a JSON or YAML file; router/simulator/README.md has an example")
+            raise InputRejected(
+                "no document", field="INPUT", remedy="name a JSON or YAML file; router/simulator/README.md has an example"
+            )
         before = read_document(given, runs=runs, seed=seed)
         after = None if compare is None else read_document(compare, runs=runs, seed=seed)
         day = None if replay is None else read_recorded(replay, before)

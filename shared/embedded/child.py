@@ -1,6 +1,6 @@
 """The last step before an embedded server: become the right account, die with the parent, turn into the server.
 
-Run as a program (``python -I -S embedded_child.py PARENT SIGNAL UID GID COMMAND…``), never imported; it needs nothing but the
+Run as a program (``python -I -S child.py PARENT SIGNAL UID GID COMMAND…``), never imported; it needs nothing but the
 standard library. It keeps its process id when it turns into the server, so the parent's handle is the server's.
 
 Source: prctl(2), PR_SET_PDEATHSIG. The signal is sent when the *thread* that forked ends, so the parent forks in a thread

@@ -1,6 +1,6 @@
 """Brings pinned jars from Maven's central repository, in a process of its own.
 
-Run as a program (``python -P embedded_fetch.py FOLDER``, coordinates as a JSON list on standard input), never imported: it
+Run as a program (``python -P fetch.py FOLDER``, coordinates as a JSON list on standard input), never imported: it
 makes the whole process trust the system's certificates, as machines behind an inspecting proxy need. It prints one JSON object
 a line: ``{"done": coordinate, "path": …}`` per jar, or ``{"error": cause, "detail": …}`` and exits with 1.
 

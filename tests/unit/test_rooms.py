@@ -19,7 +19,7 @@ FOLDERS = [
     path.parent
     for room in ROOMS
     for path in sorted((ROOT / room).rglob("__init__.py"))
-    if not {"node_modules", "versions"} & set(path.parts)
+    if not {"node_modules", "migrations"} & set(path.parts)
 ]
 VAGUE = {"utils", "util", "helpers", "helper", "common", "models", "types", "base", "misc"}
 
