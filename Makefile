@@ -12,7 +12,7 @@ WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts serv
 PYTEST := $(BIN)/python -m pytest -m "not bench"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench format migrate build lock
+.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench format migrate build lock docs-inside
 
 help: ## Show this help
 	@echo "make TARGET [ARGS=\"…\"]"
@@ -64,6 +64,9 @@ build: $(STAMPS)/project $(DIST)/.built ## Build the wheel into dist/
 lock: $(STAMPS)/project ## Pin dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url -o requirements.lock $(ARGS)
+
+docs-inside: $(STAMPS)/project ## Write the generated part of docs/inside anew; ARGS=--rooms prints what each README should say
+	$(BIN)/python -m tests.support.writers $(ARGS)
 
 # A virtual environment is made once; its stamps live in it, so that removing .venv starts over.
 $(STAMPS)/venv:
