@@ -19,8 +19,8 @@ from typing import Literal
 from router.dispatch.floor import Floor, Reservation
 from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.matching import best_agent, best_item, decide
+from router.dispatch.overdue import look
 from router.dispatch.vocabulary import UNEXPLAINED, Effect, Reserve, Told
-from router.dispatch.waiting import look
 from router.item.admission import admissible
 
 RETRY_S = 0.02

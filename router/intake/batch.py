@@ -12,14 +12,15 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.commands.bot_handover import hand_over_to_people
 from router.commands.external_calls import settle_calls
-from router.commands.handover import hand_over_to_people
 from router.intake import store
 from router.intake.arrivals import Arrival, Workspaces
 from router.intake.batch_view import BatchView, Conversation, Key, Person, ProviderWord
 from router.intake.effects import Effects
 from router.intake.lookups import Resolution, look_ups, readable_sender
 from router.intake.quarantine import write_entries
+from router.intake.receipts import insert_receipts
 from router.intake.taking_in import TakingIn
 from router.intake.threads import Candidates, Found, thread_key
 from router.item.transition import Change, transition
@@ -95,7 +96,7 @@ class Batch:
             first.setdefault((arrival.workspace_id, arrival.id), arrival)
         states = {key: "taken" if arrival.refusal is None else "quarantined" for key, arrival in first.items()}
         states |= dict.fromkeys(erased & first.keys(), "erased") if erased else {}
-        ours = await store.insert_receipts(connection, states)
+        ours = await insert_receipts(connection, states)
         if not ours:
             return []
         fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]

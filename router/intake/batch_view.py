@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,12 @@ from router.intake.threads import Candidates, Found
 
 Key = tuple[UUID, UUID]
 """(workspace, id): ids of one workspace never meet those of another."""
+
+
+def key_columns(keys: Iterable[Key]) -> tuple[list[UUID], list[UUID]]:
+    """Keys as two columns for `unnest`, in the order in which rows are locked."""
+    ordered = sorted(keys)
+    return [workspace for workspace, _ in ordered], [one for _, one in ordered]
 
 
 @dataclass(slots=True, kw_only=True)

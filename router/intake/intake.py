@@ -22,7 +22,6 @@ import asyncpg
 from profiles.resolve import resolve
 from profiles.sighting import Key as HandleKey
 from profiles.sighting import SeenHandle, Sighting
-from router.intake import store
 from router.intake.arrivals import Arrival, LogRecord, Workspaces, arrival_of
 from router.intake.batch import Batch, Outcome, ProviderWords, Snapshots
 from router.intake.batch_view import Key
@@ -30,6 +29,7 @@ from router.intake.classifier import Classifier, classified
 from router.intake.forgotten import forgotten
 from router.intake.lookups import Resolution
 from router.intake.quarantine_limit import COUNTED, QuarantineLimit
+from router.intake.receipts import known_receipts
 from shared.database import Connection, Database, retried
 from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId
@@ -180,7 +180,7 @@ class Intake:
     async def _resolved(self, arrivals: Sequence[Arrival]) -> tuple[Sequence[Arrival], Mapping[Key, Resolution], set[Key]]:
         """Who wrote what has no receipt yet, and what may not come in. Facts about people are written here, in transactions of their own."""
         async with self._db.session() as connection:
-            known, buried = await store.known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
+            known, buried = await known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
             erased: set[Key] = set()
             if buried:
                 erased, arrivals = await forgotten(connection, self.secret, arrivals, buried)

@@ -17,7 +17,7 @@ from router.intake.batch import Batch, Outcome
 from router.intake.forgotten import forgotten
 from router.intake.intake import Configuration, resolved_people
 from router.intake.quarantine import Entry, end_entry, show_entry
-from router.moves.expiry import EXPIRED
+from router.moves.time_to_live import EXPIRED
 from shared import outbox
 from shared.cloudevent import decode_message
 from shared.database import Connection, Contended, Database, retried

@@ -1,4 +1,4 @@
-"""Intake's statements: each for a whole batch, in the lock order every writer keeps (receipts, handles, conversations).
+"""Intake's statements: each for a whole batch, in the lock order every writer keeps (handles, conversations).
 
 What was merged into another conversation is never found itself: who looks for it finds the one it went into.
 Look-ups are LATERAL with LIMIT 1 per row given, which an index answers in microseconds whatever the table's size. Ids travel as
@@ -12,22 +12,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.intake.batch_view import Conversation, Key, LastItem
+from router.intake.batch_view import Conversation, Key, LastItem, key_columns
 from router.intake.threads import Found
 from shared.database import Connection
 
-_KNOWN: Final = """
-select r.workspace_id, r.id from santral.receipt r
-join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on r.workspace_id = g.workspace_id and r.id = g.id
-union all
-select g.workspace_id, null from unnest($3::uuid[]) as g(workspace_id)
-where exists (select 1 from santral.tombstone t where t.workspace_id = g.workspace_id)
-"""
-_RECEIPTS: Final = """
-insert into santral.receipt (workspace_id, id, state)
-select workspace_id, id, state from unnest($1::uuid[], $2::uuid[], $3::text[]) as g(workspace_id, id, state)
-order by workspace_id, id on conflict do nothing returning workspace_id, id, now() as at
-"""
 _HANDLES: Final = """
 select h.workspace_id, h.id, h.profile_id from santral.handle h
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
@@ -195,27 +183,6 @@ _CONTINUED: Final = (
 )  # fmt: skip
 
 
-def _pairs(keys: Iterable[Key]) -> tuple[list[UUID], list[UUID]]:
-    ordered = sorted(keys)
-    return [workspace for workspace, _ in ordered], [one for _, one in ordered]
-
-
-async def known_receipts(connection: Connection, keys: Iterable[Key]) -> tuple[set[Key], set[UUID]]:
-    """Which messages have a receipt already, and in which of their workspaces anybody was ever erased."""
-    workspaces, ids = _pairs(keys)
-    rows = await connection.fetch(_KNOWN, workspaces, ids, list(set(workspaces)))
-    known = {(row["workspace_id"], row["id"]) for row in rows if row["id"] is not None}
-    return known, {row["workspace_id"] for row in rows if row["id"] is None}
-
-
-async def insert_receipts(connection: Connection, states: Mapping[Key, str]) -> dict[Key, datetime]:
-    """Inserts receipts; returns those that are ours with the transaction's time, the others were taken in before."""
-    workspaces, ids = _pairs(states)
-    given = [states[key] for key in zip(workspaces, ids, strict=True)]
-    rows = await connection.fetch(_RECEIPTS, workspaces, ids, given)
-    return {(row["workspace_id"], row["id"]): row["at"] for row in rows}
-
-
 async def open_conversations(connection: Connection, profiles: Iterable[Key]) -> Mapping[Key, int]:
     """How many conversations each of these people, by (workspace, profile), has open under all their handles; none is 0."""
     pairs = sorted(profiles)
@@ -225,7 +192,7 @@ async def open_conversations(connection: Connection, profiles: Iterable[Key]) ->
 
 async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:
     """Locks handles in id order and returns each one's profile."""
-    rows = await connection.fetch(_HANDLES, *_pairs(keys))
+    rows = await connection.fetch(_HANDLES, *key_columns(keys))
     return {(row["workspace_id"], row["id"]): row["profile_id"] for row in rows}
 
 
@@ -255,12 +222,12 @@ async def find_conversations(
 
 async def lock_conversations(connection: Connection, profiles: Mapping[Key, UUID | None]) -> dict[Key, Conversation]:
     """Locks conversations in id order and reads them, each with the item it has or had. Keys of ``profiles`` say which."""
-    rows = await connection.fetch(_LOCK, *_pairs(profiles))
+    rows = await connection.fetch(_LOCK, *key_columns(profiles))
     found: dict[Key, Conversation] = {}
     for row in rows:
         key = (row["workspace_id"], row["id"])
         found[key] = Conversation(**dict(row), profile_id=profiles[key], received=row["seq"])
-    for row in await connection.fetch(_ITEMS, *_pairs(found)) if found else ():
+    for row in await connection.fetch(_ITEMS, *key_columns(found)) if found else ():
         found[row["w"], row["c"]].item = LastItem(
             id=row["id"], state=row["state"], queue_id=row["queue_id"], channel=row["channel"], closed_at=row["closed_at"],
             agent_id=row["agent_id"], last_agent_id=row["last_agent_id"], has_timer=row["timed"],

@@ -18,9 +18,9 @@ from router.dispatch.vocabulary import Advance, Committed, Decision, Effect, Esc
 from router.item.item import Trigger
 from router.item.transition import Change, transition
 from router.moves.absence import gone
-from router.moves.expiry import quarantine_expired
 from router.moves.item_store import StoredItem, lock_items
 from router.moves.moves import Move, Moved, numbered, write_moves
+from router.moves.time_to_live import quarantine_expired
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.event import Event

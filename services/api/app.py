@@ -19,6 +19,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from ingest.mail.html_worker import HtmlCleaner
 from ingest.receive import Receiver
 from services.api import (
+    agent_socket,
     agents,
     calendars,
     calls,
@@ -28,7 +29,7 @@ from services.api import (
     decisions,
     files,
     first_contact,
-    followers,
+    follower_places,
     imports,
     keys,
     messages,
@@ -49,7 +50,6 @@ from services.api import (
     reports,
     shifts,
     static_pages,
-    stream,
     suggestions,
     work,
 )
@@ -159,7 +159,7 @@ def create_app(
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
         profile_rules, profile_consent, profile_timeline, placements, profiles, records, reports, decisions, keys, privacy, privacy_records,
-        policy_evaluation, policies, calendars, shifts, followers, quarantine, chat, stream, chat_socket, suggestions, static_pages,
+        policy_evaluation, policies, calendars, shifts, follower_places, quarantine, chat, agent_socket, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:
         app.include_router(module.router)

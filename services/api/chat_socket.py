@@ -30,12 +30,12 @@ from ingest.receive import Receiver
 from router.commands.work import abandon
 from router.views.desk import place_in_line
 from router.views.visitor import Own, own_conversation, public_messages
+from services.api.agent_socket import incarnation_of
 from services.api.chat import Widget, allowed_origin, widget_at
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal
 from services.api.sockets import Closed, Frame, Guard, Line, close, first_of, opened
-from services.api.stream import incarnation_of
 from shared.clock import Clock
 from shared.database import Database, retried
 from shared.errors import Forbidden, InputRejected, NotFound, Unauthenticated, Unavailable

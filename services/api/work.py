@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from router.commands import offer as offers
 from router.commands import transfer as transfers
 from router.commands import work
-from router.commands.handover import hand_over
+from router.commands.bot_handover import hand_over
 from router.moves.notes import NOTE_CHARS_MAX
 from router.views.desk import desk_snapshot, list_items, read_item, transfer_targets
 from services.api.audit import audit

@@ -1,6 +1,6 @@
 """`santral ingest cdr`: follows Asterisk's ``Master.csv`` and posts its calls to the gateway, each call once and whole.
 
-The place is kept in the database through the API (`services/api/followers.py`), under the inbox and the name of the source:
+The place is kept in the database through the API (`services/api/follower_places.py`), under the inbox and the name of the source:
 
     {"file": {inode, head_bytes, head}, "offset": byte, "settled": [[call id, byte]…], "posting": {call id: byte}}
 

@@ -20,7 +20,7 @@ from ingest.directory import Directory
 from ingest.receive import Receiver
 from ingest.registry import adapter_for
 from services.frame.problems import problem_response
-from services.gateway.replays import ReplayGuard
+from services.gateway.one_time_tokens import ReplayGuard
 from shared.clock import Clock
 from shared.errors import InputRejected, SantralError, TooLarge, Unavailable
 from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN

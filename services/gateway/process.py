@@ -15,7 +15,7 @@ from services.frame.doors import ListenerDoor, WebDoor
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
 from services.frame.settings import Settings
 from services.gateway.app import create_gateway
-from services.gateway.replays import ReplayGuard
+from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.smtp import MailHandler, listen
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
