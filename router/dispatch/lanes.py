@@ -13,7 +13,7 @@ from uuid import UUID
 
 from router.dispatch.agents import AgentState, Comparator
 from router.dispatch.comparators import COMPARATORS
-from router.dispatch.ranking import Entry, Ranking
+from router.dispatch.sorted_entries import Entry, Ranking
 from router.item.admission import ABSENT, Presence, Reason
 from router.item.item import ItemState, State
 from router.item.plan import Requirement

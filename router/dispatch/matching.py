@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from router.dispatch.lane_book import LaneBook
 from router.dispatch.lanes import Agent, Item, Lane, Rank
-from router.dispatch.ranking import Entry
+from router.dispatch.sorted_entries import Entry
 from router.dispatch.vocabulary import Candidate, Decision
 from router.item.admission import admissible
 from router.item.plan import turns

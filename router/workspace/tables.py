@@ -1,8 +1,12 @@
-"""What a workspace configures of routing: queues and their members, skills, plans, filters, policies."""
+"""What a workspace configures of routing: queues, agents, who serves which queue, skills, plans, filters, policies.
+
+What an agent holds now stands in their row too; `router/moves/capacity.py` keeps it.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared.tables import Json, Uuid, at, metadata, reference, required, workspace_id
 
@@ -40,6 +44,48 @@ queue = sa.Table(
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "name"),
     sa.CheckConstraint("mode in ('push', 'pull', 'both')", name="mode"),
+)
+
+agent = sa.Table(
+    "agent",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("name", sa.Text, info={"pii": True}),
+    required("kind", sa.Text, server_default="human"),
+    sa.Column("user_id", Uuid),
+    required("languages", pg.ARRAY(sa.Text), server_default="{}"),
+    required("skills", Json, server_default=sa.text("'{}'")),  # name → level 1..5
+    required("budget", sa.Integer, server_default="100"),
+    required("used", sa.Integer, server_default="0"),  # assigned + offered + wrapping
+    required("interruptible_used", sa.Integer, server_default="0"),
+    required("exclusive_held", sa.Integer, server_default="0"),
+    required("channels", Json, server_default=sa.text("'{}'")),  # channel → {cost, cap, exclusive, interruptible, enabled}
+    required("counts", Json, server_default=sa.text("'{}'")),  # channel → items held
+    required("presence", sa.Text, server_default="offline"),
+    required("presence_reason", sa.Text, server_default=""),
+    at("presence_at", now=True),
+    at("lease_until", null=True),  # the socket's ping keeps it
+    at("idle_since", now=True),
+    required("seq", sa.BigInteger, server_default="0"),
+    required("version", sa.BigInteger, server_default="1"),  # of the whole row: dispatch applies the highest
+    required("config_version", sa.BigInteger, server_default="1"),  # of what an administrator sets
+    required("title", sa.Text, server_default=""),
+    required("enabled", sa.Boolean, server_default=sa.true()),
+    sa.Column("managed_digest", sa.Text),
+    required("attributes", Json, server_default=sa.text("'{}'")),  # what filters of plans ask for
+    required("presences", Json, server_default=sa.text("'{}'")),  # channel → away, busy or offline there, while online elsewhere
+    at("online_since", null=True),  # the ramp begins here
+    at("last_offer_at", null=True),  # when capacity was taken last
+    sa.Column("hours", Json),  # the week's shifts as a calendar's document; null: none
+    required("off_shift", sa.Boolean, server_default=sa.false()),  # outside a shift, or on leave
+    at("shift_next_at", null=True),  # when off_shift may change
+    sa.Index("agent_shift_ix", "shift_next_at", postgresql_where=sa.text("shift_next_at is not null")),
+    sa.Index("agent_off_shift_ix", "id", "workspace_id", postgresql_where=sa.text("off_shift")),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("name", "workspace_id"),
+    sa.CheckConstraint("presence in ('online', 'busy', 'away', 'not_responding', 'offline')", name="presence"),
+    sa.CheckConstraint("used >= 0", name="used"),
 )
 
 queue_member = sa.Table(

@@ -25,8 +25,8 @@ from router.calendars.calendar import ALWAYS
 from router.calendars.hours import DEFAULT, checked_calendar
 from router.calendars.tables import calendar
 from router.moves.moves import slot_of
-from router.moves.tables import agent, dispatch_change
-from router.workspace.tables import queue, queue_member, skill
+from router.moves.tables import dispatch_change
+from router.workspace.tables import agent, queue, queue_member, skill
 from services.api.config_models import (
     AgentIn,
     AgentOut,

@@ -14,10 +14,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from router.placements import store
+from router.placements import commands
+from router.placements.commands import Operated
 from router.placements.placements import Placed
 from router.placements.rows import MESSAGES_MAX, read_operation
-from router.placements.store import Operated
 from router.placements.view import list_operations, read_view
 from router.views.conversations import read_conversation
 from services.api.audit import audit
@@ -149,7 +149,7 @@ async def merge_conversation(
 
     async def work(connection: Connection) -> Operated:
         await _require_both(connection, principal, [conversation_id, body.into])
-        return await store.merge(
+        return await commands.merge(
             connection, workspace_id=principal.workspace_id, conversation_id=conversation_id, into=body.into, reason=body.reason,
             actor=principal.actor,
         )  # fmt: skip
@@ -165,7 +165,7 @@ async def split_conversation(
 
     async def work(connection: Connection) -> Operated:
         await _require_both(connection, principal, [conversation_id])
-        return await store.split(
+        return await commands.split(
             connection, workspace_id=principal.workspace_id, conversation_id=conversation_id,
             messages=list(dict.fromkeys(body.messages)), reason=body.reason, actor=principal.actor,
         )  # fmt: skip
@@ -178,9 +178,9 @@ async def move_message(request: Request, principal: ConversationWriter, message_
     """What answers it later lands where it is then."""
 
     async def work(connection: Connection) -> Operated:
-        where = await store.where_is(connection, principal.workspace_id, message_id)
+        where = await commands.where_is(connection, principal.workspace_id, message_id)
         await _require_both(connection, principal, [where, body.conversation])
-        return await store.move(
+        return await commands.move(
             connection, workspace_id=principal.workspace_id, message_id=message_id, into=body.conversation, reason=body.reason,
             actor=principal.actor,
         )  # fmt: skip
@@ -209,6 +209,8 @@ async def undo_placement(request: Request, principal: ConversationWriter, operat
             await require_conversation(connection, principal, one)
         if known.actor != principal.actor:
             await require_holder(connection, principal, both)
-        return await store.undo(connection, workspace_id=principal.workspace_id, operation_id=operation_id, actor=principal.actor)
+        return await commands.undo(
+            connection, workspace_id=principal.workspace_id, operation_id=operation_id, actor=principal.actor
+        )
 
     return await _command(request, principal, "placement.undo", work)

@@ -11,9 +11,9 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.moves.moves import slot_of
-from router.moves.tables import agent, dispatch_change
+from router.moves.tables import dispatch_change
 from router.policy.plan_document import CheckedPlan, Known, PlanDocument, checked_plan
-from router.workspace.tables import agent_filter, plan, queue, queue_member, skill
+from router.workspace.tables import agent, agent_filter, plan, queue, queue_member, skill
 from shared.errors import Conflict
 
 

@@ -18,8 +18,8 @@ import pytest
 from ingest.adapter import Adapter, Call, MailCall, Outcome
 from ingest.directory import Directory
 from router.intake.batch_view import ProviderWord
-from router.placements import store as placement_store
-from router.placements.store import Operated
+from router.placements import commands as placement_commands
+from router.placements.commands import Operated
 from router.views.visitor import own_conversation, public_messages
 from services.api.placements import take_along
 from services.courier.deliveries import Deliveries
@@ -51,7 +51,7 @@ async def desk(api: Api, worker_db: Database, database_urls: PostgresUrls, works
 
 async def merged(desk: Regroup, connection: Any, one: UUID, into: UUID) -> Operated:
     workspace_id = desk.shift.workspace.id
-    done = await placement_store.merge(
+    done = await placement_commands.merge(
         connection, workspace_id=workspace_id, conversation_id=one, into=into, reason=None, actor="key:test"
     )
     await take_along(connection, workspace_id, done.placed)
@@ -132,7 +132,7 @@ async def test_routers_and_people_at_once_lose_nothing_and_leave_no_gap(desk: Re
             async def once(one: UUID = one, into: UUID = into) -> None:
                 async with shift.db.batch() as connection:
                     if done and random_.random() < 0.5:
-                        await placement_store.undo(
+                        await placement_commands.undo(
                             connection, workspace_id=shift.workspace.id, operation_id=done[-1], actor="key:test"
                         )
                     else:

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from websockets.asyncio.client import ClientConnection, connect
 
-from router.placements import store as placement_store
+from router.placements import commands as placement_commands
 from shared.cloudevent import decode_message
 from shared.database import Database
 from shared.ids import new_id
@@ -342,7 +342,7 @@ async def test_a_page_begins_anew_when_the_visitors_words_are_put_into_another_c
                 " select workspace_id, $2, handle_id, inbox_id, inbox_id, handle_id, 'chat', now() from santral.conversation where id = $1",
                 gone, other,
             )  # fmt: skip
-            await placement_store.merge(
+            await placement_commands.merge(
                 connection, workspace_id=workspace.id, conversation_id=gone, into=other, reason=None, actor="key:test"
             )
         api.hints.wake("stream", str(workspace.id))
