@@ -12,7 +12,7 @@ WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts serv
 PYTEST := $(BIN)/python -m pytest -m "not bench"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench format migrate build lock docs-inside
+.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench corpus format migrate build lock docs-inside
 
 help: ## Show this help
 	@echo "make TARGET [ARGS=\"…\"]"
@@ -49,6 +49,9 @@ test-chaos: $(STAMPS)/project $(DIST)/.built ## The tests that kill things
 
 bench: $(STAMPS)/project $(DIST)/.built ## Measure; the README's table comes from here
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
+
+corpus: $(STAMPS)/project ## Read every mail of the corpus and count what comes out right; ARGS="--wrong" lists the rest
+	$(BIN)/python -m tests.support.corpus mail $(ARGS)
 
 format: $(STAMPS)/project ## Put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero .
