@@ -48,6 +48,8 @@ _RETRYABLE: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    # A migration beside us added a column to what a kept statement returns; the driver has forgotten it now.
+    asyncpg.InvalidCachedStatementError,
 )
 _DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _LOST: Final = (
@@ -67,7 +69,7 @@ _LOST: Final = (
 
 
 class Contended(Unavailable):
-    """A deadlock, a serialization failure or a lock time-out: the same transaction may succeed at once."""
+    """A deadlock, a serialization failure, a lock time-out, a schema that grew: the same transaction may succeed at once."""
 
     kind = "contended"
 
