@@ -30,9 +30,9 @@ from aiokafka.client import AIOKafkaClient
 
 from services.frame.doors import Door, WebDoor
 from services.frame.settings import Settings
-from services.schema.migrations import HEAD
+from services.schema.compatibility import read_state, require_range
 from shared.database import Database
-from shared.errors import Conflict, SantralError, Unavailable
+from shared.errors import SantralError, Unavailable
 from shared.health import Check, Health, health_app
 from shared.hosts import Host, require_cluster, require_one_machine, require_safe_role
 from shared.ids import new_id
@@ -215,23 +215,17 @@ async def run_for_ever(name: str, worker: Worker) -> None:
 
 
 async def require_revision(db: Database) -> str:
-    """The schema's revision, in words. Raises `Conflict` when it is not this release's."""
+    """The schema's revision, in words. Raises `Conflict` when this release does not work on it."""
     async with db.session() as connection:
-        found = None
-        if await connection.fetchval("select to_regclass('santral.revision')") is not None:
-            found = await connection.fetchval("select version_num from santral.revision")
-    if found != HEAD:
-        raise Conflict(
-            f"the schema is at {found or 'nothing'}, this release needs {HEAD}",
-            field="database", remedy="run: santral migrate",
-        )  # fmt: skip
-    return f"answers, revision {found}"
+        found = await read_state(connection)
+    require_range(found)
+    return f"answers, revision {found.revision}"
 
 
 def database_entry(
     db: Database, kafka: KafkaSettings | None, *, patient: bool = True, one_machine: bool = False
 ) -> Callable[[], Awaitable[None]]:
-    """The usual entry: this release's schema, a role under row-level security, and the cluster the database belongs to.
+    """The usual entry: a schema this release works on, a role under row-level security, and the cluster the database belongs to.
 
     ``kafka`` None leaves the cluster out, for the role that may not ask. Not ``patient``: brokers that are away are not waited for.
     ``one_machine``: the process keeps blobs in a folder that no other machine sees.
@@ -257,7 +251,7 @@ def database_entry(
 
 
 def database_check(db: Database) -> Check:
-    """Whether the database answers with the schema of this release."""
+    """Whether the database answers with a schema this release works on."""
     return partial(require_revision, db)
 
 

@@ -1,7 +1,7 @@
 """`santral migrate`: brings the schema to this release, once, however many processes ask at once.
 
 An advisory lock makes parallel runs wait for the first; a lock time-out of 3 s with retries keeps a waiting ALTER from
-queueing everybody behind it.
+queueing everybody behind it. A schema that a newer release has migrated is left as it is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from services.schema.compatibility import READ, SchemaState, is_newer, require_range
 from services.schema.migrations import HEAD
 from shared.database import translated
 from shared.errors import Unavailable
@@ -24,7 +25,7 @@ _TRIES: Final = 10
 
 
 def head() -> str:
-    """The revision this release needs."""
+    """The newest revision this release knows."""
     return HEAD
 
 
@@ -41,7 +42,11 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def migrate(owner_url: str, progress: Callable[[str], None] = lambda _: None) -> str:
-    """Upgrades to :func:`head` and returns it; calling it again changes nothing. Raises `Unavailable` when locks stay taken."""
+    """Upgrades to :func:`head` and returns the schema's revision; calling it again changes nothing.
+
+    A newer release's schema that this one may run on stays, and its revision comes back. Raises `Conflict` for one that it may not run
+    on, nothing changed then; `Unavailable` when locks stay taken.
+    """
     engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"), connect_args={"timeout": 5})
     try:
         for attempt in range(_TRIES):
@@ -52,12 +57,19 @@ async def migrate(owner_url: str, progress: Callable[[str], None] = lambda _: No
                         await connection.execute(sa.text("set lock_timeout = '3s'"))
                         await connection.execute(sa.text("create schema if not exists santral"))
                         await connection.commit()
-                        await connection.run_sync(_upgrade)
+                        found = await _state(connection)
                         await connection.commit()
+                        newer = found.revision if is_newer(found) else None
+                        if newer:
+                            require_range(found)
+                        else:
+                            await connection.run_sync(_upgrade)
+                            await connection.commit()
                         await connection.execute(sa.text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
                         await connection.commit()
-                progress(f"database schema is at {head()}")
-                return head()
+                more = f", newer than this release's {head()}, and stays as it is" if newer else ""
+                progress(f"database schema is at {newer or head()}{more}")
+                return newer or head()
             except Unavailable:
                 if attempt == _TRIES - 1:
                     raise
@@ -67,14 +79,20 @@ async def migrate(owner_url: str, progress: Callable[[str], None] = lambda _: No
         await engine.dispose()
 
 
+async def _state(connection: AsyncConnection) -> SchemaState:
+    """As `read_state`, in a transaction, which a missing table must not end."""
+    if (await connection.execute(sa.text("select to_regclass('santral.revision')"))).scalar_one() is None:
+        return SchemaState()
+    row = (await connection.execute(sa.text(READ))).one_or_none()
+    return SchemaState() if row is None else SchemaState(revision=row.version_num, oldest_head=row.oldest_head)
+
+
 async def current(url: str) -> str | None:
     """The revision the database has, seen by any role; None before the first migration."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), connect_args={"timeout": 5})
     try:
         with translated():
             async with engine.connect() as connection:
-                if (await connection.execute(sa.text("select to_regclass('santral.revision')"))).scalar_one() is None:
-                    return None
-                return (await connection.execute(sa.text("select version_num from santral.revision"))).scalar_one_or_none()
+                return (await _state(connection)).revision
     finally:
         await engine.dispose()

@@ -148,7 +148,7 @@ def test_every_table_is_written_by_somebody_and_declared() -> None:
     tables = {table.name for table in all_tables().sorted_tables}
     assert set(declared_tables().values()) == tables
     assert tables - {write.table for write in all_writes() if write.verb == "insert"} == set()
-    assert {write.table for write in all_writes()} - tables == set()
+    assert {write.table for write in all_writes()} - tables == {"revision"}, "declared by Alembic, a column of it is ours"
 
 
 def test_no_statement_writes_without_naming_the_schema() -> None:

@@ -1,1 +1,1 @@
-"""One module per revision; a revision that has been released is never edited."""
+"""One module per revision; what a revision that has been released does is never edited."""

@@ -16,6 +16,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+WORKS_WITH = "0001"
+
 _WITHOUT_WORKSPACE = ("deployment", "host", "lease", "partition_lease")
 _APPEND_ONLY = ("audit", "placement")
 _DEFINER = """

@@ -11,6 +11,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+WORKS_WITH = "0002"
+
 _NEW: tuple[str, ...] = ("calendar", "sla", "sla_clock", "plan", "agent_filter", "shift", "queue_pace")
 _APPEND_ONLY: tuple[str, ...] = ()
 

@@ -11,6 +11,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+WORKS_WITH = "0003"
+
 _NEW: tuple[str, ...] = (
     "note",
     "profile_change",

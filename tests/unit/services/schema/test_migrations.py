@@ -1,18 +1,23 @@
-"""The package's revisions form one line, and its end is what processes ask the database for."""
+"""The package's revisions form one line, its end is what processes ask the database for, and each says what it works with."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-
-import services.schema.migrations
-from services.schema.migrations import HEAD
+from services.schema.migrations import HEAD, NEEDS
+from tests.support.schema import revisions
 
 
-def test_the_last_revision_is_the_one_that_processes_need() -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(services.schema.migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+def test_the_revisions_form_one_line_and_its_end_is_what_processes_know() -> None:
+    found = revisions()
+    names = [one.revision for one in found]
+    assert names == [f"{number:04}" for number in range(1, len(names) + 1)]
+    assert [one.down_revision for one in found] == [None, *names[:-1]]
+    assert names[-1] == HEAD
+    assert NEEDS in names
+
+
+def test_every_revision_says_the_oldest_head_that_may_go_on_running_on_it() -> None:
+    names = [one.revision for one in revisions()]
+    said = [one.module.WORKS_WITH for one in revisions()]
+    assert set(said) <= set(names)
+    assert all(works_with <= name for works_with, name in zip(said, names, strict=True))
+    assert said == sorted(said), "what a database once refused it refuses for ever"
