@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 from services.doctor.finding import Finding, fail, graded, ok, warn
 from services.frame.settings import Settings
-from services.schema.migrate import head
+from services.schema.compatibility import SchemaState, read_state, require_range
+from services.schema.migrations import HEAD
 from shared.database import Database
+from shared.errors import Conflict
 
 Role = Literal["api", "worker", "owner"]
 SKEW_S: Final = (2.0, 60.0)
@@ -62,18 +64,22 @@ async def opened(settings: Settings, role: Role) -> AsyncIterator[Database]:
 
 
 async def look_at_role(settings: Settings, role: Role) -> Sequence[Finding]:
-    """Whether a role reaches the server, at this release's revision, under row-level security, at our time."""
+    """Whether a role reaches the server, at a revision this release works on, under row-level security, at our time."""
     check = f"database ({role})"
     async with opened(settings, role) as db, db.session() as connection:
         before = time.time()
         row = await connection.fetchrow(_SERVER)
         skew_s = abs(row["now_s"] - (before + time.time()) / 2) if row else 0.0
         assert row is not None
-        revision = await connection.fetchval("select version_num from santral.revision") if row["migrated"] else None
+        schema = await read_state(connection)
         exposed = [one["relname"] for one in await connection.fetch(_OPEN_TABLES)] if row["migrated"] else []
-    found = [ok(check, f"answers as {row['rolname']}, PostgreSQL {row['version']}, revision {revision or 'none'}")]
-    if revision != head():
-        found = [fail(check, f"the schema is at {revision or 'nothing'}, this release needs {head()}", "run: santral migrate")]
+    found = [ok(check, f"answers as {row['rolname']}, PostgreSQL {row['version']}, revision {schema.revision or 'none'}")]
+    try:
+        require_range(schema)
+    except Conflict as error:
+        found = [fail(check, error.message, error.remedy or "")]
+    else:
+        found += _between_releases(schema) if role == "worker" else []
     if role != "owner" and (row["rolsuper"] or row["rolbypassrls"]):
         found.append(
             fail(check, f"{row['rolname']} sees past row-level security", f"connect as santral_{role} in {_VARIABLE[role]}")
@@ -89,6 +95,15 @@ async def look_at_role(settings: Settings, role: Role) -> Sequence[Finding]:
                 fail(check, f"row-level security is not forced on {tables}", "restore it: alter table … force row level security")
             )
     return found
+
+
+def _between_releases(schema: SchemaState) -> list[Finding]:
+    """A schema that this release works on and that is not its own: somebody is upgrading, or forgot the rest of it."""
+    text = f"at {schema.revision}, where this release would bring it to {HEAD}"
+    if str(schema.revision) > HEAD:
+        text = f"at {schema.revision}, brought there by a newer release; this one knows {HEAD} and may go on running"
+        return [warn("schema", text, "replace the processes one after the other by that release's")]
+    return [warn("schema", text, "run: santral migrate")] if schema.revision != HEAD else []
 
 
 async def look_at_outbox(db: Database) -> Sequence[Finding]:

@@ -80,9 +80,9 @@ class Servers:
             urls = PostgresUrls(owner=owner, api=self._settings.database("api"), worker=self._settings.database("worker"))
         else:
             urls = await self._postgres.start(self._progress)
-        if urls.owner and await current(urls.owner) != head():
-            self._progress("Bringing the database schema to this release.")
-            await migrate(urls.owner)
+        if urls.owner and (found := await current(urls.owner)) != head():
+            self._progress(f"The database schema is at {found or 'nothing'}, this release's at {head()}.")
+            await migrate(urls.owner, self._progress)
         return urls
 
     async def _broker(self) -> str:

@@ -11,11 +11,13 @@ import pytest
 from services.doctor.doctor import examine, settings_of_folder
 from services.doctor.finding import Finding
 from services.frame.settings import Settings
+from services.schema.migrations import HEAD, NEEDS
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
 from shared.errors import InputRejected, NotFound
 from shared.kafka import KafkaSettings, Publisher, Record
 from shared.topics import Topics
+from tests.support.schema import say_revision
 from tests.support.workspaces import Workspace
 
 SECRET = "a secret of thirty-two characters!"
@@ -100,6 +102,43 @@ async def test_a_foreign_cluster_a_missing_topic_and_a_wrong_schema(
     ((state, text),) = of(found, "kafka")
     assert state == "FAIL"
     assert "another" in text
+
+
+@pytest.mark.parametrize(
+    ("revision", "oldest_head", "state", "said", "remedy"),
+    [
+        (NEEDS, HEAD, "WARN", f"at {NEEDS}, where this release would bring it to {HEAD}", "run: santral migrate"),
+        (
+            "9999",
+            HEAD,
+            "WARN",
+            f"at 9999, brought there by a newer release; this one knows {HEAD} and may go on running",
+            "replace the",
+        ),
+    ],
+)
+async def test_a_schema_between_two_releases_is_told_once_with_what_to_do(
+    database_urls: PostgresUrls, kafka: str, topics: Topics, revision: str, oldest_head: str, state: str, said: str, remedy: str
+) -> None:
+    await say_revision(database_urls.owner, revision, oldest_head)
+    found = await examine(settings_for(database_urls, kafka, topics))
+    assert of(found, "schema") == [(state, said)]
+    assert next(one.remedy for one in found if one.check == "schema").startswith(remedy)
+    assert [state for state, _ in of(found, "database (worker)")] == ["OK"]
+
+
+@pytest.mark.parametrize(("revision", "remedy"), [("0001", "run: santral migrate"), ("9999", "start the release that migrated it")])
+async def test_a_schema_of_another_release_fails_with_what_to_do(
+    database_urls: PostgresUrls, kafka: str, topics: Topics, revision: str, remedy: str
+) -> None:
+    await say_revision(database_urls.owner, revision, revision)
+    found = await examine(settings_for(database_urls, kafka, topics))
+    for role in ("api", "worker", "owner"):
+        ((state, text),) = of(found, f"database ({role})")
+        assert state == "FAIL"
+        assert f"the schema is at {revision}" in text
+        assert HEAD in text
+    assert next(one.remedy for one in found if one.check == "database (worker)").startswith(remedy)
 
 
 async def test_servers_that_are_away(database_urls: PostgresUrls, kafka: str, topics: Topics) -> None:
