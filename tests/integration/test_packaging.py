@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
@@ -14,50 +10,22 @@ import httpx
 import pytest
 
 from tests.support.serving import serving
+from tests.support.wheels import ROOMS, ROOT, build, built, install, require_pages
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("ingest", "profiles", "router", "services", "shared")
 pytestmark = pytest.mark.timeout(240)
-
-
-def build(root: Path, target: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of these sources, with the front end as it is built here."""
-    if not (ROOT / "services/web/dist/santral-chat.js").exists():
-        reason = "the front end is not built: make build"
-        assert not os.environ.get("CI"), reason
-        pytest.skip(reason)
-    target = tmp_path_factory.mktemp("wheel")
-    done = build(ROOT, target)
-    assert done.returncode == 0, done.stderr
-    (found,) = target.glob("santral-*.whl")
-    return found
+    require_pages()
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh virtual environment with the wheel in it; dependencies are seen where the tests have them. Its ``bin`` folder."""
-    home = tmp_path_factory.mktemp("venv")
-    venv.create(home, with_pip=False, symlinks=True)
-    python = home / "bin" / "python"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)],
-        check=True,
-    )
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    # A path in a .pth file is searched, but its own .pth files, such as an editable install's, are not followed.
-    (home / "lib" / version / "site-packages" / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return home / "bin"
+    """An installation of it: the ``bin`` folder."""
+    return install(wheel, tmp_path_factory.mktemp("venv"))
 
 
 def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
