@@ -1,8 +1,8 @@
 """Raw mail: from our SMTP listener, or posted as ``message/rfc822`` to ``/in/{id}`` by a mail server's hook.
 
 Answers: SMTP 250 stored · 451 not stored, send again · 550 no such mailbox · 552 over the size limit; HTTP as in the gateway.
-**Identity**: Message-ID with a digest of the decoded content, because one in six real mails has no Message-ID or repeats one;
-without a Message-ID the digest and the day.
+**Identity**: Message-ID with a digest of what its writer's program wrote (`ingest/mail/identity.py`), because one in six real mails has
+no Message-ID or repeats one.
 **Handles**: the From address, verified only with an aligned DMARC pass from our own border (RFC 8601); a failed one is a person
 of its own that nobody else's mail can join.
 **Way back**: RFC 5322 with In-Reply-To, References and a signed plus-address that finds the conversation.
@@ -34,6 +34,7 @@ from ingest.mail.addresses import Mailbox, parse_mailboxes
 from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import automatic_kind, read_bounce
 from ingest.mail.compose import OutgoingFile, compose_reply
+from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
 from ingest.mail.reply_token import reply_address
 from ingest.signatures import verify_bearer
@@ -148,8 +149,7 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
     ]
     if mail.html:
         parts.append(Part(content=mail.html.encode(), content_type="text/html; charset=utf-8", role="html"))
-    external_id = f"{mail.message_id}:{content_digest(values, parts)}" if mail.message_id else ""
-    return Draft(inbox=inbox, external_id=external_id[:1024], values=values, parts=parts, original=raw)
+    return Draft(inbox=inbox, external_id=mail_identity(raw, mail.message_id), values=values, parts=parts, original=raw)
 
 
 def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:

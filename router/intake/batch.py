@@ -20,7 +20,7 @@ from router.intake.batch_view import BatchView, Conversation, Key, Person, Provi
 from router.intake.effects import Effects
 from router.intake.lookups import Resolution, look_ups, readable_sender
 from router.intake.quarantine import write_entries
-from router.intake.receipts import insert_receipts
+from router.intake.receipts import insert_receipts, known_before
 from router.intake.taking_in import TakingIn
 from router.intake.threads import Candidates, Found, thread_key
 from router.item.transition import Change, transition
@@ -100,6 +100,8 @@ class Batch:
         if not ours:
             return []
         fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]
+        before = await known_before(connection, fresh)
+        fresh = [arrival for arrival in fresh if (arrival.workspace_id, arrival.id) not in before]
         if not fresh:
             return []
         return await self.route(connection, fresh, resolved, now=next(iter(ours.values())))
