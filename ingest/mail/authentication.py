@@ -1,87 +1,130 @@
 """Whether the sender's domain stands behind a mail, as our own border server judged it. Pure; never raises.
 
-Source: RFC 8601 (Authentication-Results), RFC 7489 §3.1 (alignment).
+Source: RFC 8601 (Authentication-Results), RFC 7489 §3.1 (alignment), RFC 5891 and UTS 46 (domains as A-labels).
 Trust: only the topmost field whose authserv-id is ours. A sender can write such a field too; the border server adds its own above
-all others, so anything below the topmost is ignored, whatever it claims.
+all others, so anything below the topmost is ignored, whatever it claims. Where results contradict each other, the worst counts.
+Identity: two domains are one when their A-labels are.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
-from authres import AuthResError, FeatureContext, dmarc
+import idna
 
+from ingest.mail.authentication_results import Result, read_results
 from ingest.mail.headers import Headers, values_of
 
 SenderVerdict = Literal["pass", "fail", "none"]
 
-# The parser recurses with nested comments and copies the rest at each token; no border server writes more than this.
-VALUE_CHARS_MAX = 4_000
-_FEATURES = FeatureContext(dmarc)
-_COMMENT = re.compile(r"\([^()]*\)")
+_DOMAIN_CHARS_MAX = 255
 
 
 def sender_verdict(headers: Headers, authserv_id: str, from_domain: str) -> SenderVerdict:
     """``pass``: DMARC passed for exactly this From domain, or an aligned DKIM or SPF did. ``fail``: DMARC failed, or without a DMARC
     result SPF failed hard and nothing aligned passed. ``none``: our server said nothing usable. Empty ``authserv_id``: ``none``.
     """
-    ours, domain = authserv_id.strip().lower(), from_domain.strip().rstrip(".").lower()
+    ours, domain = _a_label(authserv_id) or _plain(authserv_id), _from_domain(from_domain)
     if not ours or not domain:
         return "none"
     for value in values_of(headers, "Authentication-Results"):
-        if _identity(value) == ours:
-            return _verdict(_results(value), domain)
+        field = read_results(value)
+        if _server(field.authserv_id) == ours:
+            return _verdict(field.results, domain)
     return "none"
 
 
-def _identity(value: str) -> str:
-    """The authserv-id of a field: the first token, comments aside."""
-    plain = _COMMENT.sub(" ", value[:VALUE_CHARS_MAX]).split(";", 1)[0].split()
-    return plain[0].strip('"').rstrip(".").lower() if plain else ""
-
-
-def _results(value: str) -> list[Any]:
-    if len(value) > VALUE_CHARS_MAX or value.count("(") > 100:
-        return []
-    try:
-        parsed = _FEATURES.parse_value(value)
-    except (AuthResError, RecursionError, ValueError):
-        return []
-    return list(parsed.results)
-
-
-def _verdict(results: list[Any], domain: str) -> SenderVerdict:
-    judged = [one for one in results if getattr(one, "method", "") == "dmarc"]
-    for one in judged:
-        named = _domain(_property(one, "header", "from"))
-        if one.result == "fail":
-            return "fail"
-        if one.result == "pass":
-            return "pass" if named in ("", domain) else "none"
-    aligned = [one for one in results if getattr(one, "result", "") == "pass" and _is_aligned(one, domain)]
-    if aligned:
+def _verdict(results: Sequence[Result], domain: str) -> SenderVerdict:
+    judged = [one for one in results if one.method == "dmarc"]
+    if any(one.result == "fail" for one in judged):
+        return "fail"
+    named = {_domain(one.value("header.from")) for one in judged if one.result == "pass" and one.value("header.from")}
+    if named - {domain}:
+        return "none"
+    if any(one.result == "pass" and one.sound and _domain(one.value("header.from")) == domain for one in judged):
         return "pass"
-    hard = any(getattr(one, "method", "") == "spf" and one.result in ("fail", "hardfail") for one in results)
+    if _has_aligned(results, domain):
+        return "pass"
+    hard = any(one.method == "spf" and one.result in ("fail", "hardfail") for one in results)
     return "fail" if hard and not judged else "none"
 
 
-def _is_aligned(result: Any, domain: str) -> bool:
+def _has_aligned(results: Sequence[Result], domain: str) -> bool:
+    """One aligned DKIM signature is enough; SPF has to pass in everything that it says of the envelope's sender."""
+    signed = [one for one in results if one.method == "dkim" and one.result == "pass" and one.sound]
+    if any(_is_aligned(one.value(_signer(one)), domain) for one in signed):
+        return True
+    enveloped = [one for one in results if one.method == "spf" and not _is_of_helo(one)]
+    return all(one.result == "pass" and one.sound for one in enveloped) and any(
+        _is_aligned(one.value("smtp.mailfrom"), domain) for one in enveloped
+    )
+
+
+def _signer(result: Result) -> str:
+    return "header.d" if any(name == "header.d" for name, _ in result.properties) else "header.i"
+
+
+def _is_of_helo(result: Result) -> bool:
+    names = {name for name, _ in result.properties}
+    return "smtp.helo" in names and "smtp.mailfrom" not in names
+
+
+def _is_aligned(value: str, domain: str) -> bool:
     """Relaxed alignment without a suffix list: the same domain, or one below the other."""
-    proven = ""
-    if result.method == "dkim":
-        proven = _domain(_property(result, "header", "d") or _property(result, "header", "i"))
-    elif result.method == "spf":
-        proven = _domain(_property(result, "smtp", "mailfrom"))
+    proven = _domain(value)
     return "." in proven and (proven == domain or domain.endswith(f".{proven}") or proven.endswith(f".{domain}"))
 
 
-def _property(result: Any, kind: str, name: str) -> str:
-    for one in result.properties:
-        if one.type == kind and one.name == name:
-            return str(one.value or "")
-    return ""
-
-
 def _domain(value: str) -> str:
-    return value.strip().strip('"<>').rpartition("@")[2].rstrip(".").lower()
+    return _a_label(value.strip("<>").rpartition("@")[2])
+
+
+# --- domains as A-labels -------------------------------------------------------------------------------------------------
+
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
+
+def _plain(text: str) -> str:
+    return text.strip().rstrip(".").lower()
+
+
+def _a_label(text: str) -> str:
+    """The domain as A-labels, empty when the text is none. ASCII is not mapped: hosts may have underscores."""
+    domain = _plain(text)
+    if len(domain) > _DOMAIN_CHARS_MAX:
+        return ""
+    if not domain.isascii():
+        try:
+            domain = idna.encode(domain, uts46=True, transitional=False).decode("ascii")
+        except UnicodeError:
+            return ""
+    return domain if _HOST.fullmatch(domain) else ""
+
+
+def _server(authserv_id: str) -> str:
+    """A field's id as A-labels, without mapping: a border removes forged fields by its id, not by all that are mapped to it."""
+    plain = _plain(authserv_id)
+    if plain.isascii() or len(plain) > _DOMAIN_CHARS_MAX:
+        return plain
+    try:
+        encoded = idna.encode(plain).decode("ascii")
+    except UnicodeError:
+        return ""
+    return encoded if encoded.count(".") == plain.count(".") else ""  # other dots are mapped all the same
+
+
+def _from_domain(text: str) -> str:
+    """The From domain as A-labels, empty where the older mapping (RFC 3490) leads to another domain.
+
+    Handles are mapped by the older one: ß is ss there. Who owns straße.example must not be verified as strasse.example.
+    """
+    domain = _a_label(text)
+    if text.isascii() or not domain:
+        return domain
+    try:
+        older = _plain(text).encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return ""
+    return domain if domain == older else ""
