@@ -2,22 +2,28 @@
 
 Source: RFC 5322 §3.4 (mailboxes, groups), §4.4 (routes), RFC 7103 §7.
 Read beyond the standard: a comment as name, unquoted commas and non-ASCII in names, semicolons between addresses, ``mailto:``,
-a missing closing bracket, a whole address inside an encoded word.
-Identity: the address. The local part keeps its case, the domain is lower-cased.
+missing and doubled brackets, several addresses in one pair of brackets, a whole mailbox inside an encoded word.
+Never read: an address inside quotes or an encoded word while the field gives another one; there it is a name, and anybody's to choose.
+Identity: the address, as `mailbox_address.py` writes it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ingest.mail.headers import ENCODED_WORD, decode_words
+from ingest.mail.address_pieces import BRACKETS, Piece, pieces_of
+from ingest.mail.headers import decode_words
+from ingest.mail.mailbox_address import address_of
 from shared.text import clean_line
 
 MAILBOXES_MAX = 1_000
-_BARE = re.compile(r"[^\s<>()\[\]\",;:]+@(?:\[[^\s<>\[\]]+\]|[^\s<>()\[\]\",;]+)")
+_TRIES_MAX = 20
+_NAME_CHARS_MAX = 500
 _UNBALANCED = re.compile(r'["()]')
 _QUOTES = {"'": "'", '"': '"', "“": "”", "‘": "’", "«": "»"}
+_ESCAPED = re.compile(r'\\(["\\])')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,157 +36,196 @@ class Mailbox:
 
 @dataclass(slots=True)
 class _Segment:
-    """What stands between two separators: the phrase outside brackets, the bracket's content, the comments."""
+    """What stands between two separators: the phrase outside brackets, and what is inside them."""
 
-    phrase: list[str]
-    angle: str | None
-    comments: list[str]
+    phrase: list[Piece]
+    angle: list[Piece] | None = None
 
-    @classmethod
-    def new(cls) -> _Segment:
-        return cls(phrase=[], angle=None, comments=[])
+    def comments(self) -> str:
+        return " ".join(one.text for one in (*self.phrase, *(self.angle or ())) if one.kind == "comment")
 
 
 def parse_mailboxes(text: str) -> tuple[Mailbox, ...]:
     """The mailboxes of one unfolded address field (encoded words still encoded), groups flattened, in order."""
+    found = _mailboxes(text)
+    if found or "@" not in (decoded := clean_line(decode_words(text)).replace("=?", "")):
+        return found
+    # Nothing was found: the whole mailbox is inside an encoded word, or inside quotes or a comment.
+    return (decoded != text and _mailboxes(decoded)) or _mailboxes(_UNBALANCED.sub(" ", decoded))
+
+
+def _mailboxes(text: str) -> tuple[Mailbox, ...]:
     found: list[Mailbox] = []
     carried = ""
-    for segment in _segments(text):
-        name = _name("".join(segment.phrase))
-        if segment.angle is None:
-            box = _bare(segment)
-            if box is None:
-                # "Yılmaz, Ayşe <ayse@…>" without quotes: a piece without address belongs to the name that follows.
-                carried = f"{carried}, {name}" if carried and name else carried or name
-                continue
-        else:
-            address = _address(segment.angle)
-            comment = _name(" ".join(segment.comments))
+    for segment in _segments(pieces_of(text)):
+        addresses, rest = _addresses(segment)
+        name = _name(rest)
+        if not addresses and segment.angle is None:
+            # "Yılmaz, Ayşe <ayse@…>" without quotes: a piece without address belongs to the name that follows.
+            carried = f"{carried}, {name}" if carried and name else carried or name
+            continue
+        if segment.angle is not None:
             name = f"{carried}, {name}" if carried and name else carried or name
-            box = Mailbox(name=name or comment or None, address=address) if address else None
         carried = ""
-        if box is not None:
-            found.append(box)
+        name = name or _plain_name(segment.comments())
+        found += [Mailbox(name=(name or None) if index == 0 else None, address=one) for index, one in enumerate(addresses)]
         if len(found) >= MAILBOXES_MAX:
             break
-    return tuple(found) if found else _second_reading(text)
+    return tuple(found[:MAILBOXES_MAX])
 
 
-def _second_reading(text: str) -> tuple[Mailbox, ...]:
-    """When nothing was found: the whole address inside an encoded word, or a quote or comment that never ends."""
-    again = _UNBALANCED.sub(" ", clean_line(decode_words(text))).replace("=?", "")
-    return parse_mailboxes(again) if "@" in again and again != text else ()
+# --- segments ------------------------------------------------------------------------------------------------------------
 
 
-def _bare(segment: _Segment) -> Mailbox | None:
-    """``ayse@ornek.com (Ayşe)``, ``Ayşe ayse@ornek.com``, ``Ayşe [mailto:ayse@ornek.com]``; None when there is no address."""
-    phrase = "".join(segment.phrase).replace("mailto:", " ")
-    match = _BARE.search(phrase) if len(phrase) < 2_000 else None
-    if match is None:
-        return None
-    address = _address(match[0])
-    rest = f"{phrase[: match.start()].rstrip(' <[')} {phrase[match.end() :].lstrip(' >]')}"
-    name = _name(rest) or _name(" ".join(segment.comments))
-    return Mailbox(name=name or None, address=address) if address else None
+def _segments(pieces: Sequence[Piece]) -> Iterator[_Segment]:
+    current, at, grouped = _Segment(phrase=[]), 0, False
+    brackets = _brackets(pieces)
+    while at < len(pieces):
+        piece = pieces[at]
+        at += 1
+        if piece.kind != "sign":
+            current.phrase.append(piece)
+        elif piece.text in ",;":
+            yield current
+            current, grouped = _Segment(phrase=[]), grouped and piece.text == ","
+        elif piece.text == "<":
+            inner, at = _angle(pieces, at, brackets)
+            if current.angle is None or not _has_at(current.angle):
+                current.phrase += current.angle or []
+                current.angle = inner
+        elif piece.text == ":" and not grouped and _opens_group(current):
+            current, grouped = _Segment(phrase=[]), True
+        elif current.angle is None:
+            current.phrase.append(piece)
+    yield current
 
 
-def _segments(text: str) -> list[_Segment]:
-    segments, current, at, grouped = [], _Segment.new(), 0, False
-    while at < len(text):
-        char = text[at]
-        if char == '"':
-            inner, at = _quoted(text, at)
-            current.phrase.append(inner)
-        elif char == "(":
-            inner, at = _comment(text, at)
-            current.comments.append(inner)
-        elif char == "=" and (word := ENCODED_WORD.match(text, at)):
-            current.phrase.append(word[0])
-            at = word.end()
-        elif char == "<" and (current.angle is None or "@" not in current.angle):
-            current.phrase.append(current.angle or "")
-            closing = text.find(">", at)
-            stop = closing if closing >= 0 else _unclosed(text, at)
-            current.angle = text[at + 1 : stop]
-            at = stop + 1 if closing >= 0 else stop
-        elif char in ",;":
-            segments.append(current)
-            current, at = _Segment.new(), at + 1
-            grouped = grouped and char == ","
-        elif char == ":" and not grouped and _opens_group(current):
-            current, at, grouped = _Segment.new(), at + 1, True
-        else:
-            stop = _run_end(text, at)
-            current.phrase.append(text[at:stop])
-            at = stop
-    segments.append(current)
-    return segments
+def _brackets(pieces: Sequence[Piece]) -> list[int]:
+    """For each offset the next bracket of either kind at or behind it; the length when there is none."""
+    following, out = len(pieces), [0] * (len(pieces) + 1)
+    out[-1] = following
+    for at in range(len(pieces) - 1, -1, -1):
+        following = at if pieces[at].kind == "sign" and pieces[at].text in "<>" else following
+        out[at] = following
+    return out
 
 
-_SPECIAL = re.compile(r'["(<,;:]|=\?')
-_UNCLOSED_END = re.compile(r"[,;\s]")
+def _angle(pieces: Sequence[Piece], at: int, brackets: list[int]) -> tuple[list[Piece], int]:
+    """What the bracket before ``at`` holds, and where to go on. Without its partner it ends where an address does."""
+    while at < len(pieces) and pieces[at] == Piece("sign", "<"):
+        at += 1
+    stop = brackets[at]
+    if stop < len(pieces) and pieces[stop].text == ">":
+        return list(pieces[at:stop]), stop + 1
+    stop = at
+    while stop < len(pieces) and not (pieces[stop].kind == "sign" and pieces[stop].text in "<,;"):
+        if pieces[stop].kind == "blank" and stop > at:
+            break
+        stop += 1
+    return list(pieces[at:stop]), stop
 
 
-def _run_end(text: str, at: int) -> int:
-    match = _SPECIAL.search(text, at + 1)
-    return match.start() if match else len(text)
-
-
-def _unclosed(text: str, at: int) -> int:
-    match = _UNCLOSED_END.search(text, at + 2)
-    return match.start() if match else len(text)
+def _has_at(pieces: Sequence[Piece]) -> bool:
+    return any("@" in one.text for one in pieces if one.kind != "comment")
 
 
 def _opens_group(current: _Segment) -> bool:
-    phrase = "".join(current.phrase).strip()
-    return current.angle is None and "@" not in phrase and not phrase.lower().endswith("mailto")
+    texts = [one.text for one in current.phrase if one.kind == "text"]
+    return current.angle is None and not any("@" in one for one in texts) and not (texts and texts[-1].lower().endswith("mailto"))
 
 
-def _quoted(text: str, at: int) -> tuple[str, int]:
-    out, at = [], at + 1
-    while at < len(text) and text[at] != '"':
-        if text[at] == "\\" and at + 1 < len(text):
-            at += 1
-        out.append(text[at])
-        at += 1
-    return "".join(out), at + 1
+# --- what a segment says -------------------------------------------------------------------------------------------------
 
 
-def _comment(text: str, at: int) -> tuple[str, int]:
-    out, depth = [], 0
-    while at < len(text):
-        char = text[at]
-        if char == "\\" and at + 1 < len(text):
-            at += 1
-            out.append(text[at])
-        elif char == "(":
-            depth += 1
-            out.append("(" if depth > 1 else "")
-        elif char == ")":
-            depth -= 1
-            if depth == 0:
-                return "".join(out), at + 1
-            out.append(")")
+def _addresses(segment: _Segment) -> tuple[list[str], list[Piece]]:
+    """The addresses of a segment, and the pieces that are left for the name."""
+    inside = [one for one in map(address_of, _lists(segment.angle or [])) if one]
+    proper = [one for one in inside if "@" in one]
+    if proper:
+        return proper, segment.phrase
+    bare, rest = _bare(segment.phrase)
+    return ([bare], rest) if bare else (inside[:1], segment.phrase)
+
+
+def _lists(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Brackets cut at commas and semicolons; a route has commas of its own."""
+    if pieces and pieces[0].text.startswith("@"):
+        yield list(pieces)
+        return
+    current: list[Piece] = []
+    for one in pieces:
+        if one.kind == "sign" and one.text in ",;":
+            yield current
+            current = []
         else:
-            out.append(char)
+            current.append(one)
+    yield current
+
+
+_RUN = re.compile(r"[^\s<>()\[\],;:]+(?:(?<=@)\[[^\s\[\]]+\])?")
+_MAILTO = re.compile(r"mailto:", re.IGNORECASE)
+
+
+def _bare(phrase: Sequence[Piece]) -> tuple[str, list[Piece]]:
+    """``ayse@ornek.com (Ayşe)``, ``Ayşe ayse@ornek.com``, ``Ayşe [mailto:ayse@ornek.com]``, ``"ayse y"@ornek.com``."""
+    tries = 0
+    for index, piece in enumerate(phrase):
+        for run in _RUN.finditer(piece.text) if piece.kind == "text" and "@" in piece.text else ():
+            if "@" not in run[0]:
+                continue
+            tries += 1
+            if tries > _TRIES_MAX:
+                return "", list(phrase)
+            touches = run.start() == 0 and run[0][0] in "@."
+            before, local = _local_part(phrase[:index]) if touches else (list(phrase[:index]), [])
+            domain = _domain_end(phrase[index + 1 :], run[0]) if run.end() == len(piece.text) else []
+            address = address_of([*local, Piece("text", run[0]), *domain])
+            if "@" in address:
+                head = Piece("text", _MAILTO.sub("", piece.text[: run.start()]).rstrip("["))
+                tail = Piece("text", piece.text[run.end() :].lstrip("]"))
+                rest = [*before, head, Piece("blank", " "), tail, *phrase[index + 1 + len(domain) :]]
+                return address, [one for one in rest if one not in BRACKETS]
+    return "", list(phrase)
+
+
+def _local_part(before: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """What precedes an at sign or a dot, cut in two: the name, and the quoted strings, words and comments that touch the sign."""
+    start, wanted = len(before), True
+    while wanted and start > 0 and before[start - 1].kind not in ("blank", "sign"):
+        start -= 1
+        piece = before[start]
+        if piece.kind == "text":
+            run = max(piece.text.rfind(one) for one in "[]()") + 1
+            name, local = piece.text[:run], piece.text[run:]
+            if not local:
+                return list(before[: start + 1]), list(before[start + 1 :])
+            if name or not local.startswith("."):
+                return [*before[:start], Piece("text", name)], [Piece("text", local), *before[start + 1 :]]
+        elif piece.kind != "comment":
+            wanted = start > 0 and before[start - 1].text.endswith(".")
+    return list(before[:start]), list(before[start:])
+
+
+def _domain_end(after: Sequence[Piece], run: str) -> list[Piece]:
+    """The comments, words and text that go on with a domain which ends at a sign, or with a dot."""
+    at = 0
+    while at < len(after) and after[at].kind == "comment":
         at += 1
-    return "".join(out), at
+    goes_on = at < len(after) and after[at].kind in ("text", "encoded")
+    if goes_on and (run[-1] in "@." or (at and after[at].text.startswith("."))):
+        return list(after[: at + 1])
+    return []
 
 
-def _name(text: str) -> str:
-    name = " ".join(clean_line(decode_words(text)).split())
-    while len(name) > 1 and _QUOTES.get(name[0]) == name[-1]:
-        name = name[1:-1].strip()
-    return name[:500]
+# --- names ---------------------------------------------------------------------------------------------------------------
 
 
-def _address(text: str) -> str:
-    address = "".join(decode_words(text).split()).strip("<>'\"") if len(text) < 2_000 else ""
-    if address.lower().startswith("mailto:"):
-        address = address[7:]
-    if address.startswith("@") and ":" in address:  # a source route
-        address = address.rpartition(":")[2]
-    local, at, domain = address.rpartition("@")
-    if not at:
-        return clean_line(address)
-    return clean_line(f"{local}@{domain.rstrip('.').lower()}") if local and domain.rstrip(".") else ""
+def _name(pieces: Sequence[Piece]) -> str:
+    return _plain_name(_MAILTO.sub(" ", "".join(one.text for one in pieces if one.kind != "comment")))
+
+
+def _plain_name(text: str) -> str:
+    name = " ".join(clean_line(decode_words(text)).split())[: _NAME_CHARS_MAX + 100]
+    while len(name) > 1 and _QUOTES.get(name[0]) == name[-1] and name[0] not in _ESCAPED.sub("", name[1:-1]).strip(name[0]):
+        name = _ESCAPED.sub(r"\1", name[1:-1]).strip() if name[0] == '"' else name[1:-1].strip()
+    return name[:_NAME_CHARS_MAX]
