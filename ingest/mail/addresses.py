@@ -112,8 +112,6 @@ def _brackets(pieces: Sequence[Piece]) -> list[int]:
 
 def _angle(pieces: Sequence[Piece], at: int, brackets: list[int]) -> tuple[list[Piece], int]:
     """What the bracket before ``at`` holds, and where to go on. Without its partner it ends where an address does."""
-    while at < len(pieces) and pieces[at] == Piece("sign", "<"):
-        at += 1
     stop = brackets[at]
     if stop < len(pieces) and pieces[stop].text == ">":
         return list(pieces[at:stop]), stop + 1
@@ -148,10 +146,7 @@ def _addresses(segment: _Segment) -> tuple[list[str], list[Piece]]:
 
 
 def _lists(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Brackets cut at commas and semicolons; a route has commas of its own."""
-    if pieces and pieces[0].text.startswith("@"):
-        yield list(pieces)
-        return
+    """Brackets cut at commas and semicolons; of a route its hosts fall away so, as none of them has a local part."""
     current: list[Piece] = []
     for one in pieces:
         if one.kind == "sign" and one.text in ",;":

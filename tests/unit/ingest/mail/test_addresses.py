@@ -134,6 +134,10 @@ def test_local_parts_keep_the_quotes_they_need(text: str, address: str) -> None:
         ("@", []),
         # several
         ('"a b"@c.example,d@e.example;"f"@g.example', [(None, '"a b"@c.example'), (None, "d@e.example"), (None, "f@g.example")]),
+        ('a@b.example, <"c@d.example">', [(None, "a@b.example"), (None, "c@d.example")]),
+        ("=?utf-8?Q?=3C=22a,b=22=40b=2Eexample=3E?=", [(None, '"a,b"@b.example')]),
+        ('"a b".c."d"@e.example', [(None, '"a b.c.d"@e.example')]),
+        (f"<{'a' * 3_000}@b.example>, c@d.example", [(None, "c@d.example")]),
         ('a@b.example, "Ali', [(None, "a@b.example")]),
         ('a@b.example, "Ali <c@d.example>', [(None, "a@b.example"), ("Ali", "c@d.example")]),
         ("a@b.example, (Ali <c@d.example>", [(None, "a@b.example"), ("Ali", "c@d.example")]),
