@@ -18,7 +18,7 @@ from ingest.mail.charsets import codec_of
 from ingest.mail.headers import Field, first, header_text, message_ids, parse_date, unfold
 from ingest.mail.parts import Node, read_tree
 from ingest.mail.quotes import split_reply
-from shared.text import clean_text
+from shared.text import clean_line, clean_text
 
 ENCRYPTED_TEXT = "encrypted"
 """The text of a mail whose body nobody here can read."""
@@ -106,9 +106,19 @@ def _read(raw: bytes) -> Mail:
         html=body.html or None,
         content_type=root.content_type,
         attachments=tuple(body.attachments),
-        headers=tuple((one.name, header_text(one.value, hint)) for one in root.fields),
+        headers=tuple((one.name, _header(one, hint)) for one in root.fields),
         warnings=tuple(warnings),
     )
+
+
+def _header(one: Field, hint: str | None) -> str:
+    """The field's decoded text; a border's verdict as it stands, UTF-8 at most (RFC 8616).
+
+    It repeats strangers' mailboxes, and in them encoded words are letters: decoded they would be results of the sender's own.
+    """
+    if one.name.lower() == "authentication-results":
+        return clean_line(one.value.decode("utf-8", "replace"))
+    return header_text(one.value, hint)
 
 
 def _mailboxes(fields: list[Field], name: str, hint: str | None) -> tuple[Mailbox, ...]:

@@ -263,3 +263,16 @@ def test_long_values_take_no_long_time(value: str) -> None:
     began = time.perf_counter()
     assert sender_verdict([("Authentication-Results", f"{OURS}; {value}")], OURS, "banka.example") == "none"
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "spf=pass smtp.mailfrom==?us-ascii?q?a=3B_dkim=3Dpass_header.d=3Dbanka.example=3B_x=3Dy?=@kotu.example",
+        "spf=pass (domain of =?us-ascii?q?a=29=3B_dkim=3Dpass_header.d=3Dbanka.example=3B_x=28?=@kotu.example) smtp.mailfrom=kotu.example",
+        "spf=pass smtp.mailfrom=ş+ADs-dkim+AD0-pass+ACA-header.d+AD0-banka.example+ADs-x+AD0-y@kotu.example",
+    ],
+)
+def test_a_local_part_in_an_encoding_is_no_result(written: str) -> None:
+    raw = f"Authentication-Results: {OURS}; {written}; dmarc=none\nFrom: a@banka.example\nContent-Type: text/plain; charset=utf-7\n\nx\n"
+    assert sender_verdict(read_mail(raw.encode()).headers, OURS, "banka.example") == "none"
