@@ -31,7 +31,10 @@ CASES = {
     "gmail fr": ("Bien.\n\nLe lun. 3 nov. 2025 à 14:05, Support <d@x.com> a écrit :\n\n> vieux", "Bien."),
     "gmail ru": ("Да.\n\nпн, 3 нояб. 2025 г. в 14:05, Support <d@x.com>:\n\n> старое", "Да."),
     "outlook en": ("Fine.\n\nFrom: Support <d@x.com>\nSent: Monday, November 3, 2025\nTo: Ali\nSubject: RE: x\n\nold", "Fine."),
-    "forward": ("Bakar mısınız?\n\n---------- İletilmiş ileti ---------\nGönderen: A <a@b.c>\nDate: x\n\neski", "Bakar mısınız?"),
+    "forward": (
+        "Bakar mısınız?\n\n---------- İletilmiş ileti ---------\nGönderen: A <a@b.c>\nDate: x\n\neski",
+        "Bakar mısınız?\n\n---------- İletilmiş ileti ---------\nGönderen: A <a@b.c>\nDate: x\n\neski",
+    ),
     "bottom answer": ("On 3 Nov 2025 at 14:05, Support <d@x.com> wrote:\n> q\n\nCevabım aşağıda.", "Cevabım aşağıda."),
     "above and below": ("Üstte.\n\nOn 3 Nov 2025, d@x.com wrote:\n> q\n\nAltta.", "Üstte.\n\nAltta."),
     "inline": ("> Adınız?\nAli\n> Soyadınız?\nVeli", "> Adınız?\nAli\n> Soyadınız?\nVeli"),
