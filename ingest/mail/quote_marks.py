@@ -283,6 +283,10 @@ _FORWARD_BEGINS = re.compile(
 )
 _ABOVE = re.compile(r"[\s>*]*(?:##-.{3,200}-##|-{2,}\s?(?:please )?(?:reply|write|type your reply) above this line.{0,60}"
                     r"|.{0,40}yanitinizi bu (?:cizginin|satirin) (?:ustune|uzerine) yaz.{0,60})$")  # fmt: skip
+_FORWARD_SUBJECT = re.compile(
+    _any("fw|fwd|ilt|iltl|ilet|wg|tr|rv|i|enc|vb|vl|pd|пересл|转发|轉寄|転送|전달|πρθ|továbbítás|הועבר|إعادة توجيه|chuyển tiếp")
+    + r"\s?:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +313,11 @@ def block_start(folded: Sequence[str], at: int) -> Block | None:
 def is_forward(folded: str) -> bool:
     """Whether the folded line says that what is below was sent on: "---------- İletilmiş ileti ---------", quoted or not."""
     return bool(_FORWARD.match(folded) or _FORWARD_BEGINS.match(folded))
+
+
+def is_forward_subject(subject: str) -> bool:
+    """Whether a mail's subject says that the mail is sent on; "Re: Fwd: …" is an answer."""
+    return bool(_FORWARD_SUBJECT.match(fold(subject[:LINE_CHARS_MAX])))
 
 
 # --- what telephones add --------------------------------------------------------------------------------------------------

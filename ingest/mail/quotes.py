@@ -29,8 +29,11 @@ class Reply:
     signature: str = ""
 
 
-def split_reply(text: str) -> Reply:
-    """The new part, the quote and the signature of a plain text with ``\\n`` line ends. Applying it to its own text is allowed."""
+def split_reply(text: str, *, forwarded: bool = False) -> Reply:
+    """The new part, the quote and the signature of a plain text with ``\\n`` line ends. Applying it to its own text is allowed.
+
+    ``forwarded``: the subject says that the mail is sent on, so what a program would quote is what was sent.
+    """
     lines = text.split("\n")
     if len(lines) > LINES_MAX:
         return Reply(text=text.strip("\n").rstrip())
@@ -41,8 +44,10 @@ def split_reply(text: str) -> Reply:
     _mark_signatures(kinds[: cut.start], kinds, lines, folded)
     kept = _kept(kinds[: cut.start])
     new = _joined(lines, [index in kept for index in range(len(lines))])
-    if cut.is_forward and len(new) <= INTRODUCTION_CHARS_MAX:
-        kept.update(at for at in range(len(lines)) if at >= cut.start or kinds[at] == _EMPTY)
+    if (forwarded or cut.is_forward) and len(new) <= INTRODUCTION_CHARS_MAX:
+        kept.update(
+            at for at in range(len(lines)) if at >= cut.start or kinds[at] == _EMPTY or (forwarded and kinds[at] != _SIGNATURE)
+        )
         new = _joined(lines, [index in kept for index in range(len(lines))])
     if not new:
         return Reply(text=text.strip("\n").rstrip())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.mail.quote_marks import fold, is_forward, is_mobile_signature
+from ingest.mail.quote_marks import fold, is_forward, is_forward_subject, is_mobile_signature
 from ingest.mail.quotes import split_reply
 
 ATTRIBUTIONS = {
@@ -268,6 +268,27 @@ def test_who_wrote_much_has_said_it(name: str) -> None:
 def test_an_answer_to_what_was_sent_on_is_an_answer() -> None:
     quote = "On 4 Mar 2025 at 9:05, Shop <s@x.example> wrote:\n> Begin forwarded message:\n>\n> From: Cargo"
     assert split_reply(f"Thanks.\n\n{quote}").text == "Thanks."
+
+
+@pytest.mark.parametrize(
+    "subject", ["FW: x", "Fwd: Re: x", "İLT: x", "Ilt: x", "WG: x", "RV: x", "ENC: x", "Пересл: x", "转发：x", "轉寄: x", "ΠΡΘ: x"]
+)
+def test_a_subject_says_that_the_mail_is_sent_on(subject: str) -> None:
+    assert is_forward_subject(subject)
+
+
+@pytest.mark.parametrize("subject", ["", "x", "Re: FW: x", "YNT: İLT: x", "Forward planning: x", "fwd"])
+def test_a_subject_does_not(subject: str) -> None:
+    assert not is_forward_subject(subject)
+
+
+@pytest.mark.parametrize(
+    "quote", [SHAPES["outlook"].format(*HEADERS["tr"]) + "\n\nold", ATTRIBUTIONS["vi"] + "\n> old", "-----Özgün İleti-----\nold"]
+)
+def test_with_such_a_subject_what_would_be_a_quote_stays(quote: str) -> None:
+    reply = split_reply(f"Please look.\n\niPhone'umdan gönderildi\n\n{quote}", forwarded=True)
+    assert reply.text.split() == f"Please look. {quote}".split()
+    assert reply.signature == "iPhone'umdan gönderildi"
 
 
 @pytest.mark.parametrize("name", TELEPHONES)
