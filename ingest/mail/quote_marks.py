@@ -47,13 +47,15 @@ def _any(text: str) -> str:
 
 _WROTE = r"(?:(?<!\w)" + _any(
     """yazdı|yazmış|yazıb|wrote|writes|schrieb|schrieben|geschrieben|a écrit|écrit|avez écrit|escribió|escribiu|ha scritto|scrive
-    escreveu|napisał(a)|napisał|napisała|pisze|napsal(a)|napsal|napsala|napísal(a)|napísal|napísala|schreef|het volgende geschreven
+    escreveu|napisał(a)|napisał|napisała|nadesłał|nadesłała|pisze|napsal(a)|napsal|napsala|napísal(a)|napísal|napísala|schreef|het volgende geschreven
     skrev|kirjoitti|va escriure|ha escrit|a scris|írta|έγραψε|έγραψαν|написал(а)|написал|написала|пишет|писал(а)|писал|пише
     написав|написала|написав(-ла)|написав(ла)|написав/ла|написа|напиша|је написао|је написала|је написао/ла|написао је|напісаў
     je napisao|je napisala|je napisao/la|napisao je|napisala je|napisao/la je|je napisal|je napisala|je napisal/-a|je napisal(a)
     rašė|rakstīja|kirjutas|skrifaði|shkroi|idatzi du|đã viết|menulis|het geskryf|نوشت|كتب|كتبت|كتب/ت|כתב|כתבה|כתב/ה|ने लिखा
     scríobh|ysgrifennodd|жазды"""
-) + "|" + _any("写道|寫道|님이 작성|작성|쓴 글|のメール|のメッセージ|書きました|さんは書きました|เขียนว่า|เขียน") + ")"  # fmt: skip
+) + "|" + _any(
+    "写道|寫道|님이 작성|작성|작성하였습니다|작성했습니다|쓴 글|님의 말|のメール|のメッセージ|書きました|さんは書きました|เขียนว่า|เขียน"
+) + ")"  # fmt: skip
 _ENDS_WROTE = re.compile(rf"{_WROTE}\s*(?:\(.{{0,120}}\))?\s*(?:[:][\s>*_-]*|-{{2,}})$")
 _WROTE_WHEN = re.compile(rf"{_WROTE}\s.{{0,20}}\d.{{0,50}}:$")
 _WROTE_SOMEONE = re.compile(
@@ -129,9 +131,16 @@ def attribution_start(folded: Sequence[str], end: int, *, quote_follows: bool) -
         joined = line + joined if _is_open(line) else f"{line} {joined}".strip()
         if len(joined) > LINE_CHARS_MAX:
             break
-        if is_attribution(joined, quote_follows=False):
+        if (start == end or _may_begin(line)) and is_attribution(joined, quote_follows=False):
             return _widened(folded, start)
     return _widened(folded, end) if quote_follows and is_attribution(folded[end], quote_follows=True) else None
+
+
+def _may_begin(line: str) -> bool:
+    """Whether an attribution of several lines may begin with the line: with a date, words before one, or an address in its bracket."""
+    if _LEAD_IN.match(line) or _DATE_FIRST.match(line) or _is_open(line) or _ADDRESS_BRACKETED.search(line):
+        return True
+    return bool(_YEAR.search(line) and _CLOCK.search(line))
 
 
 def _ends_sentence(line: str) -> bool:
@@ -151,7 +160,9 @@ def _widened(folded: Sequence[str], start: int) -> int:
         line = folded[above]
         if not line or line.startswith(">") or _ends_sentence(line):
             break
-        if _LEAD_IN.match(line) or (_YEAR.search(line) and _CLOCK.search(line) and line.endswith((",", ">", "tarihinde"))):
+        if (_LEAD_IN.match(line) and _YEAR.search(f"{line} {folded[start]}")) or (
+            _YEAR.search(line) and _CLOCK.search(line) and line.endswith((",", ">", "tarihinde"))
+        ):
             return above
     return start
 
@@ -180,7 +191,8 @@ _NAMES = {
         copy to|копия|копія|抄送|副本|참조|κοιν|κοινοποίηση|importance|priority|reply-to|attachments|anlagen|wichtigkeit|pièces jointes
         pièce jointe|importance|organization|org|cc.|mailed-by|signed-by|ответить|antwort an|répondre à""",
     "form": """mesaj|mesajınız|message|your message|nachricht|ihre nachricht|mensaje|mensagem|messaggio|bericht|wiadomość|сообщение|留言
-        telefon|phone|tel|telephone|téléphone|teléfono|telefono|gsm|телефон|電話|ad|adı|adınız|ad soyad|name|nombre|nom|soyad|adres""",
+        telefon|phone|tel|telephone|téléphone|teléfono|telefono|gsm|телефон|電話|tutar|miktar|açıklama|iban|takip no|sipariş no
+        amount|betrag|montant|importe|order|ad|adı|adınız|ad soyad|name|nombre|nom|soyad|adres""",
 }  # fmt: skip
 _ROLES = {name: role for role, names in _NAMES.items() for name in _phrases(names)}
 _NAME_CHARS_MAX = 40
@@ -217,17 +229,23 @@ def header_start(folded: Sequence[str], at: int) -> int | None:
         elif found[0] != "form":
             values.setdefault(*found)
             missed = 0
-        elif not missed:
+        elif not missed or (missed == 1 and "to" not in values):
             return None
     if "from" not in values or len(values) < 3:
         return None
-    above = next((i for i in range(at - 1, -1, -1) if folded[i]), -1) if at and not folded[at - 1] else at - 1
-    ruled = above >= 0 and bool(_RULE.match(folded[above]))
+    start = ruled_start(folded, at)
     addressed = any("@" in values.get(role, "") for role in ("from", "to"))
     dated = "subject" in values and bool(_YEAR.search(values.get("sent", "")))
-    if not (addressed or dated or (ruled and "subject" in values)):
-        return None
-    return above if ruled else at
+    return start if addressed or dated or (start < at and "subject" in values) else None
+
+
+def ruled_start(folded: Sequence[str], at: int) -> int:
+    """The rule above line ``at`` that belongs to what begins there, with at most one empty line between them; else ``at``."""
+    above = at - 2 if at > 1 and not folded[at - 1] else at - 1
+    if above < 0 or not folded[above]:
+        return at
+    is_rule = _RULE.match(folded[above]) or (folded[above].startswith("--") and _ENDS_WROTE.search(folded[above]))
+    return above if is_rule else at
 
 
 # --- delimiters ------------------------------------------------------------------------------------------------------------
@@ -326,8 +344,9 @@ def is_forward_subject(subject: str) -> bool:
 _BRAND = r"(?:samsung|huawei|xiaomi|redmi|oppo|oneplus|honor|nokia)"
 _DEVICE = (
     r"(?:iphon|ipad|ipod|android|\bios\b|macbook|smart-?(?:phone|telefon)|galaxy|blackberry|outlook|gmail|yandex|proton|thunderbird|hotmail"
-    r"|(?:my|mobile) phone\b|\bmobile?\b|mobiltelefon|mobil cihaz|telefonum|cihazim|tabletim|\bhandy\b|tablet|bluemail|\bk-9\b|\bgmx\b|web\.de"
-    r"|yahoo|mail\.ru|\bwindows\b|мобильн|мобільн|телефон|яндекс"
+    r"|(?:my|mobile) phone\b|\b(?:my|meinem|mein|min|mon) mobile?\b|mobile (?:device|app|mail)\b"
+    r"|mobiltelefon|mobil cihaz|telefonum|cihazim|tabletim|\bhandy\b|tablet|bluemail|\bk-9\b|\bgmx\b|web\.de"
+    r"|yahoo|mail\.ru|\b(?:for|fur|pour|para|per|voor|dla) windows\b|\bwindows (?:phone|10|11|icin)\b|мобильн|мобільн|телефон|яндекс"
     r"|\b(?:meinem|mon|mi|meu|mijn|mio|min|mojego) (?:\w{3,9} )?(?:tele?f\w{2,6}|tel|movil|gsm)"
     rf"|\b{_BRAND}(?: \w{{1,12}}){{0,2}}\.?$|{_BRAND}['\w]{{2,7}} gonderildi)"
 )
@@ -348,7 +367,7 @@ _GONDERILDI = r"(?:gonderildi|gonderilmistir|iletildi|gonderilib)"
 _SENT_LAST = (
     rf"(?:.{{0,60}}\b(?:iphone|ipad|ipod|android|telefon|cihaz|tablet|galaxy|outlook|mail|e-posta|posta|uygulama|{_BRAND})"
     rf"[\w']{{0,9}}(?:dan|den|tan|ten| ile) {_GONDERILDI}"
-    r"|(?:dies\w{1,2} (?:nachricht|mail|e-mail) wurde )?(?:von|mit|aus|uber) (?:meine[mr]|der|dem) .{2,60}"
+    r"|(?:dies\w{1,2} (?:nachricht|mail|e-mail) wurde )?(?:von|mit|aus|uber) (?:meine[mr]|der|dem) (?!.{0,40}\bwurde).{2,60}"
     r" (?:gesendet|geschickt|verschickt|versendet)"
     r"|.{0,30}outlook.{0,30} (?:edinin|alin|indirin|beziehen|herunterladen|downloaden|ophalen)|.{0,12}iphone[\w' -]{0,12} kuldve"
     r"|.{0,30}(?:から送信|から送信されました|より送信|에서 보냄|에서 전송됨|에서 보낸 메일입니다|发送|傳送|传送|寄出))"

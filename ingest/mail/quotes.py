@@ -10,7 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ingest.mail.quote_marks import Block, attribution_start, block_start, closes_bracket, fold, is_forward, is_mobile_signature
+from ingest.mail.quote_marks import (
+    Block,
+    attribution_start,
+    block_start,
+    closes_bracket,
+    fold,
+    is_forward,
+    is_mobile_signature,
+    ruled_start,
+)
 
 SIGNATURE_LINES_MAX = 20
 INTRODUCTION_CHARS_MAX = 500
@@ -86,7 +95,7 @@ def _mark(kinds: list[str], folded: list[str]) -> Block:
             below = next((kinds[i] for i in range(at + 1, min(at + 5, len(kinds))) if kinds[i] != _EMPTY), None)
             start = attribution_start(folded, at, quote_follows=below == _QUOTE)
             if start is not None and below != _QUOTE:
-                return Block(start, is_forward=False)
+                return Block(ruled_start(folded, start), is_forward=False)
             if start is not None:
                 kinds[start : at + 1] = [_MARK] * (at + 1 - start)
         above = kinds[at] if kind != _EMPTY else above

@@ -220,6 +220,13 @@ PEOPLE = {
     "rules of one dash": "Merhaba\n—\nSipariş no: 5\n—\nTeşekkürler",
     "original in a list": "Lost:\n-- original message with the invoice\n-- forwarded message of May",
     "begin forwarded": "I begin forwarded messages: with a word\nof thanks.",
+    "contact form with a paragraph": "New enquiry\n\nFrom: Ali <a@b.example>\nDate: 24.11.2025\nSubject: Invoice\n\nMessage: Please send.",
+    "bank transfer": "Havale:\n\nGönderen: Ali\nAlıcı: Ayşe\nTarih: 24.11.2025 10:00\nKonu: kira\nTutar: 50\n\nGelmedi.",
+    "parcel": "Kargom:\nGönderen: Mağaza\nAlıcı: Ali\nTarih: 24.11.2025 10:00\nTakip no: 5\n\nNerede?",
+    "meeting": "Toplantı\n\nKonu: Bütçe\nTarih: 24.11.2025 10:00\nKime: herkes\n\nTeşekkürler",
+    "carrier": "Hello\nSent via mobile carrier on Monday",
+    "device of a parcel": "Hallo\nVon meinem Händler wurde das Handy gesendet",
+    "invoice": "Merhaba\nFatura e-posta ile gönderildi mi?",
     "mailbox escape": "Merhaba,\n\n>From Ankara to Izmir, ne zaman gelir?\n\nAli",
 }
 
@@ -263,6 +270,21 @@ def test_what_was_sent_on_stays_below_its_introduction(name: str) -> None:
 def test_who_wrote_much_has_said_it(name: str) -> None:
     letter = "\n".join(["This is what I want to say about it."] * 20)
     assert split_reply(f"{letter}\n\n{FORWARDS[name]}\n\nFrom: Cargo\n\nOn its way.").text == letter
+
+
+@pytest.mark.parametrize(
+    "rule", ["________________________________", "-----", "*---------------*", "-----Shop <s@x.example> wrote: -----"]
+)
+def test_a_rule_above_goes_with_it(rule: str) -> None:
+    block = SHAPES["outlook"].format(*HEADERS["tr"])
+    assert split_reply(f"Ok.\n\n{rule}\n{block}\n\nold").text == "Ok."
+    assert split_reply(f"Ok.\n\n{rule}\n\n{ATTRIBUTIONS['vi']}\nold").text == "Ok."
+
+
+def test_a_line_above_that_is_no_part_of_an_attribution_stays() -> None:
+    for above in ("Mail me at a@b.example before 2026", "On 5 Dec please", "Tamam, 5 Aralık uygun"):
+        assert split_reply(f"{above}\nShop wrote:\n> old").text == above
+        assert split_reply(f"{above}\n24.11.2025, 10:00, Shop <s@x.example>:\n> old").text == above
 
 
 def test_an_answer_to_what_was_sent_on_is_an_answer() -> None:
