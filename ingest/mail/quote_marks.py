@@ -18,17 +18,18 @@ _BLOCK_LINES = 12
 _ATTRIBUTION_LINES = 4
 _INVISIBLE = dict.fromkeys([0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF])
 _PLAIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th", "’": "'", "‘": "'"}
-                       | {chr(zero + digit): str(digit) for zero in (0x660, 0x6F0) for digit in range(10)})  # fmt: skip
+                       | {chr(zero + digit): str(digit) for zero in (0x660, 0x6F0) for digit in range(10)}
+                       | {chr(dash): "-" for dash in (*range(0x2010, 0x2016), 0x2212, 0x2500)})  # fmt: skip
 
 
 def fold(line: str) -> str:
     """The key of a line that the patterns see; longer lines announce nothing.
 
-    `fold_turkish`, and letters with a stroke plain, digits Western, marks of direction gone, Hangul in syllables.
+    `fold_turkish`, and letters with a stroke plain, digits Western, one kind of dash, marks of direction gone, Hangul in syllables.
     """
     if len(line) > LINE_CHARS_MAX:
         return ""
-    plain = fold_turkish(line.translate(_INVISIBLE).strip())
+    plain = fold_turkish(line.replace("&nbsp;", " ").translate(_INVISIBLE).strip())
     return plain if plain.isascii() else unicodedata.normalize("NFC", plain.translate(_PLAIN)).strip()
 
 
@@ -73,8 +74,10 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20|25)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\s?\d{1,2}
 _ADDRESS = re.compile(r"[^\s<>@()]{1,80}@[^\s<>@()]{1,80}\.[^\s<>@()]")
 _ADDRESS_BRACKETED = re.compile(r"[<\[][^\s<>@\[\]]{1,100}@[^\s<>@\[\]]{1,100}[<>\]]")
 _ADDRESS_ENDS = re.compile(r"[>)\]]\s*:$")
+# Above marked lines Horde says "Quoting Ali <ali@…>:", Gmail of before 2014 "2012/4/16 Ali <ali@…>".
+_BARE = re.compile(r"<[^\s<>@]{1,100}@[^\s<>@]{1,100}>\s?:$|^\d{4}/\d{1,2}/\d{1,2}\s.{0,100}<[^\s<>@]{1,100}@[^\s<>@]{1,100}>$")
 _LEAD_IN = re.compile(
-    r"(?:on|at|am|le|el|il|em|op|den|dnia|w dniu|dne|dana|no dia|in message|tarih|pada|vao|στις|in|la|στισ|em|на|kl)\b.*\d|在|于"
+    r"(?:on|at|am|le|el|il|em|op|den|dnia|w dniu|dne|dana|no dia|in message|tarih|pada|vao|στισ|in|la|na|kl|на|у)\b.*\d|在|于"
 )
 _DATE_FIRST = re.compile(r"\d{1,4}[./-]\s?\d|\d{1,2}\s\w|\d{4}年|\d{4}년")
 
@@ -101,7 +104,7 @@ def is_attribution(joined: str, *, quote_follows: bool) -> bool:
     if not quote_follows and ("@" not in joined or not _YEAR.search(joined)):
         return False
     wrote = _ENDS_WROTE.search(joined) or _WROTE_SOMEONE.search(joined) or _WROTE_WHEN.search(joined)
-    if quote_follows and wrote:
+    if quote_follows and (wrote or _BARE.search(joined)):
         return True
     if not joined.endswith((":", "--", "*", "_")) or not _YEAR.search(joined):
         return False
@@ -121,7 +124,7 @@ def attribution_start(folded: Sequence[str], end: int, *, quote_follows: bool) -
         and _ADDRESS.search(folded[end])
     ):
         return end
-    if not folded[end].rstrip(" *_").endswith((":", "--")):
+    if not folded[end].rstrip(" *_").endswith((":", "--", ">") if quote_follows else (":", "--")):
         return None
     joined = ""
     for start in range(end, max(-1, end - _ATTRIBUTION_LINES), -1):
@@ -174,7 +177,7 @@ _NAMES = {
         odesílatel|odosielateľ|från|avsändare|fra|avsender|afsender|frá|lähettäjä|от|отправитель|від|відправник|от кого|od koga|šalje
         pošiljatelj|από|feladó|de la|expeditor|saatja|nuo|siuntėjas|sūtītājs|nork|من|מאת|từ|người gửi|dari|pengirim|จาก
         发件人|發件人|寄件者|寄件人|差出人|送信者|送信元|보낸 사람|보낸사람|보낸이|발신""",
-    "sent": """sent|date|gönderildi|gönderim|gönderilme|gönderme tarihi|gönderilme tarihi|gönderim tarihi|gönderilen tarih|tarih|tarix
+    "sent": """sent|date|gönderildi|gönderilen|gönderim|gönderilme|gönderme tarihi|gönderilme tarihi|gönderim tarihi|gönderilen tarih|tarih|tarix
         göndərilib|gesendet|gesendet am|datum|envoyé|envoyé le|date d'envoi|enviado|enviada|enviado el|enviada el|enviado em|enviada em
         fecha|fecha de envío|data|inviato|inviata|data di invio|verzonden|verzonden op|verstuurd|wysłano|wysłane|data wysłania|odesláno
         odoslané|dátum|küldve|elküldve|küldés dátuma|skickat|skickat den|sendt|dato|lähetetty|päivämäärä|päiväys|отправлено|дата
@@ -186,9 +189,9 @@ _NAMES = {
         kellele|kam|gavėjas|nori|per a|إلى|אל|đến|người nhận|tới|kepada|untuk|ke|ถึง|收件人|收件者|宛先|받는 사람|받는사람|받는이|수신""",
     "subject": """subject|konu|mövzu|betreff|objet|sujet|asunto|assunto|oggetto|onderwerp|temat|předmět|predmet|tárgy|ämne|emne|efni|aihe
         тема|относно|предмет|θέμα|subiect|teema|tema|zadeva|naslov|assumpte|gaia|الموضوع|موضوع|נושא|chủ đề|tiêu đề|subjek|perihal|judul
-        เรื่อง|หัวเรื่อง|主题|主題|主旨|件名|제목""",
+        เรื่อง|หัวเรื่อง|主题|主 题|主題|主旨|件名|제목""",
     "other": """cc|bcc|bilgi|gizli|kopya|ek|ekler|önem|önem derecesi|yanıt adresi|copia|cópia|copie|kopie|kopia|kopi|kopio|másolat|dw
-        copy to|копия|копія|抄送|副本|참조|κοιν|κοινοποίηση|importance|priority|reply-to|attachments|anlagen|wichtigkeit|pièces jointes
+        copy to|копия|копія|抄送|抄 送|副本|참조|κοιν|κοινοποίηση|importance|priority|reply-to|attachments|anlagen|wichtigkeit|pièces jointes
         pièce jointe|importance|organization|org|cc.|mailed-by|signed-by|ответить|antwort an|répondre à""",
     "form": """mesaj|mesajınız|message|your message|nachricht|ihre nachricht|mensaje|mensagem|messaggio|bericht|wiadomość|сообщение|留言
         telefon|phone|tel|telephone|téléphone|teléfono|telefono|gsm|телефон|電話|tutar|miktar|açıklama|iban|takip no|sipariş no
@@ -197,7 +200,7 @@ _NAMES = {
 _ROLES = {name: role for role, names in _NAMES.items() for name in _phrases(names)}
 _NAME_CHARS_MAX = 40
 _NAME_NOTE = re.compile(r"\s?\([^()]{0,12}\)$")
-_RULE = re.compile(r"[\s*]*(?:[_-]{3,}|[—–─=]{2,}.{0,40})[\s*]*$")
+_RULE = re.compile(r"[\s*]*(?:[_-]{3,}|={3,})[\s*]*$")
 
 
 def _field(line: str) -> tuple[str, str] | None:
@@ -251,7 +254,8 @@ def ruled_start(folded: Sequence[str], at: int) -> int:
 # --- delimiters ------------------------------------------------------------------------------------------------------------
 
 _ORIGINAL = _any(
-    """original message|original mail|original e-mail|original email|original appointment|reply message|orijinal ileti|orijinal mesaj
+    """original message|original mail|original e-mail|original email|original appointment|reply message|replied message|回复的原邮件|받은 메일 내용
+    orijinal ileti|orijinal mesaj
     orijinal e-posta|özgün ileti|özgün mesaj|asıl ileti|asıl mesaj|yanıtlanan ileti|ursprüngliche nachricht|ursprüngliche mail
     original-nachricht|originalnachricht|original nachricht|ursprünglicher termin|originalmail|message d'origine|message original
     mail original|message initial|mensaje original|correo original|mensagem original|messaggio originale|messaggio originario
@@ -279,8 +283,8 @@ _SENT_ON = _any(
     转发的邮件|转发邮件|转发邮件信息|轉寄郵件|轉寄的郵件|已轉寄郵件|転送メッセージ|転送されたメッセージ|転送メール|전달된 메시지
     전달된 메일|전달한 메시지"""
 )  # fmt: skip
-_LINE_LEAD, _LINE_END = r"[\s>*]*[-—–_=]{2,}\s*", r"(?:\s*:|[\s*]*[-—–_=]{2,}.{0,40})?[\s*]*$"
-_DELIMITER = re.compile(rf"{_LINE_LEAD}{_ORIGINAL}{_LINE_END}")
+_LINE_LEAD, _LINE_END = r"[\s>*]*[-_=]{2,}[\s\[]*", r"(?:\s(?:below|follows|asagida)\.?|\s*:|[\s*\]]*[-_=]{2,}.{0,40})?[\s*]*$"
+_DELIMITER = re.compile(rf"{_LINE_LEAD}{_ORIGINAL}{_LINE_END}|-{{2,}}\s[^-]{{1,80}}{_WROTE}\s*:?\s*-{{2,}}$")
 _FORWARD = re.compile(rf"{_LINE_LEAD}(?:{_SENT_ON}{_LINE_END}|forwarded by\b.{{0,160}}-{{2,}}$)")
 _FORWARD_BEGINS = re.compile(
     r"[\s>*]*"

@@ -42,6 +42,18 @@ ATTRIBUTIONS = {
     "vi": "Vào Th 3, 4 thg 3, 2025 vào lúc 09:05 Shop <s@x.example> đã viết:",
     "zh": "Shop <s@x.example> 于2025年3月4日周二 09:05写道：",
     "zh taiwan": "Shop <s@x.example> 於 2025年3月4日週二 上午9:05寫道：",
+    "en aol": "In a message dated 3/4/2025 9:05:00 A.M. Eastern Standard Time, s@x.example writes:",
+    "en spark": "On 4 Mar 2025, 09:05 +0300, Shop <s@x.example>, wrote:",
+    "en becky": "On Tue, 4 Mar 2025 09:05:00 +0900\nShop <s@x.example> wrote:",
+    "en edison": "On Mar 4, 2025 at 9:05 AM, <Shop (mailto:s@x.example)> wrote:",
+    "en zoho": "---- On Tue, 04 Mar 2025 09:05:00 +0300 Shop <s@x.example> wrote ----",
+    "es gmail of before 2014": "El 4 de marzo de 2025 09:05, Shop <s@x.example>escribió:",
+    "hu apple": "2025. márc. 4. dátummal, 9:05 időpontban Shop <s@x.example> írta:",
+    "ja outlook": '2025/03/04 9:05 に、"Shop" <s@x.example> を書き込みました:',
+    "ko gmail of before 2014": "2025년 3월 4일 오전 9:05, Shop <s@x.example>님이 작성하였습니다:",
+    "th apple": "ในวันที่ 4 มี.ค. 2568 เวลา 09:05 Shop <s@x.example> เขียนว่า:",
+    "tr outlook": '4.03.2025 09:05 tarihinde "Shop" <s@x.example> yazdı:',
+    "zh xiaomi": "Shop <s@x.example>于2025年3月4日周二09:05写道：",
     "in no listed language": "Ku 4 Werurwe 2025 09:05, Shop <s@x.example> yaranditse ati:",
 }
 
@@ -56,6 +68,12 @@ MARKED_ATTRIBUTIONS = {
     "ru": "04.03.2025 9:05, Shop пишет:",
     "the bat": "Tuesday, March 4, 2025, 9:05:00 AM, you wrote:",
     "the bat de": "am Dienstag, 4. März 2025 um 09:05 schrieben Sie:",
+    "gmail of before 2014": "2012/4/16 Shop <s@x.example>",
+    "horde": "Quoting Shop <s@x.example>:",
+    "horde tr": "Alıntı: Shop <s@x.example>:",
+    "lotus": "Shop <s@x.example> schrieb am 04.03.2025 09:05:00:",
+    "roundcube": "04.03.2025 09:05 tarihinde Shop yazmış:",
+    "tutanota": "4. März 2025, 09:05 von s@x.example:",
     "gnus": "Shop <s@x.example> writes:",
 }
 
@@ -135,6 +153,13 @@ DELIMITERS = {
     "sv": "-----Ursprungligt meddelande-----",
     "tr": "-----Özgün İleti-----",
     "vi": "-----Thư gốc-----",
+    "en proton": "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐",
+    "en below": "--- Original message below.",
+    "en sony": "---- Shop wrote ----",
+    "tr sony": "---- Shop yazdı ----",
+    "ko daum": "---------[ 받은 메일 내용 ]----------",
+    "zh 163": "---- 回复的原邮件 ----",
+    "zh qq": "------------------&nbsp;原始邮件&nbsp;------------------",
     "zh": "------------------ 原始邮件 ------------------",
 }
 

@@ -85,19 +85,37 @@ LINES = st.sampled_from(
         "Konu: c",
         "_" * 32,
         "iPhone'umdan gönderildi",
+        "On 3 Nov 2025, Ali <a@b.c",
+        ">:",
+        "> Begin forwarded message:",
+        "---------- Forwarded message ---------",
+        "Date: 3 Nov 2025",
+        "--",
     ]
 )
 
 
-@given(st.lists(st.one_of(LINES, st.text(max_size=20)), max_size=30))
-def test_nothing_is_lost_and_nothing_becomes_empty(lines: list[str]) -> None:
+@given(st.lists(st.one_of(LINES, st.text(max_size=20)), max_size=30), st.booleans())
+def test_nothing_is_lost_and_nothing_becomes_empty(lines: list[str], forwarded: bool) -> None:
     text = "\n".join(lines)
-    reply = split_reply(text)
+    reply = split_reply(text, forwarded=forwarded)
     assert bool(reply.text.strip()) == bool(text.strip())
     parts = "\n".join([reply.text, reply.quoted, reply.signature])
     assert sorted(parts.split()) == sorted(text.split())
 
 
-@pytest.mark.parametrize("line", ["wrote:\n", "Kimden: x\n", "> q\nx\n", "--\n", "iPhone'umdan gönderildi\n", "ş" * 300 + "\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "wrote:\n",
+        "Kimden: x\n",
+        "> q\nx\n",
+        "--\n",
+        "iPhone'umdan gönderildi\n",
+        "ş" * 300 + "\n",
+        "2025 a@b.c yazdı (" * 20 + ":\n",
+        "<" * 390 + ":\n",
+    ],
+)
 def test_long_texts_take_linear_time(line: str) -> None:
     assert split_reply(line * 9_000).text
