@@ -252,6 +252,9 @@ PEOPLE = {
     "carrier": "Hello\nSent via mobile carrier on Monday",
     "device of a parcel": "Hallo\nVon meinem Händler wurde das Handy gesendet",
     "invoice": "Merhaba\nFatura e-posta ile gönderildi mi?",
+    "address and year": "Lütfen <ali@x.example> adresine 2025 için şunları gönderin:\nfatura\n\nTeşekkürler",
+    "a sign is no address": "On 4 March 2025 @ 9:05 your colleague wrote:\nWe will refund you.\n\nNothing came.",
+    "address, date and no verb": "We met on 04.03.2025 9:05, I had to mail (ali@x.example):\nthe invoice.\n\nIt is not there.",
     "mailbox escape": "Merhaba,\n\n>From Ankara to Izmir, ne zaman gelir?\n\nAli",
 }
 
@@ -348,6 +351,8 @@ def test_the_line_of_a_telephone_is_a_signature(name: str) -> None:
 @pytest.mark.parametrize("name", PEOPLE)
 def test_what_people_write_stays(name: str) -> None:
     assert split_reply(PEOPLE[name]).text.split() == PEOPLE[name].split()
+    below = f"Merhaba,\n\n{PEOPLE[name]}"
+    assert split_reply(below).text.split() == below.split()
 
 
 def test_the_fold_of_quotes_goes_further_than_search() -> None:
