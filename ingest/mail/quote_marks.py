@@ -117,12 +117,8 @@ def is_attribution(joined: str, *, quote_follows: bool) -> bool:
 
 def attribution_start(folded: Sequence[str], end: int, *, quote_follows: bool) -> int | None:
     """The first line of the attribution that ends in line ``end``; None when there is none. Programs wrap it up to four lines."""
-    if (
-        "@" in folded[end]
-        and (then := _WROTE_THEN.search(folded[end]))
-        and _YEAR.search(folded[end][: then.start()])
-        and _ADDRESS.search(folded[end])
-    ):
+    then = _WROTE_THEN.search(folded[end]) if _ADDRESS.search(folded[end]) else None
+    if then and _YEAR.search(folded[end][: then.start()]):
         return end
     if not folded[end].rstrip(" *_").endswith((":", "--", ">") if quote_follows else (":", "--")):
         return None
@@ -242,9 +238,18 @@ def header_start(folded: Sequence[str], at: int) -> int | None:
     return start if addressed or dated or (start < at and "subject" in values) else None
 
 
+def is_long_rule(folded: str) -> bool:
+    """Whether the folded line is the rule that programs draw and people do not."""
+    return len(folded) >= 20 and not folded.strip("_")
+
+
 def ruled_start(folded: Sequence[str], at: int) -> int:
     """The rule above line ``at`` that belongs to what begins there, with at most one empty line between them; else ``at``."""
     above = at - 2 if at > 1 and not folded[at - 1] else at - 1
+    while (
+        above >= 0 and at - above < _ATTRIBUTION_LINES and _field(folded[above])
+    ):  # Yandex names the recipient above its attribution
+        above -= 1
     if above < 0 or not folded[above]:
         return at
     is_rule = _RULE.match(folded[above]) or (folded[above].startswith("--") and _ENDS_WROTE.search(folded[above]))

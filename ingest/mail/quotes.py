@@ -17,6 +17,7 @@ from ingest.mail.quote_marks import (
     closes_bracket,
     fold,
     is_forward,
+    is_long_rule,
     is_mobile_signature,
     ruled_start,
 )
@@ -94,8 +95,12 @@ def _mark(kinds: list[str], folded: list[str]) -> Block:
                 return block
             below = next((kinds[i] for i in range(at + 1, min(at + 5, len(kinds))) if kinds[i] != _EMPTY), None)
             start = attribution_start(folded, at, quote_follows=below == _QUOTE)
+            if start is not None:
+                start = ruled_start(folded, start)
+            elif below == _QUOTE and is_long_rule(folded[at]):
+                start = at
             if start is not None and below != _QUOTE:
-                return Block(ruled_start(folded, start), is_forward=False)
+                return Block(start, is_forward=False)
             if start is not None:
                 kinds[start : at + 1] = [_MARK] * (at + 1 - start)
         above = kinds[at] if kind != _EMPTY else above

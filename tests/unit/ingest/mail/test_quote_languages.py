@@ -309,6 +309,16 @@ def test_a_rule_above_goes_with_it(rule: str) -> None:
     assert split_reply(f"Ok.\n\n{rule}\n\n{ATTRIBUTIONS['vi']}\nold").text == "Ok."
 
 
+def test_what_programs_write_above_an_attribution_goes_with_it() -> None:
+    assert split_reply(f"Ok.\n\n----------------\nКому: Shop (s@x.example);\nТема: X;\n{ATTRIBUTIONS['uk']}\n\nold").text == "Ok."
+    assert split_reply("Ok.\n\n______________________________\n> Od: s@x.example\n>\n> old").text == "Ok."
+
+
+def test_a_rule_that_people_draw_does_not_announce() -> None:
+    text = "You say:\n-----\n> no refunds\n-----\nIs it true?"
+    assert split_reply(text).text == text
+
+
 def test_a_line_above_that_is_no_part_of_an_attribution_stays() -> None:
     for above in ("Mail me at a@b.example before 2026", "On 5 Dec please", "Tamam, 5 Aralık uygun"):
         assert split_reply(f"{above}\nShop wrote:\n> old").text == above
