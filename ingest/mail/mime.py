@@ -17,6 +17,7 @@ from ingest.mail.body import Body, MailPart, collect
 from ingest.mail.charsets import codec_of
 from ingest.mail.headers import Field, first, header_text, message_ids, parse_date, unfold
 from ingest.mail.parts import Node, read_tree
+from ingest.mail.quote_marks import is_forward_subject
 from ingest.mail.quotes import split_reply
 from shared.text import clean_line, clean_text
 
@@ -79,7 +80,8 @@ def _read(raw: bytes) -> Mail:
     body = collect(root, warnings)
     hint = _charset_hint(root)
     text = _text_of(body)
-    reply = split_reply(text)
+    subject = header_text(first(root.fields, "Subject"), hint)
+    reply = split_reply(text, forwarded=is_forward_subject(subject))
     mailboxes = {name: _mailboxes(root.fields, name, hint) for name in (*_SENDER_FIELDS, "To", "Cc", "Bcc")}
     sender = next((mailboxes[name][0] for name in _SENDER_FIELDS if mailboxes[name]), None)
     if not mailboxes["From"]:
@@ -98,7 +100,7 @@ def _read(raw: bytes) -> Mail:
         to=mailboxes["To"],
         cc=mailboxes["Cc"],
         bcc=mailboxes["Bcc"],
-        subject=header_text(first(root.fields, "Subject"), hint),
+        subject=subject,
         date=moment,
         text=text,
         text_stripped=reply.text,
