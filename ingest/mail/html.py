@@ -48,9 +48,14 @@ _ATTRIBUTES = {
 def plain_text(html: str) -> str:
     """The text a reader sees: blocks on lines of their own, quotes behind ``> ``, link targets that the text hides in brackets.
 
-    Scripts, styles and hidden templates are left out; beyond 1 MB the rest is left out. Never raises; linear.
+    Scripts, styles, hidden templates and what attributes and styles hide are left out, unless nothing else is there; beyond 1 MB
+    the rest is left out. Never raises; linear.
     """
-    writer = TextWriter()
+    return _text(html, hides=True) or _text(html, hides=False)
+
+
+def _text(html: str, *, hides: bool) -> str:
+    writer = TextWriter(hides=hides)
     for token in tokens(html[:PAGE_CHARS_MAX]):
         if token.kind == "open":
             writer.open(token)

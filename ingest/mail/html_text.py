@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ingest.mail.html_hidden import OpenStack, declarations, font_is_nothing, is_hidden, without_invisible
 from ingest.mail.html_tokens import Token
 from shared.text import clean_line
 
@@ -26,19 +27,28 @@ _PARAGRAPHS = names("p h1 h2 h3 h4 h5 h6 blockquote pre")
 _HIDDEN = names("script style head title template svg math object select datalist map")
 _RAW_HIDDEN = names("script style title")
 _SHOWN_RAW = names("xmp textarea plaintext")
+_VOID = names("area base br col embed hr img input link meta param source track wbr")
+# The next of its kind ends such an element by itself, so one inside a hidden element says nothing about that one's end.
+_IMPLIED = names("p li dd dt option")
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
 _FOLLOWED = re.compile(r"(?i)https?://|mailto:")
 
 
 class TextWriter:
-    """Lines of text in the making: blanks collapse, blocks break lines, paragraphs leave one line empty."""
+    """Lines of text in the making: blanks collapse, blocks break lines, paragraphs leave one line empty.
 
-    def __init__(self) -> None:
+    ``hides``: leave out what attributes and styles hide.
+    """
+
+    def __init__(self, *, hides: bool = True) -> None:
+        self.hides = hides
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
         self.preformatted = 0
-        self.hidden: list[str] = []
+        self.hidden = OpenStack()  # the hidden element and what is open in it
+        self.sizes = OpenStack()  # elements under one that gives letters a size, and whether it is none
+        self.opened: dict[str, int] = {}
         self.link: str | None = None
         self.label: list[str] = []
         self.links = 0
@@ -48,13 +58,19 @@ class TextWriter:
     def open(self, token: Token) -> None:
         name = token.value
         self.raw_shown = name in _SHOWN_RAW
-        if name in _HIDDEN:
-            if name not in _RAW_HIDDEN:  # the content of those comes as a raw token
-                self.hidden.append(name)
-            return
         if name == "body":
             self.hidden.clear()  # an unclosed head must not swallow the page
+        if self.hidden and self._ends_hiding(name):
+            self.hidden.clear()
         if self.hidden:
+            if name not in _VOID and name not in _RAW_HIDDEN:
+                self.hidden.push(name)
+            return
+        if name in _HIDDEN:
+            if name not in _RAW_HIDDEN:  # the content of those comes as a raw token
+                self.hidden.push(name)
+            return
+        if self._hides(token):
             return
         if name == "br":
             self.end_line()
@@ -70,6 +86,27 @@ class TextWriter:
             self.write(" ")
         elif name in _PARAGRAPHS or name in _BLOCKS:
             self.block(name)
+
+    def _ends_hiding(self, name: str) -> bool:
+        """A paragraph ends where a block begins, an item or a cell where the next begins."""
+        if self.hidden.is_only("p"):
+            return name in _PARAGRAPHS or name in _BLOCKS
+        return (name in _IMPLIED or name in ("td", "th", "tr")) and self.hidden.is_only(name)
+
+    def _hides(self, token: Token) -> bool:
+        """Whether the element that opens here is hidden; remembers what it says about the size of letters."""
+        name = token.value
+        style = declarations(token.attributes.get("style", ""), sized=bool(self.sizes))
+        if name in _VOID:
+            return self.hides and is_hidden(token.attributes, style)
+        if self.hides and is_hidden(token.attributes, style):
+            self.hidden.push(name)
+            return True
+        self.opened[name] = self.opened.get(name, 0) + 1
+        speck = font_is_nothing(style)
+        if speck or self.sizes:
+            self.sizes.push(name, flag=self.sizes.flag if speck is None else speck)
+        return False
 
     def block(self, name: str) -> None:
         if name in _PARAGRAPHS:
@@ -93,10 +130,11 @@ class TextWriter:
 
     def close(self, name: str) -> None:
         if self.hidden:
-            if name in self.hidden:
-                while self.hidden and self.hidden.pop() != name:
-                    pass
-            return
+            if self.hidden.pop(name) or name in _IMPLIED or not self.opened.get(name):
+                return
+            self.hidden.clear()  # what stands around it ends here, so does the hidden element that nobody closed
+        self.opened[name] = max(0, self.opened.get(name, 0) - 1)
+        self.sizes.pop(name)
         if name == "a" and self.link is not None:
             self.end_link()
         elif name == "blockquote":
@@ -114,7 +152,7 @@ class TextWriter:
                 self.numbers.pop()
 
     def text(self, text: str) -> None:
-        if self.hidden:
+        if self.hidden or (self.hides and self.sizes.flag):
             return
         if self.preformatted:
             first, *others = text.split("\n")
@@ -148,9 +186,10 @@ class TextWriter:
             self.line.append(f" ({bare})")
 
     def end_line(self, *, only_started: bool = False) -> None:
-        line = "".join(self.line)
+        line = without_invisible("".join(self.line))
         if not self.preformatted:
             line = re.sub(" {2,}", " ", line).strip(" \t")
+            line = line if line.strip() else ""
         self.line = []
         if line or not only_started:
             prefix = "> " * self.quotes

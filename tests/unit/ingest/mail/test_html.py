@@ -38,6 +38,43 @@ def test_text_is_what_a_reader_sees(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<div style="display:none">x<div>y</div>z</div><p>Görünen</p>', "Görünen"),
+        ('<span style="mso-hide:all;font-size:0px">x</span>Görünen', "Görünen"),
+        ('<a style="mso-hide:all;font-size:14px" href="https://ornek.com/a">Git</a>', "Git (https://ornek.com/a)"),
+        ('<td style="font-size:0px"><div style="FONT-SIZE: 13px">Görünen</div>x</td>y', "Görünen\ny"),
+        ('<font style="font-size: 1px; color: #fff">x</font><p>Görünen</p>', "Görünen"),
+        ('<div style="max-height:0; overflow:hidden">x</div><div style="max-height:0">Görünen</div>', "Görünen"),
+        ('<p style="opacity:.5">Görünen</p><p style="opacity:0 !important">x</p>', "Görünen"),
+        ("<p hidden>x<p>Görünen", "Görünen"),
+        ("<div><span hidden>x</div>Görünen", "Görünen"),
+        ('<table><tr><td style="display:none">x<td>Görünen</tr></table>', "Görünen"),
+        ("<div>Görünen<br hidden><img hidden alt=x></div>", "Görünen"),
+        ("<p>bir&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;</p><p>&#8203;\ufeff&nbsp;</p><p>ta&shy;til</p>", "bir\n\ntatil"),
+        ("می\u200cخواهم 👨\u200d👩", "می\u200cخواهم 👨\u200d👩"),
+        ('<div style="display:none">hepsi gizli</div>', "hepsi gizli"),
+    ],
+)
+def test_what_the_page_hides_is_left_out(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<svg>" * 80_000 + "</math>" * 80_000,
+        '<b style="font-size:0">' * 40_000 + "</i>" * 80_000,
+        "<div hidden>" * 80_000 + "</p>" * 80_000,
+    ],
+)
+def test_hiding_costs_the_same_however_deep(page: str) -> None:
+    started = time.perf_counter()
+    plain_text(page)
+    assert time.perf_counter() - started < 10
+
+
 @given(st.text(alphabet="<>/ab=\"'& \n!-#;x9", max_size=200))
 def test_any_page_has_a_text_and_a_clean_form(html: str) -> None:
     assert "\x00" not in plain_text(html)
