@@ -3,7 +3,8 @@
 Source: RFC 2046 §5.1.4 (alternative), RFC 2387 (related), RFC 1847 (signed, encrypted), RFC 3156 and RFC 8551 (PGP, S/MIME),
 RFC 6047 (calendar), RFC 2183 (disposition).
 Rules: of alternatives one text and one HTML count; texts that follow one another in a mixed mail are joined; of a signed mail
-the signed part is read and the signature stays as attachment; a forwarded message stays whole, as attachment ``*.eml``.
+the signed part is read and the signature stays as attachment; what a signed envelope holds is read in its place, unverified; a
+forwarded message stays whole, as attachment ``*.eml``.
 """
 
 from __future__ import annotations
@@ -13,26 +14,29 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from ingest.mail.charsets import decode_text
-from ingest.mail.headers import first, header_text, message_ids, split_block
+from ingest.mail.cms import AUTH_ENVELOPED_DATA, ENVELOPED_DATA, content_kind, signed_content
+from ingest.mail.file_names import file_name
+from ingest.mail.flowed import join_flowed, without_cleartext_signature
+from ingest.mail.headers import first, header_text, message_ids
 from ingest.mail.html import plain_text
-from ingest.mail.parts import Node
+from ingest.mail.parts import Node, read_tree
 from shared.text import clean_line, clean_text
 
-NAME_CHARS_MAX = 200
-_EXTENSIONS = {
-    "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics", "text/csv": ".csv", "text/vcard": ".vcf", "image/png": ".png",
-    "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp", "image/svg+xml": ".svg", "application/pdf": ".pdf",
-    "application/zip": ".zip", "application/ms-tnef": ".dat", "message/rfc822": ".eml", "audio/mpeg": ".mp3", "video/mp4": ".mp4",
-    "application/pgp-signature": ".asc", "application/pkcs7-signature": ".p7s", "application/pkcs7-mime": ".p7m",
-    "application/xml": ".xml", "text/xml": ".xml", "application/json": ".json",
-}  # fmt: skip
-# Letters that turn a name around ("exe.fdp" shown as "pdf.exe") have no business in a file name.
-_DECEPTIVE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+ENVELOPES_MAX = 5
+"""How many signed envelopes, one in another, are opened."""
+
+_SAID_CHARS_MAX = 100_000
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _CALENDAR = re.compile(r"(?m)^(METHOD|UID)(?:;[^:\n]{0,200})?:([^\r\n]{0,500}(?:\r?\n[ \t][^\r\n]{0,200}){0,8})")
 _CID = re.compile(r"cid:([^\s\"'<>)]{1,500})", re.IGNORECASE)
 _ENRICHED = re.compile(r"<[^<>]{1,40}>")
 _SMIME = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+# Text in name only: programs read these, so they are files. Any other text is read as text (RFC 2046 §4.1.4).
+_FILES = {
+    "text/calendar", "text/csv", "text/vcard", "text/x-vcard", "text/directory", "text/xml", "text/css", "text/javascript", "text/rtf",
+    "text/rfc822-headers", "text/tab-separated-values", "text/x-vcalendar", "text/x-diff", "text/x-patch",
+}  # fmt: skip
+_WRITTEN = {"text/plain", "text/html", "text/enriched", "text/richtext"}
 _ALTERNATE_ONLY = {"text/x-amp-html", "text/watch-html"}
 
 
@@ -59,16 +63,21 @@ class Body:
     segments: list[tuple[str, str]] = field(default_factory=list)
     attachments: list[MailPart] = field(default_factory=list)
     encrypted: bool = False
+    hint: str | None = None
+    envelopes: int = 0
 
     @property
     def text(self) -> str:
         """The whole text; a page without a text of its own is turned into text where it stands."""
         texts: list[str] = []
+        said = ""
         for text, page in self.segments:
             words = text if text.strip() else plain_text(page)
+            squeezed = _squeezed(words)
             # Programs that say "mixed" where they mean "alternative" send the same words twice.
-            if words.strip() and not (not text.strip() and _said_already(words, texts)):
+            if squeezed and (text.strip() or squeezed[:200] not in said):
                 texts.append(words)
+                said += squeezed[: _SAID_CHARS_MAX - len(said)]
         return "\n\n".join([*(one.rstrip() for one in texts[:-1]), *texts[-1:]])
 
     @property
@@ -79,14 +88,13 @@ class Body:
         return "\n".join(page if page.strip() else f"<pre>{escape(text)}</pre>" for text, page in self.segments)
 
 
-def _said_already(words: str, texts: list[str]) -> bool:
-    key = "".join(words.split())[:200]
-    return any(key in "".join(one.split()) for one in texts)
+def _squeezed(words: str) -> str:
+    return "".join(words.split())
 
 
-def collect(root: Node, warnings: list[str]) -> Body:
-    """Text, HTML and attachments of the tree, in the order of the mail."""
-    body = Body()
+def collect(root: Node, warnings: list[str], *, hint: str | None = None) -> Body:
+    """Text, HTML and attachments of the tree, in the order of the mail. ``hint``: the charset its labels or language speak for."""
+    body = Body(hint=hint)
     _walk(root, body, warnings, related=False)
     cited = {match[1] for _, page in body.segments for match in _CID.finditer(page)}
     if cited:
@@ -119,17 +127,25 @@ def _walk(node: Node, body: Body, warnings: list[str], *, related: bool) -> None
 def _alternative(node: Node, body: Body, warnings: list[str]) -> None:
     """One text and one HTML of the children; each child is read on its own, so nested mixed parts keep their order."""
     texts: list[str] = []
+    spare: list[str] = []
     pages: list[str] = []
+    said = ""
     for child in node.children:
         if child.content_type in _ALTERNATE_ONLY:
             continue
-        inner = Body()
+        inner = Body(hint=body.hint, envelopes=body.envelopes)
         _walk(child, inner, warnings, related=False)
         body.attachments.extend(inner.attachments)
         body.encrypted = body.encrypted or inner.encrypted
-        texts.append("\n\n".join(text for text, _ in inner.segments if text.strip()))
+        text = "\n\n".join(text for text, _ in inner.segments if text.strip())
         pages.append("\n".join(page for _, page in inner.segments if page.strip()))
-    text = next((one for one in texts if one.strip()), "")
+        if child.content_type != "text/plain":
+            spare.append(text)
+        # Two plain texts with other words: mixed was meant, or two languages. Either is read.
+        elif (squeezed := _squeezed(text)) and squeezed[:200] not in said:
+            texts.append(text.rstrip())
+            said += squeezed[: _SAID_CHARS_MAX - len(said)]
+    text = "\n\n".join(texts) or next((one for one in spare if one.strip()), "")
     page = next((one for one in reversed(pages) if one.strip()), "")
     if text or page:
         body.segments.append((text, page))
@@ -137,12 +153,10 @@ def _alternative(node: Node, body: Body, warnings: list[str]) -> None:
 
 def _leaf(node: Node, body: Body, warnings: list[str], *, related: bool) -> None:
     kind = node.content_type
-    if kind in _SMIME and _is_enveloped(node):
-        body.encrypted = True
-        _note(warnings, "encrypted")
-    readable = kind in {"text/plain", "text/html", "text/enriched", "text/richtext"}
-    file_like = node.disposition == "attachment" or (node.name and body.segments)
-    if not readable or file_like:
+    if (kind in _SMIME or node.name.lower().endswith(".p7m")) and _opened(node, body, warnings):
+        return
+    readable = kind in _WRITTEN or (kind.startswith("text/") and kind not in _FILES and not node.name)
+    if not readable or node.disposition == "attachment" or (node.name and body.segments):
         inline = node.disposition == "inline" and kind.startswith("image/")
         _attach(node, body, inline=inline or (related and node.disposition != "attachment"))
         return
@@ -150,18 +164,50 @@ def _leaf(node: Node, body: Body, warnings: list[str], *, related: bool) -> None
     label = node.parameters.get("charset")
     if kind == "text/html" and not label and (declared := _META_CHARSET.search(content[:4_096])):
         label = declared[1].decode("ascii")
-    text, guessed = decode_text(content, label)
+    text, guessed = decode_text(content, label, hint=body.hint)
     if guessed:
         _note(warnings, "a charset was guessed")
-    text = clean_text(text.replace("\r\n", "\n").replace("\r", "\n"))
+    # RFC 7103 §7.6: a few null octets mean nothing.
+    text = clean_text(text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
     if text.strip():
-        enriched = kind in {"text/enriched", "text/richtext"}
-        body.segments.append(("", text) if kind == "text/html" else (_ENRICHED.sub("", text) if enriched else text, ""))
+        body.segments.append(("", text) if kind == "text/html" else (_written(text, node), ""))
 
 
-def _is_enveloped(node: Node) -> bool:
+def _written(text: str, node: Node) -> str:
+    """A text as its writer saw it."""
+    if node.content_type in {"text/enriched", "text/richtext"}:
+        return _ENRICHED.sub("", text)
+    if node.parameters.get("format", "").strip().lower() == "flowed":
+        text = join_flowed(text, delete_space=node.parameters.get("delsp", "").strip().lower() == "yes")
+    return without_cleartext_signature(text)
+
+
+def _opened(node: Node, body: Body, warnings: list[str]) -> bool:
+    """Read what a signed envelope holds as a part of the mail; False when the part stays a file, as what is encrypted does.
+
+    A signed document (``rechnung.pdf.p7m``) holds no part with a header of its own, and stays a file.
+    """
+    content = node.content()
+    inner = signed_content(content) if body.envelopes < ENVELOPES_MAX else None
+    if inner is not None:
+        tree = read_tree(inner, warnings)
+        if first(tree.fields, "Content-Type"):
+            body.envelopes += 1
+            _walk(tree, body, warnings, related=False)
+            body.envelopes -= 1
+            return True
+    if node.content_type in _SMIME and _is_enveloped(node, content):
+        body.encrypted = True
+        _note(warnings, "encrypted")
+    return False
+
+
+def _is_enveloped(node: Node, content: bytes) -> bool:
     kind = node.parameters.get("smime-type", "").lower()
-    return kind in {"enveloped-data", "authenveloped-data"} or (not kind and not node.name.lower().endswith(".p7s"))
+    if kind in {"enveloped-data", "authenveloped-data"}:
+        return True
+    found = content_kind(content)
+    return found in (ENVELOPED_DATA, AUTH_ENVELOPED_DATA) or (found is None and not kind and not node.name.lower().endswith(".p7s"))
 
 
 def _attach(node: Node, body: Body, *, inline: bool) -> None:
@@ -177,24 +223,10 @@ def _attach(node: Node, body: Body, *, inline: bool) -> None:
     ids = message_ids(header_text(first(node.fields, "Content-ID"))) or (header_text(first(node.fields, "Content-ID")),)
     body.attachments.append(
         MailPart(
-            name=_file_name(node, kind, content, len(body.attachments) + 1), content_type=kind, content=content,
+            name=file_name(node.name, node.fields, kind, content, len(body.attachments) + 1), content_type=kind, content=content,
             content_id=ids[0] or None, inline=inline, calendar_method=method, calendar_uid=uid,
         )
     )  # fmt: skip
-
-
-def _file_name(node: Node, kind: str, content: bytes, number: int) -> str:
-    name = _DECEPTIVE.sub("", clean_line(node.name)).replace("\\", "/").rpartition("/")[2].strip(" .\"'")
-    if not name and kind == "message/rfc822":
-        fields, _ = split_block(content, 0, len(content))
-        subject = _DECEPTIVE.sub("", header_text(first(fields, "Subject"))).replace("/", "-").replace("\\", "-").strip(" .")
-        name = f"{subject[:NAME_CHARS_MAX]}.eml" if subject else ""
-    if not name:
-        name = f"attachment-{number}{_EXTENSIONS.get(kind, '.txt' if kind.startswith(('text/', 'message/')) else '.bin')}"
-    stem, dot, extension = name.rpartition(".")
-    if len(name) <= NAME_CHARS_MAX:
-        return name
-    return f"{stem[: NAME_CHARS_MAX - 20]}.{extension[:19]}" if dot else name[:NAME_CHARS_MAX]
 
 
 def _note(warnings: list[str], text: str) -> None:

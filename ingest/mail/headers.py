@@ -8,8 +8,8 @@ Units: values are capped at 64 kB, a block at 2,000 fields.
 from __future__ import annotations
 
 import binascii
-import contextlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ingest.mail.charsets import decode_text
+from ingest.mail.transfer import lenient_base64
 from shared.text import clean_line, clean_text, fold_turkish
 
 VALUE_BYTES_MAX = 65_536
@@ -33,6 +34,11 @@ class Field(NamedTuple):
 
 
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)
+_KNOWN_FIELD = re.compile(
+    rb"(?:from|to|cc|reply-to|subject|date|message-id|in-reply-to|references|received|mime-version|content-[a-z-]{2,30}|x-[a-z-]{2,40})[ \t]{0,20}:",
+    re.IGNORECASE,
+)
+_FOLDED_LINES_MAX = 20
 _MONTHS = {
     "oca": "Jan", "sub": "Feb", "mar": "Mar", "nis": "Apr", "may": "May", "haz": "Jun", "tem": "Jul", "agu": "Aug", "eyl": "Sep",
     "eki": "Oct", "kas": "Nov", "ara": "Dec",
@@ -43,19 +49,25 @@ def split_block(raw: bytes, start: int, end: int) -> tuple[list[Field], int]:
     """The fields of the block that begins at ``start``, and the offset where the body begins.
 
     A line that is no field belongs to the field above when fields go on below it, else the body begins there: a mail
-    without headers is all body.
+    without headers is all body. A line of blanks is no end when the header visibly goes on below it (RFC 5322 §4.2), nor does
+    a byte order mark belong to the first name.
     """
     fields: list[Field] = []
     name, lines, size = "", [b""], 0
     strays: list[bytes] = []
     # A part that starts with a blank line has no fields; a mail may have blank lines before its first.
     at, stray_at = (_before_fields(raw, start, end) if start == 0 else start), -1
+    if raw.startswith(BOM_UTF8, at) and _FIELD.match(raw, at + 3, min(end, at + 300)):
+        at += 3
     body = end
     while at < end:
         after = _line_end(raw, at, end)
         line = raw[at : min(after, at + VALUE_BYTES_MAX)].rstrip(b"\r\n")
         match = None if line[:1] in b" \t" else _FIELD.fullmatch(line)
         if not line.strip():
+            if line and name and _goes_on(raw, after, end):
+                at = after
+                continue
             body = after
             break
         if match and len(fields) < FIELDS_MAX:
@@ -83,6 +95,18 @@ def _before_fields(raw: bytes, start: int, end: int) -> int:
     return _line_end(raw, at, end) if raw[at : at + 6].lstrip(b">")[:5] == b"From " else at
 
 
+def _goes_on(raw: bytes, at: int, end: int) -> bool:
+    """Whether the header goes on here, after a line of blanks: a few folded lines and then a field of a known name."""
+    for _ in range(_FOLDED_LINES_MAX):
+        if raw[at : at + 1] not in (b" ", b"\t"):
+            break
+        after = _line_end(raw, at, end)
+        if not raw[at : min(after, at + VALUE_BYTES_MAX)].strip():
+            return False
+        at = after
+    return _KNOWN_FIELD.match(raw, at, end) is not None
+
+
 def _line_end(raw: bytes, at: int, end: int) -> int:
     found = raw.find(b"\n", at, end)
     return end if found < 0 else found + 1
@@ -105,11 +129,13 @@ def values_of(headers: Headers, name: str) -> list[str]:
 # Up to four question marks are forgiven inside a word; each segment ends at one, so the scan stays linear.
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,4})\?=")
 _BETWEEN = re.compile(r"(\?=)\s+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
-def decode_words(text: str) -> str:
-    """The text with its encoded words decoded; neighbours of one charset are joined before, as letters may be cut in two."""
+def decode_words(text: str, hint: str | None = None) -> str:
+    """The text with its encoded words decoded; neighbours of one charset are joined before, as letters may be cut in two.
+
+    ``hint``: the charset the mail speaks for elsewhere.
+    """
     if "=?" not in text:
         return text
     out: list[str] = []
@@ -118,13 +144,13 @@ def decode_words(text: str) -> str:
     for match in ENCODED_WORD.finditer(joined):
         label = match[1].partition("*")[0].lower()
         if match.start() > at or label != charset:
-            out.append(decode_text(pending, charset)[0] if pending else "")
+            out.append(decode_text(pending, charset, hint=hint)[0] if pending else "")
             out.append(joined[at : match.start()])
             pending = b""
         pending += _word_bytes(match[2], match[3])
         charset, at = label, match.end()
     if pending:
-        out.append(decode_text(pending, charset)[0])
+        out.append(decode_text(pending, charset, hint=hint)[0])
     out.append(joined[at:])
     return "".join(out)
 
@@ -136,24 +162,6 @@ def _word_bytes(encoding: str, text: str) -> bytes:
     return binascii.a2b_qp(raw.replace(b"\n", b""), header=True)
 
 
-def lenient_base64(data: bytes) -> bytes:
-    """What base64 can be read from the bytes: foreign characters are skipped, missing padding is added, a lone digit dropped.
-
-    Padding in the middle (two encodings glued together) ends one and starts the next.
-    """
-    if b"=" not in data.rstrip(b"=\r\n\t "):
-        # The usual case, ten times faster; it fails when padding or a digit is missing.
-        with contextlib.suppress(binascii.Error):
-            return binascii.a2b_base64(data)
-    out = []
-    for chunk in re.split(rb"=+", data):
-        digits = _NOT_BASE64.sub(b"", chunk)
-        if len(digits) % 4 == 1:
-            digits = digits[:-1]
-        out.append(binascii.a2b_base64(digits + b"=" * (-len(digits) % 4)))
-    return b"".join(out)
-
-
 def unfold(value: bytes, hint: str | None = None) -> str:
     """A field's text on one line, raw 8-bit bytes decoded, encoded words left alone (commas inside them are no separators)."""
     text = value.decode("ascii") if value.isascii() and b"\x1b" not in value else decode_text(value, None, hint=hint)[0]
@@ -162,12 +170,14 @@ def unfold(value: bytes, hint: str | None = None) -> str:
 
 def header_text(value: bytes, hint: str | None = None) -> str:
     """A field's decoded text on one clean line."""
-    return clean_line(decode_words(unfold(value, hint)))
+    return clean_line(decode_words(unfold(value, hint), hint))
 
 
 # --- parameters ----------------------------------------------------------------------------------------------------------
 
 _PARAMETER = re.compile(r';\s*([^\s=;"]{1,100})\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)', re.DOTALL)
+# "text/plain charset=utf-8" and "text/plain, charset=utf-8", as scripts write it.
+_WITHOUT_SEMICOLON = re.compile(r"\A\s*([^\s;,=\"()]{1,200})(?:\s*,\s*|\s+)(?=[A-Za-z-]{1,40}\s?=)")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?")
 
 
@@ -176,7 +186,7 @@ def parameters(value: bytes, hint: str | None = None) -> tuple[str, dict[str, st
 
     A later repetition of a name does not replace the first. Values may hold anything but NUL, surrogates and line breaks.
     """
-    text = unfold(value, hint)
+    text = _WITHOUT_SEMICOLON.sub(r"\1; ", unfold(value, hint), count=1)
     main, _, _ = text.partition(";")
     plain: dict[str, str] = {}
     sections: dict[str, list[tuple[int, bool, str]]] = {}

@@ -9,8 +9,10 @@ or repeats one.
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from ingest.mail.addresses import Mailbox, parse_mailboxes
 from ingest.mail.body import Body, MailPart, collect
@@ -24,6 +26,10 @@ from shared.text import clean_line, clean_text
 ENCRYPTED_TEXT = "encrypted"
 """The text of a mail whose body nobody here can read."""
 
+SUBJECTS_MAX = 5
+TURKISH = "windows-1254"
+"""The label that speaks for a Turkish mail."""
+_TURKISH_LETTERS = re.compile("[ğışĞİŞ]")
 _SENDER_FIELDS = ("From", "Reply-To", "Sender", "Return-Path")
 
 
@@ -60,8 +66,8 @@ class Mail:
 def read_mail(raw: bytes) -> Mail:
     """The mail in these bytes: whatever of it can be read. Never raises; reading twice gives equal values.
 
-    Nothing is fetched, decrypted or unpacked (TNEF and zip stay attachments). Takes time linear in the bytes; call it in a
-    thread for mails of many megabytes.
+    Nothing is fetched, decrypted, verified or unpacked (TNEF and zip stay attachments; signed envelopes are opened). Takes time
+    linear in the bytes; call it in a thread for mails of many megabytes.
     """
     try:
         return _read(raw)
@@ -77,10 +83,12 @@ def _read(raw: bytes) -> Mail:
         raw = raw.replace(b"\r", b"\n")
     warnings: list[str] = []
     root = read_tree(raw, warnings)
-    body = collect(root, warnings)
     hint = _charset_hint(root)
+    body = collect(root, warnings, hint=hint)
     text = _text_of(body)
-    subject = header_text(first(root.fields, "Subject"), hint)
+    if codec_of(hint) in (None, "cp1252", "utf-8") and _TURKISH_LETTERS.search(text):
+        hint = TURKISH
+    subject = _subject(root.fields, hint)
     reply = split_reply(text, forwarded=is_forward_subject(subject))
     mailboxes = {name: _mailboxes(root.fields, name, hint) for name in (*_SENDER_FIELDS, "To", "Cc", "Bcc")}
     sender = next((mailboxes[name][0] for name in _SENDER_FIELDS if mailboxes[name]), None)
@@ -129,20 +137,33 @@ def _mailboxes(fields: list[Field], name: str, hint: str | None) -> tuple[Mailbo
     return tuple(dict.fromkeys(box for boxes in found for box in boxes))
 
 
+def _subject(fields: list[Field], hint: str | None) -> str:
+    """Every Subject in one (RFC 7103 §7.5.1): programs that break a line without folding it start the field anew."""
+    found = (header_text(one.value, hint) for one in fields if one.name.lower() == "subject")
+    return " ".join(dict.fromkeys(one for one in islice(found, SUBJECTS_MAX) if one))
+
+
 def _ids_text(fields: list[Field], name: str, hint: str | None) -> str:
     return header_text(first(fields, name), hint)
 
 
 def _charset_hint(root: Node) -> str | None:
-    """The charset the mail declares for its text: raw bytes in its headers are most likely in the same."""
-    pending = [root]
+    """The charset the mail declares for its text: raw bytes in its headers are most likely in the same.
+
+    A label of Latin-1 says little, as every program writes it; another label beside it, or the mail's language, says more.
+    """
+    labels: list[str] = []
+    pending = deque([root])
     while pending:
-        node = pending.pop(0)
+        node = pending.popleft()
         label = node.parameters.get("charset")
-        if label and node.content_type.startswith("text/") and codec_of(label) not in (None, "ascii"):
-            return label
+        if label and node.content_type.startswith("text/") and codec_of(label) is not None:
+            labels.append(label)
         pending.extend(node.children[:8])
-    return root.parameters.get("charset")
+    if header_text(first(root.fields, "Content-Language")).lower().startswith("tr"):
+        labels.append(TURKISH)
+    telling = (one for one in labels if codec_of(one) not in ("cp1252", "utf-8"))
+    return next(telling, labels[0] if labels else root.parameters.get("charset"))
 
 
 _BLANK_EDGES = re.compile(r"\A(?:[^\S\n]*\n)+")

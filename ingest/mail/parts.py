@@ -6,14 +6,16 @@ Units: at most 1,000 parts, 50 levels; what goes beyond stays in the original, a
 
 from __future__ import annotations
 
-import binascii
 import re
 from dataclasses import dataclass, field
 
-from ingest.mail.headers import Field, first, header_text, lenient_base64, parameters, split_block
+from ingest.mail.headers import Field, first, header_text, parameters, split_block
+from ingest.mail.transfer import decode_transfer
 
 PARTS_MAX = 1_000
 DEPTH_MAX = 50
+_DELIMITER = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?$")
+_PART_BEGINS = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{2,30}:)")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
@@ -38,35 +40,12 @@ class Node:
 
     def content(self) -> bytes:
         """The body without its transfer encoding; what cannot be decoded is skipped, never raised."""
-        return decode_transfer(self.raw[self.start : self.end], self.encoding)
+        return decode_transfer(self.raw[self.start : self.end], self.encoding, is_text=self.content_type.startswith("text/"))
 
 
 def read_tree(raw: bytes, warnings: list[str]) -> Node:
     """The root of the mail's tree. Repairs are appended to ``warnings``, each once."""
     return _Reader(raw, warnings).node(0, len(raw), depth=0, fallback="text/plain")
-
-
-def decode_transfer(body: bytes, encoding: str) -> bytes:
-    """The bytes without base64, quoted-printable or uuencode; any other encoding means as they are."""
-    if encoding == "base64":
-        return lenient_base64(body)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(body)
-    if encoding in {"x-uuencode", "uuencode", "x-uue", "uue"}:
-        return _uudecoded(body)
-    return body
-
-
-def _uudecoded(body: bytes) -> bytes:
-    out = []
-    for line in body.splitlines():
-        if line.startswith(b"begin ") or line in (b"end", b"`", b""):
-            continue
-        try:
-            out.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            continue
-    return b"".join(out)
 
 
 class _Reader:
@@ -117,12 +96,16 @@ class _Reader:
     def _spans(self, node: Node) -> list[tuple[int, int]]:
         """Start and end of each part's bytes; an absent end delimiter means until the multipart's own end."""
         boundary = node.parameters.get("boundary", "").encode("utf-8", "replace").rstrip()
-        if not boundary:
+        spans = self._between(node, boundary) if boundary else []
+        if spans:
+            return spans
+        # No boundary, or one that no line has: the first line that begins a part says which.
+        sniffed = (_PART_BEGINS if boundary else _DELIMITER).search(self.raw, node.start, node.end)
+        if not boundary or sniffed:
             self.warn("a multipart without boundary")
-            sniffed = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?$").search(self.raw, node.start, node.end)
-            if sniffed is None:
-                return []
-            boundary = sniffed[1]
+        return self._between(node, sniffed[1]) if sniffed else []
+
+    def _between(self, node: Node, boundary: bytes) -> list[tuple[int, int]]:
         delimiter = re.compile(rb"(?m)^--" + re.escape(boundary) + rb"(--)?[ \t]*\r?$")
         spans: list[tuple[int, int]] = []
         opened = -1
