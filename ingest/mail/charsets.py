@@ -11,7 +11,9 @@ from __future__ import annotations
 import codecs
 import re
 
-from charset_normalizer import from_bytes
+from ingest.mail.charset_guess import guess, other_script, strict
+from ingest.mail.charset_repair import once, turkish
+from ingest.mail.japanese import ESCAPE, decode_eight_bit, decode_euc, decode_iso2022
 
 _ALIASES = {
     "ascii": "cp1252", "us-ascii": "cp1252", "ansi": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252",
@@ -19,7 +21,13 @@ _ALIASES = {
     "latin5": "cp1254", "latin-5": "cp1254", "turkish": "cp1254", "windows1254": "cp1254", "x-mac-turkish": "mac_turkish",
     "gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "gb_2312-80": "gb18030", "hz-gb-2312": "hz", "cp936": "gb18030",
     "big5": "cp950", "x-x-big5": "cp950", "big5-eten": "cp950", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932",
-    "x-sjis": "cp932", "windows-31j": "cp932", "iso-2022-jp": "iso2022_jp_3", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
+    "x-sjis": "cp932", "windows-31j": "cp932", "x-ms-cp932": "cp932", "ms_kanji": "cp932", "iso-2022-jp": "iso2022_jp",
+    "iso-2022-jp-ms": "iso2022_jp", "cp50220": "iso2022_jp", "cp50221": "iso2022_jp", "cp50222": "iso2022_jp", "csiso2022jp": "iso2022_jp",
+    "jis": "iso2022_jp", "x-euc-jp": "euc_jp", "x-euc": "euc_jp", "eucjp-ms": "euc_jp", "eucjp-win": "euc_jp", "cp51932": "euc_jp",
+    "big5-hkscs": "big5hkscs", "x-big5": "cp950", "cn-big5": "cp950", "cn-gb": "gb18030", "x-euc-cn": "gb18030", "ucs-2": "utf-16",
+    "iso-10646-ucs-2": "utf-16", "utf16": "utf-16", "x-koi8-r": "koi8_r", "koi": "koi8_r", "koi8": "koi8_r",
+    "x-cp1251": "cp1251", "win-1251": "cp1251",
+     "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
     "ks_c_5601": "cp949", "ksc5601": "cp949", "unicode-1-1-utf-7": "utf-7", "unicode-1-1-utf-8": "utf-8", "utf8mb4": "utf-8",
     "utf": "utf-8", "unicode": "utf-8", "iso-8859-8-i": "iso8859_8", "iso-8859-8-e": "iso8859_8", "iso-8859-6-i": "iso8859_6",
     "x-mac-roman": "mac_roman", "macintosh": "mac_roman", "tis-620": "cp874", "iso-8859-11": "cp874",
@@ -34,13 +42,16 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_GUESS_BYTES_MIN = 32
-_GUESS_BYTES_MAX = 20_000
+_ISO_2022 = {"iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"}
+_EUC_JP = {"euc_jp", "euc_jis_2004", "euc_jisx0213"}
+_SIXTEEN = {"utf-16", "utf-16-le", "utf-16-be"}
+_GBK = re.compile(rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x81-\xfe][\x40-\xfe]|\x80")
+_SAMPLE_BYTES = 4_096
 
 
 def codec_of(label: str | None) -> str | None:
     """The codec's name in Python for a charset label of a mail; None when it says nothing or nobody knows it."""
-    name = (label or "").strip().strip("\"'").strip().lower()
+    name = (label or "").strip().strip("\"';,").strip().lower().removeprefix("3d").lstrip("\"'")
     if name in _UNLABELLED or len(name) > 40:
         return None
     name = _ALIASES.get(name, name)
@@ -56,43 +67,108 @@ def codec_of(label: str | None) -> str | None:
 
 
 def decode_text(data: bytes, label: str | None = None, *, hint: str | None = None) -> tuple[str, bool]:
-    """The text of ``data`` and whether something had to be guessed or replaced. Line ends and NUL are left as they are."""
+    """The text of ``data`` and whether something had to be guessed or replaced. Line ends and NUL are left as they are.
+
+    ``hint``: a label from elsewhere in the mail. One of a Turkish charset says that the mail is Turkish.
+    """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data.decode(encoding, "replace").lstrip("\ufeff"), False
     codec = codec_of(label)
     guessed = codec is None and bool((label or "").strip()) and (label or "").strip().lower() not in _UNLABELLED
-    if data.isascii() and (codec is None or codec in _SINGLE_BYTE or codec == "utf-8") and b"\x1b" not in data:
+    if b"\x1b" in data and codec not in _ISO_2022 and data.isascii() and ESCAPE.search(data):
+        return decode_iso2022(data), codec is not None
+    if (
+        data.isascii()
+        and b"\x1b" not in data
+        and (codec is None or codec in _SINGLE_BYTE or codec == "utf-8")
+        and b"\x00" not in data
+    ):
         return data.decode("ascii"), guessed
+    sixteen = _utf_16(data, codec)
+    if sixteen is not None:
+        return sixteen, guessed
     if codec is None or codec in _SINGLE_BYTE:
-        text = _strict(data, "utf-8") if b"\x1b$" not in data else None
+        text = strict(data, "utf-8") if b"\x1b$" not in data else None
         if text is not None:
-            return text, guessed or codec is not None
-    if codec is not None:
-        text = _strict(data, codec)
-        if text is not None:
-            return text, guessed
-        text = _paired(data) if codec == "utf-8" else None
-        if text is not None:
-            return text, True
-        damaged = data.decode(codec, "replace")
-        bad = damaged.count("\ufffd")
-        # A stray byte or a cut letter in declared text: the label is right, the byte is not.
-        if bad * 20 <= len(damaged) or bad <= sum(char > "\x7f" and char != "\ufffd" for char in damaged):
-            return damaged, True
+            return once(text), guessed or codec is not None
+    if codec is not None and (read := _as_declared(data, codec, hint)) is not None:
+        return read[0], read[1] or guessed
     hinted = codec_of(hint)
-    text = _strict(data, hinted) if hinted and hinted != codec else None
-    return (text, True) if text is not None else (_guess(data), True)
+    if hinted and hinted != codec:
+        text = (other_script(data) if hinted == "cp1252" else None) or _strict(data, hinted)
+        if text is not None:
+            return (turkish(text, told=False) if hinted == "cp1252" else text), True
+    return guess(data), True
+
+
+def _as_declared(data: bytes, codec: str, hint: str | None) -> tuple[str, bool] | None:
+    """The text in the declared charset or in what its label is known to be written for; None when neither fits."""
+    if codec == "cp1252" and (text := other_script(data)) is not None:
+        return text, True
+    if codec in _ISO_2022 and (b"\x1b" in data or data.isascii()):
+        text = decode_iso2022(data)
+        return text, "\ufffd" in text
+    if codec in _ISO_2022 or codec in _EUC_JP:
+        text = strict(data, "utf-8") or (decode_euc(data) if codec in _EUC_JP else "\ufffd")
+        if "\ufffd" not in text:
+            return text, codec in _ISO_2022
+        other = decode_eight_bit(data)
+        return (other, True) if other is not None else (text, True) if codec in _EUC_JP and _is_mostly(text) else None
+    read = _strict(data, codec)
+    if read is not None:
+        if codec == "cp1252":
+            return turkish(read, told=codec_of(hint) == "cp1254"), False
+        return (once(read) if codec == "utf-8" else read), False
+    read = _paired(data) if codec == "utf-8" else None
+    if read is not None:
+        return read, True
+    damaged = data.decode(codec, "replace")
+    return (damaged, True) if _is_mostly(damaged) else None
+
+
+def _is_mostly(damaged: str) -> bool:
+    """A stray byte or a cut letter in declared text: the label is right, the byte is not."""
+    bad = damaged.count("\ufffd")
+    return bad * 20 <= len(damaged) or bad <= sum(char > "\x7f" and char != "\ufffd" for char in damaged)
+
+
+def _utf_16(data: bytes, codec: str | None) -> str | None:
+    """Sixteen bits a letter, as the zeros of its ASCII show; None when the bytes are something else.
+
+    A label of UTF-16 on bytes without any zero is wrong when they are UTF-8: gateways recode a text and leave its label.
+    """
+    labelled = codec in _SIXTEEN
+    if not labelled and b"\x00" not in data[:_SAMPLE_BYTES]:
+        return None
+    sample = data[:_SAMPLE_BYTES]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if labelled and not even and not odd and (text := strict(data, "utf-8")) is not None:
+        return text
+    many = max(even, odd) * 5 >= len(sample)
+    if not labelled and (not many or min(even, odd) * 20 > len(sample)):
+        return None
+    order = {"utf-16-be": "utf-16-be", "utf-16-le": "utf-16-le"}.get(codec or "", "utf-16-be" if even > odd else "utf-16-le")
+    if many:
+        order = "utf-16-be" if even > odd else "utf-16-le"
+    return data[: len(data) & ~1].decode(order, "replace")
 
 
 def _strict(data: bytes, codec: str) -> str | None:
-    try:
-        return data.decode(codec)
-    except (UnicodeError, LookupError, ValueError):
-        # windows-125x leave a few bytes undefined that their ISO ancestors define as control characters.
-        if codec in {"cp1252", "cp1254"}:
-            return data.decode("latin-1" if codec == "cp1252" else "iso8859-9")
-        return None
+    text = strict(data, codec)
+    if text is not None:
+        return text
+    # windows-125x leave a few bytes undefined that their ISO ancestors define as control characters.
+    if codec in {"cp1252", "cp1254"}:
+        return data.decode("latin-1" if codec == "cp1252" else "iso8859-9")
+    if codec == "gb18030":
+        return strict(_GBK.sub(_euro, data), codec) if b"\x80" in data else None
+    return strict(data, "big5hkscs") if codec == "cp950" else None
+
+
+def _euro(letter: re.Match[bytes]) -> bytes:
+    # WHATWG Encoding §10.1.1: a lone 0x80 is the euro sign, as Windows writes it in GBK.
+    return b"\xa2\xe3" if letter[0] == b"\x80" else letter[0]
 
 
 def _paired(data: bytes) -> str | None:
@@ -102,62 +178,3 @@ def _paired(data: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _guess(data: bytes) -> str:
-    if b"\x1b$" in data:
-        text = _strict(data, "iso2022_jp_3") or _strict(data, "iso2022_kr")
-        if text is not None:
-            return text
-    text = _strict(data, "utf-8") or _guess_double_byte(data)
-    if text is not None:
-        return text
-    high = [byte for byte in data[:_GUESS_BYTES_MAX] if byte >= 0x80]
-    # Few high bytes among ASCII are the accents of a Latin script. windows-1254 differs from 1252 in six letters only,
-    # which are Turkish in one and Icelandic in the other.
-    if len(high) * 3 < min(len(data), _GUESS_BYTES_MAX):
-        return data.decode("cp1254", "replace")
-    if len(data) < _GUESS_BYTES_MIN:
-        return data.decode("cp1251" if min(high) >= 0xC0 else "cp1254", "replace")
-    best = from_bytes(data[:_GUESS_BYTES_MAX]).best()
-    return data.decode(best.encoding if best is not None else "cp1254", "replace")
-
-
-def _guess_double_byte(data: bytes) -> str | None:
-    """Chinese, Japanese or Korean in a double-byte charset, told apart by the rows their common characters stand in."""
-    pairs = _pairs(data[:_GUESS_BYTES_MAX])
-    if len(pairs) < 2 or len(pairs) * 4 < sum(byte >= 0x80 for byte in data[:_GUESS_BYTES_MAX]):
-        return None
-    leads = [lead for lead, _ in pairs]
-    trails_high = all(trail >= 0xA1 for _, trail in pairs)
-    if (
-        trails_high
-        and all(lead in (0xA4, 0xA5) or 0xB0 <= lead <= 0xF4 or lead == 0xA1 for lead in leads)
-        and any(lead in (0xA4, 0xA5) for lead in leads)
-    ):
-        return _strict(data, "euc_jp")
-    if trails_high and b" " in data and all(0xB0 <= lead <= 0xC8 for lead in leads):
-        return _strict(data, "cp949")
-    if trails_high and all(0xA1 <= lead <= 0xA9 or 0xB0 <= lead <= 0xF7 for lead in leads):
-        common = sum(0xB0 <= lead <= 0xD7 or lead <= 0xA3 for lead in leads)
-        if common * 10 >= len(leads) * 8:
-            return _strict(data, "gb18030")
-    if all(0xA1 <= lead <= 0xF9 and (0x40 <= trail <= 0x7E or trail >= 0xA1) for lead, trail in pairs):
-        common = sum(0xA1 <= lead <= 0xC6 for lead in leads)
-        if common * 10 >= len(leads) * 8:
-            return _strict(data, "cp950")
-    return None
-
-
-def _pairs(data: bytes) -> list[tuple[int, int]]:
-    """Lead and trail bytes as a double-byte charset would read them; empty when a lead has no possible trail."""
-    pairs, at = [], 0
-    while at < len(data):
-        if data[at] < 0x80:
-            at += 1
-            continue
-        if at + 1 >= len(data) or data[at + 1] < 0x40:
-            return []
-        pairs.append((data[at], data[at + 1]))
-        at += 2
-    return pairs
