@@ -211,7 +211,8 @@ def _automatic(mail: Mail) -> Automatic | None:
     bounce = read_bounce(mail.headers, mail.attachments, mail.text)
     if bounce is None:
         return Automatic(kind=kind)
-    return Automatic(kind="bounce", failed_recipient=bounce.recipient, permanent=bounce.permanent, reason=bounce.reason[:500])
+    failed = next(iter(bounce.recipients), None)
+    return Automatic(kind="bounce", failed_recipient=failed, permanent=bounce.permanent, reason=bounce.reason[:500])
 
 
 ADAPTER = SmtpAdapter()

@@ -44,18 +44,21 @@ _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _BASIC = re.compile(r"\b([45]\d\d)[ -]")
 _ORIGINAL_ID = re.compile(r"(?im)^[ \t>]*message-id:\s*<([^<>\r\n]{1,900})>")
 _ADDRESS = re.compile(r"<?([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z0-9-]{2,63})>?")
+_XTEXT = re.compile(r"\+([2-7][0-9A-F])")
 _SCAN_CHARS_MAX = 100_000
+_RECIPIENTS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounce:
-    """What a delivery report says: which mail of ours, which recipient, for good or for now.
+    """What a delivery report says: which mail of ours, which recipients, for good or for now.
 
-    ``status`` is the enhanced code (``5.1.1``) or empty; ``permanent`` False covers delays and full mailboxes.
+    ``recipients`` are those the mail did not reach, in the report's order; ``status`` is the enhanced code (``5.1.1``) of the first, or
+    empty. ``permanent``: it came back, and nobody tries any more.
     """
 
     original_message_id: str | None
-    recipient: str | None
+    recipients: tuple[str, ...]
     status: str
     permanent: bool
     reason: str
@@ -99,20 +102,35 @@ def read_bounce(headers: Headers, parts: Sequence[MailPart], text: str) -> Bounc
     if automatic_kind(headers, parts) != "bounce":
         return None
     status_part = next((part for part in parts if part.content_type in _STATUS_TYPES), None)
-    fields = _report_fields(status_part.content) if status_part else {}
+    report, groups = _report_groups(status_part.content) if status_part else ({}, [])
+    chosen = _undelivered(groups)
+    fields = {**report, **(chosen[0] if chosen else {})}
     scanned = text[:_SCAN_CHARS_MAX]
-    status = _status(fields.get("status", "")) or _status(fields.get("diagnostic-code", "")) or _status(scanned)
-    recipient = (
-        _recipient(fields) or _first_address(" ".join(values_of(headers, "X-Failed-Recipients"))) or _text_recipient(scanned)
-    )
-    action = fields.get("action", "").lower()
+    status = _status(fields.get("status", "")) or _status(fields.get("diagnostic-code", "")) or ("" if groups else _status(scanned))
+    recipients = [one for group in chosen if (one := _recipient(group))]
+    if not groups:
+        recipients = _addresses(" ".join(values_of(headers, "X-Failed-Recipients"))) or _text_recipients(scanned)
     return Bounce(
         original_message_id=_original_id(headers, parts, scanned),
-        recipient=recipient,
+        recipients=tuple(dict.fromkeys(recipients)),
         status=status,
-        permanent=action not in {"delayed", "relayed", "delivered", "expanded"} and not status.startswith(("4", "2", "5.2.2")),
+        permanent=bool(chosen or not groups) and _came_back(fields.get("action", "").lower(), status),
         reason=_reason(fields, scanned),
     )
+
+
+def _came_back(action: str, status: str) -> bool:
+    """RFC 3464 §2.3.3: the action says whether somebody still tries, the status only why. Without an action the status has to tell."""
+    return action == "failed" if action else not status.startswith(("2", "4"))
+
+
+def _undelivered(groups: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The recipients whom the mail did not reach: those that failed, else those for whom it waits; a group without action counts."""
+    for actions in (("failed", ""), ("delayed",)):
+        found = [group for group in groups if group.get("action", "").lower() in actions]
+        if found:
+            return found
+    return []
 
 
 _STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
@@ -151,15 +169,12 @@ def _from_nobody(headers: Headers) -> bool:
     return local in {"mailer-daemon", "postmaster"} or local.startswith("microsoftexchange")
 
 
-def _report_fields(content: bytes) -> dict[str, str]:
-    """Fields of a delivery status: of the whole message and of the first recipient that failed, one on top of the other."""
+def _report_groups(content: bytes) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """Fields of a delivery status: of the whole message, then of each recipient (RFC 3464 §2.1), a thousand at most."""
     text = decode_text(content[:_SCAN_CHARS_MAX])[0].replace("\r\n", "\n")
-    blocks = [_block(block) for block in re.split(r"\n[ \t]*\n", text) if block.strip()]
-    recipients = [block for block in blocks if "final-recipient" in block or "original-recipient" in block or "action" in block]
-    chosen = next(
-        (block for block in recipients if block.get("action", "").lower() == "failed"), recipients[0] if recipients else {}
-    )
-    return {**(blocks[0] if blocks else {}), **chosen}
+    blocks = [_block(block) for block in re.split(r"\n[ \t]*\n", text)[:1000] if block.strip()]
+    groups = [block for block in blocks if "final-recipient" in block or "original-recipient" in block or "action" in block]
+    return (blocks[0] if blocks else {}), groups
 
 
 def _block(text: str) -> dict[str, str]:
@@ -179,25 +194,24 @@ def _status(text: str) -> str:
 
 
 def _recipient(fields: dict[str, str]) -> str | None:
+    """The address as the sender gave it where the report has it, with xtext (RFC 3461 §4) read."""
     for name in ("original-recipient", "final-recipient"):
-        value = fields.get(name, "").rpartition(";")[2]
+        kind, _, value = fields.get(name, "").rpartition(";")
         if "@" in value:
+            if name == "original-recipient" and kind.strip().lower() == "rfc822":
+                value = _XTEXT.sub(lambda match: chr(int(match[1], 16)), value)
             return clean_line(value).strip("<> ") or None
     return None
 
 
-def _first_address(text: str) -> str | None:
-    match = _ADDRESS.search(text)
-    return match[1] if match else None
+def _addresses(text: str) -> list[str]:
+    return [match[1] for match in _ADDRESS.finditer(text[:_SCAN_CHARS_MAX])][:_RECIPIENTS_MAX]
 
 
-def _text_recipient(text: str) -> str | None:
-    """The address alone on a line, as servers write it; else the first one of the text."""
-    for line in text.splitlines()[:500]:
-        match = _ADDRESS.fullmatch(line.strip().rstrip(":"))
-        if match:
-            return match[1]
-    return _first_address(text)
+def _text_recipients(text: str) -> list[str]:
+    """The addresses alone on their lines, as servers write them; else the first one of the text."""
+    alone = [match[1] for line in text.splitlines()[:500] if (match := _ADDRESS.fullmatch(line.strip().rstrip(":")))]
+    return alone[:_RECIPIENTS_MAX] or _addresses(text)[:1]
 
 
 def _original_id(headers: Headers, parts: Sequence[MailPart], text: str) -> str | None:

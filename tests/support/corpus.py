@@ -93,7 +93,7 @@ def _sender_name(reading: _Reading) -> str:
 
 
 def _failed_recipients(reading: _Reading) -> list[str]:
-    return [reading.bounce.recipient] if reading.bounce and reading.bounce.recipient else []
+    return list(reading.bounce.recipients) if reading.bounce else []
 
 
 def _original_message_id(reading: _Reading) -> str | None:

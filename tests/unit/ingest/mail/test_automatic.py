@@ -68,7 +68,7 @@ def test_headers_decide(headers: list[tuple[str, str]], kind: AutomaticKind | No
             "bounce_postfix",
             Bounce(
                 original_message_id="giden-99@ornek.com",
-                recipient="Yok@ornek.net",
+                recipients=("Yok@ornek.net",),
                 status="5.1.1",
                 permanent=True,
                 reason="550 5.1.1 <yok@ornek.net>: Recipient address rejected: User unknown",
@@ -78,7 +78,7 @@ def test_headers_decide(headers: list[tuple[str, str]], kind: AutomaticKind | No
             "bounce_delayed_headers",
             Bounce(
                 original_message_id="giden-100@ornek.com",
-                recipient="dolu@ornek.net",
+                recipients=("dolu@ornek.net",),
                 status="4.2.2",
                 permanent=False,
                 reason="Henüz teslim edilemedi.",
@@ -88,7 +88,7 @@ def test_headers_decide(headers: list[tuple[str, str]], kind: AutomaticKind | No
             "bounce_qmail",
             Bounce(
                 original_message_id="giden-101@ornek.com",
-                recipient="kayip@ornek.net",
+                recipients=("kayip@ornek.net",),
                 status="5.1.1",
                 permanent=True,
                 reason="Sorry, no mailbox here by that name. (#5.1.1)",
@@ -100,3 +100,51 @@ def test_headers_decide(headers: list[tuple[str, str]], kind: AutomaticKind | No
 def test_bounce_names_mail_recipient_and_cause(stem: str, bounce: Bounce | None) -> None:
     mail = read_mail((FIXTURES / f"{stem}.eml").read_bytes())
     assert read_bounce(mail.headers, mail.attachments, mail.text) == bounce
+
+
+def report(*recipients: str) -> bytes:
+    """A delivery report about these groups of fields."""
+    status = "\r\n\r\n".join(["Reporting-MTA: dns; mx.example", *recipients])
+    return (
+        "From: mailer-daemon@mx.example\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain\r\n\r\nA report.\r\n"
+        f"--b\r\nContent-Type: message/delivery-status\r\n\r\n{status}\r\n--b--\r\n"
+    ).encode()
+
+
+def bounce_of(raw: bytes) -> Bounce:
+    mail = read_mail(raw)
+    found = read_bounce(mail.headers, mail.attachments, mail.text)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "permanent"),
+    [
+        ("failed", "5.1.1", True), ("failed", "4.4.7", True), ("failed", "5.2.2", True), ("Failed", "4.2.2", True),
+        ("delayed", "4.4.1", False), ("delayed", "5.1.1", False), ("delivered", "2.0.0", False), ("relayed", "2.1.9", False),
+        ("expanded", "2.0.0", False),
+    ],
+)  # fmt: skip
+def test_the_action_says_whether_a_mail_came_back_and_the_status_only_why(action: str, status: str, permanent: bool) -> None:
+    found = bounce_of(report(f"Final-Recipient: rfc822; a@x.example\r\nAction: {action}\r\nStatus: {status}"))
+    assert found.permanent is permanent
+    assert found.recipients == (("a@x.example",) if action.lower() in ("failed", "delayed") else ())
+
+
+def test_without_an_action_the_status_tells() -> None:
+    assert bounce_of(report("Final-Recipient: rfc822; a@x.example\r\nStatus: 5.2.2")).permanent
+    assert not bounce_of(report("Final-Recipient: rfc822; a@x.example\r\nStatus: 4.4.1")).permanent
+
+
+def test_a_report_names_everybody_whom_the_mail_did_not_reach() -> None:
+    found = bounce_of(
+        report(
+            "Final-Recipient: rfc822; a@x.example\r\nAction: delayed\r\nStatus: 4.4.1",
+            "Original-Recipient: rfc822; b+2Bc@x.example\r\nFinal-Recipient: rfc822; b2@y.example\r\nAction: failed\r\nStatus: 5.1.1",
+            "Final-Recipient: rfc822; d@x.example\r\nAction: failed\r\nStatus: 5.2.1",
+            "Final-Recipient: rfc822; e@x.example\r\nAction: delivered\r\nStatus: 2.0.0",
+        )
+    )
+    assert (found.recipients, found.status, found.permanent) == (("b+c@x.example", "d@x.example"), "5.1.1", True)
