@@ -207,19 +207,13 @@ class TakingIn:
         if signals.language and not amends:
             conversation.language = conversation.language if signals.automatic and conversation.language else signals.language
         handle_id = conversation.last_handle_id if person is None else person.handle_id
-        if message.direction == "in" and not amends:
-            conversation.last_in_at = accepted_at
-            conversation.last_inbox_id = message.inbox_id
-            conversation.last_handle_id = handle_id
-            conversation.received += 1
-            if message.channel not in conversation.channels:
-                conversation.channels.append(message.channel)
-        elif not amends:
+        machine = _is_machines(message)
+        if not amends and not machine:
+            _answered_as(conversation, message, handle_id, accepted_at)
+        if message.direction == "out" and not amends:
             conversation.last_out_at = accepted_at
-        if message.window_expires_at is not None:
+        if message.window_expires_at is not None and not machine:
             conversation.window_expires_at = message.window_expires_at
-        if not conversation.subject:
-            conversation.subject = message.subject
         if conversation.is_new and conversation.item is None and not is_work:
             conversation.closed_at = now
         seq = conversation.next_seq()
@@ -230,8 +224,9 @@ class TakingIn:
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
         self._view.candidates.add(
-            conversation.found(), refs=message.defines, handle_id=handle_id, is_open=is_work or conversation.state == "open"
-        )
+            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine else handle_id,
+            is_open=is_work or conversation.state == "open",
+        )  # fmt: skip
 
     def _open_item(
         self, message: InboundMessage, conversation: Conversation, route: tuple[Choice, Facts, bool, bool], accepted_at: datetime,
@@ -321,6 +316,27 @@ def _preferred(of: Sequence[str], person: Person | None, conversation: Conversat
         elif snapshot is not None and isinstance(owner := snapshot.attributes.get("account_owner"), str) and owner:
             return None, owner
     return None, None
+
+
+def _is_machines(message: InboundMessage) -> bool:
+    """Whether a program wrote it: it is shown, and changes nothing of who is answered, how, as what and until when."""
+    return message.automatic is not None or message.kind == "system"
+
+
+def _answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> None:
+    """A person's words: to whom, through which inbox and under which subject the next answer goes."""
+    # Where nobody has spoken yet the subject is that of the machine which began the conversation.
+    nobody_yet = conversation.last_in_at is None and conversation.last_out_at is None
+    if not conversation.subject or (nobody_yet and message.subject):
+        conversation.subject = message.subject
+    if message.direction != "in":
+        return
+    conversation.last_in_at = accepted_at
+    conversation.last_inbox_id = message.inbox_id
+    conversation.last_handle_id = handle_id
+    conversation.received += 1
+    if message.channel not in conversation.channels:
+        conversation.channels.append(message.channel)
 
 
 def _is_work(message: InboundMessage, signals: Signals) -> bool:

@@ -27,7 +27,7 @@ _AMENDMENTS = frozenset({"edit", "delete", "reaction"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message in a conversation, at its number. ``work``: the customer's words that ask for an answer."""
+    """A message in a conversation, at its number. ``work``: the customer's words that ask for an answer; ``machine``: a program's."""
 
     id: UUID
     seq: int
@@ -38,6 +38,7 @@ class Said:
     inbox_id: UUID
     handle_id: UUID | None
     work: bool = False
+    machine: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ class Done:
 
 def facts_of(place: Place) -> Facts:
     """A conversation's facts by its messages: of two, the later counts; of two at once, the one with the higher number."""
-    came = [one for one in place.messages if one.direction == "in"]
+    came = [one for one in place.messages if one.direction == "in" and not one.machine]
     spoken = [one for one in came if one.kind not in _AMENDMENTS] or came
     sent = [one for one in place.messages if one.direction == "out" and one.kind not in _AMENDMENTS]
     last = max(spoken, key=lambda one: (one.at, one.seq), default=None)
@@ -140,7 +141,8 @@ def split(source: Place, new_id: UUID, messages: Collection[UUID]) -> Done:
     if not going:
         raise Unprocessable("no messages", field="messages", remedy="name those that become a conversation of their own")
     _require_something_left(source, going, "messages")
-    first = min((one for one in going if one.direction == "in"), key=lambda one: (one.at, one.seq), default=None)
+    came = [one for one in going if one.direction == "in"]
+    first = min(came, key=lambda one: (one.machine, one.at, one.seq), default=None)
     target = Place(
         id=new_id,
         channel=going[0].channel if first is None else first.channel,

@@ -32,7 +32,8 @@ from santral.conversation c where c.workspace_id = $1 and c.id = any($2::uuid[])
 _FOLLOWERS: Final = "select id from santral.conversation where workspace_id = $1 and merged_into = any($2::uuid[])"
 _MESSAGES: Final = """
 select m.conversation_id, m.id, m.seq, m.direction, m.kind, m.channel, m.accepted_at, m.inbox_id, m.handle_id,
-       m.direction = 'in' and m.kind not in ('system', 'call', 'reaction', 'delete', 'edit') and not m.body ? 'automatic' as work
+       m.direction = 'in' and m.kind not in ('system', 'call', 'reaction', 'delete', 'edit') and not m.body ? 'automatic' as work,
+       m.kind = 'system' or m.body ? 'automatic' as machine
 from santral.message m where m.workspace_id = $1 and m.conversation_id = any($2::uuid[]) order by m.seq
 """
 _CARRY: Final = """
@@ -176,6 +177,7 @@ async def lock(
             Said(
                 id=row["id"], seq=row["seq"], direction=row["direction"], kind=row["kind"], channel=row["channel"],
                 at=row["accepted_at"], inbox_id=row["inbox_id"], handle_id=row["handle_id"], work=row["work"],
+                machine=row["machine"],
             )
         )  # fmt: skip
     return {

@@ -18,6 +18,7 @@ from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
+from router.views.answered import ANSWERED, reply_to_of
 from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from services.api.audit import audit
 from services.api.files import FileOut
@@ -301,11 +302,10 @@ async def _require_carried(
     """Raises `Unprocessable` for what the channel cannot carry; returns a mail inbox's address."""
     row = await connection.fetchrow(
         "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, clock_timestamp() as now,"
-        " (select external_id from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id"
-        "  and m.direction = 'in' order by m.seq desc limit 1) as last_in"
+        " answered.external_id as last_in, answered.body, answered.handle_id = h.id as own"
         " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
         " join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id"
-        " where c.workspace_id = $1 and c.id = $2",
+        f" {ANSWERED} where c.workspace_id = $1 and c.id = $2",
         workspace_id, conversation_id,
     )  # fmt: skip
     assert row is not None
@@ -329,8 +329,9 @@ async def _require_carried(
     adapter.reply(
         Reply(
             id=reply_id, conversation_id=conversation_id, at=row["now"], inbox=inbox, to_kind=row["kind"], to_scope=row["scope"],
-            to_value=body.to or row["value"], content=content, subject=body.subject, cc=body.cc, bcc=body.bcc,
-            visibility=row["visibility"], last_in_external_id=row["last_in"], window_expires_at=row["window_expires_at"],
+            to_value=body.to or reply_to_of(row["body"], own=bool(row["own"])) or row["value"], content=content,
+            subject=body.subject, cc=body.cc, bcc=body.bcc, visibility=row["visibility"],
+            last_in_external_id=row["last_in"], window_expires_at=row["window_expires_at"],
             token_secret=secret,
         )
     )  # fmt: skip

@@ -21,11 +21,12 @@ from ingest.adapter import Outcome, Part, Reply
 from ingest.directory import Directory
 from ingest.registry import adapter_for
 from router.commands.reply import reply_state
+from router.views.answered import ANSWERED, reply_to_of
 from services.courier.outgoing import Outgoing
 from services.frame.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Contended, Database, retried
-from shared.errors import InputRejected, SantralError
+from shared.errors import InputRejected, SantralError, Unavailable
 from shared.hints import Hints, Waiter
 from shared.metrics import DELIVERIES
 
@@ -48,20 +49,23 @@ from (
 where d.workspace_id = taken.workspace_id and d.id = taken.id
 returning d.*
 """
-_PERSON: Final = """
+_PERSON: Final = f"""
 select h.kind, h.scope, h.value, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
-       last.external_id, last.body, last.subject as last_subject,
-       (select array_agg(t.ref order by m.accepted_at desc, m.seq desc) from santral.thread_ref t
-        join santral.receipt r on r.workspace_id = t.workspace_id and r.id = t.message_id
-        join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
-        where t.workspace_id = c.workspace_id and t.conversation_id = c.id and t.ref like 'mid:%' and t.message_id <> $4) as mids
+       answered.external_id, answered.body, answered.subject as last_subject, answered.handle_id = h.id as own,
+       thread.mids, thread.mid
 from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
+{ANSWERED}
 left join lateral (
-    select external_id, body, subject from santral.message m
-    where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in' and m.kind in ('text', 'comment', 'review')
-    order by m.accepted_at desc, m.seq desc limit 1
-) last on true
+    select array_agg(t.ref order by m.accepted_at desc, m.seq desc) as mids,
+           (array_agg(t.ref order by m.id is distinct from answered.id, m.accepted_at desc, m.seq desc)
+            filter (where m.direction = 'in'))[1] as mid
+    from santral.thread_ref t
+    join santral.receipt r on r.workspace_id = t.workspace_id and r.id = t.message_id
+    join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+    where t.workspace_id = c.workspace_id and t.conversation_id = c.id and t.ref like 'mid:%' and t.message_id <> $4
+      and (m.kind <> 'system' and not m.body ? 'automatic' or m.id = answered.id)
+) thread on true
 where c.workspace_id = $1 and c.id = coalesce(
     (select d.conversation_id from santral.delivery d where d.workspace_id = $1 and d.message_id = $4), $2)
 """
@@ -104,31 +108,63 @@ class Deliveries:
         """Takes what is due and tries each once; returns how many."""
         async with self._db.batch() as connection:
             rows = [dict(row) for row in await connection.fetch(_TAKE, BATCH, LEASE_S, self._owner)]
-        await asyncio.gather(*(self._deliver(row) for row in rows))
+        done = await asyncio.gather(*(self._deliver(row) for row in rows), return_exceptions=True)
         if rows:
             self._hints.wake("outbox")
             for workspace in {row["workspace_id"] for row in rows}:
                 self._hints.wake("stream", str(workspace))
             self._hints.wake("dispatch")
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
         return len(rows)
 
     async def _deliver(self, row: Mapping[str, Any]) -> None:
+        """One delivery by itself: nothing it meets reaches the others of its round."""
+        outcome = await self._tried(row)
+        try:
+            await self._settle(row, outcome)
+        except Unavailable as error:
+            # Its lease brings it back.
+            log.warning("a reply's state waits", action="deliveries_wait", delivery=str(row["id"]), error=type(error).__name__)
+        except Exception as error:
+            await self._settle_untold(row, outcome, _unforeseen(row, error).reason)
+
+    async def _tried(self, row: Mapping[str, Any]) -> Outcome:
+        """What became of one try; of none where the tries were used up before anybody could say what became of them."""
+        attempts, most = row["attempts"], len(SCHEDULE_S) + 1
+        if attempts > most:
+            return Outcome(state="failed", reason=f"given up after {most} tries")
         try:
             outcome = await self._attempt(row)
         except InputRejected as error:
-            outcome = Outcome(state="failed", reason=str(error))
+            return Outcome(state="failed", reason=str(error))
         except SantralError as error:
             outcome = Outcome(state="retry", reason=str(error))
+        except Exception as error:
+            outcome = _unforeseen(row, error)
+        if outcome.state == "retry" and attempts == most:
+            return Outcome(state="failed", reason=f"given up after {attempts} tries: {outcome.reason}")
+        return outcome
+
+    async def _settle_untold(self, row: Mapping[str, Any], outcome: Outcome, reason: str) -> None:
+        """What could not be told in full: sent stays sent, so nobody reads it twice; the rest is told again on the schedule."""
+        end = outcome.state == "sent" or row["attempts"] > len(SCHEDULE_S) + 1
+        async with self._db.batch() as connection:
+            if end:
+                await connection.execute(_CLOSE, row["workspace_id"], row["id"], outcome.state, reason, None, self._owner)
+            else:
+                await connection.execute(_AGAIN, row["workspace_id"], row["id"], _wait_s(row["attempts"]), reason, self._owner)
+
+    async def _settle(self, row: Mapping[str, Any], outcome: Outcome) -> None:
         attempts = row["attempts"]
-        if outcome.state == "retry" and attempts > len(SCHEDULE_S):
-            outcome = Outcome(state="failed", reason=f"given up after {attempts} tries: {outcome.reason}")
         DELIVERIES.labels(state=outcome.state).inc()
         log.info(
             "a reply was tried", action="reply_tried", delivery=str(row["id"]), conversation=str(row["conversation_id"]),
             state=outcome.state, attempts=attempts, reason=outcome.reason,
         )  # fmt: skip
         if outcome.state == "retry":
-            wait_s = outcome.retry_after_s or random.uniform(0.5, 1.0) * SCHEDULE_S[attempts - 1]  # noqa: S311  jitter
+            wait_s = outcome.retry_after_s or _wait_s(attempts)
             async with self._db.batch() as connection:
                 await connection.execute(_AGAIN, row["workspace_id"], row["id"], wait_s, outcome.reason, self._owner)
             return
@@ -166,8 +202,9 @@ class Deliveries:
 
     async def _reply(self, row: Mapping[str, Any], inbox: Any, person: Mapping[str, Any]) -> Reply:
         request = row["request"]
-        answered = [ref.removeprefix("mid:") for ref in person["mids"] or ()]
-        body = person["body"] or {}
+        thread = [ref.removeprefix("mid:") for ref in person["mids"] or ()]
+        # The person's mail is answered, also by a second answer; one without Message-ID leaves the newest to answer.
+        answered = person["mid"].removeprefix("mid:") if person["mid"] else next(iter(thread), None)
         now: datetime = person["now"]
         return Reply(
             id=row["message_id"],
@@ -176,12 +213,12 @@ class Deliveries:
             inbox=inbox,
             to_kind=person["kind"],
             to_scope=person["scope"],
-            to_value=request.get("to") or (body.get("traits") or {}).get("reply_to") or person["value"],
+            to_value=request.get("to") or reply_to_of(person["body"], own=bool(person["own"])) or person["value"],
             to_name=person["name"],
             content=request["content"],
             subject=request.get("subject") or person["last_subject"] or person["subject"],
-            in_reply_to=answered[0] if answered else None,
-            references=tuple(reversed(answered[:20])),
+            in_reply_to=answered,
+            references=tuple(reversed(thread[:20])),
             cc=tuple(request.get("cc", ())),
             bcc=tuple(request.get("bcc", ())),
             visibility=person["visibility"],
@@ -193,6 +230,17 @@ class Deliveries:
 
     async def _file(self, one: Mapping[str, Any]) -> Part:
         return Part(content=await self._blobs.get(one["blob"]), name=one["name"], content_type=one["content_type"])
+
+
+def _wait_s(attempts: int) -> float:
+    return random.uniform(0.5, 1.0) * SCHEDULE_S[min(attempts, len(SCHEDULE_S)) - 1]  # noqa: S311  jitter
+
+
+def _unforeseen(row: Mapping[str, Any], error: Exception) -> Outcome:
+    """A retry that says which kind of error it was: an exception's words and locals may be the customer's."""
+    kind = type(error).__name__
+    log.error("a reply met something unforeseen", action="reply_tried", delivery=str(row["id"]), error=kind)
+    return Outcome(state="retry", reason=f"unforeseen: {kind}")
 
 
 async def _locked_conversation(connection: Connection, row: Mapping[str, Any]) -> UUID:

@@ -134,6 +134,36 @@ async def test_machines_wake_nobody(worker_db: Database, workspace: Workspace, m
     await assert_contiguous(worker_db)
 
 
+@pytest.mark.parametrize("machine", [{"kind": "system"}, {"automatic": Automatic(kind="auto_reply")}])
+async def test_a_channels_notice_moves_nothing_of_how_it_is_answered(
+    worker_db: Database, workspace: Workspace, member: Member, machine: dict[str, Any]
+) -> None:
+    line, now = Line(), datetime.now(UTC)
+    line.add(message_to(workspace, "webchat", "1", who="v", window_expires_at=now + timedelta(hours=1)))
+    await member.take(line)
+    (before,) = await rows(worker_db, "select * from santral.conversation")
+    line.add(message_to(workspace, "webchat", "2", who="v", subject="x", window_expires_at=now + timedelta(hours=9), **machine))
+    await member.take(line)
+    (after,) = await rows(worker_db, "select * from santral.conversation")
+    assert {name for name in before if before[name] != after[name]} == {"seq"}
+    await assert_contiguous(worker_db)
+
+
+async def test_a_persons_first_words_head_what_a_machine_began(worker_db: Database, workspace: Workspace, member: Member) -> None:
+    line = Line()
+    line.add(
+        message_to(workspace, "smtp", "1", subject="Yokum", automatic=Automatic(kind="out_of_office")),
+        message_to(workspace, "smtp", "2", subject="Sipariş"),
+        message_to(workspace, "smtp", "3", subject="Başka"),
+    )
+    await member.take(line, batch=1)
+    assert (await rows(worker_db, "select subject, last_in_at from santral.conversation")) == [
+        {"subject": "Yokum", "last_in_at": None}
+    ]
+    await member.take(line)
+    assert [row["subject"] for row in await rows(worker_db, "select subject from santral.conversation")] == ["Sipariş"]
+
+
 async def test_receipts_and_bounces_go_to_the_courier(worker_db: Database, workspace: Workspace, member: Member) -> None:
     line = Line()
     line.add(

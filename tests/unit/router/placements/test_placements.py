@@ -267,3 +267,9 @@ def test_facts_that_its_messages_alone_would_not_say_come_back_as_they_were() ->
     _, home, left = placements.undo("merge", done.placed, done.source, done.target, done.source_before, done.target_before)
     assert left.facts == odd.facts
     assert home.messages == source.messages
+
+
+def test_a_machines_word_is_not_what_a_conversation_answers() -> None:
+    person, machine = said(1), said(2, who=1, machine=True, work=False)
+    assert facts_of(place("a", person, machine)) == facts_of(place("a", person))
+    assert facts_of(place("a", machine)).last_in_at is None
