@@ -164,11 +164,16 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailCall:
-    """A reply as one mail for the SMTP relay."""
+    """A reply as one mail for the SMTP relay. Domains are A-labels; an address that is not ASCII even so needs SMTPUTF8."""
 
     envelope_from: str
     recipients: Sequence[str]
     content: bytes = field(repr=False)
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether an address on the envelope has letters outside ASCII before its ``@``."""
+        return not all(address.isascii() for address in (self.envelope_from, *self.recipients))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

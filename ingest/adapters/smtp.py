@@ -33,7 +33,7 @@ from ingest.digest import content_digest
 from ingest.mail.addresses import Mailbox, parse_mailboxes
 from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import automatic_kind, read_bounce
-from ingest.mail.compose import OutgoingFile, compose_reply
+from ingest.mail.compose import OutgoingFile, compose_reply, envelope_of, wire_domain
 from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
 from ingest.mail.reply_token import reply_address
@@ -90,11 +90,12 @@ class SmtpAdapter:
         return [_draft(inbox, mail, request.body)]
 
     def reply(self, reply: Reply) -> Call:
-        address = reply.inbox.address
+        address = _own_address(reply.inbox.address)
+        to = [Mailbox(name=reply.to_name or None, address=reply.to_value)]
         copies, hidden = [_box(one) for one in reply.cc], [_box(one) for one in reply.bcc]
         content = compose_reply(
             sender=Mailbox(name=str(reply.inbox.settings.get("from_name") or "") or None, address=address),
-            to=[Mailbox(name=reply.to_name or None, address=reply.to_value)],
+            to=to,
             cc=copies,
             bcc=hidden,
             subject=reply.subject,
@@ -110,7 +111,8 @@ class SmtpAdapter:
             ],
             automatic=bool(reply.content.get("automatic")),
         )
-        return MailCall(envelope_from=address, recipients=(reply.to_value, *reply.cc, *reply.bcc), content=content)
+        envelope = (*envelope_of(to), *envelope_of(copies, field="cc"), *envelope_of(hidden, field="bcc"))
+        return MailCall(envelope_from=address, recipients=tuple(dict.fromkeys(envelope)), content=content)
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
         text = body.decode("utf-8", "replace")[:500]
@@ -121,7 +123,13 @@ class SmtpAdapter:
 
 def own_message_id(reply_id: UUID, address: str) -> str:
     """The Message-ID of our reply: ours to recognize when it is answered, or bounces."""
-    return f"{reply_id}@{address.rpartition('@')[2]}"
+    return f"{reply_id}@{_own_address(address).rpartition('@')[2]}"
+
+
+def _own_address(address: str) -> str:
+    """The inbox's address as mail carries it; what is ASCII stays as it was configured, because answers are recognized by it."""
+    local, _, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}@{wire_domain(domain, 'from')}"
 
 
 def _box(address: str) -> Mailbox:

@@ -1,7 +1,8 @@
 """An outgoing mail as bytes: `compose_reply(...)`. Pure: the same arguments give the same mail but for its MIME boundaries.
 
 Source: RFC 5322 (fields, threading), RFC 2047 and RFC 2231 (names and subjects outside ASCII), RFC 3834 (automatic answers),
-RFC 5890 (domains as A-labels). Header fields are ASCII throughout, so no server on the way needs SMTPUTF8.
+RFC 5891 and UTS #46 (domains as A-labels), RFC 6532 (addresses with letters outside ASCII before their ``@``). Header fields are ASCII
+but for such addresses, so no server on the way needs SMTPUTF8 without them.
 The fields are written here and not by `EmailMessage`, which folds a long Message-ID into encoded words that no program threads by.
 """
 
@@ -17,6 +18,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import cast
 
+import idna
+
 from ingest.mail.addresses import Mailbox
 from ingest.mail.automatic import LOOP_HEADER
 from shared.errors import InputRejected
@@ -27,7 +30,7 @@ _REPLY_PREFIX = re.compile(
 )
 _UNSAFE = re.compile("[\r\n\x00\ud800-\udfff\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]{1,64}")
 _ID = re.compile(r"[!-;=?-~]{3,900}")
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}", re.IGNORECASE)
 
@@ -62,19 +65,19 @@ def compose_reply(
     """The mail with CRLF line ends. ``subject`` gets one ``Re:`` when ``in_reply_to`` is given; ids come without brackets.
 
     ``bcc`` is checked and left out of the mail: give it to the envelope with `envelope_of`. ``automatic`` marks the mail so that no
-    other program answers it. Raises `InputRejected`, naming the field, for a line break in any header value, an address without
+    other program answers it. Raises `InputRejected`, naming the field, for a line break in any header value, a domain without
     ASCII form, a malformed id or no recipient; nothing was built then.
     """
     if not (*to, *cc, *bcc):
         raise InputRejected("no recipient", field="to", remedy="give at least one address in to, cc or bcc")
-    envelope_of(bcc)
+    envelope_of(bcc, field="bcc")
     if date.tzinfo is None:
         raise InputRejected("a date without time zone", field="date", remedy="give an aware time")
     lines = [
         _addresses("From", [sender]),
         *([_addresses("To", to)] if to else []),
         *([_addresses("Cc", cc)] if cc else []),
-        *([f"Reply-To: <{_ascii_address(reply_to, 'reply_to')}>"] if reply_to else []),
+        *([f"Reply-To: <{wire_address(reply_to, 'reply_to')}>"] if reply_to else []),
         _text_field("Subject", reply_subject(subject) if in_reply_to else subject),
         f"Date: {format_datetime(date.astimezone(UTC))}",
         f"Message-ID: {_id(message_id, 'message_id')}",
@@ -85,7 +88,7 @@ def compose_reply(
         lines.append("References: " + "\r\n ".join(_id(one, "references") for one in chain))
     if automatic:
         lines += ["Auto-Submitted: auto-replied", "X-Auto-Response-Suppress: All", f"{LOOP_HEADER}: 1"]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n" + _body(text, html, attachments)
+    return "\r\n".join(lines).encode() + b"\r\n" + _body(text, html, attachments)
 
 
 def reply_subject(subject: str) -> str:
@@ -96,9 +99,32 @@ def reply_subject(subject: str) -> str:
     return f"Re: {rest.strip()}".rstrip()
 
 
-def envelope_of(*groups: Iterable[Mailbox]) -> tuple[str, ...]:
-    """The recipients' ASCII addresses for the envelope, each once, in order. Raises `InputRejected` for one without ASCII form."""
-    return tuple(dict.fromkeys(_ascii_address(box.address, "to") for group in groups for box in group))
+def envelope_of(*groups: Iterable[Mailbox], field: str = "to") -> tuple[str, ...]:
+    """The recipients' addresses for the envelope, each once, in order. Raises `InputRejected` naming ``field`` for a malformed one."""
+    return tuple(dict.fromkeys(wire_address(box.address, field) for group in groups for box in group))
+
+
+def wire_address(address: str, field: str) -> str:
+    """The address as headers and envelopes carry it: its domain as A-labels. One that is not ASCII even so needs SMTPUTF8.
+
+    Twice gives the same. Raises `InputRejected` naming ``field``, never the address.
+    """
+    local, at, domain = _checked(address, field).strip().rpartition("@")
+    good = at and _LOCAL.fullmatch(local) and local.isprintable() and not any(map(str.isspace, local))
+    if not good or local.startswith(".") or local.endswith(".") or ".." in local:
+        raise InputRejected("not an address that a mail server takes", field=field, remedy="local@domain, without quotes or blanks")
+    return f"{local}@{wire_domain(domain, field)}"
+
+
+def wire_domain(domain: str, field: str) -> str:
+    """A domain as A-labels, in lower case. Raises `InputRejected` naming ``field``."""
+    try:
+        labels = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True, transitional=False).decode("ascii")
+    except UnicodeError as error:
+        raise InputRejected("an address at a domain without ASCII form", field=field, remedy="check what follows the @") from error
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f.:]{2,60}\]", labels, re.IGNORECASE):
+        raise InputRejected("not a domain", field=field, remedy="check what follows the @")
+    return labels
 
 
 def _checked(value: str, field: str) -> str:
@@ -135,7 +161,7 @@ def _addresses(name: str, boxes: Sequence[Mailbox]) -> str:
 
 
 def _mailbox(box: Mailbox, field: str) -> str:
-    address = _ascii_address(box.address, field)
+    address = wire_address(box.address, field)
     name = _checked(box.name or "", field).strip()
     if not name:
         return address
@@ -143,21 +169,6 @@ def _mailbox(box: Mailbox, field: str) -> str:
         quoted = name if _ATOMS.fullmatch(name) else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         return f"{quoted} <{address}>"
     return f"{Header(name, 'utf-8', header_name=field, maxlinelen=60).encode(linesep=chr(13) + chr(10))} <{address}>"
-
-
-def _ascii_address(address: str, field: str) -> str:
-    local, at, domain = _checked(address, field).strip().rpartition("@")
-    if not at or not _LOCAL.fullmatch(local) or local.startswith(".") or local.endswith(".") or ".." in local:
-        raise InputRejected(
-            "not an address that every mail server takes", field=field, remedy="local@domain, the local part in ASCII"
-        )
-    try:
-        ascii_domain = domain.lower() if domain.isascii() else domain.encode("idna").decode("ascii")
-    except UnicodeError as error:
-        raise InputRejected("a domain without ASCII form", field=field, remedy="check the domain") from error
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f.:]{2,60}\]", ascii_domain, re.IGNORECASE):
-        raise InputRejected("not a domain", field=field, remedy="check what follows the @")
-    return f"{local}@{ascii_domain}"
 
 
 def _id(value: str, field: str) -> str:

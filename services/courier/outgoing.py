@@ -57,13 +57,17 @@ class Outgoing:
         try:
             errors, answer = await aiosmtplib.send(
                 call.content, sender=call.envelope_from, recipients=list(call.recipients), hostname=host, port=int(port),
-                timeout=TIMEOUT_S, start_tls=None,
+                timeout=TIMEOUT_S, start_tls=None, mail_options=["SMTPUTF8"] if call.needs_utf8 else None,
             )  # fmt: skip
         except aiosmtplib.SMTPRecipientsRefused as error:
             worst = max((refused.code for refused in error.recipients), default=550)
             return adapter.outcome(worst, str(error.recipients[0].message if error.recipients else error).encode(), {})
         except aiosmtplib.SMTPResponseException as error:
             return adapter.outcome(error.code, error.message.encode(), {})
+        except aiosmtplib.SMTPNotSupported:
+            # Only asked of a relay for such an address; waiting gives it no new ways.
+            reason = "the mail relay does not offer SMTPUTF8, which an address with letters outside ASCII before its @ needs"
+            return Outcome(state="failed", reason=reason)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             return Outcome(state="retry", reason=f"the mail relay cannot be reached: {type(error).__name__}")
         refused = "; ".join(f"{address} {response.code}" for address, response in errors.items())

@@ -113,8 +113,11 @@ BREAK = "x\r\nBcc: kurban@ornek.net"
         ("to", {"to": [Mailbox(name=None, address="a@b.c\nBcc: d@e.f")]}),
         ("from", {"sender": Mailbox(name=BREAK, address="a@b.c")}),
         ("cc", {"cc": [Mailbox(name="x", address="a b@c.d")]}),
-        ("to", {"bcc": [Mailbox(name=None, address="a@b.c\r\nx")]}),
-        ("to", {"to": [Mailbox(name=None, address="çok@b.c")]}),
+        ("bcc", {"bcc": [Mailbox(name=None, address="a@b.c\r\nx")]}),
+        ("to", {"to": [Mailbox(name=None, address="ç ok@b.c")]}),
+        ("cc", {"cc": [Mailbox(name=None, address="a@☃.net")]}),
+        ("bcc", {"bcc": [Mailbox(name=None, address="a@-ü.de")]}),
+        ("reply_to", {"reply_to": "a@ü..de"}),
         ("to", {"to": [Mailbox(name=None, address="a@b c")]}),
         ("to", {"to": []}),
         ("reply_to", {"reply_to": "a@b.c\r\nX: y"}),
@@ -153,3 +156,25 @@ def test_envelope_has_every_recipient_once() -> None:
         Mailbox(name=None, address="ü@x".replace("ü", "u")),
     ]
     assert envelope_of(boxes, boxes) == ("a@b.c", "u@x")
+
+
+def test_domains_are_written_as_the_wire_knows_them() -> None:
+    boxes = [Mailbox(name=None, address="ali@straße.de"), Mailbox(name="Ali", address="ali@例え。jp")]
+    assert envelope_of(boxes, field="cc") == ("ali@xn--strae-oqa.de", "ali@xn--r8jz45g.jp")
+    raw = _composed(to=boxes[:1], cc=boxes[1:], reply_to="destek@örnek.com", sender=Mailbox(name=None, address="destek@örnek.com"))
+    assert raw.isascii()
+    for field in (b"To: ali@xn--strae-oqa.de", b"Cc: Ali <ali@xn--r8jz45g.jp>", b"Reply-To: <destek@xn--rnek-4qa.com>"):
+        assert field in raw
+
+
+def test_letters_before_the_at_stay_what_they_are() -> None:
+    box = Mailbox(name="Ayşe", address="ayşe@örnek.com")
+    assert envelope_of([box]) == ("ayşe@xn--rnek-4qa.com",)
+    raw = _composed(to=[box])
+    assert "<ayşe@xn--rnek-4qa.com>" in raw.partition(b"\r\n\r\n")[0].decode()
+
+
+def test_what_cannot_be_encoded_says_whose_address_it_is() -> None:
+    with pytest.raises(InputRejected, match="cc: .*domain") as refused:
+        envelope_of([Mailbox(name=None, address="a@☃.net")], field="cc")
+    assert "☃" not in str(refused.value), "an address is the customer's"
