@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from shared.errors import Unprocessable
 from shared.message import InboundMessage
 
 
@@ -125,6 +126,21 @@ class Capabilities:
     copies: bool = False
     receipts: frozenset[str] = frozenset()
     window_s: int | None = None
+
+
+def require_carried(content: Mapping[str, Any], can: Capabilities) -> None:
+    """Raises `Unprocessable` naming field and remedy for content that a channel cannot carry, or that says nothing."""
+    kind, text = content.get("kind"), str(content.get("text") or "")
+    carried = {"text": can.text_chars_max > 0, "html": can.html, "template": can.templates, "media": can.files}
+    if not carried.get(str(kind), False):
+        others = " or ".join(name for name, good in carried.items() if good)
+        raise Unprocessable(f"this channel does not carry {kind}", field="content.kind", remedy=others or "answer another way")
+    if kind in ("text", "html") and not text.strip():
+        raise Unprocessable("an empty reply", field="content.text", remedy="write something")
+    if kind == "media" and not content.get("files"):
+        raise Unprocessable("no files", field="content.files", remedy="keep them with POST /v1/files first, or write a text")
+    if len(text) > can.text_chars_max:
+        raise Unprocessable(f"{len(text)} characters", field="content.text", remedy=f"at most {can.text_chars_max}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from ingest.adapter import (
     SocketCall,
     Target,
     Unparsed,
+    require_carried,
 )
 from ingest.signatures import verify_timed
 from shared.errors import InputRejected, Unprocessable
@@ -143,6 +144,7 @@ class ApiAdapter:
             return [Unparsed(inbox=inbox, original=request.body, reason=str(error))]
 
     def reply(self, reply: Reply) -> Call:
+        require_carried(reply.content, self.capabilities)
         return SocketCall()
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:

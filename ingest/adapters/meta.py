@@ -28,6 +28,7 @@ from ingest.adapter import (
     Request,
     Target,
     Unparsed,
+    require_carried,
 )
 from ingest.meta import page, whatsapp
 from ingest.signatures import verify_meta
@@ -98,6 +99,7 @@ class MetaAdapter:
         return [parsed for entry in entries for parsed in _entry(target, kind, entry)]
 
     def reply(self, reply: Reply) -> Call:
+        require_carried(reply.content, self.capabilities)
         return HttpCall(
             method="POST",
             url=_reply_url(reply),
@@ -191,11 +193,8 @@ def _reply_url(reply: Reply) -> str:
     return f"{graph}/{reply.last_in_external_id}/{edge}"
 
 
-def _text(reply: Reply, chars_max: int) -> str:
-    text = str(reply.content.get("text", ""))
-    if not text or len(text) > chars_max:
-        raise Unprocessable(f"{len(text)} characters", field="content.text", remedy=f"1 to {chars_max}")
-    return text
+def _text(reply: Reply) -> str:
+    return str(reply.content["text"])
 
 
 def _require_window(reply: Reply, remedy: str) -> None:
@@ -213,20 +212,16 @@ def _whatsapp_body(reply: Reply) -> dict[str, Any]:
             template["components"] = reply.content["components"]
         return body | {"type": "template", "template": template}
     _require_window(reply, "send a template")
-    if kind != "text":
-        raise Unprocessable(f"this channel does not carry {kind}", field="content.kind", remedy="text or template")
     if reply.last_in_external_id and reply.content.get("quote"):
         body["context"] = {"message_id": reply.last_in_external_id}
-    return body | {"type": "text", "text": {"body": _text(reply, 4096), "preview_url": False}}
+    return body | {"type": "text", "text": {"body": _text(reply), "preview_url": False}}
 
 
 def _page_body(reply: Reply) -> dict[str, Any]:
-    if reply.content.get("kind") != "text":
-        raise Unprocessable(f"this channel does not carry {reply.content.get('kind')}", field="content.kind", remedy="text")
     if reply.visibility == "public":
-        return {"message": _text(reply, 2000)}
+        return {"message": _text(reply)}
     _require_window(reply, "wait for the person to write, or use another channel")
-    return {"recipient": {"id": reply.to_value}, "messaging_type": "RESPONSE", "message": {"text": _text(reply, 2000)}}
+    return {"recipient": {"id": reply.to_value}, "messaging_type": "RESPONSE", "message": {"text": _text(reply)}}
 
 
 CONNECTION: Final = MetaAdapter(provider="meta", capabilities=Capabilities(text_chars_max=2000))

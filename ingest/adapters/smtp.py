@@ -28,6 +28,7 @@ from ingest.adapter import (
     Request,
     Target,
     Unparsed,
+    require_carried,
 )
 from ingest.digest import content_digest
 from ingest.mail.addresses import Mailbox, parse_mailboxes
@@ -90,6 +91,7 @@ class SmtpAdapter:
         return [_draft(inbox, mail, request.body)]
 
     def reply(self, reply: Reply) -> Call:
+        require_carried(reply.content, self.capabilities)
         address = _own_address(reply.inbox.address)
         to = [Mailbox(name=reply.to_name or None, address=reply.to_value)]
         copies, hidden = [_box(one) for one in reply.cc], [_box(one) for one in reply.bcc]

@@ -12,7 +12,20 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from ingest.adapter import Call, Capabilities, Challenge, Draft, Inbox, Outcome, Parsed, Reply, Request, SocketCall, Target
+from ingest.adapter import (
+    Call,
+    Capabilities,
+    Challenge,
+    Draft,
+    Inbox,
+    Outcome,
+    Parsed,
+    Reply,
+    Request,
+    SocketCall,
+    Target,
+    require_carried,
+)
 from shared.errors import InputRejected, Unauthenticated, Unprocessable
 from shared.handle import normalized
 from shared.message import Sender
@@ -115,8 +128,7 @@ class WebchatAdapter:
         return []
 
     def reply(self, reply: Reply) -> Call:
-        if reply.content.get("kind") != "text":
-            raise Unprocessable("this channel carries text", field="content.kind", remedy="text")
+        require_carried(reply.content, self.capabilities)
         return SocketCall()
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:

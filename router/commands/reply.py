@@ -87,7 +87,7 @@ async def write_reply(
     if item is not None and item.state.agent not in (None, agent_id) and item.state.state == "assigned" and agent_id is not None:
         raise Conflict("another agent has this conversation", field="conversation_id")
     text = str(content.get("text", ""))
-    if not text and content.get("kind") in ("text", "html"):
+    if not text.strip() and content.get("kind") in ("text", "html"):
         raise Unprocessable("an empty reply", field="content.text", remedy="write something")
     at = await database_now(connection)
     automatic = await require_no_loop(

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.adapter import Inbox, Reply
+from ingest.adapter import Inbox, Reply, require_carried
 from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
@@ -313,12 +313,7 @@ async def _require_carried(
     can = adapter.capabilities
     if (body.cc or body.bcc or body.to) and not can.copies:
         raise Unprocessable("this channel has one recipient", field="cc", remedy="leave to, cc and bcc out")
-    if content["kind"] == "html" and not can.html:
-        raise Unprocessable("this channel does not carry HTML", field="content.kind", remedy="text")
-    if content["kind"] == "media" and not can.files:
-        raise Unprocessable("this channel does not carry files", field="content.kind", remedy="text")
-    if len(content.get("text", "")) > can.text_chars_max:
-        raise Unprocessable(f"{len(content['text'])} characters", field="content.text", remedy=f"at most {can.text_chars_max}")
+    require_carried(content, can)
     for file in content.get("files", ()):
         if not file.get("blob", "").startswith(f"{workspace_id}/"):
             raise Unprocessable("no such file", field="content.files", remedy="a blob of this workspace")

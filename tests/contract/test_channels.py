@@ -7,7 +7,7 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed, draft_message
+from ingest.adapter import Draft, Inbox, Parsed, Reply, Request, Target, Unparsed, draft_message
 from ingest.registry import adapter_for, adapters
-from shared.errors import Unauthenticated
+from shared.errors import Unauthenticated, Unprocessable
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 NOW = datetime(2026, 9, 21, 14, 14, tzinfo=UTC)
@@ -130,6 +130,36 @@ def test_garbage_never_raises(provider: str, body: bytes) -> None:
     target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
     for one in adapter.parse(target, request_of({}, body=body)):
         assert isinstance(one, Draft | Unparsed)
+
+
+CONTENTS: dict[str, dict[str, Any]] = {
+    "template": {"kind": "template", "name": "hello"},
+    "media": {"kind": "media", "text": "", "files": [{"blob": "w/f"}]},
+    "html": {"kind": "html", "text": "x", "html": "<p>x</p>"},
+    "fax": {"kind": "fax", "text": "x"},
+    "empty": {"kind": "text", "text": ""},
+    "blank": {"kind": "text", "text": " \n\t"},
+    "long": {"kind": "text"},
+}
+
+
+@pytest.mark.parametrize("provider", sorted(set(adapters()) - {"meta"}))
+@pytest.mark.parametrize("what", sorted(CONTENTS))
+def test_an_answer_that_the_channel_cannot_carry_is_refused_with_a_remedy(provider: str, what: str) -> None:
+    adapter = adapter_for(provider)
+    can = adapter.capabilities
+    if {"template": can.templates, "media": can.files, "html": can.html}.get(what, False):
+        pytest.skip("this channel carries it")
+    content = {"text": "x" * (can.text_chars_max + 1), **CONTENTS[what]}
+    reply = Reply(
+        id=uuid4(), conversation_id=uuid4(), at=NOW, inbox=inbox(provider, provider, adapter.channel, address="destek@ornek.com"),
+        to_kind="email", to_scope="", to_value="ayse@ornek.com", content=content, window_expires_at=NOW + timedelta(hours=1),
+        token_secret=b"x" * 32,
+    )  # fmt: skip
+    with pytest.raises(Unprocessable) as refused:
+        adapter.reply(reply)
+    assert (refused.value.field or "").startswith("content")
+    assert refused.value.remedy
 
 
 def test_every_adapter_has_fixtures() -> None:

@@ -244,6 +244,31 @@ async def test_what_the_channel_cannot_carry_is_refused(
         assert await connection.fetchval("select count(*) from santral.message") == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        ({"kind": "template", "name": "hello", "text": "Merhaba"}, "content.kind"),
+        ({"kind": "text", "text": " \n"}, "content.text"),
+        ({"kind": "html", "text": " ", "html": "<p> </p>"}, "content.text"),
+        ({"kind": "text", "text": "x" * 500_001}, "body.content.text.text"),
+    ],
+)
+async def test_what_mail_cannot_carry_is_refused(
+    api: Api, workspace: Workspace, worker_db: Database, content: dict[str, Any], field: str
+) -> None:
+    await add_item(worker_db, workspace, provider="smtp", channel="email")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.handle set kind = 'email', value = 'ayse@ornek.com'")
+        conversation = await connection.fetchval("select id from santral.conversation")
+    headers = await api.key(workspace.id)
+    answer = await api.client.post(f"/v1/conversations/{conversation}/replies", json={"content": content}, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == field
+    assert answer.json()["remedy"]
+    async with worker_db.batch() as connection:
+        assert await connection.fetchval("select count(*) from santral.delivery") == 0
+
+
 async def test_a_page_code_is_good_once(api: Api, workspace: Workspace) -> None:
     admin = await api.key(workspace.id)
     made = await api.client.post(f"/v1/agents/{workspace.agent_id}/codes", headers=admin)

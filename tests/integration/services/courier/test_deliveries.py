@@ -204,3 +204,16 @@ async def test_files_that_are_gone_fail_one_answer(desk: Regroup, tmp_path: Path
     assert await courier.round() == 2
     assert (await state_of(desk, sent))["state"] == "sent"
     assert (await state_of(desk, lost))["state"] in ("failed", "queued")
+
+
+async def test_a_template_never_becomes_an_empty_mail(desk: Regroup, tmp_path: Path) -> None:
+    reply = await answer(desk, await desk.begun("Bir", provider="smtp", who=AYSE))
+    # As a release wrote it that did not refuse it yet.
+    await desk.shift.execute(
+        "update santral.delivery set request = jsonb_set(request, '{content}', $2) where message_id = $1",
+        reply, {"kind": "template", "name": "hello", "text": ""},
+    )  # fmt: skip
+    outgoing = Kept()
+    assert await (await courier_of(desk, tmp_path, outgoing)).round() == 1
+    row = await state_of(desk, reply)
+    assert (outgoing.calls, row["state"], "template" in row["reason"]) == ([], "failed", True)

@@ -34,7 +34,7 @@ class Relay:
     def __init__(self) -> None:
         self.taken: list[Envelope] = []
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's hook
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.taken.append(envelope)
         return "250 kept"
 

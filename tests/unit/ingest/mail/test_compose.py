@@ -175,6 +175,6 @@ def test_letters_before_the_at_stay_what_they_are() -> None:
 
 
 def test_what_cannot_be_encoded_says_whose_address_it_is() -> None:
-    with pytest.raises(InputRejected, match="cc: .*domain") as refused:
+    with pytest.raises(InputRejected, match=r"cc: .*domain") as refused:
         envelope_of([Mailbox(name=None, address="a@☃.net")], field="cc")
     assert "☃" not in str(refused.value), "an address is the customer's"
