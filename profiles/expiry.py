@@ -87,9 +87,23 @@ async def follow(db: Database) -> None:
             async with db.session() as connection:
                 workspaces = [WorkspaceId(row["id"]) for row in await connection.fetch(_WORKSPACES)]
             for workspace_id in workspaces:
-                ended = await expire_links(db, workspace_id)
-                if ended:
-                    log.info("links came to their end", action="links_expired", workspace=str(workspace_id), count=ended)
+                await _expire(db, workspace_id)
         except Unavailable as error:
             log.warning("links could not be looked through", action="dependency_down", error=str(error))
         await asyncio.sleep(EVERY_S)
+
+
+async def _expire(db: Database, workspace_id: WorkspaceId) -> None:
+    """One workspace by itself: what cannot be done there stops no other. Raises `Unavailable`, which is so for all."""
+    try:
+        ended = await expire_links(db, workspace_id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.error(  # noqa: TRY400  an exception's words and locals may be somebody's
+            "links of a workspace could not be looked through", action="chore_waits", workspace=str(workspace_id),
+            error=type(error).__name__,
+        )  # fmt: skip
+        return
+    if ended:
+        log.info("links came to their end", action="links_expired", workspace=str(workspace_id), count=ended)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 from shared.cloudevent import encode_event
 from shared.database import Connection, Database
@@ -85,11 +86,13 @@ class OutboxRelay:
             rows = await connection.fetch(_READ, buckets, BATCH)
         if not rows:
             return 0
-        events = [_event(row) for row in rows]
-        await self._publisher.publish(self._topic, [encode_event(event) for event in events])
+        told = _told(rows)
+        if not told:
+            return 0
+        await self._publisher.publish(self._topic, [record for _, _, record in told])
         async with self._db.batch() as connection:
-            ours = await self._leases.lock_and_check(connection, {row["bucket"] for row in rows})
-            kept = [event for event, row in zip(events, rows, strict=True) if row["bucket"] in ours]
+            ours = await self._leases.lock_and_check(connection, {row["bucket"] for row, _, _ in told})
+            kept = [event for row, event, _ in told if row["bucket"] in ours]
             await connection.execute(_DELETE, [event.workspace_id for event in kept], [event.id for event in kept])
             await self._on_published(connection, kept)
         OUTBOX_PUBLISHED.inc(len(kept))
@@ -102,6 +105,25 @@ class OutboxRelay:
         assert row is not None
         OUTBOX_DEPTH.set(row["depth"])
         OUTBOX_AGE.set(float(row["age"]))
+
+
+def _told(rows: Sequence[Any]) -> list[tuple[Any, Event, Record]]:
+    """Rows with their records. One that cannot be encoded waits in the outbox, with what comes later of the same conversation or
+    agent, because the log keeps their order; others go on.
+    """
+    told: list[tuple[Any, Event, Record]] = []
+    held: set[UUID] = set()
+    for row in rows:
+        try:
+            event = _event(row)
+            record = encode_event(event)
+        except Exception as error:
+            held.add(row["conversation_id"] or row["agent_id"] or row["profile_id"] or row["workspace_id"])
+            log.error("an event cannot be encoded", action="relay_waits", id=str(row["id"]), error=type(error).__name__)  # noqa: TRY400
+            continue
+        if event.key not in held:
+            told.append((row, event, record))
+    return told
 
 
 def _event(row: Any) -> Event:

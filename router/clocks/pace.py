@@ -43,7 +43,7 @@ left join (
 where q.enabled
 """
 _SERVERS: Final = """
-select a.workspace_id, a.budget, a.channels, a.presences, w.settings->'channels' as usual, m.queues
+select a.workspace_id, a.id, a.budget, a.channels, a.presences, w.settings->'channels' as usual, m.queues
 from santral.agent a
 join santral.workspace w on w.workspace_id = a.workspace_id
 cross join lateral (
@@ -120,7 +120,7 @@ async def measure(connection: Connection) -> None:
     rows = await connection.fetch(_LINES, WINDOW_S)
     agents = await connection.fetch(_SERVERS)
     lines = [_line(dict(row)) for row in rows]
-    servers = [_server(dict(row)) for row in agents]
+    servers = [server for row in agents if (server := _server(dict(row))) is not None]
     pace = departures_per_s(lines, servers)
     online: dict[UUID, int] = {}
     for server in servers:
@@ -148,9 +148,14 @@ def _line(row: Mapping[str, Any]) -> Line:
     )
 
 
-def _server(row: Mapping[str, Any]) -> Server:
+def _server(row: Mapping[str, Any]) -> Server | None:
+    """An agent as a server; None for one whose limits cannot be read, so that all other queues are measured all the same."""
     queues: Sequence[UUID] = row["queues"]
-    return Server(queues=queues, budget=row["budget"], rules=channel_rules(row["channels"], row["usual"], row["presences"]))
+    try:
+        return Server(queues=queues, budget=row["budget"], rules=channel_rules(row["channels"], row["usual"], row["presences"]))
+    except Exception as error:
+        log.error("an agent's limits cannot be read", action="worker_failed", agent=str(row["id"]), error=type(error).__name__)  # noqa: TRY400
+        return None
 
 
 def _row(row: Mapping[str, Any], online: int, per_s: float | None) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from shared.logs import get_log
 log = get_log(__name__)
 LOOK_S: Final = 2.0
 AHEAD: Final = timedelta(days=8)
+UNREADABLE: Final = timedelta(minutes=5)
 BATCH: Final = 500
 _DUE: Final = """
 select workspace_id, id, hours, off_shift from santral.agent where shift_next_at <= clock_timestamp()
@@ -135,7 +136,12 @@ class Shifts:
             )
         written = []
         for row in rows:
-            at_work, again = on_shift(row["hours"], dated.get((row["workspace_id"], row["id"]), ()), now.astimezone(UTC))
+            try:
+                at_work, again = on_shift(row["hours"], dated.get((row["workspace_id"], row["id"]), ()), now.astimezone(UTC))
+            except Exception as error:
+                # One agent's hours that cannot be read stop nobody else's; they stand as they are and are looked at again.
+                log.error("hours cannot be read", action="worker_failed", agent=str(row["id"]), error=type(error).__name__)  # noqa: TRY400
+                at_work, again = not row["off_shift"], now + UNREADABLE
             written.append({"w": row["workspace_id"], "a": row["id"], "o": not at_work, "t": again})
         await connection.execute(_WRITE, written)
         await feed(connection, [(row["workspace_id"], "agent", row["id"]) for row in rows])

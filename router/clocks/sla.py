@@ -129,7 +129,12 @@ class SlaClocks:
             )  # fmt: skip
             if chosen is not None:
                 calendar = workspace.calendar_named(chosen.calendar, queue.calendar)
-                clocks.append((item, chosen, calendar.name, _counted(calendar, partial(started, chosen, work=item.work))))
+                try:
+                    clock = _counted(calendar, partial(started, chosen, work=item.work))
+                except Exception as error:
+                    _unforeseen(item.item_id, error)
+                    continue
+                clocks.append((item, chosen, calendar.name, clock))
         return clocks
 
     async def _look(
@@ -141,7 +146,11 @@ class SlaClocks:
             workspace = self._workspaces.workspace(one.workspace_id)
             if workspace is not None:
                 calendar = workspace.calendar_named(one.calendar)
-                clock, happened = _counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
+                try:
+                    clock, happened = _counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
+                except Exception as error:
+                    _unforeseen(one.item_id, error)
+                    continue
                 looks.append((one, clock, happened))
         locked = await lock_conversations(
             connection, [(one.workspace_id, one.conversation_id) for one, _, happened in looks if happened]
@@ -206,6 +215,11 @@ class SlaClocks:
         if done:
             await mark_escalated(connection, done)
         return {event.workspace_id for event in events}
+
+
+def _unforeseen(item_id: UUID, error: Exception) -> None:
+    """One item's clock that cannot be counted stops nobody else's; it is looked at again."""
+    log.error("a clock cannot be counted", action="worker_failed", item=str(item_id), error=type(error).__name__)
 
 
 def _counted(calendar: Calendar, count: Callable[[Calendar], Any]) -> Any:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from profiles.suggestions.suggestions import look_for_duplicates
+from services.frame.rounds import each_alone
 from shared.database import Database, retried
 from shared.errors import SantralError
 from shared.ids import WorkspaceId
@@ -32,10 +33,7 @@ async def round_of_all(db: Database) -> int:
     """One round over every workspace; how many profiles were looked at."""
     async with db.session() as connection:
         ids = [WorkspaceId(row["id"]) for row in await connection.fetch("select id from santral.workspace order by id")]
-    looked = 0
-    for workspace_id in ids:
-        looked += await retried(partial(_one, db, workspace_id))
-    return looked
+    return sum(await each_alone(ids, lambda one: retried(partial(_one, db, one)), action="chore_waits"))
 
 
 async def _one(db: Database, workspace_id: WorkspaceId) -> int:

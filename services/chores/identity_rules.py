@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from profiles.own import own_handles
 from profiles.rules_pass import pass_on
+from services.frame.rounds import each_alone
 from shared.database import Database, retried
 from shared.errors import SantralError
 from shared.ids import WorkspaceId
@@ -39,8 +40,7 @@ async def page_of_all(db: Database) -> bool:
     """One page for every workspace that has one to do; whether any has more."""
     async with db.session() as connection:
         settings = await connection.fetch(_SETTINGS)
-    more = [await retried(partial(_page, db, row)) for row in settings]
-    return any(more)
+    return any(await each_alone(settings, lambda row: retried(partial(_page, db, row)), action="chore_waits"))
 
 
 async def _page(db: Database, row: Any) -> bool:

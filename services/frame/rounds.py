@@ -5,13 +5,17 @@ Units: seconds. A dependency that is away is waited for and said once a look; wh
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
+from shared.database import Contended
 from shared.errors import Unavailable
 from shared.hints import Waiter
 from shared.logs import get_log
 
 log = get_log(__name__)
+Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 
 async def go_round(chore: Callable[[], Awaitable[bool]], waiter: Waiter, *, look_s: float, action: str) -> None:
@@ -24,3 +28,22 @@ async def go_round(chore: Callable[[], Awaitable[bool]], waiter: Waiter, *, look
             more = False
         if not more:
             await waiter.wait(look_s)
+
+
+async def each_alone(rows: Iterable[Row], work: Callable[[Row], Awaitable[Result]], *, action: str) -> list[Result]:
+    """Works on each by itself; what came of those that went well. One that raises is said by its kind and stops no other.
+
+    Raises `Unavailable` when a dependency is away, because it is so for all; what was done before stays done.
+    """
+    done: list[Result] = []
+    for row in rows:
+        try:
+            done.append(await work(row))
+        except Unavailable as error:
+            if not isinstance(error, Contended):
+                raise
+            log.warning("a chore waits for others", action=action, error=type(error).__name__)
+        except Exception as error:
+            # An exception's words and locals may be somebody's.
+            log.error("a chore failed for one of many", action=action, error=type(error).__name__)  # noqa: TRY400
+    return done

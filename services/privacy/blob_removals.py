@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from services.frame.rounds import each_alone
 from shared.blobs import Blobs
 from shared.database import Database
 
@@ -46,7 +47,8 @@ async def remove_left(db: Database, blobs: Blobs) -> int:
     """What others noted and could not remove at once: redactions that met a store that was away. Causes still at work are left."""
     async with db.session() as connection:
         rows = await connection.fetch(_LEFT)
-    return sum([await remove_blobs(db, blobs, row["workspace_id"], row["cause"]) for row in rows])
+    left = await each_alone(rows, lambda row: remove_blobs(db, blobs, row["workspace_id"], row["cause"]), action="retention_waits")
+    return sum(left)
 
 
 async def remove_come_again(db: Database, blobs: Blobs) -> int:

@@ -20,7 +20,7 @@ from uuid import UUID
 from profiles.erasure_tombstones import is_one_of
 from profiles.forgetting import come_again, forget, person_handles, visitors_of
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
-from services.frame.rounds import go_round
+from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.quarantine import entries_come_again, entries_of, needles_of
 from services.privacy.registry import OWN
@@ -111,6 +111,12 @@ class Erasures:
             row = await connection.fetchrow(_TAKE, LEASE_S)
         if row is None:
             return False
+        await each_alone([dict(row)], self._work, action="erasure_waits")
+        self._wake(row["workspace_id"])
+        return True
+
+    async def _work(self, row: Mapping[str, Any]) -> None:
+        """Step by step until it waits or is done. What stops it leaves it due again after its lease; it is never given up."""
         workspace_id, erasure_id, step = row["workspace_id"], row["id"], row["step"]
         while step:
             if step == "files":
@@ -122,8 +128,6 @@ class Erasures:
         if before == "settle" and not step:
             ERASURES.inc()
             log.info("a person was erased", action="profile_erased", workspace=str(workspace_id), erasure=str(erasure_id))
-        self._wake(workspace_id)
-        return True
 
     def _wake(self, workspace_id: UUID) -> None:
         if self._hints is not None:

@@ -16,12 +16,12 @@ from uuid import UUID
 
 from profiles.forgetting import person_handles, visitors_of
 from router.erasure.conversations import next_conversations, notes_elsewhere, walk_mentions
-from services.frame.rounds import go_round
+from services.frame.rounds import each_alone, go_round
 from services.privacy.quarantine import entries_of, needles_of
 from services.privacy.registry import COVERS
 from shared.blobs import Blobs
 from shared.database import Connection, Database
-from shared.errors import NotFound, SantralError
+from shared.errors import NotFound
 from shared.hints import Waiter
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -72,16 +72,20 @@ class PersonExports:
             return False
         job = dict(row)
         if job["state"] == "done":
-            await self._blobs.delete(job["blob"])
-            await self._execute(_END, job["workspace_id"], job["id"], "expired")
+            await each_alone([job], self._expire, action="export_waits")
             return True
         try:
             await self._make(job)
-        except SantralError as error:
+        except Exception as error:
+            # Whatever one person's rows hold, the exports of others go on; the reason is its kind, for its words may be theirs.
             log.warning("an export was not made", action="export_waits", export=str(job["id"]), error=type(error).__name__)
             if job["attempts"] >= TRIES:
                 await self._execute(_END, job["workspace_id"], job["id"], "failed")
         return True
+
+    async def _expire(self, job: Mapping[str, Any]) -> None:
+        await self._blobs.delete(job["blob"])
+        await self._execute(_END, job["workspace_id"], job["id"], "expired")
 
     async def _make(self, job: Mapping[str, Any]) -> None:
         workspace_id, export_id = job["workspace_id"], job["id"]

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from router.erasure.covers import UNLABELLED
-from services.frame.rounds import go_round
+from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_orphans import collect_orphans
 from services.privacy.blob_removals import remove_blobs, remove_come_again, remove_left
 from shared.blobs import Blobs
@@ -182,12 +182,13 @@ class Retention:
             return 0
         async with self._db.session() as connection:
             settings = [dict(row) for row in await connection.fetch(_SETTINGS)]
-        total = 0
-        for row in settings:
-            for name in _RULES:
-                if name in row["days"]:
-                    total += await self._remove(row["workspace_id"], name, int(row["days"][name]))
-        return total
+        classes = [(row, name) for row in settings for name in _RULES if name in row["days"]]
+
+        async def one(of: tuple[Mapping[str, Any], str]) -> int:
+            row, name = of
+            return await self._remove(row["workspace_id"], name, int(row["days"][name]))
+
+        return sum(await each_alone(classes, one, action="retention_waits"))
 
     async def _remove(self, workspace_id: UUID, name: str, days: int) -> int:
         run_id, total = new_id(), 0

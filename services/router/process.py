@@ -23,7 +23,7 @@ from services.router.delivery_receipts import apply_receipts
 from services.router.http_classifier import HttpClassifier
 from services.router.intake_loop import IntakeLoop
 from shared.database import Database
-from shared.errors import Conflict, InputRejected
+from shared.errors import Conflict, InputRejected, Unavailable
 from shared.hints import Hints, Waiter
 from shared.ids import new_id
 from shared.kafka import Reader
@@ -142,3 +142,10 @@ async def _replay_one(
         log.warning("a replay failed again", action="message_quarantined", id=str(entry_id), error=str(error))
         async with db.batch() as connection:
             await put_back(connection, workspace_id, entry_id, error=str(error))
+    except Unavailable:
+        raise
+    except Exception as error:
+        # Said by its kind: an exception's words and locals may be the customer's.
+        log.error("a replay met something unforeseen", action="message_quarantined", id=str(entry_id), error=type(error).__name__)  # noqa: TRY400
+        async with db.batch() as connection:
+            await put_back(connection, workspace_id, entry_id, error=f"unforeseen: {type(error).__name__}")
