@@ -4,7 +4,7 @@
 |---|---|
 | a customer's words | stored; an open item is woken, else one is opened with a routing decision |
 | only thanks, to work that is parked, wrapping up or completed | stored, nobody is woken |
-| automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work |
+| automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
 | an answered or outgoing call | stored; the work was done on the phone |
