@@ -134,7 +134,11 @@ def require_carried(content: Mapping[str, Any], can: Capabilities) -> None:
     carried = {"text": can.text_chars_max > 0, "html": can.html, "template": can.templates, "media": can.files}
     if not carried.get(str(kind), False):
         others = " or ".join(name for name, good in carried.items() if good)
-        raise Unprocessable(f"this channel does not carry {kind}", field="content.kind", remedy=others or "answer another way")
+        raise Unprocessable(
+            f"this channel does not carry {kind}",
+            field="content.text" if kind == "text" else "content.kind",
+            remedy=others or "answer another way",
+        )
     if kind in ("text", "html") and not text.strip():
         raise Unprocessable("an empty reply", field="content.text", remedy="write something")
     if kind == "media" and not content.get("files"):
