@@ -8,12 +8,13 @@ the same id and a second record, which the receipt drops.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
@@ -29,6 +30,8 @@ from shared.ids import InboxId, WorkspaceId, message_id
 from shared.kafka import Record
 from shared.message import ORIGINAL_INLINE_BYTES_MAX, RECORD_BYTES_MAX, TEXT_INLINE_CHARS_MAX, InboundMessage
 from shared.message import Part as StoredPart
+
+_IN_LOOP_BYTES_MAX: Final = 512 * 1024  # above it the event loop does not wait for a digest
 
 
 class Publishing(Protocol):
@@ -79,7 +82,7 @@ class Receiver:
         accepted: list[Accepted] = []
         records: list[Record] = []
         for element in parsed:
-            draft = element if isinstance(element, Draft) else _unparsed_draft(target, element)
+            draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element)
             message = await self._message(draft, now)
             records.append(self._record(message))
             accepted.append(Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed"))
@@ -119,7 +122,8 @@ class Receiver:
             external_id, more["digest"], more["bucket_day"] = _weak_id(draft, now)
         identity = message_id(self._secret, WorkspaceId(draft.inbox.workspace_id), InboxId(draft.inbox.id), external_id)
         if draft.inbox.mask_numbers:
-            draft = masked_draft(draft)
+            large = sum(len(part.content) for part in draft.parts) + len(draft.original) > _IN_LOOP_BYTES_MAX
+            draft = await asyncio.to_thread(masked_draft, draft) if large else masked_draft(draft)
         parts = list(draft.parts)
         text = str(draft.values.get("text", ""))
         if len(text) > TEXT_INLINE_CHARS_MAX:
@@ -145,7 +149,7 @@ class Receiver:
                 yield f"conversation:{conversation}"
 
     async def _store(self, draft: Draft, identity: UUID, part: Part) -> StoredPart:
-        digest = hashlib.blake2b(part.content, digest_size=16).hexdigest()
+        digest = await _digest(part.content)
         key = f"{draft.inbox.workspace_id}/{identity}/{part.role}-{digest}"
         await self._blobs.put(key, part.content)
         return StoredPart(
@@ -183,7 +187,13 @@ def _weak_id(draft: Draft, now: datetime) -> tuple[str, str, int]:
     return f"digest:{digest}:{day}", digest, day
 
 
-def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
+async def _digest(content: bytes) -> str:
+    if len(content) <= _IN_LOOP_BYTES_MAX:
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return await asyncio.to_thread(lambda: hashlib.blake2b(content, digest_size=16).hexdigest())
+
+
+async def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
     """What could not be understood travels the same way, as ``kind=unparsed``; its id is the digest of its bytes.
 
     Where no inbox has the account it names, the connection stands in for the inbox.
@@ -191,6 +201,6 @@ def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
     inbox = element.inbox or Inbox(
         workspace_id=target.workspace_id, id=target.id, name="", channel="unknown", provider=target.provider
     )
-    digest = hashlib.blake2b(element.original, digest_size=16).hexdigest()
+    digest = await _digest(element.original)
     values = {"kind": "unparsed", "reason": element.reason[:2000]}
     return Draft(inbox=inbox, external_id=f"unparsed:{digest}", values=values, original=element.original)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, cast
 import structlog
 
 Action = Literal[
-    "started", "stopping", "stopped", "ready", "not_ready", "restarted", "died", "configuration_stale", "configuration_read",
+    "started", "stopping", "stopped", "ready", "not_ready", "restarted", "died", "configuration_stale", "configuration_read", "not_understood", "session_failed",
     "secret_unreadable", "replay_unchecked", "message_taken", "message_routed", "message_quarantined", "batch_retried", "fenced", "classifier_rests",
     "lease_taken", "lease_lost", "intake_stopped", "dependency_down", "dependency_back", "links_expired", "dispatch_reset", "item_escalated",
     "reply_tried", "receipt_unmatched", "deliveries_wait", "erasure_waits", "export_waits", "retention_waits",

@@ -10,6 +10,7 @@ of its own that nobody else's mail can join.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
@@ -45,6 +46,8 @@ from shared.message import Automatic, Participant, Sender
 from shared.text import clean_line
 
 REFERENCES_MAX: Final = 30
+SUBJECT_CHARS_MAX: Final = 2000
+_NUMBER_AT_END: Final = re.compile(r"[\d \u00a0\u2013-]{1,80}\Z")
 
 
 class SmtpAdapter:
@@ -143,7 +146,7 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
     values: dict[str, Any] = {
         "sender": sender,
         "participants": _participants(inbox, mail, sender),
-        "subject": mail.subject,
+        "subject": _subject(mail.subject),
         "text": mail.text,
         "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
         "sent_at": mail.date,
@@ -160,6 +163,13 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
     if mail.html:
         parts.append(Part(content=mail.html.encode(), content_type="text/html; charset=utf-8", role="html"))
     return Draft(inbox=inbox, external_id=mail_identity(raw, mail.message_id), values=values, parts=parts, original=raw)
+
+
+def _subject(subject: str) -> str:
+    """The subject, cut to what a message holds; all of it stays in the original. A number that was cut in two could not be masked."""
+    if len(subject) <= SUBJECT_CHARS_MAX:
+        return subject
+    return _NUMBER_AT_END.sub("", subject[: SUBJECT_CHARS_MAX - 1]) + "…"
 
 
 def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:

@@ -146,7 +146,7 @@ def _report_kind(headers: Headers, parts: Sequence[MailPart]) -> AutomaticKind |
     types = {part.content_type for part in parts}
     if main == "multipart/report" and given.get("report-type", "").lower() in _REPORTS:
         return _REPORTS[given["report-type"].lower()]
-    if main == "multipart/report" or any(one.lower() == "<>" for one in values_of(headers, "Return-Path")):
+    if main == "multipart/report" or _has_null_path(headers):
         for name, kind in _REPORTS.items():
             if {f"message/{name}", f"message/global-{name}"} & types:
                 return kind
@@ -157,16 +157,21 @@ def _is_plain_bounce(headers: Headers, subject: str) -> bool:
     """Bounces of programs that do not write reports (qmail, Exim, old Exchange)."""
     if values_of(headers, "X-Failed-Recipients"):
         return True
-    return bool(_FAILED.search(subject)) and _from_nobody(headers)
+    return bool(_FAILED.search(subject)) and (_has_null_path(headers) or _from_nobody(headers))
 
 
 def _from_nobody(headers: Headers) -> bool:
-    """A null return path, or the names that mail servers write under."""
-    if any("".join(one.split()) == "<>" for one in values_of(headers, "Return-Path")):
-        return True
+    """The names that mail servers write under, or no name at all under a null return path."""
     boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1]))
-    local = boxes[0].address.partition("@")[0].lower() if boxes else ""
+    if not boxes:
+        return _has_null_path(headers)
+    local = boxes[0].address.partition("@")[0].lower()
     return local in {"mailer-daemon", "postmaster"} or local.startswith("microsoftexchange")
+
+
+def _has_null_path(headers: Headers) -> bool:
+    """No answer is to come back. Alone it says nothing: forwarders and forms send people's words under it."""
+    return any("".join(one.split()) == "<>" for one in values_of(headers, "Return-Path"))
 
 
 def _report_groups(content: bytes) -> tuple[dict[str, str], list[dict[str, str]]]:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ingest.adapter import Draft, Inbox, Parsed, Target
 from ingest.adapter import Request as ProviderRequest
-from ingest.registry import adapter_for
+from ingest.parse import Parser
 from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
@@ -77,7 +77,7 @@ async def replay(request: Request, principal: Writer, entry_id: UUID, body: Repl
         message = _message(found)
         target = await _target(connection, message, state.sealer) if message is not None and message.kind == "unparsed" else None
     if target is not None and message is not None:
-        parsed = _parsed_again(target, await _original(request, message))
+        parsed = await _parsed_again(target, await _original(request, message))
         if dry_run:
             return {"id": entry_id, "state": "would be taken in"}
         await state.receiver.receive(target, parsed)
@@ -124,9 +124,10 @@ async def _original(request: Request, message: InboundMessage) -> bytes:
     return content
 
 
-def _parsed_again(target: Target, original: bytes) -> list[Parsed]:
+async def _parsed_again(target: Target, original: bytes) -> list[Parsed]:
     request = ProviderRequest(method="POST", url="", headers={}, query={}, body=original, received_at=datetime.now(UTC))
-    parsed = list(adapter_for(target.provider).parse(target, request))
+    async with Parser(workers=1) as parser:
+        parsed = list(await parser.parse(target, request))
     for one in parsed:
         if not isinstance(one, Draft):
             raise Unprocessable(one.reason, field="entry_id", remedy="mend the inbox's configuration, or discard the entry")

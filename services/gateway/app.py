@@ -17,10 +17,12 @@ from starlette.routing import Route
 
 from ingest.adapter import Challenge, Request
 from ingest.directory import Directory
+from ingest.parse import Parser
 from ingest.receive import Receiver
 from ingest.registry import adapter_for
 from services.frame.problems import problem_response
 from services.gateway.one_time_tokens import ReplayGuard
+from services.gateway.taking_in import take_in as take_in_request
 from shared.clock import Clock
 from shared.errors import InputRejected, SantralError, TooLarge, Unavailable
 from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN
@@ -48,7 +50,13 @@ class Load:
 
 
 def create_gateway(
-    *, directory: Directory, receiver: Receiver, replays: ReplayGuard, clock: Clock, body_bytes_max: int = BODY_BYTES_MAX
+    *,
+    directory: Directory,
+    receiver: Receiver,
+    parser: Parser,
+    replays: ReplayGuard,
+    clock: Clock,
+    body_bytes_max: int = BODY_BYTES_MAX,
 ) -> Starlette:
     """The ASGI app. It reads nothing but its collaborators."""
     load = Load()
@@ -91,7 +99,7 @@ def create_gateway(
             raise InputRejected("a delivery is a POST", field="method", remedy="POST")
         token = adapter.verify(target, request)
         await replays.check(target, token, body)
-        accepted = await receiver.receive(target, adapter.parse(target, request))
+        accepted = await take_in_request(parser, receiver, target, request)
         await replays.remember(target, token, body)
         for one in accepted:
             MESSAGES_IN.labels(provider=provider, understood="yes" if one.understood else "no").inc()

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from ingest.directory import Directory
+from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.frame.doors import ListenerDoor, WebDoor
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
@@ -52,8 +53,9 @@ async def run(settings: Settings) -> None:
             publisher=publisher, topic=settings.topics().messages, blobs=FileBlobs(settings.blob_dir), secret=secret, clock=clock,
             spool=spool,
         )  # fmt: skip
-        app = create_gateway(directory=directory, receiver=receiver, replays=ReplayGuard(db), clock=clock)
-        mail = MailHandler(directory=directory, receiver=receiver, clock=clock, border_id=settings.border_id)
+        parser = await stack.enter_async_context(Parser())
+        app = create_gateway(directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock)
+        mail = MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser, border_id=settings.border_id)
         broker = kafka_check(kafka)
         workers: dict[str, Callable[[], Awaitable[None]]] = {
             "directory": lambda: directory.follow(hints.waiter("config")),

@@ -1,0 +1,76 @@
+"""A request parsed where it can do no harm: at once when it is small, else in a process that is killed at its time limit.
+
+Parsing takes time linear in the bytes, so the bound on what is parsed in the event loop is a bound on its time; beyond it a large
+mail takes seconds, and a corner that nobody knows could take for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ingest.adapter import Inbox, Parsed, Request, Target, Unparsed
+from ingest.parse_worker import answer_of, question
+from ingest.registry import adapter_for
+from shared.worker_process import WorkerProcesses
+
+INLINE_BYTES_MAX: Final = 64 * 1024
+INLINE_LINES_MAX: Final = 2_000
+TIME_LIMIT_S: Final = 20.0
+WORKERS: Final = 2
+_ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
+
+
+class Parser:
+    """Parses with the target's adapter. Use it as an async context, or call `close`; nothing is started before it is needed."""
+
+    def __init__(self, *, workers: int = WORKERS, timeout_s: float = TIME_LIMIT_S) -> None:
+        self._timeout_s = timeout_s
+        self._processes = WorkerProcesses(
+            "ingest.parse_worker", workers=workers, timeout_s=timeout_s, answer_bytes_max=_ANSWER_BYTES_MAX
+        )
+
+    async def __aenter__(self) -> Parser:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the processes; what is being parsed ends with `Unavailable`. Twice is allowed."""
+        await self._processes.close()
+
+    async def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+        """Every element of the request, in order; one `Unparsed` with all its bytes when it took too long or broke the process.
+
+        Raises what the adapter raises for a small one, and `Unavailable` when no process can be had: nothing was stored.
+        """
+        if is_small(request.body):
+            return adapter_for(target.provider).parse(target, request)
+        # Somebody else may have ended the process (memory, an operator): only what ends two of them is at fault itself.
+        for _ in range(2):
+            try:
+                said = await self._processes.ask(*question(target, request))
+                found = answer_of(said, target, request.body)
+            except TimeoutError:
+                return [whole(target, request, f"not parsed within {self._timeout_s:g} seconds")]
+            except (ChildProcessError, ValueError):
+                continue
+            return found if not isinstance(found, str) else [whole(target, request, not_understood(found))]
+        return [whole(target, request, "the process that parsed it ended")]
+
+
+def is_small(body: bytes) -> bool:
+    """Whether it may be parsed in the event loop: few bytes, few lines (a header field is at least a line)."""
+    return len(body) <= INLINE_BYTES_MAX and body.count(b"\n") <= INLINE_LINES_MAX
+
+
+def whole(target: Target, request: Request, reason: str) -> Unparsed:
+    """The whole request, not understood."""
+    inbox: Inbox | None = target.inboxes[0] if len(target.inboxes) == 1 else None
+    return Unparsed(inbox=inbox, original=request.body, reason=reason)
+
+
+def not_understood(kind: str) -> str:
+    """The reason that stands in quarantine for an error nobody foresaw: its kind, never its words, which may be the customer's."""
+    return f"not understood: {kind}"

@@ -1,0 +1,108 @@
+"""A request parsed in a process of its own: what goes to the child and comes back, as plain data (MessagePack), and the child itself.
+
+`question` and `answer_of` are the parent's side, `answer` the child's. Nothing that comes back is executed or unpickled: fields of a
+draft are read back by the types of `InboundMessage`. The bytes of the request do not travel back.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from pydantic import BaseModel, TypeAdapter
+
+from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed
+from ingest.registry import adapter_for
+from shared.message import InboundMessage
+from shared.worker_process import serve
+
+_HEAD: Final = struct.Struct(">I")
+# The annotations without their bounds: those are held where the message is built.
+_FIELDS: Final = {name: TypeAdapter[Any](known.annotation) for name, known in InboundMessage.model_fields.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    target: Target
+    request: Request  # without its body, which follows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Element:
+    """A draft or something unparsed. ``original`` None is the whole body."""
+
+    inbox_id: UUID | None
+    original: bytes | None
+    external_id: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    parts: list[Part] = field(default_factory=list)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    """``failed`` is the kind of error that the adapter did not foresee."""
+
+    elements: list[_Element] = field(default_factory=list)
+    failed: str = ""
+
+
+def question(target: Target, request: Request) -> tuple[bytes, bytes, bytes]:
+    """The pieces of the question to the child: length of the head, head, body."""
+    head = msgspec.msgpack.encode(_Asked(target=target, request=replace(request, body=b"")))
+    return _HEAD.pack(len(head)), head, request.body
+
+
+def answer_of(said: bytes, target: Target, body: bytes) -> Sequence[Parsed] | str:
+    """What the child understood, or the kind of error it met. Raises `ValueError` for an answer that is none."""
+    answered = msgspec.msgpack.decode(said, type=_Answered)
+    if answered.failed:
+        return answered.failed
+    inboxes = {inbox.id: inbox for inbox in target.inboxes}
+    return [_parsed(one, inboxes, body) for one in answered.elements]
+
+
+def _parsed(one: _Element, inboxes: Mapping[UUID, Inbox], body: bytes) -> Parsed:
+    original = body if one.original is None else one.original
+    inbox = inboxes.get(one.inbox_id) if one.inbox_id is not None else None
+    if one.reason is not None or inbox is None:
+        return Unparsed(inbox=inbox, original=original, reason=one.reason or "no inbox")
+    values = {name: _FIELDS[name].validate_python(value) for name, value in one.values.items()}
+    return Draft(inbox=inbox, external_id=one.external_id, values=values, parts=one.parts, original=original)
+
+
+def answer(asked: bytes) -> bytes:
+    """The child's answer. Never raises: the kind of an unforeseen error is an answer too."""
+    (size,) = _HEAD.unpack_from(asked)
+    head = msgspec.msgpack.decode(asked[_HEAD.size : _HEAD.size + size], type=_Asked)
+    request = replace(head.request, body=asked[_HEAD.size + size :])
+    try:
+        parsed = adapter_for(head.target.provider).parse(head.target, request)
+        answered = _Answered(elements=[_element(one, request.body) for one in parsed])
+        return msgspec.msgpack.encode(answered, enc_hook=_plain)
+    except Exception as error:  # the child's edge: the parent keeps the bytes
+        return msgspec.msgpack.encode(_Answered(failed=type(error).__name__))
+
+
+def _element(one: Parsed, body: bytes) -> _Element:
+    original = None if one.original == body else one.original
+    inbox_id = one.inbox.id if one.inbox is not None else None
+    if isinstance(one, Unparsed):
+        return _Element(inbox_id=inbox_id, original=original, reason=one.reason)
+    return _Element(
+        inbox_id=inbox_id, original=original, external_id=one.external_id, values=dict(one.values), parts=list(one.parts)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    raise TypeError(f"a draft with a {type(value).__name__}")
+
+
+if __name__ == "__main__":
+    serve(answer)

@@ -1,0 +1,50 @@
+"""The octets of a mail between 354 and the lone dot, taken as they come off the wire, in pieces of any size.
+
+Source: RFC 5321 §4.1.1.4 (the end), §4.5.2 (dots), §4.5.3.1 (no limits where none are needed). A line may be as long as the mail:
+shops send their HTML in one, and a long thread its References.
+Read line by line a mail of tiny lines holds up the event loop for seconds; here the cost is that of copying the bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_END: Final = b"\r\n.\r\n"
+
+
+class MailText:
+    """One mail in the making. Over ``bytes_max`` it is read to its end and forgotten, and ``too_large`` says so."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._pieces: list[bytes] = []
+        # The text begins at the start of a line: with this the first line is one like all others.
+        self._held = b"\r\n"
+        self._size = -len(self._held)
+
+    @property
+    def too_large(self) -> bool:
+        return self._size > self._bytes_max
+
+    def take(self, piece: bytes) -> bytes | None:
+        """Adds the piece. None while the end has not come, else the octets that follow it (usually none)."""
+        window = self._held + piece
+        end = window.find(_END)
+        if end >= 0:
+            self._add(window[: end + 2])
+            return window[end + len(_END) :]
+        held = next((size for size in range(len(_END) - 1, 0, -1) if window.endswith(_END[:size])), 0)
+        self._held = window[len(window) - held :]
+        self._add(window[: len(window) - held])
+        return None
+
+    def content(self) -> bytes:
+        """The mail, its dots as they were written."""
+        return b"".join(self._pieces)[2:]
+
+    def _add(self, text: bytes) -> None:
+        self._size += len(text)
+        if self.too_large:
+            self._pieces.clear()
+        else:
+            self._pieces.append(text.replace(b"\r\n.", b"\r\n"))

@@ -1,0 +1,78 @@
+"""What the last mail server writes on top of a mail: who sent it on the envelope, and our verdict where we are the border. Pure; linear.
+
+Source: RFC 5321 §4.4 (Return-Path), RFC 8601 §5 (a border removes what claims to be its own; here all results, as none from outside
+counts). The mail's identity does not change by it (`ingest/mail/identity.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_NAME: Final = b"authentication-results"
+_BEFORE: Final = re.compile(rb"[\r\n]*(?:>*From [^\n]*\n)?")
+_RETURN_PATH: Final = re.compile(rb"(?:return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE)
+_FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
+_FROM: Final = re.compile(rb"^from[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
+_DOMAIN: Final = re.compile(rb"@([^\s<>@,;()\"]+)")
+_FROM_SCAN_BYTES: Final = 256 * 1024
+_PATH_CHARS: Final = re.compile(r"[\x00-\x20\x7f<>]")
+
+
+def traced(content: bytes, *, mail_from: str, border_id: str | None = None) -> bytes:
+    """The mail with its ``Return-Path`` on top, in the place of one that stands there, and below it the border's stamp if any.
+
+    Blank lines and a mailbox file's separator before the fields go; a mail without fields gets a blank line before its text.
+    """
+    before = _BEFORE.match(content)
+    start = before.end() if before is not None else 0
+    replaced = _RETURN_PATH.match(content, start)
+    start = replaced.end() if replaced is not None else start
+    top = [b"Return-Path: <" + _PATH_CHARS.sub("", mail_from).encode("utf-8", "surrogateescape") + b">\r\n"]
+    end = _head_end(content, start)
+    if border_id:
+        domain = _domain(content[start : min(end, start + _FROM_SCAN_BYTES)])
+        top.append(b"Authentication-Results: " + border_id.encode() + b"; dmarc=pass header.from=" + domain + b"\r\n")
+    if not _FIELD.match(content, start) and not content.startswith((b"\r\n", b"\n"), start):
+        return b"".join([*top, b"\r\n", content])
+    kept = _without_results(content, start, end) if border_id else [content[start:]]
+    return b"".join([*top, *kept])
+
+
+def _head_end(content: bytes, start: int) -> int:
+    for blank in (b"\r\n\r\n", b"\n\n"):
+        if (found := content.find(blank, start)) >= 0:
+            return found + len(blank)
+    return len(content)
+
+
+def _domain(head: bytes) -> bytes:
+    field = _FROM.search(head)
+    found = _DOMAIN.findall(field[1]) if field is not None else []
+    return bytes(found[-1]) if found else b"unknown"
+
+
+def _without_results(content: bytes, start: int, end: int) -> list[bytes]:
+    """The content from ``start`` in pieces, without the fields of that name before ``end``, however they are folded."""
+    lowered = content[start:end].lower()
+    kept: list[bytes] = []
+    copied = at = 0
+    while (at := lowered.find(_NAME, at)) >= 0:
+        after = at + len(_NAME)
+        if (at == 0 or lowered[at - 1 : at] == b"\n") and lowered[after : after + 200].lstrip(b" \t").startswith(b":"):
+            kept.append(content[start + copied : start + at])
+            after = _field_end(lowered, after)
+            copied = after
+        at = after
+    kept.append(content[start + copied :])
+    return kept
+
+
+def _field_end(head: bytes, at: int) -> int:
+    while True:
+        found = head.find(b"\n", at)
+        if found < 0:
+            return len(head)
+        at = found + 1
+        if head[at : at + 1] not in (b" ", b"\t"):
+            return at
