@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
@@ -22,7 +22,7 @@ from shared.worker_process import serve
 
 _HEAD: Final = struct.Struct(">I")
 # The annotations without their bounds: those are held where the message is built.
-_FIELDS: Final = {name: TypeAdapter[Any](known.annotation) for name, known in InboundMessage.model_fields.items()}
+_FIELDS: Final = {name: TypeAdapter[Any](cast("Any", known.annotation)) for name, known in InboundMessage.model_fields.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

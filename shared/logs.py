@@ -14,12 +14,13 @@ from typing import Any, Final, Literal, cast
 import structlog
 
 Action = Literal[
-    "started", "stopping", "stopped", "ready", "not_ready", "restarted", "died", "configuration_stale", "configuration_read", "not_understood", "session_failed",
+    "started", "stopping", "stopped", "ready", "not_ready", "restarted", "died", "configuration_stale", "configuration_read",
     "secret_unreadable", "replay_unchecked", "message_taken", "message_routed", "message_quarantined", "batch_retried", "fenced", "classifier_rests",
     "lease_taken", "lease_lost", "intake_stopped", "dependency_down", "dependency_back", "links_expired", "dispatch_reset", "item_escalated",
     "reply_tried", "receipt_unmatched", "deliveries_wait", "erasure_waits", "export_waits", "retention_waits",
     "profile_erased", "orphans_removed", "relay_waits", "chore_waits", "spooled", "spool_drained", "socket_opened",
     "socket_closed", "request_failed", "unknown_setting", "worker_failed", "mail_refused", "hint_ignored", "spool_cut",
+    "not_understood", "session_failed",
 ]  # fmt: skip
 _FIELDS: Final = frozenset(
     [

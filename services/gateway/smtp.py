@@ -69,7 +69,7 @@ class MailHandler:
 
     async def handle_exception(self, error: Exception) -> str:
         """What nobody foresaw, anywhere in the session: the sender keeps its mail and comes again."""
-        log.error("a session met an error", action="session_failed", error_kind=type(error).__name__)
+        log.error("a session met an error", action="session_failed", kind=type(error).__name__)
         return "451 4.3.0 not stored, send again"
 
     async def _traced(self, content: bytes, mail_from: str) -> bytes:
@@ -117,7 +117,7 @@ class MailServer(SMTP):
         else:
             self.envelope.content = self.envelope.original_content = text.content()
             status = str(await self._call_handler_hook("DATA"))
-        self._set_post_data_state()
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
         await self.push(status)
 
 

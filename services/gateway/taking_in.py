@@ -56,6 +56,6 @@ async def _one_by_one(receiver: Receiver, target: Target, request: Request, pars
 
 def _reason(error: Exception, target: Target) -> str:
     kind = type(error).__name__
-    log.error("what was delivered was not understood", action="not_understood", error_kind=kind, provider=target.provider)
+    log.error("what was delivered was not understood", action="not_understood", kind=kind, provider=target.provider)
     # Our own errors name fields and limits; those of others may hold the customer's words.
     return str(error) if isinstance(error, SantralError) else not_understood(kind)

@@ -123,7 +123,14 @@ class MailDoor:
 async def mail_door(folder: Path, *, provider: str = "smtp", timeout_s: float = 60, **settings: Any) -> AsyncIterator[MailDoor]:
     """Both doors open on a workspace of their own."""
     inbox = Inbox(
-        workspace_id=new_id(), id=new_id(), name="mail", channel="email", provider=provider, address=ADDRESS, region="TR", **settings
+        workspace_id=new_id(),
+        id=new_id(),
+        name="mail",
+        channel="email",
+        provider=provider,
+        address=ADDRESS,
+        region="TR",
+        **settings,
     )
     kept, blobs = Kept(), FileBlobs(folder)
     receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock())

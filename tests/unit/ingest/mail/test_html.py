@@ -147,7 +147,7 @@ async def test_worker_that_is_too_slow_is_replaced() -> None:
 async def test_worker_that_was_killed_is_replaced() -> None:
     async with HtmlCleaner(timeout_s=10) as cleaner:
         assert await cleaner.clean("<p>bir</p>") == "<p>bir</p>"
-        (child,) = cleaner._children
+        (child,) = cleaner._processes._children
         await child.kill()
         assert await cleaner.clean("<p>iki</p>") == "<p>iki</p>"
 
@@ -160,7 +160,7 @@ async def test_cancelled_page_leaves_no_answer_behind() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not cleaner._children, "the child with half an answer must be gone"
+        assert not cleaner._processes._children, "the child with half an answer must be gone"
         assert await cleaner.clean("<p>sonra</p>") == "<p>sonra</p>"
 
 
