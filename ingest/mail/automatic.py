@@ -161,10 +161,11 @@ def _is_plain_bounce(headers: Headers, subject: str) -> bool:
 
 
 def _from_nobody(headers: Headers) -> bool:
-    """The names that mail servers write under, or no name at all under a null return path."""
+    """The names that mail servers write under, or nobody at all under a null return path."""
     boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1]))
     if not boxes:
-        return _has_null_path(headers)
+        others = (value for name in ("Reply-To", "Sender") for value in values_of(headers, name)[:1])
+        return _has_null_path(headers) and not any(parse_mailboxes(value) for value in others)
     local = boxes[0].address.partition("@")[0].lower()
     return local in {"mailer-daemon", "postmaster"} or local.startswith("microsoftexchange")
 

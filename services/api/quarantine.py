@@ -24,7 +24,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
 from services.api.principal import Principal, needs
 from shared.cloudevent import decode_message
 from shared.database import Connection
-from shared.errors import InputRejected, Unprocessable
+from shared.errors import InputRejected, SantralError, Unprocessable
 from shared.message import InboundMessage
 from shared.sealing import Sealer
 
@@ -127,7 +127,16 @@ async def _original(request: Request, message: InboundMessage) -> bytes:
 async def _parsed_again(target: Target, original: bytes) -> list[Parsed]:
     request = ProviderRequest(method="POST", url="", headers={}, query={}, body=original, received_at=datetime.now(UTC))
     async with Parser(workers=1) as parser:
-        parsed = list(await parser.parse(target, request))
+        try:
+            parsed = list(await parser.parse(target, request))
+        except SantralError:
+            raise
+        except Exception as error:  # the edge: what it was quarantined for may still be so
+            raise Unprocessable(
+                f"not understood: {type(error).__name__}",
+                field="entry_id",
+                remedy="discard the entry, or replay it after an upgrade",
+            ) from error
     for one in parsed:
         if not isinstance(one, Draft):
             raise Unprocessable(one.reason, field="entry_id", remedy="mend the inbox's configuration, or discard the entry")

@@ -120,7 +120,9 @@ class MailDoor:
 
 
 @contextlib.asynccontextmanager
-async def mail_door(folder: Path, *, provider: str = "smtp", timeout_s: float = 60, **settings: Any) -> AsyncIterator[MailDoor]:
+async def mail_door(
+    folder: Path, *, provider: str = "smtp", timeout_s: float = 60, border_id: str | None = None
+) -> AsyncIterator[MailDoor]:
     """Both doors open on a workspace of their own."""
     inbox = Inbox(
         workspace_id=new_id(),
@@ -130,12 +132,11 @@ async def mail_door(folder: Path, *, provider: str = "smtp", timeout_s: float = 
         provider=provider,
         address=ADDRESS,
         region="TR",
-        **settings,
     )
     kept, blobs = Kept(), FileBlobs(folder)
     receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock())
     async with Parser(timeout_s=timeout_s) as parser:
-        handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser)
+        handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser, border_id=border_id)
         server = await listen(handler, "127.0.0.1", 0)
         try:
             yield MailDoor(

@@ -57,11 +57,13 @@ async def test_too_large_is_the_one_refusal_for_good(door: MailDoor) -> None:
     ],
     ids=["half-address", "no-address", "long-address", "many-recipients", "blank", "nothing", "bytes", "long-id"],
 )
-async def test_whatever_it_is_it_is_taken(door: MailDoor, mail: bytes) -> None:
-    assert (await door.send(mail)).startswith("250")
-    (message,) = door.messages
-    assert message.kind in ("text", "unparsed")
-    assert (await door.original(message)).endswith(mail.strip(b"\r\n") + (b"\r\n" if mail else b""))
+@pytest.mark.parametrize("border_id", [None, "mx.ornek.com"])
+async def test_whatever_it_is_it_is_taken(tmp_path: Path, mail: bytes, border_id: str | None) -> None:
+    async with mail_door(tmp_path, border_id=border_id) as door:
+        assert (await door.send(mail)).startswith("250")
+        (message,) = door.messages
+        assert message.kind in ("text", "unparsed")
+        assert (await door.original(message)).endswith(mail.strip(b"\r\n") + (b"\r\n" if mail else b""))
 
 
 async def test_a_subject_too_long_is_cut_and_all_of_it_kept(door: MailDoor) -> None:

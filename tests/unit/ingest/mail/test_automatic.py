@@ -50,6 +50,7 @@ def test_fixture_is_of_its_kind(stem: str, kind: AutomaticKind | None) -> None:
         ([("Return-Path", "<>"), ("From", "MAILER-DAEMON@x")], "auto_reply"),
         ([("Return-Path", "<>"), ("From", "postmaster@x")], "auto_reply"),
         ([("Return-Path", "<>"), ("From", "<>")], "auto_reply"),
+        ([("Return-Path", "<>"), ("From", ""), ("Reply-To", "ali@x")], None),
         ([("Return-Path", "<>"), ("From", "ali@x"), ("Subject", "Undeliverable: x")], "bounce"),
         ([("Return-Path", "<ali@x>")], None),
         ([("From", "MAILER-DAEMON@x"), ("Subject", "Undeliverable: x")], "bounce"),
