@@ -15,8 +15,8 @@ from ingest.registry import adapter_for
 from shared.worker_process import WorkerProcesses
 
 INLINE_BYTES_MAX: Final = 64 * 1024
-INLINE_LINES_MAX: Final = 2_000
-TIME_LIMIT_S: Final = 20.0
+INLINE_LINES_MAX: Final = 1_000
+TIME_LIMIT_S: Final = 30.0
 WORKERS: Final = 2
 _ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 

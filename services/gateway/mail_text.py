@@ -39,8 +39,11 @@ class MailText:
         return None
 
     def content(self) -> bytes:
-        """The mail, its dots as they were written."""
-        return b"".join(self._pieces)[2:]
+        """The mail, its dots as they were written; once, when the end has come."""
+        if not self._pieces:
+            return b""
+        self._pieces[0] = self._pieces[0].removeprefix(b"\r\n")
+        return b"".join(self._pieces)
 
     def _add(self, text: bytes) -> None:
         self._size += len(text)

@@ -141,6 +141,16 @@ async def test_a_broken_mail_is_taken_and_never_lost(counter: Counter, content: 
         await eventually(more, 20, "the mail is in a conversation or in quarantine")
 
 
+@pytest.mark.parametrize("start", [b"From: x@", b"From: Ali <ali@ornek.com>", b"Subject: " + b"konu " * 1_000])
+async def test_strange_fields_and_long_lines_are_taken(counter: Counter, start: bytes) -> None:
+    person, line = f"uzun-{uuid4()}@ornek.com", b"uzun satir " * 20_000
+    content = start + f"\r\nMessage-ID: <{uuid4()}@ornek.com>\r\nReply-To: {person}\r\n\r\n".encode() + line + b"\r\n"
+    await counter.raw_mail("", MAILBOX, content)
+    if not start.startswith(b"From"):
+        conversation = await counter.conversation_of(person)
+        assert conversation["messages"][0]["automatic"] is None
+
+
 async def test_what_cannot_be_taken_is_refused_with_a_reason(counter: Counter) -> None:
     with pytest.raises(aiosmtplib.SMTPRecipientsRefused) as unknown:
         await counter.mail("a@ornek.com", "x", "y", to="nobody@yaylakahve.example")

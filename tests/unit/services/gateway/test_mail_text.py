@@ -12,7 +12,8 @@ WIRE = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\r\n.\r\n"
 
 def by_lines(wire: bytes) -> tuple[bytes, bytes] | None:
     """What RFC 5321 §4.5.2 says, a line at a time: the mail and what follows its end."""
-    lines, at = [], 0
+    lines: list[bytes] = []
+    at = 0
     while (end := wire.find(b"\r\n", at)) >= 0:
         line = wire[at : end + 2]
         at = end + 2
