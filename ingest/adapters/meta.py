@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ingest.adapter import (
@@ -156,11 +156,7 @@ def _address(kind: str, entry: Mapping[str, Any], element: Mapping[str, Any]) ->
 
 def _lent(target: Target, inbox: Inbox) -> Inbox:
     """The inbox with what its connection says for all (the app's id, the portfolio)."""
-    return Inbox(
-        workspace_id=inbox.workspace_id, id=inbox.id, name=inbox.name, channel=inbox.channel, provider=inbox.provider,
-        address=inbox.address, connection_id=inbox.connection_id, settings={**target.settings, **inbox.settings},
-        secrets=inbox.secrets, region=inbox.region, path_token=inbox.path_token,
-    )  # fmt: skip
+    return replace(inbox, settings={**target.settings, **inbox.settings})
 
 
 def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterator[Draft]:

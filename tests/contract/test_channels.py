@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.adapter import Draft, Inbox, Parsed, Reply, Request, Target, Unparsed, draft_message
+from ingest.parse_worker import answer, answer_of, question
 from ingest.registry import adapter_for, adapters
 from shared.errors import Unauthenticated, Unprocessable
 
@@ -96,6 +97,31 @@ def test_a_request_becomes_what_is_expected(provider: str, path: Path) -> None:
         assert {name: one.get(name) for name in wanted} == wanted
     again = [shown(one).get("external_id") for one in adapter.parse(target, request)]
     assert again == [one.get("external_id") for one in found]
+
+
+def told(parsed: Parsed) -> tuple[Any, ...]:
+    values = {**parsed.values} if isinstance(parsed, Draft) else parsed.reason
+    parts = list(parsed.parts) if isinstance(parsed, Draft) else []
+    return parsed.inbox and (parsed.inbox.id, parsed.inbox.mask_numbers), parsed.original, values, parts
+
+
+@pytest.mark.parametrize(("provider", "path"), list(cases()))
+def test_a_process_of_its_own_understands_the_same(provider: str, path: Path) -> None:
+    target = target_of(provider)
+    target = replace(target, inboxes=tuple(replace(one, mask_numbers=True) for one in target.inboxes))
+    request = request_of(json.loads(path.read_text()))
+    found = answer_of(answer(b"".join(question(target, request))), target, request.body)
+    assert not isinstance(found, str)
+    assert [told(one) for one in found] == [told(one) for one in adapter_for(target.provider).parse(target, request)]
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("mail/*.eml")), ids=lambda path: path.stem)
+def test_a_process_of_its_own_reads_the_same_mail(path: Path) -> None:
+    target = target_of("smtp")
+    request = replace(request_of({}, body=b""), body=path.read_bytes())
+    found = answer_of(answer(b"".join(question(target, request))), target, request.body)
+    assert not isinstance(found, str)
+    assert [told(one) for one in found] == [told(one) for one in adapter_for("smtp").parse(target, request)]
 
 
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
