@@ -39,7 +39,9 @@ update santral.rules_pass set digest = $2, state = 'running', place = '00000000-
 where workspace_id = $1
 """
 _PAGE: Final = """
-select id, kind, scope, value, shared_by from santral.handle where workspace_id = $1 and id > $2 order by id limit $3
+select h.id, h.kind, h.scope, h.value, h.shared_by,
+    exists (select 1 from santral.profile p where p.workspace_id = h.workspace_id and p.id = h.profile_id) as is_somebody
+from santral.handle h where h.workspace_id = $1 and h.id > $2 order by h.id limit $3
 """
 _MOVE: Final = """
 update santral.rules_pass set place = $2, looked = looked + $3, changed = changed + $4, state = case when $5 then 'done' else state end,
@@ -105,7 +107,11 @@ async def _decide(connection: Connection, workspace_id: WorkspaceId, rows: Colle
     # What a person of the workspace or its value says of a handle stays said.
     turned = {row["id"]: turned[row["id"]] for row in rows if row["id"] in turned and row["shared_by"] in ("", "own", "fan_out")}
     walls = {(workspace_id, row["id"]) for row in rows if row["id"] in turned or row["shared_by"] == "fan_out"}
-    places = await reach(connection, {(workspace_id, row["id"]) for row in rows}, reconsider=walls)
+    # A handle that somebody only named is nobody yet: no profile begins because rules changed, and an erasure finds it with its namer.
+    somebody = {(workspace_id, row["id"]) for row in rows if row["is_somebody"]}
+    places = await reach(connection, somebody | walls, reconsider=walls)
+    if not places:
+        return 0
     await lock_handles(connection, places)
     if turned:
         await connection.execute(_OWN, workspace_id, list(turned), list(turned.values()))

@@ -94,6 +94,7 @@ def letter_of(person: Canaries) -> EmailMessage:
     mail["Message-ID"] = f"<{person.word('messageid')}@ornek.com>"
     mail.set_content(f"Merhaba, {person.word('body')} gelmedi.")
     mail.add_attachment(f"icinde {person.word('file')} var\n", filename=f"{person.word('filename')}.txt")
+    mail.set_boundary(f"letter-{person.run}")  # whoever delivers it again delivers the same octets
     return mail
 
 

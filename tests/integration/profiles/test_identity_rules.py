@@ -121,3 +121,23 @@ async def test_pages_go_on_where_they_were_and_begin_again_with_other_rules(
         done = await read_pass(connection, workspace_id)
     assert done is not None
     assert (done.state, done.looked, done.changed) == ("done", 5, 0)
+
+
+async def test_a_handle_that_was_only_named_is_nobody_after_rules_changed_too(
+    api: Api, headers: dict[str, str], worker_db: Database
+) -> None:
+    """Else an erasure of whoever named it would leave it behind as a person of its own."""
+    await known(api, headers, ("external_id", "C-1"), ("email", "ayse@ornek.com"))
+    claim = {
+        "handles": [{"kind": "email", "value": "ayse@ornek.com"}, {"kind": "email", "value": "claimed@ornek.com"}],
+        "assurance": "asserted",
+    }
+    assert (await api.client.post("/v1/profiles/identify", json=claim, headers=headers)).status_code == 200
+    people = "select count(*) from santral.profile"
+    async with worker_db.session() as connection:
+        before = await connection.fetchval(people)
+    await settle(api, headers, profile={"limits": {"phone": 3}})
+    await carried(worker_db)
+    async with worker_db.session() as connection:
+        assert await connection.fetchval("select count(*) from santral.handle where value = 'claimed@ornek.com'") == 1
+        assert await connection.fetchval(people) == before
