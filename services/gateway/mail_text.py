@@ -49,5 +49,5 @@ class MailText:
         self._size += len(text)
         if self.too_large:
             self._pieces.clear()
-        else:
+        elif text:  # the first piece kept begins with the line end that was put before the mail
             self._pieces.append(text.replace(b"\r\n.", b"\r\n"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.gateway.mail_text import MailText
@@ -23,6 +23,7 @@ def by_lines(wire: bytes) -> tuple[bytes, bytes] | None:
     return None
 
 
+@example(b".\r\n", [1])
 @given(WIRE, st.lists(st.integers(0, 60), max_size=8))
 def test_any_pieces_are_read_as_lines_would_be(wire: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(wire)) for cut in cuts), len(wire)]
