@@ -80,14 +80,32 @@ class Part(BaseModel):
 
 
 class Automatic(BaseModel):
-    """What the adapter saw of a machine writing: bounces, auto-replies, lists (RFC 3834, 3464)."""
+    """What the adapter saw of a machine writing: bounces, auto-replies, lists (RFC 3834, 3464).
+
+    ``marked_only``: nothing says that a machine wrote these words, only that none may answer them (a list, a campaign's header, a program
+    that marks all it sends); whether such mail is work is the workspace's setting ``marked_mail``. ``evidence`` names what was seen, a
+    field or a part each. ``failed_recipients`` are all a report names, ``failed_recipient`` the first of them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["auto_reply", "out_of_office", "bounce", "bulk", "disposition", "feedback", "echo"]
+    marked_only: bool = False
+    evidence: tuple[str, ...] = ()
     failed_recipient: str | None = None
+    failed_recipients: tuple[str, ...] = ()
     permanent: bool = False
     reason: str = ""
+
+
+class Filtered(BaseModel):
+    """What the filter at our own border thinks of a message: never a stranger's word. ``score`` in the filter's own units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Literal["clean", "bulk", "spam", "phishing"]
+    by: str
+    score: float | None = None
 
 
 class DeliveryReceipt(BaseModel):
@@ -151,6 +169,7 @@ class InboundMessage(BaseModel):
     defines: tuple[str, ...] = ()
     in_reply_to: str | None = None
     automatic: Automatic | None = None
+    filtered: Filtered | None = None
     receipt: DeliveryReceipt | None = None
     call: Call | None = None
     authenticated: bool = False
