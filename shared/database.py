@@ -5,7 +5,9 @@ Two doors to one server: :meth:`Database.transaction` for SQLAlchemy Core (the A
 as they are. Rooms never commit; the context does.
 
 Every wait is bounded: connecting, each statement, locks, and a transaction that sits idle (the last three as
-settings of every session). A black-holed server costs seconds, not for ever.
+settings of every session). A black-holed server costs seconds, not for ever. One wait the server does not bound: the driver
+prepares a statement without ending the exchange (Flush, not Sync), so a process frozen before it executes keeps its locks while
+the server counts its session as active and waits for it. Who gives up waiting for a lock ends such sessions.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.errors import Conflict, InputRejected, SantralError, Unavailable
+from shared.logs import get_log
+
+log = get_log(__name__)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Result = TypeVar("Result")
@@ -43,6 +48,12 @@ _SESSION: Final = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
+STALLED_S: Final = 3
+_END_STALLED: Final = f"""
+select application_name, extract(epoch from now() - state_change)::float8 as stood_s, pg_terminate_backend(pid) as ended from pg_stat_activity
+where datname = current_database() and usename = current_user and state = 'active' and wait_event = 'ClientRead'
+  and greatest(xact_start, state_change) < now() - interval '{STALLED_S} s' and query !~* '^\\s*copy\\M'
+"""
 _RETRYABLE: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -182,16 +193,13 @@ class Database:
 
         ``snapshot`` reads rows and sequences as of one moment (REPEATABLE READ). Commits on leaving, rolls back on an error.
         """
-        with translated():
-            async with self._engine.connect() as connection:
-                if snapshot:
-                    await connection.execution_options(isolation_level="REPEATABLE READ")
-                async with connection.begin():
-                    if workspace_id is not None:
-                        await connection.execute(
-                            sa.text("select set_config('app.workspace', :id, true)"), {"id": str(workspace_id)}
-                        )
-                    yield connection
+        async with self._unstuck(), self._engine.connect() as connection:
+            if snapshot:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                if workspace_id is not None:
+                    await connection.execute(sa.text("select set_config('app.workspace', :id, true)"), {"id": str(workspace_id)})
+                yield connection
 
     @asynccontextmanager
     async def batch(
@@ -204,24 +212,43 @@ class Database:
 
         The transaction is ours, not the driver's: a part that may fail is put between ``savepoint`` statements.
         """
-        with translated():
-            async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
-                await connection.execute(_begin(workspace_id, isolation))
-                try:
-                    yield connection
-                except BaseException:
-                    if not connection.is_closed():
-                        await connection.execute("rollback")
-                    raise
-                if await connection.execute("commit") != "COMMIT":
-                    raise Unavailable("the transaction had failed and was rolled back", remedy="try again")
+        async with self._unstuck(), self._pool.acquire(timeout=ACQUIRE_S) as connection:
+            await connection.execute(_begin(workspace_id, isolation))
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
+            if await connection.execute("commit") != "COMMIT":
+                raise Unavailable("the transaction had failed and was rolled back", remedy="try again")
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
         """A connection without a transaction: LISTEN, single statements, health."""
+        async with self._unstuck(), self._pool.acquire(timeout=ACQUIRE_S) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _unstuck(self) -> AsyncIterator[None]:
+        """`translated`; where a lock was waited for in vain, sessions of this role that stand still are ended first."""
+        try:
+            with translated():
+                yield
+        except Contended as error:
+            if isinstance(_driver_error(error), asyncpg.LockNotAvailableError):
+                await self._end_stalled()
+            raise
+
+    async def _end_stalled(self) -> None:
         with translated():
             async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
-                yield connection
+                ended = await connection.fetch(_END_STALLED)
+        for row in ended:
+            log.warning(
+                "a session that stood still with a transaction open was ended", action="session_ended", session=row["application_name"],
+                stood_s=round(row["stood_s"], 1),
+            )  # fmt: skip
 
 
 async def retried(work: Callable[[], Awaitable[Result]], *, tries: int = 8, on_retry: Callable[[], None] | None = None) -> Result:

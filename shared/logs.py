@@ -20,7 +20,7 @@ Action = Literal[
     "reply_tried", "receipt_unmatched", "deliveries_wait", "erasure_waits", "export_waits", "retention_waits",
     "profile_erased", "orphans_removed", "relay_waits", "chore_waits", "spooled", "spool_drained", "socket_opened",
     "socket_closed", "request_failed", "unknown_setting", "worker_failed", "mail_refused", "hint_ignored", "spool_cut",
-    "not_understood", "session_failed",
+    "not_understood", "session_failed", "session_ended",
 ]  # fmt: skip
 _FIELDS: Final = frozenset(
     [
