@@ -246,8 +246,8 @@ class Database:
                 ended = await connection.fetch(_END_STALLED)
         for row in ended:
             log.warning(
-                "a session that stood still with a transaction open was ended", action="session_ended", session=row["application_name"],
-                stood_s=round(row["stood_s"], 1),
+                "a session that stood still with a transaction open was ended", action="session_ended", name=row["application_name"],
+                took_ms=round(row["stood_s"] * 1000),
             )  # fmt: skip
 
 
