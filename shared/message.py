@@ -21,6 +21,7 @@ from shared.handle import Handle
 RECORD_BYTES_MAX: Final = 256 * 1024
 ORIGINAL_INLINE_BYTES_MAX: Final = 64 * 1024
 TEXT_INLINE_CHARS_MAX: Final = 48 * 1024
+ABOUT_CHARS_MAX: Final = 1000
 MESSAGE_TYPE: Final = "santral.message.received"
 
 Assurance = Literal["asserted", "channel_verified", "authenticated"]
@@ -39,6 +40,11 @@ Kind = Literal[
     "unparsed",
 ]
 Visibility = Literal["private", "public", "unlisted"]
+Content = Literal[
+    "photo", "video", "voice", "audio", "sticker", "file", "location", "contact", "order", "form", "choice", "story", "reel", "post",
+    "ad", "call", "unsupported",
+]  # fmt: skip
+"""What a message is made of beside its words."""
 Direction = Literal["in", "out"]
 
 
@@ -109,12 +115,16 @@ class Filtered(BaseModel):
 
 
 class DeliveryReceipt(BaseModel):
-    """A provider's word about one of our own messages (sent, delivered, read, failed). ``kind`` is ``receipt``."""
+    """A provider's word about one of our own messages (sent, delivered, read, failed). ``kind`` is ``receipt``.
+
+    Without ``provider_id`` it is about all that were sent to the receipt's sender ``until`` then.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider_id: str
     state: Literal["sent", "delivered", "read", "failed"]
+    until: AwareDatetime | None = None
     reason: str = ""
     permanent: bool = True
 
@@ -142,8 +152,10 @@ class InboundMessage(BaseModel):
 
     ``refs`` name what it answers, strongest first (``conversation:<uuid>`` from a signed token, ``mid:<rfc id>``,
     ``post:<id>`` …); ``defines`` name what others may answer later. ``in_reply_to`` holds the external id of the message that is
-    edited, deleted, reacted to or quoted. ``other_handles`` are further handles of the same sender seen in the same message, each
-    with its own assurance; ``participants`` are other people (cc, forwarders), never the customer.
+    edited, deleted, reacted to or quoted. ``contents`` says what came beside words, whether or not files were fetched; ``about``
+    what the words are about where that is no message: an ad's headline, a story's address. ``other_handles`` are further handles
+    of the same sender seen in the same message, each with its own assurance; ``participants`` are other people (cc, forwarders),
+    never the customer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -163,6 +175,8 @@ class InboundMessage(BaseModel):
     subject: Annotated[str, Field(max_length=2000)] = ""
     text: str = ""
     text_stripped: str | None = None
+    contents: tuple[Content, ...] = ()
+    about: Annotated[str, Field(max_length=ABOUT_CHARS_MAX)] = ""
     language: str | None = None
     parts: tuple[Part, ...] = ()
     refs: tuple[str, ...] = ()

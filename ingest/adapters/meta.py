@@ -134,8 +134,7 @@ def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:
         return
     frame = {name: entry[name] for name in ("id", "time") if name in entry}
     for list_name in ("changes", "messaging", "standby"):
-        elements = entry.get(list_name) or []
-        for element in elements if isinstance(elements, list) else [elements]:
+        for element in _elements(kind, entry.get(list_name) or []):
             inbox: Inbox | None = None
             try:
                 address = _address(kind, entry, element)
@@ -146,6 +145,14 @@ def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:
                 yield from list(_element(_lent(target, inbox), kind, entry, element, list_name))
             except _SHAPE_ERRORS as error:
                 yield _unparsed(kind, frame, {list_name: [element]}, f"not understood: {error!r}", inbox)
+
+
+def _elements(kind: str, given: Any) -> Iterator[Any]:
+    for element in given if isinstance(given, list) else [given]:
+        try:
+            yield from list(whatsapp.elements(element)) if kind == "whatsapp_business_account" else [element]
+        except _SHAPE_ERRORS:
+            yield element  # no change at all: it fails by itself where it is read
 
 
 def _address(kind: str, entry: Mapping[str, Any], element: Mapping[str, Any]) -> str:
@@ -162,8 +169,8 @@ def _lent(target: Target, inbox: Inbox) -> Inbox:
 def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterator[Draft]:
     if list_name != "changes":
         yield from page.direct(inbox, element)
-    elif kind == "whatsapp_business_account" and element["field"] == "messages":
-        yield from whatsapp.drafts(inbox, element["value"])
+    elif kind == "whatsapp_business_account":
+        yield whatsapp.draft(inbox, element)
     elif kind == "page" and element["field"] == "feed":
         comment = page.feed_comment(inbox, element["value"])
         if comment is not None:
@@ -199,7 +206,9 @@ def _require_window(reply: Reply, remedy: str) -> None:
 
 
 def _whatsapp_body(reply: Reply) -> dict[str, Any]:
-    body: dict[str, Any] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": reply.to_value}
+    # An id in "to" is taken with 200 and dropped; with both, "to" wins.
+    to = "recipient" if reply.to_kind == "bsuid" else "to"
+    body: dict[str, Any] = {"messaging_product": "whatsapp", "recipient_type": "individual", to: reply.to_value}
     body["biz_opaque_callback_data"] = str(reply.id)
     kind = reply.content.get("kind")
     if kind == "template":

@@ -12,46 +12,75 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
+from ingest.meta.page_content import content_of
 from shared.message import Automatic, DeliveryReceipt, Sender
 from shared.text import clean_line, clean_text
 
 WINDOW: Final = timedelta(hours=24)
 _KINDS: Final = {"messenger": ("psid", "fb_user"), "instagram": ("igsid", "ig_user")}
+_SILENT: Final = frozenset(
+    {"optin", "pass_thread_control", "take_thread_control", "request_thread_control", "app_roles", "account_linking"}
+)
 _VERBS: Final = {"add": "comment", "edited": "edit", "remove": "delete"}
 
 
 def direct(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
-    """The drafts of one element of ``messaging``; none for what carries nothing to store (opt-ins, hand-overs)."""
-    at = datetime.fromtimestamp(int(event["timestamp"]) / 1000, UTC)
+    """The drafts of one element of ``messaging``; none for what is known to carry nothing to store (opt-ins, hand-overs).
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else: what is not understood is kept.
+    """
     if "message" in event:
-        yield _message(inbox, event, at)
+        yield _message(inbox, event, _at(event["timestamp"]))
+    elif "message_edit" in event:
+        edit = event["message_edit"]
+        mid = str(edit["mid"])
+        values = {"kind": "edit", "text": clean_text(str(edit.get("text", ""))), "in_reply_to": mid}
+        yield _draft(
+            inbox, f"{mid}:edit:{edit.get('num_edit', event['timestamp'])}", event["sender"]["id"], _at(event["timestamp"]), values
+        )
     elif "reaction" in event:
         reaction = event["reaction"]
         emoji = str(reaction.get("emoji", "")) if reaction.get("action") == "react" else ""
+        values = {"kind": "reaction", "text": clean_text(emoji), "in_reply_to": str(reaction["mid"])}
         yield _draft(
-            inbox, f"{reaction['mid']}:reaction:{event['timestamp']}", event["sender"]["id"], at,
-            {"kind": "reaction", "text": clean_text(emoji), "in_reply_to": str(reaction["mid"])},
-        )  # fmt: skip
-    elif "delivery" in event:
-        for mid in event["delivery"].get("mids", []):
-            yield _receipt(inbox, str(mid), "delivered", at)
-    elif "read" in event and event["read"].get("mid"):
-        yield _receipt(inbox, str(event["read"]["mid"]), "read", at)
+            inbox, f"{reaction['mid']}:reaction:{event['timestamp']}", event["sender"]["id"], _at(event["timestamp"]), values
+        )
+    elif "delivery" in event or "read" in event:
+        yield from _receipts(inbox, event)
     elif "postback" in event:
         postback = event["postback"]
         mid = str(postback.get("mid") or f"postback:{event['sender']['id']}:{event['timestamp']}")
-        yield _draft(inbox, mid, event["sender"]["id"], at, {"text": clean_text(str(postback.get("title", "")))})
+        chosen: dict[str, Any] = {"text": clean_text(str(postback.get("title", ""))), "contents": ("choice",)}
+        yield _draft(inbox, mid, event["sender"]["id"], _at(event["timestamp"]), chosen)
+    elif not _SILENT & event.keys():
+        raise ValueError(f"an event of {', '.join(sorted(event.keys() - {'sender', 'recipient', 'timestamp'})) or 'nothing'}")
+
+
+def _at(milliseconds: Any) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def _receipts(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
+    """A receipt for each message that is named; else one for all that were sent to the person until the watermark."""
+    state = "delivered" if "delivery" in event else "read"
+    told = event["delivery" if state == "delivered" else "read"]
+    at = _at(event.get("timestamp") or told["watermark"])
+    mids = [str(mid) for mid in (told.get("mids") or [told.get("mid")]) if mid]
+    for mid in mids:
+        yield _receipt(inbox, mid, state, at)
+    if not mids:
+        person = str(event["sender"]["id"])
+        receipt = DeliveryReceipt.model_validate({"provider_id": "", "state": state, "until": _at(told["watermark"])})
+        values = {"kind": "receipt", "receipt": receipt, "sender": _person(inbox, person), "sent_at": at, "authenticated": True}
+        yield Draft(inbox=inbox, external_id=f"{person}:{state}:{told['watermark']}", values=values)
 
 
 def _message(inbox: Inbox, event: Mapping[str, Any], at: datetime) -> Draft:
     message = event["message"]
     mid = str(message["mid"])
-    attachments = [str(one.get("type", "")) for one in message.get("attachments", [])]
-    values: dict[str, Any] = {"text": clean_text(str(message.get("text", "")))}
-    if attachments:
-        values["traits"] = {"attachments": ",".join(attachments)}
     if message.get("is_deleted"):
         return _draft(inbox, f"{mid}:deleted", event["sender"]["id"], at, {"kind": "delete", "in_reply_to": mid})
+    values = content_of(message)
     quoted = (message.get("reply_to") or {}).get("mid")
     if quoted:
         values["in_reply_to"] = str(quoted)
@@ -64,16 +93,18 @@ def _message(inbox: Inbox, event: Mapping[str, Any], at: datetime) -> Draft:
     return _draft(inbox, mid, event["recipient"]["id"], at, values)
 
 
+def _person(inbox: Inbox, person: str) -> Sender:
+    return Sender(kind=_KINDS[inbox.provider][0], scope=inbox.address, value=person, raw=person, assurance="channel_verified")
+
+
 def _draft(inbox: Inbox, external_id: str, person: Any, at: datetime, values: dict[str, Any]) -> Draft:
-    kind = _KINDS[inbox.provider][0]
-    sender = Sender(kind=kind, scope=inbox.address, value=str(person), raw=str(person), assurance="channel_verified")
     quoted = values.get("in_reply_to")
     inbound = values.get("direction", "in") == "in" and values.get("kind", "text") == "text"
     return Draft(
         inbox=inbox,
         external_id=external_id,
         values={
-            "sender": sender,
+            "sender": _person(inbox, str(person)),
             "sent_at": at,
             "window_expires_at": at + WINDOW if inbound else None,
             "refs": (f"ext:{inbox.id}:{quoted}",) if quoted else (),

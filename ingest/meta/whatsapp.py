@@ -1,4 +1,4 @@
-"""WhatsApp Cloud API: one change of field ``messages`` to drafts.
+"""WhatsApp Cloud API: one element of a change to drafts.
 
 Source: WhatsApp Business Platform, Cloud API, "Webhooks" and "Business-scoped user IDs".
 **Identity**: a message by its ``wamid``; a status by (wamid, status), because statuses arrive late and out of order.
@@ -8,57 +8,110 @@ a telephone number that the network vouches for. Both in one message link. **Uni
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
+from ingest.meta.whatsapp_content import about_of, content_of
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import DeliveryReceipt, Sender
-from shared.text import clean_line, clean_text
+from shared.message import Automatic, DeliveryReceipt, Sender
+from shared.text import clean_line
 
 WINDOW: Final = timedelta(hours=24)
-_MEDIA: Final = frozenset({"image", "video", "audio", "voice", "document", "sticker"})
+LISTS: Final = {
+    "messages": ("messages", "statuses", "errors"),
+    "smb_message_echoes": ("message_echoes",),
+    "user_id_update": ("user_id_update",),
+}
+"""By field of a change: the lists whose elements are read, each by itself."""
 _STATES: Final = {"sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed"}
+_CHANGED_ID: Final = re.compile(r"changed from ([A-Z]{2}\.[A-Za-z0-9.]{1,160}) to \S")
 
 
-def drafts(inbox: Inbox, value: Mapping[str, Any]) -> Iterator[Draft]:
-    """The drafts of one ``value``. Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs."""
-    contacts = {contact.get("wa_id") or contact.get("user_id"): contact for contact in value.get("contacts", [])}
-    for message in value.get("messages", []):
-        contact = contacts.get(message.get("from")) or contacts.get(message.get("from_user_id"))
-        yield _message(inbox, message, contact or next(iter(contacts.values()), {}))
-    for status in value.get("statuses", []):
-        yield _status(inbox, status)
+def elements(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The change cut into changes of one element each, so that an odd one takes no neighbour with it.
+
+    A change in which nothing is known comes back whole. Raises ``KeyError`` or ``TypeError`` where it is no change.
+    """
+    value = change["value"]
+    names = [name for name in LISTS.get(change["field"], ()) if value.get(name)]
+    frame = {name: what for name, what in value.items() if name not in names}
+    found = [{**change, "value": {**frame, name: [one]}} for name in names for one in value[name]]
+    yield from found or [dict(change)]
 
 
-def _message(inbox: Inbox, message: Mapping[str, Any], contact: Mapping[str, Any]) -> Draft:
+def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft:
+    """The draft of one of `elements`. Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs."""
+    value = change["value"]
+    name = next((name for name in LISTS.get(change["field"], ()) if value.get(name)), None)
+    if name is None:
+        raise ValueError(f"field {change['field']} holds nothing that is handled")
+    [one] = value[name]
+    if name == "errors":
+        raise ValueError(f"an error of the account: {one.get('code', '')} {one.get('title', '')}".strip())
+    if name == "statuses":
+        return _status(inbox, one)
+    if name == "user_id_update":
+        return _changed_id(inbox, one)
+    contacts = value.get("contacts") or []
+    return _echo(inbox, one) if name == "message_echoes" else _message(inbox, one, contacts)
+
+
+def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft:
     wamid = str(message["id"])
-    sent_at = datetime.fromtimestamp(int(message["timestamp"]), UTC)
-    senders = _senders(inbox, message, contact)
-    values: dict[str, Any] = {
-        "sender": senders[0],
-        "other_handles": tuple(senders[1:]),
-        "defines": (f"ext:{inbox.id}:{wamid}",),
-        "sent_at": sent_at,
-        "window_expires_at": sent_at + WINDOW,
-        "authenticated": True,
-        **_content(message),
-    }
-    quoted = (message.get("context") or {}).get("id")
-    if quoted and "in_reply_to" not in values:
-        values["in_reply_to"] = str(quoted)
-        values["refs"] = (f"ext:{inbox.id}:{quoted}",)
-    elif "in_reply_to" in values:
-        values["refs"] = (f"ext:{inbox.id}:{values['in_reply_to']}",)
+    number, user = message.get("from"), message.get("from_user_id")
+    if not (number or user) and message["type"] == "system":
+        number, user = message["system"].get("wa_id"), _former_id(message["system"]) or message["system"].get("user_id")
+    contact = next((one for one in contacts if _is_of(one, number, user)), {})
+    name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
+    senders = _senders(inbox, user or contact.get("user_id"), number or contact.get("wa_id"), name)
+    values = _values(inbox, message, senders)
+    if values.get("kind") == "system":
+        values["other_handles"] = (*values["other_handles"], *_changed_to(inbox, message["system"], senders))
+    if values.get("kind", "text") == "text":
+        values["window_expires_at"] = values["sent_at"] + WINDOW
+    about = about_of(message)
+    if about:
+        values |= {"about": about, "contents": (*values.get("contents", ()), "ad")}
+    if message.get("group_id"):
+        values["traits"] = {**values.get("traits", {}), "group": str(message["group_id"])}
     return Draft(inbox=inbox, external_id=wamid, values=values)
 
 
-def _senders(inbox: Inbox, message: Mapping[str, Any], contact: Mapping[str, Any]) -> list[Sender]:
-    name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
-    number = message.get("from") or contact.get("wa_id")
-    user = message.get("from_user_id") or contact.get("user_id")
+def _is_of(contact: Mapping[str, Any], number: Any, user: Any) -> bool:
+    """Whether this is the writer's contact: one that names another number or id is somebody else's."""
+    pairs = ((contact.get("wa_id"), number), (contact.get("user_id"), user))
+    told = [(theirs, ours) for theirs, ours in pairs if theirs and ours]
+    return bool(told) and all(theirs == ours for theirs, ours in told)
+
+
+def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
+    """What somebody of ours wrote in the phone's app: an outgoing line to the person, never work and no window."""
+    senders = _senders(inbox, message.get("to_user_id"), message.get("to"), "")
+    values = _values(inbox, message, senders) | {"direction": "out", "automatic": Automatic(kind="echo")}
+    return Draft(inbox=inbox, external_id=str(message["id"]), values=values)
+
+
+def _values(inbox: Inbox, message: Mapping[str, Any], senders: list[Sender]) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "sender": senders[0],
+        "other_handles": tuple(senders[1:]),
+        "defines": (f"ext:{inbox.id}:{message['id']}",),
+        "sent_at": datetime.fromtimestamp(int(message["timestamp"]), UTC),
+        "authenticated": True,
+        **content_of(message),
+    }
+    quoted = values.get("in_reply_to") or (message.get("context") or {}).get("id")
+    if quoted:
+        values |= {"in_reply_to": str(quoted), "refs": (f"ext:{inbox.id}:{quoted}",)}
+    return values
+
+
+def _senders(inbox: Inbox, user: Any, number: Any, name: str) -> list[Sender]:
+    """The person's handles, the one that stays first."""
     senders: list[Sender] = []
     if user:
         scope = str(inbox.settings.get("portfolio", ""))
@@ -76,41 +129,34 @@ def _senders(inbox: Inbox, message: Mapping[str, Any], contact: Mapping[str, Any
     return senders
 
 
-def _content(message: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(message["type"])
-    if kind == "text":
-        return {"text": clean_text(str(message["text"]["body"]))}
-    if kind == "reaction":
-        reaction = message["reaction"]
-        return {
-            "kind": "reaction",
-            "text": clean_text(str(reaction.get("emoji") or "")),
-            "in_reply_to": str(reaction["message_id"]),
-        }
-    if kind == "edit":
-        edit = message["edit"]
-        inner = edit.get("message") or {}
-        body = (inner.get("text") or {}).get("body") or (inner.get(str(inner.get("type")), {}) or {}).get("caption") or ""
-        return {"kind": "edit", "text": clean_text(str(body)), "in_reply_to": str(edit["original_message_id"])}
-    if kind == "revoke":
-        return {"kind": "delete", "in_reply_to": str(message["revoke"]["original_message_id"])}
-    if kind in _MEDIA:
-        media = message[kind]
-        caption = media.get("caption") or media.get("filename") or ""
-        return {"text": clean_text(str(caption)), "traits": {"media_id": str(media["id"]), "media_type": kind}}
-    if kind == "button":
-        return {"text": clean_text(str(message["button"].get("text", "")))}
-    if kind == "interactive":
-        chosen = message["interactive"].get("button_reply") or message["interactive"].get("list_reply") or {}
-        return {"text": clean_text(str(chosen.get("title", ""))), "traits": {"choice": str(chosen.get("id", ""))}}
-    if kind == "location":
-        place = message["location"]
-        return {"text": clean_text(f"{place.get('name', '')} {place['latitude']},{place['longitude']}".strip())}
-    if kind == "system":
-        system = message["system"]
-        traits = {"event": str(system.get("type", "")), "new_wa_id": str(system.get("wa_id", ""))}
-        return {"kind": "system", "text": clean_text(str(system.get("body", ""))), "traits": traits}
-    return {"text": "", "traits": {"unsupported": kind}}
+def _changed_to(inbox: Inbox, system: Mapping[str, Any], known: list[Sender]) -> list[Sender]:
+    """The handles that WhatsApp says are the same person's from now on, or were until now."""
+    ids = ((system.get("user_id"), system.get("new_wa_id") or system.get("wa_id")), (_former_id(system), None))
+    found = [one for user, number in ids if user or number for one in _senders(inbox, user, number, "")]
+    return [one for one in dict.fromkeys(found) if one not in known]
+
+
+def _former_id(system: Mapping[str, Any]) -> str | None:
+    """The id that gave way: in a field of its own, or in the notice's words."""
+    said = _CHANGED_ID.search(str(system.get("body", "")))
+    return str(system["previous_user_id"]) if system.get("previous_user_id") else said[1] if said else None
+
+
+def _changed_id(inbox: Inbox, update: Mapping[str, Any]) -> Draft:
+    """A person's business-scoped id gave way to another one: a notice that links the two."""
+    ids = update["user_id"]
+    senders = _senders(inbox, ids["current"], update.get("wa_id"), "")
+    before = _senders(inbox, ids["previous"], None, "")
+    values = {
+        "kind": "system",
+        "sender": senders[0],
+        "other_handles": (*senders[1:], *before),
+        "text": clean_line(str(update.get("detail", ""))),
+        "sent_at": datetime.fromtimestamp(int(update["timestamp"]), UTC),
+        "authenticated": True,
+        "traits": {"event": "user_id_update"},
+    }
+    return Draft(inbox=inbox, external_id=f"user_id_update:{ids['previous']}:{ids['current']}", values=values)
 
 
 def _status(inbox: Inbox, status: Mapping[str, Any]) -> Draft:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from router.intake.threads import Candidates, Found
+from shared.handle import Handle
 
 Key = tuple[UUID, UUID]
 """(workspace, id): ids of one workspace never meet those of another."""
@@ -101,7 +102,8 @@ class Person:
 class ProviderWord:
     """What a provider said of one of our replies: its own receipt, or a bounce.
 
-    ``provider_id`` may be empty for a bounce. ``message_id`` is our message where a reference names it. Times aware UTC.
+    ``provider_id`` may be empty for a bounce. ``message_id`` is our message where a reference names it. With ``until`` it is about
+    everything that was sent to ``person`` through this inbox until then. Times aware UTC.
     """
 
     workspace_id: UUID
@@ -114,6 +116,8 @@ class ProviderWord:
     at: datetime
     conversation_id: UUID | None = None
     message_id: UUID | None = None
+    until: datetime | None = None
+    person: Handle | None = None
 
 
 @dataclass(slots=True)

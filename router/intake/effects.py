@@ -110,6 +110,10 @@ def body_of(message: InboundMessage) -> dict[str, Any]:
             body[name] = value
     if message.sender is not None:
         body["sender"] = {"name": message.sender.name, "assurance": message.sender.assurance}
+    if message.contents:
+        body["contents"] = list(message.contents)
+    if message.about:
+        body["about"] = message.about
     if message.traits:
         body["traits"] = message.traits
     if message.parts:

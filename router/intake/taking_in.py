@@ -102,6 +102,7 @@ class TakingIn:
                 refs=message.refs, state=message.receipt.state, reason=message.receipt.reason,
                 permanent=message.receipt.permanent, at=message.sent_or_accepted_at(),
                 conversation_id=None if found is None else found.id, message_id=self._named(message),
+                until=message.receipt.until, person=None if message.sender is None else message.sender.handle(),
             )
         )  # fmt: skip
 

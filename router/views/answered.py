@@ -20,6 +20,20 @@ left join lateral (
 """
 """A join for statements that call the conversation ``c`` and the handle that is answered ``h``; its row is ``answered``."""
 
+NUMBER: Final = """
+left join lateral (
+    select n.value from santral.link l
+    join santral.handle n on n.workspace_id = l.workspace_id and n.id = case when l.a = h.id then l.b else l.a end and n.kind = 'wa_id'
+    where h.kind = 'bsuid' and l.workspace_id = h.workspace_id and (l.a = h.id or l.b = h.id) and l.retracted_at is null
+      and (l.expires_at is null or l.expires_at > now())
+    order by l.last_seen_at desc limit 1
+) number on true
+"""
+"""A join beside `ANSWERED`: the telephone number that was last seen in one message with the business-scoped id ``h``, if any.
+
+A provider writes to a number where it is known, whatever handle the person's messages come under.
+"""
+
 
 def reply_to_of(body: Mapping[str, Any] | None, *, own: bool) -> str | None:
     """The address a message asks to be answered at; only where who is answered wrote it (``own``)."""

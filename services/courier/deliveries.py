@@ -21,7 +21,7 @@ from ingest.adapter import Outcome, Part, Reply
 from ingest.directory import Directory
 from ingest.registry import adapter_for
 from router.commands.reply import reply_state
-from router.views.answered import ANSWERED, reply_to_of
+from router.views.answered import ANSWERED, NUMBER, reply_to_of
 from services.courier.outgoing import Outgoing
 from services.frame.rounds import go_round
 from shared.blobs import Blobs
@@ -52,10 +52,11 @@ returning d.*
 _PERSON: Final = f"""
 select h.kind, h.scope, h.value, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
        answered.external_id, answered.body, answered.subject as last_subject, answered.handle_id = h.id as own,
-       thread.mids, thread.mid
+       number.value as number, thread.mids, thread.mid
 from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
 {ANSWERED}
+{NUMBER}
 left join lateral (
     select array_agg(t.ref order by m.accepted_at desc, m.seq desc) as mids,
            (array_agg(t.ref order by m.id is distinct from answered.id, m.accepted_at desc, m.seq desc)
@@ -211,9 +212,12 @@ class Deliveries:
             conversation_id=row["conversation_id"],
             at=now,
             inbox=inbox,
-            to_kind=person["kind"],
+            to_kind="wa_id" if person["number"] else person["kind"],
             to_scope=person["scope"],
-            to_value=request.get("to") or reply_to_of(person["body"], own=bool(person["own"])) or person["value"],
+            to_value=request.get("to")
+            or reply_to_of(person["body"], own=bool(person["own"]))
+            or person["number"]
+            or person["value"],
             to_name=person["name"],
             content=request["content"],
             subject=request.get("subject") or person["last_subject"] or person["subject"],

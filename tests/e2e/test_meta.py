@@ -63,21 +63,24 @@ async def meta(connected: Meta, counter: Counter) -> Meta:
     return connected
 
 
-def whatsapp(number: str, wamid: str, text: str, *, account: str = "1100") -> dict[str, Any]:
+def whatsapp(number: str, wamid: str, text: str, *, account: str = "1100", user: str = "") -> dict[str, Any]:
+    """A text of somebody with a number, a business-scoped id, or both."""
+    contact = {"profile": {"name": "Ayşe"}} | ({"wa_id": number} if number else {}) | ({"user_id": user} if user else {})
+    writer = ({"from": number} if number else {}) | ({"from_user_id": user} if user else {})
+    message = {**writer, "id": wamid, "timestamp": str(int(time.time())), "type": "text", "text": {"body": text}}
+    return change(account, contacts=[contact], messages=[message])
+
+
+def change(account: str = "1100", field: str = "messages", **lists: Any) -> dict[str, Any]:
+    """One change of a WhatsApp number."""
     value = {
-        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "902125550000", "phone_number_id": account},
-        "contacts": [{"profile": {"name": "Ayşe"}, "wa_id": number}],
-        "messages": [{"from": number, "id": wamid, "timestamp": str(int(time.time())), "type": "text", "text": {"body": text}}],
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "902125550000", "phone_number_id": account}, **lists
     }  # fmt: skip
-    return {"object": "whatsapp_business_account", "entry": [{"id": "W", "changes": [{"field": "messages", "value": value}]}]}
+    return {"object": "whatsapp_business_account", "entry": [{"id": "W", "changes": [{"field": field, "value": value}]}]}
 
 
 def status(wamid: str, state: str) -> dict[str, Any]:
-    value = {
-        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "902125550000", "phone_number_id": "1100"},
-        "statuses": [{"id": wamid, "status": state, "timestamp": str(int(time.time())), "recipient_id": "x"}],
-    }  # fmt: skip
-    return {"object": "whatsapp_business_account", "entry": [{"id": "W", "changes": [{"field": "messages", "value": value}]}]}
+    return change(statuses=[{"id": wamid, "status": state, "timestamp": str(int(time.time())), "recipient_id": "x"}])
 
 
 async def reply_to(meta: Meta, conversation: dict[str, Any], text: str) -> str:
@@ -90,6 +93,16 @@ async def reply_to(meta: Meta, conversation: dict[str, Any], text: str) -> str:
     )
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
+
+
+async def conversation_with(meta: Meta, person: str) -> dict[str, Any]:
+    """The conversation of somebody whom only the account they wrote to knows."""
+
+    async def found() -> dict[str, Any] | None:
+        listed = (await meta.counter.admin.get("/v1/conversations?limit=50")).json()["items"]
+        return next((one for one in listed if one["customer"]["value"] == person), None)
+
+    return await eventually(found, 20, f"{person} has a conversation")
 
 
 async def state_of(meta: Meta, reply_id: str, wanted: str) -> None:
@@ -128,6 +141,89 @@ async def test_whatsapp_there_and_back_with_receipts_in_any_order(meta: Meta) ->
     assert (await meta.counter.admin.get(f"/v1/replies/{reply_id}")).json()["state"] == "read"
 
 
+async def test_an_answer_goes_to_the_number_and_to_the_id_only_where_none_is_known(meta: Meta) -> None:
+    number, user, unknown = f"9053{uuid4().int % 10**8:08d}", f"TR.{uuid4().int % 10**14}", f"TR.{uuid4().int % 10**14}"
+    await meta.deliver(whatsapp(number, f"wamid.{uuid4()}", "Merhaba", user=user))
+    conversation = await meta.counter.conversation_of(user, kind="bsuid")
+    await state_of(meta, await reply_to(meta, conversation, "Buyurun"), "sent")
+    assert meta.graph.calls[-1]["body"]["to"] == number
+    assert "recipient" not in meta.graph.calls[-1]["body"]
+    await meta.deliver(whatsapp("", f"wamid.{uuid4()}", "Numaram artık gelmiyor", user=user))
+    conversation = await meta.counter.conversation_of(user, kind="bsuid", at_least=3)
+    await state_of(meta, await reply_to(meta, conversation, "Yine de numaranıza"), "sent")
+    assert meta.graph.calls[-1]["body"]["to"] == number
+    await meta.deliver(whatsapp("", f"wamid.{uuid4()}", "Selam", user=unknown))
+    conversation = await meta.counter.conversation_of(unknown, kind="bsuid")
+    await state_of(meta, await reply_to(meta, conversation, "Buyurun"), "sent")
+    body = meta.graph.calls[-1]["body"]
+    assert (body["recipient"], body["recipient_type"]) == (unknown, "individual")
+    assert "to" not in body
+
+
+async def test_a_strangers_contact_joins_nobody_and_an_odd_status_holds_nobody_back(meta: Meta) -> None:
+    ada, berk, user = f"9053{uuid4().int % 10**8:08d}", f"9054{uuid4().int % 10**8:08d}", f"TR.{uuid4().int % 10**14}"
+    await meta.deliver(whatsapp(berk, f"wamid.{uuid4()}", "Ben Berk"))
+    before = await meta.counter.conversation_of(berk, kind="wa_id")
+    await state_of(meta, await reply_to(meta, before, "Buyurun"), "sent")
+    ours, now = f"wamid.OUT{len(meta.graph.calls)}", str(int(time.time()))
+    mixed = whatsapp(ada, f"wamid.{uuid4()}", "Ben Ada", user=user)
+    value = mixed["entry"][0]["changes"][0]["value"]
+    value["messages"].append({
+        "from": berk, "id": f"wamid.{uuid4()}", "timestamp": now, "type": "system",
+        "system": {"type": "user_changed_number", "wa_id": f"9055{uuid4().int % 10**8:08d}", "body": "changed"},
+    })  # fmt: skip
+    value["statuses"] = [
+        {"id": ours, "status": "read", "timestamp": now, "recipient_id": berk},
+        {"id": f"wamid.{uuid4()}", "status": "warning", "timestamp": now, "recipient_id": berk},
+    ]
+    await meta.deliver(mixed)
+    hers = await meta.counter.conversation_of(user, kind="bsuid")
+    assert hers["customer"]["profile_id"] != before["customer"]["profile_id"]
+    his = await meta.counter.conversation_of(berk, kind="wa_id", at_least=3)
+    assert (his["id"], his["customer"]["profile_id"]) == (before["id"], before["customer"]["profile_id"])
+    reply = next(one["id"] for one in his["messages"] if one["direction"] == "out")
+    await state_of(meta, reply, "read")
+
+
+async def test_the_phones_app_writes_a_line_and_no_work(meta: Meta) -> None:
+    number, wamid = f"9053{uuid4().int % 10**8:08d}", f"wamid.{uuid4()}"
+    await meta.deliver(whatsapp(number, wamid, "Merhaba"))
+    before = await meta.counter.conversation_of(number, kind="wa_id")
+    echo = {
+        "from": "902125550000", "to": number, "id": f"wamid.{uuid4()}", "timestamp": str(int(time.time())), "type": "text",
+        "text": {"body": "Bugün teslim"}, "context": {"id": wamid},
+    }  # fmt: skip
+    await meta.deliver(change(field="smb_message_echoes", message_echoes=[echo]))
+    after = await meta.counter.conversation_of(number, kind="wa_id", at_least=2)
+    assert (after["id"], after["window_expires_at"]) == (before["id"], before["window_expires_at"])
+    line = after["messages"][-1]
+    assert (line["direction"], line["text"], line["in_reply_to"]) == ("out", "Bugün teslim", wamid)
+
+
+async def test_what_was_sent_until_a_watermark_is_read(meta: Meta) -> None:
+    person = f"P{uuid4().hex[:10]}"
+    await meta.deliver(direct("PAGE1", person, f"m_{uuid4()}", "Merhaba, fiyat nedir?"))
+    conversation = await conversation_with(meta, person)
+    reply_id = await reply_to(meta, conversation, "300 lira")
+    await state_of(meta, reply_id, "sent")
+    parties = {"sender": {"id": person}, "recipient": {"id": "PAGE1"}}
+    early = int((time.time() - 3600) * 1000)
+    events = [
+        {**parties, "delivery": {"watermark": int(time.time() * 1000)}},
+        {**parties, "timestamp": early, "read": {"watermark": early}},
+    ]
+    await meta.deliver({"object": "page", "entry": [{"id": "PAGE1", "time": 1, "messaging": events}]})
+    await state_of(meta, reply_id, "delivered")
+    now = int(time.time() * 1000)
+    await meta.deliver(
+        {
+            "object": "page",
+            "entry": [{"id": "PAGE1", "time": 1, "messaging": [{**parties, "timestamp": now, "read": {"watermark": now}}]}],
+        }
+    )
+    await state_of(meta, reply_id, "read")
+
+
 async def test_a_public_comment_is_answered_in_public(meta: Meta) -> None:
     person, comment = f"F{uuid4().hex[:8]}", f"P1_{uuid4().hex[:8]}"
     value = {
@@ -137,11 +233,7 @@ async def test_a_public_comment_is_answered_in_public(meta: Meta) -> None:
     body = {"object": "page", "entry": [{"id": "PAGE1", "time": 1, "changes": [{"field": "feed", "value": value}]}]}
     assert (await meta.deliver(body)).status_code == 200
 
-    async def found() -> dict[str, Any] | None:
-        listed = (await meta.counter.admin.get("/v1/conversations?limit=50")).json()["items"]
-        return next((one for one in listed if one["customer"]["value"] == person), None)
-
-    conversation = await eventually(found, 20, "the comment is a conversation")
+    conversation = await conversation_with(meta, person)
     assert conversation["visibility"] == "public"
     await state_of(meta, await reply_to(meta, conversation, "Evet, 300 TL üzeri ücretsiz."), "sent")
     assert meta.graph.calls[-1]["path"] == f"/{comment}/comments"
@@ -197,15 +289,11 @@ async def test_private_messages_of_both_and_their_echoes(meta: Meta, account: st
     person, words = f"P{uuid4().hex[:10]}", f"Fiyat nedir {uuid4().hex[:6]}"
     assert (await meta.deliver(direct(account, person, f"m_{uuid4()}", words))).status_code == 200
 
-    async def found() -> dict[str, Any] | None:
-        listed = (await meta.counter.admin.get("/v1/conversations?limit=50")).json()["items"]
-        return next((one for one in listed if one["customer"]["value"] == person), None)
-
     async def texts() -> list[tuple[str, str]]:
         path = f"/v1/conversations/{conversation['id']}/messages"
         return [(one["direction"], one["text"]) for one in (await meta.counter.admin.get(path)).json()["items"]]
 
-    conversation = await eventually(found, 20, "the message is a conversation")
+    conversation = await conversation_with(meta, person)
     assert conversation["visibility"] == "private"
     await state_of(meta, await reply_to(meta, conversation, "120 TL"), "sent")
     call = meta.graph.calls[-1]

@@ -1,0 +1,123 @@
+"""What a WhatsApp message says: its words, and what it is made of where it is more than words.
+
+Source: WhatsApp Business Platform, Cloud API, "messages webhook reference", one page for each type; Flows, "Receiving flow responses".
+A type that is not known here still reaches an agent, as content that cannot be shown: somebody wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from shared.message import ABOUT_CHARS_MAX
+from shared.text import clean_line, clean_text
+
+_MEDIA: Final = {"image": "photo", "video": "video", "audio": "audio", "voice": "voice", "document": "file", "sticker": "sticker"}
+_LINES_MAX: Final = 200
+_HIDDEN: Final = frozenset({"flow_token"})
+
+
+def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a draft that say what was written. Raises ``KeyError``, ``TypeError`` or ``ValueError`` where a part is missing."""
+    kind = str(message["type"])
+    if kind == "text":
+        return {"text": clean_text(str(message["text"]["body"]))}
+    if kind == "reaction":
+        reaction = message["reaction"]
+        return {
+            "kind": "reaction",
+            "text": clean_text(str(reaction.get("emoji") or "")),
+            "in_reply_to": str(reaction["message_id"]),
+        }
+    if kind == "edit":
+        edit = message["edit"]
+        inner = edit.get("message") or {}
+        body = (inner.get("text") or {}).get("body") or (inner.get(str(inner.get("type")), {}) or {}).get("caption") or ""
+        return {"kind": "edit", "text": clean_text(str(body)), "in_reply_to": str(edit["original_message_id"])}
+    if kind == "revoke":
+        return {"kind": "delete", "in_reply_to": str(message["revoke"]["original_message_id"])}
+    if kind == "system":
+        system = message["system"]
+        traits = {"event": str(system.get("type", "")), "new_wa_id": str(system.get("new_wa_id") or system.get("wa_id") or "")}
+        return {"kind": "system", "text": clean_text(str(system.get("body", ""))), "traits": traits}
+    return _shown(kind, message)
+
+
+def about_of(message: Mapping[str, Any]) -> str:
+    """The ad or post somebody came from: its headline, its words, its address."""
+    referral = message.get("referral") or {}
+    told = (clean_line(str(referral.get(name) or "")) for name in ("headline", "body", "source_url"))
+    return " · ".join(one for one in told if one)[:ABOUT_CHARS_MAX]
+
+
+def _shown(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    if kind in _MEDIA:
+        media = message.get(kind) or {}
+        content = "voice" if media.get("voice") else _MEDIA[kind]
+        words = media.get("caption") or media.get("filename") or ""
+        traits = {"media_id": str(media.get("id") or ""), "media_type": kind}
+        return {"text": clean_text(str(words)), "contents": (content,), "traits": traits}
+    if kind == "button":
+        return {"text": clean_text(str(message["button"].get("text", ""))), "contents": ("choice",)}
+    if kind == "interactive":
+        return _interactive(message["interactive"])
+    if kind == "location":
+        place = message["location"]
+        told = [place.get("name"), place.get("address"), f"{place['latitude']},{place['longitude']}", place.get("url")]
+        return {"text": _lines(told), "contents": ("location",)}
+    if kind == "contacts":
+        return {"text": _lines(line for one in message["contacts"] for line in _card(one)), "contents": ("contact",)}
+    if kind == "order":
+        order = message["order"]
+        return {"text": _lines([order.get("text"), *map(_ordered, order.get("product_items") or ())]), "contents": ("order",)}
+    errors = message.get("errors") or [{}]
+    said = (errors[0].get("error_data") or {}).get("details") or errors[0].get("title") or ""
+    return {"text": "", "contents": ("unsupported",), "traits": {"unsupported": kind, "reason": clean_line(str(said))[:500]}}
+
+
+def _interactive(given: Mapping[str, Any]) -> dict[str, Any]:
+    if "nfm_reply" in given:
+        reply = given["nfm_reply"]
+        return {"text": _answers(reply), "contents": ("form",), "traits": {"form": clean_line(str(reply.get("name", "")))[:200]}}
+    chosen = given.get("button_reply") or given.get("list_reply")
+    if not isinstance(chosen, Mapping):
+        return {"text": "", "contents": ("unsupported",), "traits": {"unsupported": f"interactive {given.get('type', '')}".strip()}}
+    text = _lines([chosen.get("title"), chosen.get("description")])
+    return {"text": text, "contents": ("choice",), "traits": {"choice": str(chosen.get("id", ""))}}
+
+
+def _answers(reply: Mapping[str, Any]) -> str:
+    """The form's answers, a line each; what it calls itself where they cannot be read."""
+    try:
+        answers = json.loads(str(reply.get("response_json") or "{}"))
+    except (ValueError, RecursionError):
+        answers = {}
+    if not isinstance(answers, dict):
+        answers = {}
+    told = _lines(f"{name}: {_said(value)}" for name, value in answers.items() if name not in _HIDDEN)
+    return told or clean_text(str(reply.get("body") or ""))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_said(one) for one in value[:50])
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | bool) or value is None else str(value)
+
+
+def _card(contact: Mapping[str, Any]) -> Iterator[Any]:
+    yield (contact.get("name") or {}).get("formatted_name")
+    yield from ((contact.get("org") or {}).get(name) for name in ("company", "title"))
+    yield from (one.get("phone") for one in contact.get("phones") or ())
+    yield from (one.get("email") for one in contact.get("emails") or ())
+    yield from (one.get("url") for one in contact.get("urls") or ())
+
+
+def _ordered(item: Mapping[str, Any]) -> str:
+    price = f" à {item['item_price']} {item.get('currency', '')}".rstrip() if "item_price" in item else ""
+    return f"{item.get('quantity', 1)} × {item.get('product_retailer_id', '')}{price}"
+
+
+def _lines(told: Any) -> str:
+    lines = [clean_line(str(one)) for one, _ in zip((one for one in told if one), range(_LINES_MAX), strict=False)]
+    return "\n".join(line for line in lines if line)
