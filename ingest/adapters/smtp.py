@@ -34,19 +34,23 @@ from ingest.adapter import (
 from ingest.digest import content_digest
 from ingest.mail.addresses import Mailbox, parse_mailboxes
 from ingest.mail.authentication import sender_verdict
-from ingest.mail.automatic import automatic_kind, read_bounce
+from ingest.mail.automatic import read_automatic
+from ingest.mail.border_filter import FILTERS, border_verdict
 from ingest.mail.compose import OutgoingFile, compose_reply, envelope_of, wire_domain
 from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
 from ingest.mail.reply_token import reply_address
+from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
 from ingest.signatures import verify_bearer
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import Automatic, Participant, Sender
+from shared.message import Automatic, Filtered, Participant, Sender
 from shared.text import clean_line
 
 REFERENCES_MAX: Final = 30
 SUBJECT_CHARS_MAX: Final = 2000
+REASON_CHARS_MAX: Final = 500
+REASON_RECIPIENTS_MAX: Final = 5
 _NUMBER_AT_END: Final = re.compile(r"[\d \u00a0\u2013-]{1,80}\Z")
 
 
@@ -66,7 +70,12 @@ class SmtpAdapter:
         settings = {
             "type": "object",
             "additionalProperties": False,
-            "properties": {"from_name": text, "authserv_id": text, "aliases": {"type": "array", "items": text}},
+            "properties": {
+                "from_name": text,
+                "authserv_id": text,
+                "aliases": {"type": "array", "items": text},
+                "border_filter": {"enum": list(FILTERS)},
+            },
         }
         secrets = {
             "type": "object",
@@ -143,6 +152,7 @@ def _box(address: str) -> Mailbox:
 
 def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
     sender, verified = _sender(inbox, mail)
+    automatic, reported = _automatic(inbox, mail)
     values: dict[str, Any] = {
         "sender": sender,
         "participants": _participants(inbox, mail, sender),
@@ -150,9 +160,10 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
         "text": mail.text,
         "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
         "sent_at": mail.date,
-        "refs": _refs(inbox, mail),
+        "refs": _refs(mail, reported),
         "defines": (f"mid:{mail.message_id}",) if mail.message_id else (),
-        "automatic": _automatic(mail),
+        "automatic": automatic,
+        "filtered": _filtered(inbox, mail),
         "authenticated": verified,
         "traits": {"reply_to": mail.reply_to[0].address} if mail.reply_to else {},
     }
@@ -214,25 +225,44 @@ def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Participant
     return tuple(found.values())
 
 
-def _refs(inbox: Inbox, mail: Mail) -> tuple[str, ...]:
-    """What the mail answers, strongest first: the signed address, In-Reply-To, References from the newest, a bounce's original."""
+def _refs(mail: Mail, reported: str | None) -> tuple[str, ...]:
+    """What the mail answers, strongest first: the signed address, the mail a report is about, In-Reply-To, References from the newest."""
     recipients = tuple(box.address for box in (*mail.to, *mail.cc, *mail.bcc))
     tokens = tuple(f"address:{address.lower()}" for address in recipients if "+" in address.partition("@")[0])
     answered = (*mail.in_reply_to, *reversed(mail.references[-REFERENCES_MAX:]))
-    bounce = read_bounce(mail.headers, mail.attachments, mail.text)
-    originals = (bounce.original_message_id,) if bounce is not None and bounce.original_message_id else ()
+    originals = (reported,) if reported else ()
     return tuple(dict.fromkeys((*tokens, *(f"mid:{one}" for one in (*originals, *answered)))))
 
 
-def _automatic(mail: Mail) -> Automatic | None:
-    kind = automatic_kind(mail.headers, mail.attachments)
-    if kind is None:
-        return None
-    bounce = read_bounce(mail.headers, mail.attachments, mail.text)
-    if bounce is None:
-        return Automatic(kind=kind)
-    failed = next(iter(bounce.recipients), None)
-    return Automatic(kind="bounce", failed_recipient=failed, permanent=bounce.permanent, reason=bounce.reason[:500])
+def _automatic(inbox: Inbox, mail: Mail) -> tuple[Automatic | None, str | None]:
+    """What says that a machine wrote, and the Message-ID of the mail that it reports about."""
+    own = (inbox.address, *(str(one) for one in inbox.settings.get("aliases") or ()))
+    found = read_automatic(mail.headers, mail.attachments, mail.text, own=own)
+    if found is None:
+        return None, None
+    if found.kind == "bounce":
+        bounce = read_bounce(mail.headers, mail.attachments, mail.text)
+        automatic = Automatic(
+            kind="bounce", evidence=found.evidence, failed_recipient=next(iter(bounce.recipients), None),
+            failed_recipients=bounce.recipients, permanent=bounce.permanent, reason=_reason(bounce),
+        )  # fmt: skip
+        return automatic, bounce.original_message_id
+    reported = reported_message_id(mail.headers, mail.attachments, mail.text) if names_a_mail(found.kind) else None
+    return Automatic(kind=found.kind, marked_only=found.marked_only, evidence=found.evidence), reported
+
+
+def _reason(bounce: Bounce) -> str:
+    """Why the mail came back, with the recipients where it failed for several: agents see it at the answer."""
+    if len(bounce.recipients) < 2:
+        return bounce.reason[:REASON_CHARS_MAX]
+    shown, others = bounce.recipients[:REASON_RECIPIENTS_MAX], len(bounce.recipients) - REASON_RECIPIENTS_MAX
+    named = ", ".join(shown) + (f" (+{others})" if others > 0 else "")
+    return f"{named}: {bounce.reason}"[:REASON_CHARS_MAX]
+
+
+def _filtered(inbox: Inbox, mail: Mail) -> Filtered | None:
+    verdict = border_verdict(mail.headers, str(inbox.settings.get("border_filter") or ""))
+    return None if verdict is None else Filtered(verdict=verdict.verdict, by=verdict.by, score=verdict.score)
 
 
 ADAPTER = SmtpAdapter()

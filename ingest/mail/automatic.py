@@ -1,8 +1,9 @@
-"""Mail that no person wrote: auto-replies, bounces, lists, receipts, abuse reports. Pure; never raises.
+"""Mail that no person wrote: answers of programs, bounces, receipts, abuse reports, campaigns. Pure; never raises.
 
-Source: RFC 3834 (Auto-Submitted), RFC 2919 and RFC 2369 (List-*), RFC 3464 and RFC 6522 (delivery status), RFC 8098 (disposition),
-RFC 5965 (feedback), MS-OXCMAIL (X-Auto-Response-Suppress); the rest are habits of programs that answer by themselves.
-Meaning: any kind suppresses our automatic answer, none is a reason to drop the mail.
+Source: RFC 3834 (Auto-Submitted), RFC 3464 and RFC 6522 (delivery status), RFC 8098 (disposition), RFC 5965 (feedback), RFC 2919 and
+RFC 2369 (List-*), MS-OXCMAIL (X-Auto-Response-Suppress); the rest are habits of programs that answer by themselves.
+Meaning: any kind forbids our own automatic answer, none is a reason to drop the mail. What only forbids it is ``marked_only``: lists,
+marks of programs that send people's words too, a subject alone. Nothing that a person may have written is more than that.
 """
 
 from __future__ import annotations
@@ -10,234 +11,252 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from ingest.mail.addresses import parse_mailboxes
+from ingest.mail.answer_words import answers_by_itself, seems_automatic, tells_of_absence
 from ingest.mail.body import MailPart
-from ingest.mail.charsets import decode_text
-from ingest.mail.headers import Headers, header_text, message_ids, parameters, split_block, values_of
-from shared.text import clean_line, clean_text, fold_turkish
+from ingest.mail.headers import Headers, parameters, values_of
+from ingest.mail.machine_fields import (
+    LOOP_HEADER,
+    answering_fields,
+    campaign_fields,
+    goes_nowhere,
+    is_addressed_to,
+    is_nobodys,
+    names_with_values,
+    submitted,
+    was_made_as_bounce,
+    words_of,
+    writer_of,
+)
+from ingest.mail.report_words import failure_subject, tells_of_failure
 
 AutomaticKind = Literal["auto_reply", "bounce", "bulk", "disposition", "feedback", "out_of_office"]
 
-LOOP_HEADER = "X-Santral-Loop"
-"""Stands in every mail we send by ourselves; a mail that carries it came from us or from an echo of us."""
-
-_REPORTS: dict[str, AutomaticKind] = {
+REPORTS: dict[str, AutomaticKind] = {
     "delivery-status": "bounce",
     "disposition-notification": "disposition",
     "feedback-report": "feedback",
 }
-_ABSENT = re.compile(
-    r"\b(?:out of (?:the )?office|ooo|on (?:vacation|leave|holiday)|away from (?:my|the) (?:office|desk|mail)|vacation|ofis disi|ofiste degil"
-    r"|izindeyim|izinliyim|yillik izin|tatildeyim|abwesend|abwesenheit\w*|absence du bureau|fuera de la oficina|fuori sede|afwezig\w*)\b"
+RETURNED_TYPES = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"}
+"""The parts in which a mail comes back."""
+
+_DAEMONS_TEXT_CHARS, _MACHINES_TEXT_CHARS, _ANYBODYS_TEXT_CHARS = 4_000, 600, 300
+_STRUCTURE_CHARS = 4_000
+_STRUCTURE = re.compile(
+    r"(?im)\b[45]\.\d{1,3}\.\d{1,3}\b|\b(?:4[2-5]\d|5[0-7]\d)[ :-]|rcpt to|\bsmtp\b"
+    r"|^[ \t>*\"'<(\[]{0,20}[^\s@<>()\"']{1,64}@[\w.-]{1,200}(?:[>\"' <(]{1,4}[^\s@<>()\"']{1,64}@[\w.-]{1,200})?[>\"')\]:.,; \t]{0,20}$"
+    r"|^(?:received|message-id|return-path):|<[^\s@<>]{1,64}@[^\s@<>]{1,200}>|\b(?:valid|following|failed|intended) recipient"
 )
-_AUTOMATIC = re.compile(
-    r"^\s*(?:auto(?:matic|mated)?[ -]?(?:reply|response|antwort)|otomatik (?:yanit|cevap)|automatische antwort|reponse automatique"
-    r"|respuesta automatica|risposta automatica|resposta automatica|automatisch antwoord|autoreply)\b"
-)
-_FAILED = re.compile(
-    r"^\s*(?:undeliver(?:able|ed)|mail delivery (?:failed|failure|subsystem)|delivery (?:status notification|failure|has failed)|returned mail"
-    r"|failure notice|mail system error|teslim edilemeyen|teslim edilemedi|iletilemeyen|iletilemedi|unzustellbar|non remis|no se puede entregar)"
-)
-_ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-_BASIC = re.compile(r"\b([45]\d\d)[ -]")
-_ORIGINAL_ID = re.compile(r"(?im)^[ \t>]*message-id:\s*<([^<>\r\n]{1,900})>")
-_ADDRESS = re.compile(r"<?([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z0-9-]{2,63})>?")
-_XTEXT = re.compile(r"\+([2-7][0-9A-F])")
-_SCAN_CHARS_MAX = 100_000
-_RECIPIENTS_MAX = 100
+"""What a report has and a letter about one has not: codes, an address on a line of its own, fields of the mail that came back."""
+_COMPLAINT = re.compile(r"complaint about message from \d", re.IGNORECASE)
+_EXCHANGE_SOURCE = "X-MS-Exchange-Generated-Message-Source"
+_SUPPRESSING = {"oof", "all", "autoreply"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounce:
-    """What a delivery report says: which mail of ours, which recipients, for good or for now.
+class AutomaticMail:
+    """What a mail is, and what said so: names of fields and parts, ``subject``, ``text``, each once.
 
-    ``recipients`` are those the mail did not reach, in the report's order; ``status`` is the enhanced code (``5.1.1``) of the first, or
-    empty. ``permanent``: it came back, and nobody tries any more.
+    ``marked_only``: nothing says that a machine wrote; only that none may answer.
     """
 
-    original_message_id: str | None
-    recipients: tuple[str, ...]
-    status: str
-    permanent: bool
-    reason: str
+    kind: AutomaticKind
+    marked_only: bool = False
+    evidence: tuple[str, ...] = ()
 
 
-def automatic_kind(headers: Headers, parts: Sequence[MailPart] = ()) -> AutomaticKind | None:
-    """What kind of automatic mail this is; None when a person seems to have written it. ``headers`` decoded, of the whole mail."""
-    subject = fold_turkish(" ".join(values_of(headers, "Subject"))[:500])
-    submitted = _words(headers, "Auto-Submitted")
-    report = _report_kind(headers, parts)
-    if report:
-        return report
-    if _is_plain_bounce(headers, subject):
-        return "bounce"
-    precedence = _words(headers, "Precedence")
-    answered = bool(
-        (submitted and submitted[0] != "no")
-        or "auto_reply" in precedence
-        or any(values_of(headers, name) for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", LOOP_HEADER, "X-Loop"))
-        or {"oof", "all", "autoreply"} & set(_words(headers, "X-Auto-Response-Suppress"))
-        or _AUTOMATIC.search(subject)
-    )
-    if _ABSENT.search(subject) and (answered or _from_nobody(headers)):
-        return "out_of_office"
-    if "vacation" in " ".join(submitted) or "oof" in " ".join(values_of(headers, "X-MS-Exchange-Generated-Message-Source")).lower():
-        return "out_of_office"
-    if answered:
-        return "auto_reply"
-    if {"bulk", "list", "junk"} & set(precedence) or any(
-        values_of(headers, name) for name in ("List-Id", "List-Unsubscribe", "Feedback-ID", "X-Campaign-Id")
-    ):
-        return "bulk"
-    return "auto_reply" if _from_nobody(headers) else None
+def read_automatic(
+    headers: Headers, parts: Sequence[MailPart] = (), text: str = "", *, own: Sequence[str] = ()
+) -> AutomaticMail | None:
+    """What kind of automatic mail this is; None when a person seems to have written it.
 
-
-def read_bounce(headers: Headers, parts: Sequence[MailPart], text: str) -> Bounce | None:
-    """The delivery report in a mail whose kind is ``bounce``; None for any other mail.
-
-    The machine-readable part is read first, the returned mail or its header next, the text for people last.
+    ``headers`` decoded, of the whole mail; ``text`` its plain text; ``own`` the addresses of its inbox: mail to many that names none of
+    them was not written to us.
     """
-    if automatic_kind(headers, parts) != "bounce":
+    seen = _Seen(headers, parts, text)
+    return _report(seen) or _bounce(seen) or _answer(seen) or _campaign(seen, own) or _nobodys(seen) or _marked(seen)
+
+
+class _Seen:
+    """A mail, with what several rules ask of it."""
+
+    def __init__(self, headers: Headers, parts: Sequence[MailPart], text: str) -> None:
+        self.headers, self.text = headers, text
+        self.types = {part.content_type for part in parts}
+        self.subject = " ".join(values_of(headers, "Subject")[:5])
+        self.null = goes_nowhere(headers)
+        self.submitted = submitted(headers)
+
+    @cached_property
+    def writer(self) -> str:
+        return writer_of(self.headers)
+
+    @cached_property
+    def failure(self) -> str:
+        return failure_subject(self.subject)
+
+    @property
+    def is_submitted(self) -> bool:
+        return self.submitted.startswith("auto-")
+
+    @property
+    def returned(self) -> str:
+        """The part with the mail that came back; empty when there is none."""
+        return next(iter(sorted(RETURNED_TYPES & self.types)), "")
+
+    def tells(self, chars: int, *, hints: bool = False) -> bool:
+        return tells_of_failure(self.text, chars=chars, hints=hints)
+
+
+# --- reports and bounces -------------------------------------------------------------------------------------------------
+
+
+def _report(seen: _Seen) -> AutomaticMail | None:
+    """By type or by part; a part alone needs a machine's other signs, because people forward reports too."""
+    main, given = parameters(" ".join(values_of(seen.headers, "Content-Type")[:1]).encode("utf-8", "replace"))
+    named = given.get("report-type", "").lower()
+    if named == "disposition-notification" and seen.writer == "daemon" and seen.tells(_MACHINES_TEXT_CHARS):
+        # A delivery agent that refuses a mail with a receipt: the mail did come back.
+        return AutomaticMail(kind="bounce", evidence=(f"multipart/report; report-type={named}", "From", "text"))
+    if main == "multipart/report" and named in REPORTS:
+        return AutomaticMail(kind=REPORTS[named], evidence=(f"multipart/report; report-type={named}",))
+    signs = _signs(seen)
+    if main == "multipart/report" or signs:
+        for name, kind in REPORTS.items():
+            for part in (f"message/{name}", f"message/global-{name}"):
+                if part in seen.types:
+                    return AutomaticMail(kind=kind, evidence=(part, *signs))
+    if _COMPLAINT.match(seen.subject) and seen.returned and seen.writer != "nobody":
+        return AutomaticMail(kind="feedback", evidence=("subject", seen.returned))
+    return None
+
+
+def _signs(seen: _Seen) -> tuple[str, ...]:
+    """What speaks for a machine, beside its words."""
+    signs = ["Return-Path"] if seen.null else []
+    signs += ["From"] if seen.writer != "somebody" else []
+    return tuple(signs + (["Auto-Submitted"] if seen.is_submitted else []))
+
+
+def _bounce(seen: _Seen) -> AutomaticMail | None:
+    """A bounce without a report. How much its words have to say depends on who seems to write.
+
+    | who | subject | text | or |
+    |---|---|---|---|
+    | a mail server's daemon, nobody at all, qmail by its trace | speaks of a failure, | or tells of one, | or the mail that came back |
+    | postmaster, a From without address | a program's | and tells of one | or came under a null path |
+    | a null path, Auto-Submitted | speaks of one | and begins with one, and has a report's codes or addresses | |
+    | anybody | a program's, word by word | and begins with one, as above | |
+
+    Where anything but the From speaks for a machine, a program's subject is enough above a mail that came back, or above nothing.
+    """
+    failed = names_with_values(seen.headers, ("X-Failed-Recipients",))
+    if failed:
+        return AutomaticMail(kind="bounce", evidence=failed)
+    subject, returned = ("subject",) if seen.failure else (), (seen.returned,) if seen.returned else ()
+    signs, is_programs = _signs(seen), seen.failure == "program"
+    made = ("Received",) if was_made_as_bounce(seen.headers) else ()
+    if made or seen.writer == "daemon" or is_nobodys(seen.headers):
+        signs = (*signs, *made)
+        told = ("text",) if not subject and seen.tells(_DAEMONS_TEXT_CHARS, hints=True) else ()
+        if not (subject or told or returned or made):
+            return None
+        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *told, *returned))
+    if signs and is_programs and (returned or not seen.text.strip() or (seen.null and seen.writer != "somebody")):
+        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *returned))
+    if is_programs and seen.writer != "somebody" and seen.tells(_DAEMONS_TEXT_CHARS, hints=True):
+        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, "text"))
+    if not (is_programs or (signs and seen.failure)):
         return None
-    status_part = next((part for part in parts if part.content_type in _STATUS_TYPES), None)
-    report, groups = _report_groups(status_part.content) if status_part else ({}, [])
-    chosen = _undelivered(groups)
-    fields = {**report, **(chosen[0] if chosen else {})}
-    scanned = text[:_SCAN_CHARS_MAX]
-    status = _status(fields.get("status", "")) or _status(fields.get("diagnostic-code", "")) or ("" if groups else _status(scanned))
-    recipients = [one for group in chosen if (one := _recipient(group))]
-    if not groups:
-        recipients = _addresses(" ".join(values_of(headers, "X-Failed-Recipients"))) or _text_recipients(scanned)
-    return Bounce(
-        original_message_id=_original_id(headers, parts, scanned),
-        recipients=tuple(dict.fromkeys(recipients)),
-        status=status,
-        permanent=bool(chosen or not groups) and _came_back(fields.get("action", "").lower(), status),
-        reason=_reason(fields, scanned),
-    )
-
-
-def _came_back(action: str, status: str) -> bool:
-    """RFC 3464 §2.3.3: the action says whether somebody still tries, the status only why. Without an action the status has to tell."""
-    return action == "failed" if action else not status.startswith(("2", "4"))
-
-
-def _undelivered(groups: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """The recipients whom the mail did not reach: those that failed, else those for whom it waits; a group without action counts."""
-    for actions in (("failed", ""), ("delayed",)):
-        found = [group for group in groups if group.get("action", "").lower() in actions]
-        if found:
-            return found
-    return []
-
-
-_STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
-_RETURNED_TYPES = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"}
-
-
-def _words(headers: Headers, name: str) -> list[str]:
-    return re.findall(r"[a-z_-]+", " ".join(values_of(headers, name))[:500].lower())
-
-
-def _report_kind(headers: Headers, parts: Sequence[MailPart]) -> AutomaticKind | None:
-    main, given = parameters(" ".join(values_of(headers, "Content-Type")[:1]).encode("utf-8", "replace"))
-    types = {part.content_type for part in parts}
-    if main == "multipart/report" and given.get("report-type", "").lower() in _REPORTS:
-        return _REPORTS[given["report-type"].lower()]
-    if main == "multipart/report" or _has_null_path(headers):
-        for name, kind in _REPORTS.items():
-            if {f"message/{name}", f"message/global-{name}"} & types:
-                return kind
+    if seen.tells(_MACHINES_TEXT_CHARS if signs else _ANYBODYS_TEXT_CHARS) and (returned or _has_structure(seen.text)):
+        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, "text", *returned))
     return None
 
 
-def _is_plain_bounce(headers: Headers, subject: str) -> bool:
-    """Bounces of programs that do not write reports (qmail, Exim, old Exchange)."""
-    if values_of(headers, "X-Failed-Recipients"):
-        return True
-    return bool(_FAILED.search(subject)) and (_has_null_path(headers) or _from_nobody(headers))
+def _has_structure(text: str) -> bool:
+    return _STRUCTURE.search(text[:_STRUCTURE_CHARS]) is not None
 
 
-def _from_nobody(headers: Headers) -> bool:
-    """The names that mail servers write under, or nobody at all under a null return path."""
-    boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1]))
-    if not boxes:
-        others = (value for name in ("Reply-To", "Sender") for value in values_of(headers, name)[:1])
-        return _has_null_path(headers) and not any(parse_mailboxes(value) for value in others)
-    local = boxes[0].address.partition("@")[0].lower()
-    return local in {"mailer-daemon", "postmaster"} or local.startswith("microsoftexchange")
+# --- answers of programs -------------------------------------------------------------------------------------------------
 
 
-def _has_null_path(headers: Headers) -> bool:
-    """No answer is to come back. Alone it says nothing: forwarders and forms send people's words under it."""
-    return any("".join(one.split()) == "<>" for one in values_of(headers, "Return-Path"))
+def _answer(seen: _Seen) -> AutomaticMail | None:
+    """An answer that a program gave by itself. ``Auto-Submitted: no`` is a person's word against every other field but our own."""
+    if values_of(seen.headers, LOOP_HEADER):
+        return AutomaticMail(kind="auto_reply", evidence=(LOOP_HEADER,))
+    if seen.submitted == "no":
+        return None
+    source = " ".join(values_of(seen.headers, _EXCHANGE_SOURCE)).lower()
+    if "oof" in source:
+        return AutomaticMail(kind="out_of_office", evidence=(_EXCHANGE_SOURCE,))
+    fields = answering_fields(seen.headers)
+    fields = ("Auto-Submitted", *fields) if seen.submitted.startswith("auto-replied") else fields
+    subject = answers_by_itself(seen.subject)
+    exchange = _exchange_evidence(seen) if subject else ()
+    support = exchange or (_support(seen) if subject else ())
+    if not fields and not support:
+        return None
+    evidence = tuple(dict.fromkeys((*fields, *support, *(("subject",) if subject else ()))))
+    return AutomaticMail(kind="out_of_office" if exchange or _is_absent(seen) else "auto_reply", evidence=evidence)
 
 
-def _report_groups(content: bytes) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Fields of a delivery status: of the whole message, then of each recipient (RFC 3464 §2.1), a thousand at most."""
-    text = decode_text(content[:_SCAN_CHARS_MAX])[0].replace("\r\n", "\n")
-    blocks = [_block(block) for block in re.split(r"\n[ \t]*\n", text)[:1000] if block.strip()]
-    groups = [block for block in blocks if "final-recipient" in block or "original-recipient" in block or "action" in block]
-    return (blocks[0] if blocks else {}), groups
+def _exchange_evidence(seen: _Seen) -> tuple[str, ...]:
+    """What Exchange and Outlook write into an answer beside its subject; a forwarding rule's mail has a part of it, but no such subject."""
+    answered = names_with_values(seen.headers, ("In-Reply-To", "References"))[:1]
+    suppressed = _SUPPRESSING & set(words_of(seen.headers, "X-Auto-Response-Suppress"))
+    if values_of(seen.headers, _EXCHANGE_SOURCE):
+        return (_EXCHANGE_SOURCE,)
+    if suppressed and (answered or seen.null or seen.is_submitted):
+        return ("X-Auto-Response-Suppress", *answered, *_signs(seen))
+    return ("Return-Path", *answered) if seen.null and answered else ()
 
 
-def _block(text: str) -> dict[str, str]:
-    fields, _ = split_block(text.strip("\n").encode("utf-8", "replace") + b"\n", 0, len(text.encode("utf-8", "replace")) + 1)
-    found: dict[str, str] = {}
-    for one in fields:
-        found.setdefault(one.name.lower(), header_text(one.value))
-    return found
+def _support(seen: _Seen) -> tuple[str, ...]:
+    """What makes a subject that programs write into a program's."""
+    if seen.is_submitted:
+        return ("Auto-Submitted",)
+    return ("Precedence",) if {"bulk", "junk"} & set(words_of(seen.headers, "Precedence")) else ()
 
 
-def _status(text: str) -> str:
-    match = _ENHANCED.search(text)
-    if match:
-        return match[0]
-    basic = _BASIC.search(text)
-    return f"{basic[1][0]}.0.0" if basic else ""
+def _is_absent(seen: _Seen) -> bool:
+    given = " ".join(values_of(seen.headers, "Auto-Submitted") + values_of(seen.headers, "Delivered-By-The-Graces-Of")).lower()
+    return "vacation" in given or tells_of_absence(seen.subject) or tells_of_absence(seen.text)
 
 
-def _recipient(fields: dict[str, str]) -> str | None:
-    """The address as the sender gave it where the report has it, with xtext (RFC 3461 §4) read."""
-    for name in ("original-recipient", "final-recipient"):
-        kind, _, value = fields.get(name, "").rpartition(";")
-        if "@" in value:
-            if name == "original-recipient" and kind.strip().lower() == "rfc822":
-                value = _XTEXT.sub(lambda match: chr(int(match[1], 16)), value)
-            return clean_line(value).strip("<> ") or None
+# --- the rest ------------------------------------------------------------------------------------------------------------
+
+
+def _campaign(seen: _Seen, own: Sequence[str]) -> AutomaticMail | None:
+    fields = campaign_fields(seen.headers)
+    if fields and not is_addressed_to(seen.headers, own):
+        return AutomaticMail(kind="bulk", evidence=(*fields, "To"))
     return None
 
 
-def _addresses(text: str) -> list[str]:
-    return [match[1] for match in _ADDRESS.finditer(text[:_SCAN_CHARS_MAX])][:_RECIPIENTS_MAX]
+def _nobodys(seen: _Seen) -> AutomaticMail | None:
+    if seen.writer == "daemon" or is_nobodys(seen.headers):
+        return AutomaticMail(kind="auto_reply", evidence=_signs(seen))
+    return None
 
 
-def _text_recipients(text: str) -> list[str]:
-    """The addresses alone on their lines, as servers write them; else the first one of the text."""
-    alone = [match[1] for line in text.splitlines()[:500] if (match := _ADDRESS.fullmatch(line.strip().rstrip(":")))]
-    return alone[:_RECIPIENTS_MAX] or _addresses(text)[:1]
-
-
-def _original_id(headers: Headers, parts: Sequence[MailPart], text: str) -> str | None:
-    for part in parts:
-        if part.content_type in _RETURNED_TYPES:
-            fields, _ = split_block(part.content, 0, len(part.content))
-            for one in fields:
-                ids = message_ids(header_text(one.value)) if one.name.lower() == "message-id" else ()
-                if ids:
-                    return ids[0]
-    match = _ORIGINAL_ID.search(text)
-    if match:
-        return "".join(match[1].split())
-    cited = message_ids(" ".join(values_of(headers, "In-Reply-To") or values_of(headers, "References")))
-    return cited[-1] if cited else None
-
-
-def _reason(fields: dict[str, str], text: str) -> str:
-    diagnostic = fields.get("diagnostic-code", "").partition(";")[2] or fields.get("diagnostic-code", "")
-    if not diagnostic.strip():
-        lines = [line for line in text.splitlines()[:500] if _ENHANCED.search(line) or _BASIC.search(line)]
-        diagnostic = lines[0] if lines else next((line for line in text.splitlines() if line.strip()), "")
-    return clean_line(clean_text(diagnostic))[:500]
+def _marked(seen: _Seen) -> AutomaticMail | None:
+    """What only forbids an automatic answer. Kinds are those of release 0.1.0: workspaces may keep marked mail aside as it did."""
+    fields = [] if seen.submitted in ("", "no") else ["Auto-Submitted"]
+    fields += names_with_values(seen.headers, ("X-Loop",)) + answering_fields(seen.headers)
+    if _SUPPRESSING & set(words_of(seen.headers, "X-Auto-Response-Suppress")):
+        fields.append("X-Auto-Response-Suppress")
+    if seems_automatic(seen.subject):
+        fields.append("subject")
+    keeper = ("From",) if seen.writer == "postmaster" else ()
+    if (fields or keeper) and tells_of_absence(seen.subject):
+        return AutomaticMail(kind="out_of_office", marked_only=True, evidence=tuple(dict.fromkeys((*fields, *keeper, "subject"))))
+    if fields:
+        return AutomaticMail(kind="auto_reply", marked_only=True, evidence=tuple(dict.fromkeys(fields)))
+    lists = list(names_with_values(seen.headers, ("List-Id", "List-Unsubscribe", "Feedback-ID", "X-Campaign-Id")))
+    if {"bulk", "list", "junk"} & set(words_of(seen.headers, "Precedence")):
+        lists.insert(0, "Precedence")
+    if lists:
+        return AutomaticMail(kind="bulk", marked_only=True, evidence=tuple(lists))
+    return AutomaticMail(kind="auto_reply", marked_only=True, evidence=keeper) if keeper else None

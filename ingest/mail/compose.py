@@ -21,7 +21,7 @@ from typing import cast
 import idna
 
 from ingest.mail.addresses import Mailbox
-from ingest.mail.automatic import LOOP_HEADER
+from ingest.mail.machine_fields import LOOP_HEADER
 from shared.errors import InputRejected
 
 REFERENCES_MAX = 20

@@ -19,12 +19,13 @@ from typing import Any, Final
 import yaml
 
 from ingest.mail.authentication import sender_verdict
-from ingest.mail.automatic import Bounce, automatic_kind, read_bounce
+from ingest.mail.automatic import AutomaticMail, read_automatic
 from ingest.mail.mime import Mail, read_mail
+from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
 
 CORPUS: Final = Path(__file__).resolve().parents[1] / "fixtures" / "corpus"
 FLOOR: Final = CORPUS / "floor.yaml"
-GIVEN: Final = frozenset({"file", "source", "authserv_id", "from_domain"})
+GIVEN: Final = frozenset({"file", "source", "authserv_id", "from_domain", "inbox"})
 """What an entry says beside right values."""
 _NEEDLESS_QUOTES = re.compile(r'[^\s"(),:;<>@\[\]]+')
 
@@ -45,6 +46,7 @@ class Judged:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
     mail: Mail
+    automatic: AutomaticMail | None
     bounce: Bounce | None
     entry: Mapping[str, Any]
 
@@ -70,8 +72,7 @@ def floors(name: str) -> dict[str, int]:
 def judge(folder: Path) -> Iterator[Judged]:
     """Every right value of one kind against what our reader finds."""
     for entry in entries(folder):
-        mail = read_mail((folder / entry["file"]).read_bytes())
-        reading = _Reading(mail=mail, bounce=read_bounce(mail.headers, mail.attachments, mail.text), entry=entry)
+        reading = _read(read_mail((folder / entry["file"]).read_bytes()), entry)
         for field, expected in entry.items():
             if field not in GIVEN:
                 found = FIELDS[field](reading)
@@ -82,6 +83,13 @@ def judge(folder: Path) -> Iterator[Judged]:
 
 
 # --- what is found -------------------------------------------------------------------------------------------------------
+
+
+def _read(mail: Mail, entry: Mapping[str, Any]) -> _Reading:
+    automatic = read_automatic(mail.headers, mail.attachments, mail.text, own=(entry.get("inbox", ""),))
+    is_bounce = automatic is not None and automatic.kind == "bounce"
+    bounce = read_bounce(mail.headers, mail.attachments, mail.text) if is_bounce else None
+    return _Reading(mail=mail, automatic=automatic, bounce=bounce, entry=entry)
 
 
 def _sender(reading: _Reading) -> str | None:
@@ -97,7 +105,14 @@ def _failed_recipients(reading: _Reading) -> list[str]:
 
 
 def _original_message_id(reading: _Reading) -> str | None:
-    return reading.bounce.original_message_id if reading.bounce else None
+    if reading.automatic is None or not names_a_mail(reading.automatic.kind):
+        return None
+    return reported_message_id(reading.mail.headers, reading.mail.attachments, reading.mail.text)
+
+
+def _automatic(reading: _Reading) -> str | None:
+    """The kind that keeps a mail out of work; what only forbids automatic answers may be a person's."""
+    return None if reading.automatic is None or reading.automatic.marked_only else reading.automatic.kind
 
 
 def _verdict(reading: _Reading) -> str:
@@ -115,7 +130,7 @@ FIELDS: Final[Mapping[str, Callable[[_Reading], object]]] = {
     "text_lacks": lambda reading: reading.mail.text,
     "reply": lambda reading: reading.mail.text_stripped,
     "reply_lacks": lambda reading: reading.mail.text_stripped,
-    "automatic": lambda reading: automatic_kind(reading.mail.headers, reading.mail.attachments),
+    "automatic": _automatic,
     "permanent": lambda reading: reading.bounce.permanent if reading.bounce else None,
     "failed_recipients": _failed_recipients,
     "original_message_id": _original_message_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 
 from ingest.adapter import Inbox, MailCall, Reply
-from ingest.mail.automatic import automatic_kind
+from ingest.mail.automatic import read_automatic
 from ingest.mail.mime import read_mail
 from ingest.registry import adapter_for
 from router.commands.loop_governor import LIMITS
@@ -134,7 +134,9 @@ async def mailed(shift: Shift, reply: str) -> str | None:
     )  # fmt: skip
     assert isinstance(call, MailCall)
     mail = read_mail(call.content)
-    return automatic_kind(mail.headers, mail.attachments)
+    found = read_automatic(mail.headers, mail.attachments, mail.text)
+    assert found is None or not found.marked_only
+    return None if found is None else found.kind
 
 
 async def test_mail_of_a_machine_says_so_and_an_agents_does_not(api: Api, shift: Shift) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.mail.addresses import Mailbox
-from ingest.mail.automatic import automatic_kind
+from ingest.mail.automatic import AutomaticMail, read_automatic
 from ingest.mail.compose import OutgoingFile, compose_reply, envelope_of, reply_subject
 from ingest.mail.mime import read_mail
 from shared.errors import InputRejected
@@ -52,7 +52,7 @@ def test_what_is_sent_reads_back() -> None:
     assert {part.name: part.content for part in mail.attachments} == {"fatura ş.pdf": b"%PDF\r\n\x00", "logo.png": b"png"}
     assert [part.inline for part in mail.attachments] == [True, False]
     assert mail.warnings == ()
-    assert automatic_kind(mail.headers, mail.attachments) is None
+    assert read_automatic(mail.headers, mail.attachments, mail.text) is None
     assert raw.isascii()
     assert b"gizli" not in raw
     assert max(map(len, raw.split(b"\r\n"))) <= 998
@@ -61,7 +61,7 @@ def test_what_is_sent_reads_back() -> None:
 
 def test_automatic_answers_say_so() -> None:
     mail = read_mail(_composed(automatic=True))
-    assert automatic_kind(mail.headers) == "auto_reply"
+    assert read_automatic(mail.headers) == AutomaticMail(kind="auto_reply", evidence=("X-Santral-Loop",))
     assert ("Auto-Submitted", "auto-replied") in mail.headers
 
 

@@ -1,0 +1,123 @@
+"""What the fields of a mail say of its writer: a machine, somebody to whom nothing comes back, a mail that was not sent to us. Pure.
+
+Source: RFC 3834 §5 (Auto-Submitted), RFC 5321 §4.4 and §4.5.5 (the null path), RFC 5322 §3.6; the rest are habits of programs.
+Never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from ingest.mail.addresses import parse_mailboxes
+from ingest.mail.headers import Headers, values_of
+from ingest.mail.machine_words import any_of, folded
+
+LOOP_HEADER = "X-Santral-Loop"
+"""Stands in every mail we send by ourselves; a mail that carries it came from us or from an echo of us."""
+
+Writer = Literal["daemon", "postmaster", "nobody", "somebody"]
+"""Who the From says has written: a mail server, its keeper's mailbox, no address at all, anybody else."""
+
+_VALUE_CHARS_MAX = 500
+_COMMENT = re.compile(r"\([^()]*\)")
+_DAEMON = re.compile(
+    r"(?:mailer|mail|maill?er|post)[-_.]?da?emon\w{0,20}|mdaemon|mail[-_.]?delivery(?:[-_.]\w{1,40}){0,3}|mail[-_.]?delivery[-_.]?(?:sub)?system"
+    r"|microsoftexchange[0-9a-f]{0,40}|mail-?deliver-?system|autobounce"
+)
+_DAEMON_NAME = re.compile(
+    r"mail(?:er)?[ -]?daemon|mail deliver[a-z]* (?:sub)?(?:system|service|agent|server)|(?:^|e-?mail )delivery (?:sub)?system|mail delivery"
+    rf"|{any_of(('posta teslim sistemi', 'e-posta teslim', 'система доставки'))}"
+)
+_POSTMASTER = re.compile(r"post[-_]?master|system administrator|mail[-_. ]?administrator|administrator")
+_QMAIL_BOUNCE = re.compile(r"\(qmail \d{1,10} invoked for bounce\)")
+_REFUSALS = {"no", "false", "0", "none", "off"}
+_ANSWERING = (
+    "X-Autoreply", "X-Auto-Reply", "X-Autorespond", "X-Autoresponder", "X-Auto-Responder", "X-AutoReply-From", "X-Mail-Autoreply",
+    "Delivered-By-The-Graces-Of",
+)  # fmt: skip
+
+
+def words_of(headers: Headers, name: str) -> list[str]:
+    """The words of a field, in lower case, comments and all."""
+    return re.findall(r"[a-z_-]+", " ".join(values_of(headers, name))[:_VALUE_CHARS_MAX].lower())
+
+
+def submitted(headers: Headers) -> str:
+    """The keyword of Auto-Submitted, without comments and parameters; empty where there is none."""
+    value = _COMMENT.sub(" ", " ".join(values_of(headers, "Auto-Submitted")[:1])[:_VALUE_CHARS_MAX])
+    return value.partition(";")[0].strip().lower()
+
+
+def goes_nowhere(headers: Headers) -> bool:
+    """Whether no answer is to come back: the topmost Return-Path is null, or the mail server's own.
+
+    Alone it says nothing: forwarders and forms send people's words under it.
+    """
+    paths = values_of(headers, "Return-Path")[:1]
+    return bool(paths) and "".join(paths[0].split()).strip("<>").partition("@")[0].lower() in ("", "mailer-daemon")
+
+
+def writer_of(headers: Headers) -> Writer:
+    """Who the From says has written."""
+    value = " ".join(values_of(headers, "From")[:1])[: 4 * _VALUE_CHARS_MAX]
+    boxes = parse_mailboxes(value)
+    if not boxes:
+        name = folded(value)
+        if _DAEMON_NAME.search(name) or _DAEMON.match(name):
+            return "daemon"
+        return "postmaster" if _POSTMASTER.match(name) else "nobody"
+    local, name = boxes[0].address.rpartition("@")[0].strip('"').lower(), folded(boxes[0].name or "")
+    local = local or boxes[0].address.lower()
+    if _DAEMON.fullmatch(local) or _DAEMON_NAME.search(name):
+        return "daemon"
+    return "postmaster" if _POSTMASTER.match(local) or _POSTMASTER.match(name) else "somebody"
+
+
+def was_made_as_bounce(headers: Headers) -> bool:
+    """Whether qmail made the mail by itself: its own trace says so, under whatever From."""
+    return any(_QMAIL_BOUNCE.match(value) for value in values_of(headers, "Received")[:5])
+
+
+def is_nobodys(headers: Headers) -> bool:
+    """Whether nobody at all stands behind a mail: nothing comes back to it, and no field has an author's address."""
+    others = (value for name in ("Reply-To", "Sender") for value in values_of(headers, name)[:1])
+    return goes_nowhere(headers) and writer_of(headers) == "nobody" and not any(parse_mailboxes(value) for value in others)
+
+
+def answering_fields(headers: Headers) -> tuple[str, ...]:
+    """The fields with which programs mark their answers, by name; one that says no marks nothing."""
+    found = [name for name in _ANSWERING if any(_means_yes(value) for value in values_of(headers, name))]
+    found += [name for name in ("Precedence", "X-Precedence") if "auto_reply" in words_of(headers, name)]
+    return tuple(found)
+
+
+def campaign_fields(headers: Headers) -> tuple[str, ...]:
+    """The fields of a mail to many that its sender's system wrote, by name; a list's own are none (RFC 2369: its members write)."""
+    found = ["X-Campaign-Id"] if values_of(headers, "X-Campaign-Id") else []
+    found += ["Precedence"] if {"bulk", "junk"} & set(words_of(headers, "Precedence")) else []
+    if values_of(headers, "Feedback-ID") and values_of(headers, "List-Unsubscribe"):
+        found += ["Feedback-ID", "List-Unsubscribe"]
+    return tuple(found)
+
+
+def is_addressed_to(headers: Headers, own: Iterable[str]) -> bool:
+    """Whether To or Cc has one of these addresses, also with a plus-tag."""
+    wanted = {_plain(address) for address in own if address}
+    named = (box.address for name in ("To", "Cc") for value in values_of(headers, name) for box in parse_mailboxes(value))
+    return bool(wanted) and any(_plain(address) in wanted for address in named)
+
+
+def _plain(address: str) -> str:
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def _means_yes(value: str) -> bool:
+    return value.strip().lower() not in _REFUSALS
+
+
+def names_with_values(headers: Headers, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the names that the mail has."""
+    return tuple(name for name in names if values_of(headers, name))
