@@ -20,17 +20,18 @@ from ingest.mail.headers import Headers, parameters, values_of
 from ingest.mail.machine_fields import (
     LOOP_HEADER,
     answering_fields,
+    bounce_fields,
     campaign_fields,
     goes_nowhere,
     is_addressed_to,
     is_nobodys,
     names_with_values,
     submitted,
-    was_made_as_bounce,
     words_of,
     writer_of,
 )
-from ingest.mail.report_words import failure_subject, tells_of_failure
+from ingest.mail.report_text import addresses_of
+from ingest.mail.report_words import failure_subject, is_about_a_mail, tells_of_failure
 
 AutomaticKind = Literal["auto_reply", "bounce", "bulk", "disposition", "feedback", "out_of_office"]
 
@@ -42,16 +43,16 @@ REPORTS: dict[str, AutomaticKind] = {
 RETURNED_TYPES = {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers"}
 """The parts in which a mail comes back."""
 
-_DAEMONS_TEXT_CHARS, _MACHINES_TEXT_CHARS, _ANYBODYS_TEXT_CHARS = 4_000, 600, 300
-_STRUCTURE_CHARS = 4_000
-_STRUCTURE = re.compile(
-    r"(?im)\b[45]\.\d{1,3}\.\d{1,3}\b|\b(?:4[2-5]\d|5[0-7]\d)[ :-]|rcpt to|\bsmtp\b"
-    r"|^[ \t>*\"'<(\[]{0,20}[^\s@<>()\"']{1,64}@[\w.-]{1,200}(?:[>\"' <(]{1,4}[^\s@<>()\"']{1,64}@[\w.-]{1,200})?[>\"')\]:.,; \t]{0,20}$"
-    r"|^(?:received|message-id|return-path):|<[^\s@<>]{1,64}@[^\s@<>]{1,200}>|\b(?:valid|following|failed|intended) recipient"
+_DAEMONS_TEXT_CHARS, _KEEPERS_TEXT_CHARS, _ANYBODYS_TEXT_CHARS = 4_000, 400, 300
+_CODES_CHARS = 400
+_CODES = re.compile(
+    r"(?im)\b[45]\.\d{1,3}\.\d{1,3}\b|\b(?:4[2-5]\d|5[0-7]\d)[ -](?:[45]\.|[a-z<\"])(?!l\b|ur|sd|ry)|rcpt to|\bsmtp\b"
+    r"|^(?:received|message-id|return-path):|\b(?:valid|following|failed|intended) recipient"
 )
-"""What a report has and a letter about one has not: codes, an address on a line of its own, fields of the mail that came back."""
+"""What a report has and a letter about one has not: codes, fields of the mail that came back; so are addresses of third persons."""
 _COMPLAINT = re.compile(r"complaint about message from \d", re.IGNORECASE)
 _EXCHANGE_SOURCE = "X-MS-Exchange-Generated-Message-Source"
+_SUPPORT_MIN = 2
 _SUPPRESSING = {"oof", "all", "autoreply"}
 
 
@@ -117,12 +118,12 @@ def _report(seen: _Seen) -> AutomaticMail | None:
     """By type or by part; a part alone needs a machine's other signs, because people forward reports too."""
     main, given = parameters(" ".join(values_of(seen.headers, "Content-Type")[:1]).encode("utf-8", "replace"))
     named = given.get("report-type", "").lower()
-    if named == "disposition-notification" and seen.writer == "daemon" and seen.tells(_MACHINES_TEXT_CHARS):
+    if named == "disposition-notification" and seen.writer == "daemon" and seen.tells(_KEEPERS_TEXT_CHARS):
         # A delivery agent that refuses a mail with a receipt: the mail did come back.
         return AutomaticMail(kind="bounce", evidence=(f"multipart/report; report-type={named}", "From", "text"))
-    if main == "multipart/report" and named in REPORTS:
-        return AutomaticMail(kind=REPORTS[named], evidence=(f"multipart/report; report-type={named}",))
-    signs = _signs(seen)
+    if named in REPORTS and (main == "multipart/report" or (main.startswith("multipart/") and _signs(seen))):
+        return AutomaticMail(kind=REPORTS[named], evidence=(f"{main}; report-type={named}",))
+    signs = () if is_about_a_mail(seen.subject) and seen.writer != "daemon" else _signs(seen)
     if main == "multipart/report" or signs:
         for name, kind in REPORTS.items():
             for part in (f"message/{name}", f"message/global-{name}"):
@@ -143,40 +144,47 @@ def _signs(seen: _Seen) -> tuple[str, ...]:
 def _bounce(seen: _Seen) -> AutomaticMail | None:
     """A bounce without a report. How much its words have to say depends on who seems to write.
 
-    | who | subject | text | or |
-    |---|---|---|---|
-    | a mail server's daemon, nobody at all, qmail by its trace | speaks of a failure, | or tells of one, | or the mail that came back |
-    | postmaster, a From without address | a program's | and tells of one | or came under a null path |
-    | a null path, Auto-Submitted | speaks of one | and begins with one, and has a report's codes or addresses | |
-    | anybody | a program's, word by word | and begins with one, as above | |
+    | who | subject | text |
+    |---|---|---|
+    | a mail server's daemon, nobody at all, qmail or Exchange by a field of theirs | speaks of a failure, | or tells of one, or a mail came back |
+    | postmaster, a From without address | a program's | and begins as a report, or with codes as a letter about one |
+    | anybody | a program's | and begins as a report, with codes or a mail that came back |
 
-    Where anything but the From speaks for a machine, a program's subject is enough above a mail that came back, or above nothing.
+    A subject as only programs begin it is enough under a null path, a program's above no text at all where anything speaks for a machine.
     """
     failed = names_with_values(seen.headers, ("X-Failed-Recipients",))
     if failed:
         return AutomaticMail(kind="bounce", evidence=failed)
     subject, returned = ("subject",) if seen.failure else (), (seen.returned,) if seen.returned else ()
-    signs, is_programs = _signs(seen), seen.failure == "program"
-    made = ("Received",) if was_made_as_bounce(seen.headers) else ()
+    signs = _signs(seen)
+    made = bounce_fields(seen.headers)
     if made or seen.writer == "daemon" or is_nobodys(seen.headers):
         signs = (*signs, *made)
         told = ("text",) if not subject and seen.tells(_DAEMONS_TEXT_CHARS, hints=True) else ()
         if not (subject or told or returned or made):
             return None
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *told, *returned))
-    if signs and is_programs and (returned or not seen.text.strip() or (seen.null and seen.writer != "somebody")):
-        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *returned))
-    if is_programs and seen.writer != "somebody" and seen.tells(_DAEMONS_TEXT_CHARS, hints=True):
-        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, "text"))
-    if not (is_programs or (signs and seen.failure)):
+    if seen.failure not in ("program", "unmistakable"):
         return None
-    if seen.tells(_MACHINES_TEXT_CHARS if signs else _ANYBODYS_TEXT_CHARS) and (returned or _has_structure(seen.text)):
+    if (seen.null and seen.failure == "unmistakable") or (signs and not seen.text.strip()):
+        return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *returned))
+    coded = _has_codes(seen)
+    keeps, begins = seen.writer != "somebody", seen.tells(_ANYBODYS_TEXT_CHARS) and bool(coded or returned)
+    if begins or (keeps and seen.tells(_KEEPERS_TEXT_CHARS, hints=coded)):
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, "text", *returned))
     return None
 
 
-def _has_structure(text: str) -> bool:
-    return _STRUCTURE.search(text[:_STRUCTURE_CHARS]) is not None
+def _has_codes(seen: _Seen) -> bool:
+    head = seen.text[:_CODES_CHARS]
+    if _CODES.search(head):
+        return True
+    known = {
+        address.lower()
+        for name in ("From", "Reply-To", "To", "Cc")
+        for address in addresses_of(" ".join(values_of(seen.headers, name)))
+    }
+    return any(address.lower() not in known for address in addresses_of(head))
 
 
 # --- answers of programs -------------------------------------------------------------------------------------------------
@@ -193,31 +201,23 @@ def _answer(seen: _Seen) -> AutomaticMail | None:
         return AutomaticMail(kind="out_of_office", evidence=(_EXCHANGE_SOURCE,))
     fields = answering_fields(seen.headers)
     fields = ("Auto-Submitted", *fields) if seen.submitted.startswith("auto-replied") else fields
-    subject = answers_by_itself(seen.subject)
-    exchange = _exchange_evidence(seen) if subject else ()
-    support = exchange or (_support(seen) if subject else ())
+    support = _support(seen) if answers_by_itself(seen.subject) else ()
+    support = support if len(support) >= _SUPPORT_MIN else ()
     if not fields and not support:
         return None
-    evidence = tuple(dict.fromkeys((*fields, *support, *(("subject",) if subject else ()))))
-    return AutomaticMail(kind="out_of_office" if exchange or _is_absent(seen) else "auto_reply", evidence=evidence)
-
-
-def _exchange_evidence(seen: _Seen) -> tuple[str, ...]:
-    """What Exchange and Outlook write into an answer beside its subject; a forwarding rule's mail has a part of it, but no such subject."""
-    answered = names_with_values(seen.headers, ("In-Reply-To", "References"))[:1]
-    suppressed = _SUPPRESSING & set(words_of(seen.headers, "X-Auto-Response-Suppress"))
-    if values_of(seen.headers, _EXCHANGE_SOURCE):
-        return (_EXCHANGE_SOURCE,)
-    if suppressed and (answered or seen.null or seen.is_submitted):
-        return ("X-Auto-Response-Suppress", *answered, *_signs(seen))
-    return ("Return-Path", *answered) if seen.null and answered else ()
+    evidence = tuple(dict.fromkeys((*fields, *support, *(("subject",) if support else ()))))
+    is_exchange = not {"X-Auto-Response-Suppress", _EXCHANGE_SOURCE, "Return-Path"}.isdisjoint(support)
+    return AutomaticMail(kind="out_of_office" if is_exchange or _is_absent(seen) else "auto_reply", evidence=evidence)
 
 
 def _support(seen: _Seen) -> tuple[str, ...]:
-    """What makes a subject that programs write into a program's."""
-    if seen.is_submitted:
-        return ("Auto-Submitted",)
-    return ("Precedence",) if {"bulk", "junk"} & set(words_of(seen.headers, "Precedence")) else ()
+    """What makes a subject that programs write into a program's: two of these. One alone stands on people's mail too."""
+    found = list(names_with_values(seen.headers, ("In-Reply-To", "References"))[:1])
+    found += names_with_values(seen.headers, (_EXCHANGE_SOURCE,))
+    found += ["X-Auto-Response-Suppress"] if _SUPPRESSING & set(words_of(seen.headers, "X-Auto-Response-Suppress")) else []
+    found += ["Precedence"] if {"bulk", "junk"} & set(words_of(seen.headers, "Precedence")) else []
+    found += ["Auto-Submitted"] if seen.is_submitted else []
+    return tuple(found + (["Return-Path"] if seen.null else []))
 
 
 def _is_absent(seen: _Seen) -> bool:

@@ -75,9 +75,10 @@ def writer_of(headers: Headers) -> Writer:
     return "postmaster" if _POSTMASTER.match(local) or _POSTMASTER.match(name) else "somebody"
 
 
-def was_made_as_bounce(headers: Headers) -> bool:
-    """Whether qmail made the mail by itself: its own trace says so, under whatever From."""
-    return any(_QMAIL_BOUNCE.match(value) for value in values_of(headers, "Received")[:5])
+def bounce_fields(headers: Headers) -> tuple[str, ...]:
+    """The fields that only a server's own bounce has, under whatever From: qmail's trace, the mark of older Exchange."""
+    trace = any(_QMAIL_BOUNCE.match(value) for value in values_of(headers, "Received")[:5])
+    return (("Received",) if trace else ()) + names_with_values(headers, ("X-MS-Embedded-Report",))
 
 
 def is_nobodys(headers: Headers) -> bool:

@@ -13,8 +13,9 @@ from ingest.mail.machine_words import SUBJECT_CHARS_MAX, any_of, folded
 
 _TEXT_CHARS_MAX = 6_000
 
-FailureSubject = Literal["program", "words", ""]
-"""``program``: as a program writes it, word by word; ``words``: it speaks of a failed or late delivery, as people do too."""
+FailureSubject = Literal["unmistakable", "program", "words", ""]
+"""``unmistakable``: only programs begin so; ``program``: as programs write it, word by word; ``words``: it speaks of a failed or late
+delivery, as people do too."""
 
 # Whole subjects, or what stands before a colon.
 _WHOLE = (
@@ -82,13 +83,14 @@ _WHOLE = (
 _BEGINNINGS = (
     "delivery status notification", "undelivered mail returned to sender", "mail delivery failed: returning", "[bounce]",
     "[postmaster] email delivery failure", "warning: could not send message for", "undeliverable mail:", "returned mail:",
-    "delivery notification:", "failure notice:", "mail system error", "fml status report", "not member article from", "fml system error message",
-    "spam mail from a spammer is rejected", "message you sent blocked by",
+    "delivery notification:", "failure notice:", "mail system error", "fml status report", "not member article from",
+    "fml system error message", "spam mail from a spammer is rejected", "message you sent blocked by",
     "sorry, your message could not be delivered",
 )  # fmt: skip
+_UNMISTAKABLE = re.compile(any_of(_BEGINNINGS))
+_LABELLED = re.compile(r"\A(?:\[[^\]]{1,40}\] ?)?(?:\*{1,3} ?)?")
 _PROGRAM = re.compile(
     rf"(?:{any_of(_WHOLE)})[ ]?(?:[.!。！]?\Z|[:：(\[])"
-    rf"|(?:{any_of(_BEGINNINGS)})"
     r"|warning: message (?:\S{1,100} )?(?:delayed|has not yet been delivered)"
     r"|your message to \S{1,300} could not be delivered|undeliver(?:able|ed)[ :]{1,3}\S{1,300}@"
     r"|delivery failure: user \S{1,300} \(|user unknown:|failed mail to"
@@ -114,14 +116,21 @@ _ANSWERED = re.compile(
 )
 
 
+def is_about_a_mail(subject: str) -> bool:
+    """Whether a subject begins with a sign of an answer or of forwarding, in any language."""
+    return _ANSWERED.match(folded(subject[:SUBJECT_CHARS_MAX])) is not None
+
+
 def failure_subject(subject: str) -> FailureSubject:
     """How a subject speaks of a delivery that failed or is late."""
     plain = folded(subject[:SUBJECT_CHARS_MAX])
     if _ANSWERED.match(plain):
         return ""
-    plain = re.sub(r"\A(?:\[[^\]]{1,40}\] ?)?(?:\*{1,3} ?)?", "", plain) if not _PROGRAM.match(plain) else plain
-    if _PROGRAM.match(plain):
-        return "program"
+    for subject in (plain, _LABELLED.sub("", plain)):
+        if _UNMISTAKABLE.match(subject):
+            return "unmistakable"
+        if _PROGRAM.match(subject):
+            return "program"
     return "words" if _WORDS.search(plain) else ""
 
 
@@ -145,13 +154,10 @@ _FAILED = (
     "The following address(es) failed", "The following address failed", "The following recipient(s) could not be reached",
     "The following recipients did not receive this message", "The following recipient(s) cannot be reached",
     "The following mail could not be delivered", "The following mail has been returned", "Did not reach the following recipient",
-    "did not reach some or all of the intended recipients", "message could not be delivered", "messages could not be delivered",
-    "mail could not be delivered", "email could not be delivered", "message cannot be delivered", "mail cannot be delivered",
-    "message can't be delivered", "message was not delivered", "mail was not delivered", "message wasn't delivered",
-    "message has not been delivered", "message has not yet been delivered", "message is undeliverable", "message was undeliverable",
-    "message that you sent was undeliverable", "could not deliver message to", "could not deliver your message",
-    "couldn't deliver your message", "unable to deliver your message", "unable to deliver message",
-    "unable to deliver the following message", "wasn't able to deliver your message", "unable to deliver mail",
+    "did not reach some or all of the intended recipients", "message that you sent was undeliverable",
+    "An error was detected while processing the enclosed message", "Delivery of email to this address",
+    "could not deliver message to the following", "could not deliver your message", "couldn't deliver your message", "unable to deliver your message",
+    "unable to deliver the following message", "wasn't able to deliver your message",
     "wasn't able to deliver the following message", "failed to deliver your message", "has encountered delivery problems",
     "encountered an error during delivery", "your message couldn't be delivered", "your message wasn't delivered",
     "your message was rejected", "your mail was rejected", "your message has been rejected", "your email has been rejected",
@@ -161,14 +167,18 @@ _FAILED = (
     "Invalid final delivery userid", "RCPT TO generated following response", "Your mail sent on",
     "Your mail attempted to be delivered on", "Message could not be delivered to mobile", "Your message could not be sent",
     "Could not be delivered because of", "Requested action not taken", "You are not a member of this mailing list",
-    "Original message follows", "undeliverable to",
-    "Unknown user:", "could not be delivered to the following recipient", "Failed Recipients", "Non-Delivery Report",
-    "Unrouteable address", "Message from InterScan", "MailEnable: Message could not be delivered", "Transcript of session follows",
-    "the group you tried to contact", "We're writing to let you know that the group", "there was an error sending your mail",
-    "has reached our server but", "Message not delivered to the following addresses", "contained a virus", "found a virus in",
-    "was identified as spam", "bulk email filter", "Failure reasons", "Diagnostic information for administrators",
-    "Generating server", "The e-mail system was unable to deliver", "The email account that you tried to reach",
-    "You do not have permission to send to this recipient", "Your mail to the following recipients could not be delivered",
+    "Original message follows", "undeliverable to", "Unknown user:", "could not be delivered to the following recipient",
+    "Failed Recipients", "Non-Delivery Report", "Unrouteable address", "Message from InterScan",
+    "MailEnable: Message could not be delivered", "Transcript of session follows", "the group you tried to contact",
+    "We're writing to let you know that the group", "there was an error sending your mail", "has reached our server but",
+    "Message not delivered to the following addresses", "found a virus in", "bulk email filter", "Failure reasons",
+    "Diagnostic information for administrators", "Generating server", "The e-mail system was unable to deliver",
+    "The email account that you tried to reach", "You do not have permission to send to this recipient",
+    "Your mail to the following recipients could not be delivered", "Your message could not be delivered",
+    "Your mail could not be delivered", "Your email could not be delivered", "Your message cannot be delivered",
+    "Your mail cannot be delivered", "Your message was not delivered", "Your mail was not delivered",
+    "Your message has not been delivered", "Your message has not yet been delivered", "Unable to deliver message to the following",
+    "The following message could not be delivered", "Your message was identified as spam",
     # Turkish
     "ileti aşağıdaki alıcıya", "ileti aşağıdaki alıcılara", "iletiniz aşağıdaki", "iletiniz teslim edilemedi",
     "mesajınız iletilemedi", "e-postanız teslim edilemedi", "e-postanız iletilemedi", "mesajınız teslim edilemedi",
@@ -189,31 +199,35 @@ _FAILED = (
 )  # fmt: skip
 # Sentences that are about parcels as well.
 _HINTS = (
-    "The message you sent to", "Your message to", "The following message", "The message that you sent", "User unknown",
-    "mailbox is full", "Intended recipient", "Returned mail", "Undeliverable mail", "Undeliverable message",
-    "Could not be delivered to", "because of the following reason", "was not delivered to", "Gönderdiğiniz e-posta",
-    "Gönderdiğiniz ileti", "Gönderdiğiniz mesaj", "Unable to deliver to", "We were unable to deliver", "We weren't able to deliver",
-    "not able to deliver", "kullanıcı bulunamadı", "alıcı bulunamadı", "destinataires suivants", "non ha raggiunto",
-    "n'a pas pu être livré", "no ha sido entregado", "non è stato consegnato", "non può essere consegnato",
-    "nie została dostarczona", "nie mogła zostać dostarczona", "nie udało się dostarczyć", "nie można było dostarczyć",
-    "konnte nicht zugestellt werden", "konnten nicht zugestellt werden", "konnte leider nicht zugestellt werden",
-    "nicht zugestellt werden konnte", "kon niet worden afgeleverd", "kon niet worden bezorgd", "is niet bezorgd",
-    "не было доставлено", "не может быть доставлено", "не удалось доставить", "не доставлено", "kunde inte levereras",
-    "kunne ikke leveres", "blev ikke leveret", "ble ikke levert", "ei voitu toimittaa", "toimittaminen epäonnistui",
-    "nebylo možné doručit", "nemohla být doručena", "se nepodařilo doručit", "nem sikerült kézbesíteni", "nem kézbesíthető",
-    "nu a putut fi livrat", "nu a fost livrat", "no pudo ser entregado", "no se pudo entregar", "no se ha podido entregar",
-    "no ha podido ser entregado", "No se puede entregar", "não pôde ser entregue", "não foi possível entregar",
-    "não pode ser entregue", "não foi entregue", "Falha na entrega", "non è stato recapitato", "non è stato possibile recapitare",
-    "Impossibile recapitare", "mancata consegna", "Recapito non riuscito", "n'a pas pu être délivré", "n'a pas pu être remis",
-    "n'a pu être remis", "n'ont pas pu être remis", "n'a pas été remis", "n'a pas été délivré", "n'a pas pu être acheminé",
-    "Échec de la remise", "Échec de remise", "alıcıya ulaştırılamadı", "alıcılara ulaştırılamadı", "alıcıya teslim edilemedi",
-    "alıcılara teslim edilemedi", "не вдалося доставити", "не було доставлено", "δεν ήταν δυνατή η παράδοση", "δεν παραδόθηκε",
-    "お届けできませんでした", "配送できませんでした", "无法送达", "未能送达", "投递失败", "被退回", "无法投递", "無法送達",
-    "未能投递", "배달할 수 없습니다", "전달할 수 없습니다", "반송되었습니다", "تعذر تسليم", "لم يتم تسليم", "فشل تسليم",
-    "Error for:", "Here is your list of failed recipients", "no such user here", "not a valid user here", "wasn't found at",
+    "message could not be delivered", "messages could not be delivered", "mail could not be delivered",
+    "email could not be delivered", "message cannot be delivered", "mail cannot be delivered", "message can't be delivered",
+    "message was not delivered", "mail was not delivered", "message wasn't delivered", "message has not been delivered",
+    "message has not yet been delivered", "message is undeliverable", "message was undeliverable", "could not deliver message to",
+    "unable to deliver message", "unable to deliver mail", "was identified as spam", "contained a virus", "The message you sent to",
+    "Your message to", "The following message", "The message that you sent", "User unknown", "mailbox is full",
+    "Intended recipient", "Returned mail", "Undeliverable mail", "Undeliverable message", "Could not be delivered to",
+    "because of the following reason", "was not delivered to", "Gönderdiğiniz e-posta", "Gönderdiğiniz ileti",
+    "Gönderdiğiniz mesaj", "Unable to deliver to", "We were unable to deliver", "We weren't able to deliver", "not able to deliver",
+    "kullanıcı bulunamadı", "alıcı bulunamadı", "destinataires suivants", "non ha raggiunto", "n'a pas pu être livré",
+    "no ha sido entregado", "non è stato consegnato", "non può essere consegnato", "nie została dostarczona",
+    "nie mogła zostać dostarczona", "nie udało się dostarczyć", "nie można było dostarczyć", "konnte nicht zugestellt werden",
+    "konnten nicht zugestellt werden", "konnte leider nicht zugestellt werden", "nicht zugestellt werden konnte",
+    "kon niet worden afgeleverd", "kon niet worden bezorgd", "is niet bezorgd", "не было доставлено", "не может быть доставлено",
+    "не удалось доставить", "не доставлено", "kunde inte levereras", "kunne ikke leveres", "blev ikke leveret", "ble ikke levert",
+    "ei voitu toimittaa", "toimittaminen epäonnistui", "nebylo možné doručit", "nemohla být doručena", "se nepodařilo doručit",
+    "nem sikerült kézbesíteni", "nem kézbesíthető", "nu a putut fi livrat", "nu a fost livrat", "no pudo ser entregado",
+    "no se pudo entregar", "no se ha podido entregar", "no ha podido ser entregado", "No se puede entregar",
+    "não pôde ser entregue", "não foi possível entregar", "não pode ser entregue", "não foi entregue", "Falha na entrega",
+    "non è stato recapitato", "non è stato possibile recapitare", "Impossibile recapitare", "mancata consegna",
+    "Recapito non riuscito", "n'a pas pu être délivré", "n'a pas pu être remis", "n'a pu être remis", "n'ont pas pu être remis",
+    "n'a pas été remis", "n'a pas été délivré", "n'a pas pu être acheminé", "Échec de la remise", "Échec de remise",
+    "alıcıya ulaştırılamadı", "alıcılara ulaştırılamadı", "alıcıya teslim edilemedi", "alıcılara teslim edilemedi",
+    "не вдалося доставити", "не було доставлено", "δεν ήταν δυνατή η παράδοση", "δεν παραδόθηκε", "お届けできませんでした",
+    "配送できませんでした", "无法送达", "未能送达", "投递失败", "被退回", "无法投递", "無法送達", "未能投递", "배달할 수 없습니다",
+    "전달할 수 없습니다", "반송되었습니다", "تعذر تسليم", "لم يتم تسليم", "فشل تسليم", "Error for:",
+    "Here is your list of failed recipients", "no such user here", "not a valid user here", "wasn't found at",
     "Mail delivery failed", "Zustellung an folgende Empfänger", "Folgende Empfänger", "Bezorging aan de volgende",
     "Levering til disse", "Det gick inte att leverera", "could not be delivered because", "no valid recipients were",
-    "Delivery of email to this address",
 )  # fmt: skip
 _DELAYED = (
     "has not yet been delivered", "not yet been delivered", "has been delayed", "was delayed", "is delayed", "will be retried",

@@ -161,20 +161,22 @@ def test_a_subject_alone_is_a_person_or_a_mark(subject: str, prefix: str) -> Non
     assert found is None or (found.marked_only and not prefix)
 
 
-@pytest.mark.parametrize(
-    ("fields", "kind"),
-    [
-        ([("Auto-Submitted", "auto-generated")], "auto_reply"),
-        ([("Precedence", "bulk"), ("To", "destek@bizim.example")], "auto_reply"),
-        ([("X-MS-Exchange-Generated-Message-Source", "Mailbox Rules Agent")], "out_of_office"),
-        ([("Return-Path", "<>"), ("In-Reply-To", "<s1@bizim.example>")], "out_of_office"),
-        ([("X-Auto-Response-Suppress", "All"), ("References", "<s1@bizim.example>")], "out_of_office"),
-    ],
-)
-def test_what_is_evidence_beside_a_subject(fields: Fields, kind: AutomaticKind) -> None:
-    who = [("From", "Ali <ali@x.example>"), ("Subject", "Automatic reply: Invoice 12")]
-    assert verdict(read_automatic([*who, *fields], own=OWN)) == (kind, False)
-    assert verdict(read_automatic([who[0], ("Subject", "Invoice 12"), *fields], own=OWN)) != (kind, False)
+SUPPORT: list[Fields] = [
+    [("Auto-Submitted", "auto-generated")], [("Precedence", "bulk")], [("X-MS-Exchange-Generated-Message-Source", "Mailbox Rules Agent")],
+    [("Return-Path", "<>")], [("In-Reply-To", "<s1@bizim.example>")], [("X-Auto-Response-Suppress", "All")],
+]  # fmt: skip
+WHO: Fields = [("From", "Ali <ali@x.example>"), ("To", "destek@bizim.example"), ("Subject", "Automatic reply: Invoice 12")]
+
+
+@pytest.mark.parametrize("one", SUPPORT)
+@pytest.mark.parametrize("other", SUPPORT)
+def test_a_subject_needs_two_signs_beside_it(one: Fields, other: Fields) -> None:
+    """Each stands on people's mail: forwarders, rules that send on, answers, programs that mark all they send."""
+    found = read_automatic([*WHO, *one, *other], own=OWN)
+    assert found is not None
+    assert found.marked_only is (one == other)
+    person = read_automatic([*WHO[:2], ("Subject", "Invoice 12"), *one, *other], own=OWN)
+    assert person is None or person.marked_only
 
 
 def test_an_answer_that_speaks_of_absence_is_an_absent_persons() -> None:
@@ -208,7 +210,8 @@ EXIM = "A message that you sent could not be delivered to one or more of its rec
         ([("From", "staff@hot.example"), ("Subject", "complaint about message from 192.0.2.1")], [RETURNED], "feedback"),
         ([("From", "ali@x"), ("Subject", "complaint about your courier")], [RETURNED], None),
         ([("From", "mailer-daemon@x"), ("Subject", "x")], [RETURNED], "bounce"),
-        ([("Return-Path", "<>"), ("From", "ali@x"), ("Subject", "Undelivered Mail Returned to Sender")], [RETURNED], "bounce"),
+        ([("Return-Path", "<>"), ("From", "ali@x"), ("Subject", "Undelivered Mail Returned to Sender")], [], "bounce"),
+        ([("Return-Path", "<>"), ("From", "ali@x"), ("Subject", "Undeliverable mail")], [RETURNED], None),
     ],
 )
 def test_a_part_needs_a_machines_other_signs(headers: Fields, parts: list[MailPart], kind: AutomaticKind | None) -> None:
