@@ -26,13 +26,14 @@ _ANY_ADDRESS = re.compile(rf"(?<![^\s<>()\[\]\",;:'|=])({_ADDRESS})")
 _ALONE = re.compile(rf"[ \t>*\"'<(\[]{{0,20}}({_ADDRESS})[>\"')\]:.,;]{{0,4}}[ \t]{{0,20}}")
 _LEADING = re.compile(
     r"[ \t>*-]{0,20}(?:\d{1,2}[.)] )?(?:(?:final|original)-recipient: ?rfc822 ?; ?"
-    r"|(?:failed |intended |undeliverable )?(?:recipient|address|mailbox)(?: address)? ?: ?(?:\[smtp: ?)?|error-for: ?|to: ?|alıcı ?: ?)?"
+    r"|(?:failed |intended |undeliverable )?(?:recipient|address|mailbox)(?: address)? ?: ?(?:\[smtp: ?)?|error-for: ?|to: ?|alıcı ?: ?"
+    r"|(?:unknown user|invalid final delivery userid|addressed to|failed address) ?: ?|undeliverable {1,3}to |delivery failed \d{1,3} attempts: )?"
     rf"[\"'<\[(]{{0,3}}({_ADDRESS})(?=[>\"')\]:,; \t(]|\.{{3}})",
     re.IGNORECASE,
 )
 _RCPT = re.compile(rf"rcpt to: ?<({_ADDRESS})>", re.IGNORECASE)
 _RETURNED = re.compile(
-    r"^[ \t>]{0,8}(?:[-=_*#~.|]{2,80}.{0,120}(?:original|copy|returned|below|header|message|özgün|orijinal|nachricht|origine|mensaje|messaggio"
+    r"^[ \t>]{0,8}(?:[-=_*#~.|]{2,80}.{0,120}(?:original|copy|returned|below|header|özgün|orijinal|nachricht|origine|mensaje|messaggio"
     r"|mensagem|附件|原|元の).{0,120}|(?:return-path|received): ?.{0,1000}"
     r"|.{0,40}(?:message headers follow|included is a copy|original message follows).{0,80})$",
     re.IGNORECASE | re.MULTILINE,
@@ -156,7 +157,7 @@ def _beside_recipient(lines: Sequence[str], recipients: Sequence[str]) -> str:
         if not named or _FIELD.match(line):
             continue
         rest = _INTRODUCED.sub("", line.partition(named)[2]).strip(' <>()"')
-        if _LETTERS.search(rest) and not _WHEN.match(rest) and "@" not in rest:
+        if _LETTERS.search(rest) and not rest.endswith(":") and not _WHEN.match(rest) and "@" not in rest:
             return rest
         below = next((one for one in lines[index + 1 : index + 3] if _LETTERS.search(one)), "")
         if below and not _FIELD.match(below) and not addresses_of(below):

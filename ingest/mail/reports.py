@@ -23,6 +23,7 @@ _STATUS_TYPES = {"message/delivery-status", "message/global-delivery-status"}
 _NOTE_TYPES = {f"message/{scope}{name}" for name in REPORTS if name != "delivery-status" for scope in ("", "global-")}
 _GROUPS_MAX = 1_000
 _REASON_CHARS_MAX = 500
+_FIELD_CHARS_MAX = 2_000
 _FAILED_ACTIONS = {"failure", "fail", "error"}
 _COMMENT = re.compile(r"\([^()]*\)")
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -179,4 +180,6 @@ def _diagnostic(fields: Mapping[str, str]) -> str:
 
 
 def _correspondents(headers: Headers) -> list[str]:
-    return [box.address for name in ("From", "To") for value in values_of(headers, name)[:1] for box in parse_mailboxes(value)]
+    """Who reports, and to whom: the first addresses of From and To."""
+    values = (value[:_FIELD_CHARS_MAX] for name in ("From", "To") for value in values_of(headers, name)[:1])
+    return [box.address for value in values for box in parse_mailboxes(value)]
