@@ -23,6 +23,7 @@ from ingest.mail.machine_fields import (
     bounce_fields,
     campaign_fields,
     goes_nowhere,
+    has_servers_address,
     is_addressed_to,
     is_nobodys,
     names_with_values,
@@ -150,7 +151,7 @@ def _bounce(seen: _Seen) -> AutomaticMail | None:
     | postmaster, a From without address | a program's | and begins as a report, or with codes as a letter about one |
     | anybody | a program's | and begins as a report, with codes or a mail that came back |
 
-    A subject as only programs begin it is enough under a null path, a program's above no text at all where anything speaks for a machine.
+    A subject as only programs begin it is enough under a null path, a program's above no text at all there or from a keeper of mail.
     """
     failed = names_with_values(seen.headers, ("X-Failed-Recipients",))
     if failed:
@@ -166,10 +167,10 @@ def _bounce(seen: _Seen) -> AutomaticMail | None:
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *told, *returned))
     if seen.failure not in ("program", "unmistakable"):
         return None
-    if (seen.null and seen.failure == "unmistakable") or (signs and not seen.text.strip()):
+    coded, keeps = _has_codes(seen), seen.writer != "somebody"
+    if (seen.null and seen.failure == "unmistakable") or ((seen.null or keeps) and not seen.text.strip()):
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *returned))
-    coded = _has_codes(seen)
-    keeps, begins = seen.writer != "somebody", seen.tells(_ANYBODYS_TEXT_CHARS) and bool(coded or returned)
+    begins = seen.tells(_ANYBODYS_TEXT_CHARS) and bool(coded or returned)
     if begins or (keeps and seen.tells(_KEEPERS_TEXT_CHARS, hints=coded)):
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, "text", *returned))
     return None
@@ -236,7 +237,7 @@ def _campaign(seen: _Seen, own: Sequence[str]) -> AutomaticMail | None:
 
 
 def _nobodys(seen: _Seen) -> AutomaticMail | None:
-    if seen.writer == "daemon" or is_nobodys(seen.headers):
+    if has_servers_address(seen.headers) or is_nobodys(seen.headers):
         return AutomaticMail(kind="auto_reply", evidence=_signs(seen))
     return None
 
@@ -249,7 +250,7 @@ def _marked(seen: _Seen) -> AutomaticMail | None:
         fields.append("X-Auto-Response-Suppress")
     if seems_automatic(seen.subject):
         fields.append("subject")
-    keeper = ("From",) if seen.writer == "postmaster" else ()
+    keeper = ("From",) if has_servers_address(seen.headers, of_keeper=True) else ()
     if (fields or keeper) and tells_of_absence(seen.subject):
         return AutomaticMail(kind="out_of_office", marked_only=True, evidence=tuple(dict.fromkeys((*fields, *keeper, "subject"))))
     if fields:

@@ -23,13 +23,14 @@ Writer = Literal["daemon", "postmaster", "nobody", "somebody"]
 _VALUE_CHARS_MAX = 500
 _COMMENT = re.compile(r"\([^()]*\)")
 _DAEMON = re.compile(
-    r"(?:mailer|mail|maill?er|post)[-_.]?da?emon\w{0,20}|mdaemon|mail[-_.]?delivery(?:[-_.]\w{1,40}){0,3}|mail[-_.]?delivery[-_.]?(?:sub)?system"
-    r"|microsoftexchange[0-9a-f]{0,40}|mail-?deliver-?system|autobounce"
+    r"(?:mailer|mail|maill?er|post)[-_.]?da?emon\w{0,20}|mdaemon|mail[-_.]?delivery[-_.]?(?:sub)?system|mail-?deliver-?system"
+    r"|microsoftexchange[0-9a-f]{0,40}"
 )
 _DAEMON_NAME = re.compile(
-    r"mail(?:er)?[ -]?daemon|mail deliver[a-z]* (?:sub)?(?:system|service|agent|server)|(?:^|e-?mail )delivery (?:sub)?system|mail delivery"
-    rf"|{any_of(('posta teslim sistemi', 'e-posta teslim', 'система доставки'))}"
+    r"(?:mail(?:er)?[ -]?daemon|(?:e-?)?mail deliver(?:y|er)? (?:sub)?system|delivery (?:sub)?system|mail delivery agent"
+    rf"|{any_of(('posta teslim sistemi', 'e-posta teslim sistemi', 'система доставки почты'))})\b"
 )
+"""Names that no couriers' firm has."""
 _POSTMASTER = re.compile(r"post[-_]?master|system administrator|mail[-_. ]?administrator|administrator")
 _QMAIL_BOUNCE = re.compile(r"\(qmail \d{1,10} invoked for bounce\)")
 _REFUSALS = {"no", "false", "0", "none", "off"}
@@ -65,14 +66,24 @@ def writer_of(headers: Headers) -> Writer:
     boxes = parse_mailboxes(value)
     if not boxes:
         name = folded(value)
-        if _DAEMON_NAME.search(name) or _DAEMON.match(name):
+        if _DAEMON_NAME.match(name) or _DAEMON.match(name):
             return "daemon"
         return "postmaster" if _POSTMASTER.match(name) else "nobody"
-    local, name = boxes[0].address.rpartition("@")[0].strip('"').lower(), folded(boxes[0].name or "")
-    local = local or boxes[0].address.lower()
-    if _DAEMON.fullmatch(local) or _DAEMON_NAME.search(name):
+    local, name = _local(boxes[0].address), folded(boxes[0].name or "")
+    if _DAEMON.fullmatch(local) or _DAEMON_NAME.match(name):
         return "daemon"
     return "postmaster" if _POSTMASTER.match(local) or _POSTMASTER.match(name) else "somebody"
+
+
+def _local(address: str) -> str:
+    return (address.rpartition("@")[0] or address).strip('"').lower()
+
+
+def has_servers_address(headers: Headers, *, of_keeper: bool = False) -> bool:
+    """Whether the From's address is a mail server's own; ``of_keeper``: the postmaster's, who may be a person."""
+    boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1])[: 4 * _VALUE_CHARS_MAX])
+    local = _local(boxes[0].address) if boxes else ""
+    return local == "postmaster" if of_keeper else _DAEMON.fullmatch(local) is not None
 
 
 def bounce_fields(headers: Headers) -> tuple[str, ...]:

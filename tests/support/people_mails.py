@@ -154,6 +154,7 @@ SENDERS: Final = (
     ("Ayşe Yılmaz", "ayse@musteri.example"), ("Delia Very", "delivery@musteri.example"), ("Postacı Ali", "posta@musteri.example"),
     ("", "maileri@musteri.example"), ("Mailer Dämonisch", "daemon@musteri.example"), ("Info", "info@musteri.example"),
     ("İade Masası", "bounce@musteri.example"), ("Web Formu", "noreply@form.example"), ("Ali Can", "postmaster@musteri.example"),
+    ("Express Mail Delivery", "mail.delivery@kurye.example"), ("Administrator", "admin@musteri.example"),
 )  # fmt: skip
 
 BOUNCE: Final = (

@@ -105,6 +105,9 @@ def test_a_mark_forbids_answers_and_nothing_else(headers: Fields, kind: Automati
         [("Subject", "izindeyim ama soracağım")],
         [("Subject", "RE: Otomatik yanıt: Fatura"), ("In-Reply-To", "<o1@bizim.example>")],
         [("From", "maileri@x"), ("Subject", "Delivery failure of my order")],
+        [("From", "Express Mail Delivery <mail.delivery@x>"), ("Subject", "Delivery problem with your parcel")],
+        [("From", "Mail Delivery System <ali@x>"), ("Subject", "x")],
+        [("From", "System Administrator <admin@x>"), ("Subject", "x")],
     ],
 )
 def test_a_person_stays_one(headers: Fields) -> None:
