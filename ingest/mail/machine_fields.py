@@ -32,6 +32,7 @@ _DAEMON_NAME = re.compile(
 )
 """Names that no couriers' firm has."""
 _POSTMASTER = re.compile(r"post[-_]?master|system administrator|mail[-_. ]?administrator|administrator")
+_MEMBERS_LISTS = ("X-BeenThere", "X-Mailman-Version", "Mailing-List", "X-Mailing-List", "X-Google-Group-Id")
 _QMAIL_BOUNCE = re.compile(r"\(qmail \d{1,10} invoked for bounce\)")
 _REFUSALS = {"no", "false", "0", "none", "off"}
 _ANSWERING = (
@@ -106,7 +107,12 @@ def answering_fields(headers: Headers) -> tuple[str, ...]:
 
 
 def campaign_fields(headers: Headers) -> tuple[str, ...]:
-    """The fields of a mail to many that its sender's system wrote, by name; a list's own are none (RFC 2369: its members write)."""
+    """The fields of a mail to many that its sender's system wrote, by name.
+
+    None where a list sends its members' posts on (RFC 2369 §3.4, the habits of older lists): people write them, however it marks them.
+    """
+    if any(_means_yes(value) for value in values_of(headers, "List-Post")) or names_with_values(headers, _MEMBERS_LISTS):
+        return ()
     found = ["X-Campaign-Id"] if values_of(headers, "X-Campaign-Id") else []
     found += ["Precedence"] if {"bulk", "junk"} & set(words_of(headers, "Precedence")) else []
     if values_of(headers, "Feedback-ID") and values_of(headers, "List-Unsubscribe"):

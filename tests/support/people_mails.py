@@ -138,6 +138,8 @@ WAYS: Final[Mapping[str, FIELDS]] = {
     "amazon": ("Return-Path: <0102@eu.amazonses.example>", "Feedback-ID: ::1.eu-central-1.abc=:AmazonSES"),
     "crm": ("List-Unsubscribe: <https://crm.example/u/1>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click", "Feedback-ID: a:b:c:crm"),
     "bulk": ("Precedence: bulk", "X-JIRA-FingerPrint: 1"),
+    "old-mailman": ("To: destek@liste.example", "Precedence: bulk", "X-BeenThere: destek@liste.example", "List-Post: <mailto:destek@liste.example>"),
+    "ezmlm": ("To: destek@liste.example", "Precedence: bulk", "Mailing-List: contact destek-help@liste.example; run by ezmlm"),
     "exchange-rule": ("X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent", "X-MS-Exchange-Inbox-Rules-Loop: {address}"),
     "rewritten": ("Return-Path: <SRS0=x=y=musteri.example=ali@yonlendirici.example>", "X-Forwarded-To: destek@bizim.example"),
     "qmail": ("Received: (qmail 4711 invoked by uid 89); 24 Nov 2025 07:00:00 -0000", "Received: (qmail 12 invoked from network); 24 Nov 2025"),
@@ -197,7 +199,8 @@ def _mail(*, sender: tuple[str, str], subject: str, text: str, body: str, progra
         text += SIGNED.format(name=name, address=address)
     fields = [
         *way, "Received: from mx.musteri.example ([192.0.2.1]) by mx.bizim.example; Mon, 24 Nov 2025 10:00:00 +0300", f"From: {shown}",
-        f"To: Destek <{OURS}>", f"Subject: {_word(subject)}", "Date: Mon, 24 Nov 2025 10:00:00 +0300", "Message-ID: <c1@musteri.example>",
+        *(() if any(field.startswith("To: ") for field in way) else (f"To: Destek <{OURS}>",)),
+        f"Subject: {_word(subject)}", "Date: Mon, 24 Nov 2025 10:00:00 +0300", "Message-ID: <c1@musteri.example>",
         *program, "MIME-Version: 1.0",
     ]  # fmt: skip
     kind = "text/html" if body == "html" else "text/plain"

@@ -135,6 +135,15 @@ def test_mail_to_many_is_kept_out_unless_it_names_us(fields: Fields) -> None:
     assert verdict(read_automatic(ours + fields)) == ("bulk", False), "without an address of ours nothing names us"
 
 
+@pytest.mark.parametrize(
+    "fields", [[("List-Post", "<mailto:destek@liste.example>")], [("X-BeenThere", "a@x")], [("Mailing-List", "contact a-help@x")]]
+)
+def test_what_members_of_a_list_write_is_a_mark_however_the_list_calls_it(fields: Fields) -> None:
+    post: Fields = [("From", "ali@x.example"), ("To", "destek@liste.example"), ("Precedence", "bulk")]
+    assert verdict(read_automatic([*post, *fields], own=OWN)) == ("bulk", True)
+    assert verdict(read_automatic([*post, ("List-Post", "NO")], own=OWN)) == ("bulk", False), "nobody may write to it"
+
+
 # --- answers -------------------------------------------------------------------------------------------------------------
 
 EXCHANGE: Fields = [
