@@ -30,7 +30,10 @@ _REPLY_PREFIX = re.compile(
 )
 _UNSAFE = re.compile("[\r\n\x00\ud800-\udfff\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]{1,64}")
+_ODD_DOTS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r'(["\\])')
+_LOCAL_CHARS_MAX = 64
 _ID = re.compile(r"[!-;=?-~]{3,900}")
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}", re.IGNORECASE)
 
@@ -105,15 +108,28 @@ def envelope_of(*groups: Iterable[Mailbox], field: str = "to") -> tuple[str, ...
 
 
 def wire_address(address: str, field: str) -> str:
-    """The address as headers and envelopes carry it: its domain as A-labels. One that is not ASCII even so needs SMTPUTF8.
+    """The address as headers and envelopes carry it: its domain as A-labels, its local part in quotes where it needs them (RFC 5321
+    §4.1.2). One that is not ASCII even so needs SMTPUTF8.
 
     Twice gives the same. Raises `InputRejected` naming ``field``, never the address.
     """
     local, at, domain = _checked(address, field).strip().rpartition("@")
-    good = at and _LOCAL.fullmatch(local) and local.isprintable() and not any(map(str.isspace, local))
-    if not good or local.startswith(".") or local.endswith(".") or ".." in local:
-        raise InputRejected("not an address that a mail server takes", field=field, remedy="local@domain, without quotes or blanks")
-    return f"{local}@{wire_domain(domain, field)}"
+    if not at or (text := _local_text(local)) is None:
+        raise InputRejected("not an address that a mail server takes", field=field, remedy="local@domain, blanks only inside quotes")
+    dotted = _ODD_DOTS.fullmatch(text) and all(text.split("."))
+    return f"{text if dotted else _quoted(text)}@{wire_domain(domain, field)}"
+
+
+def _local_text(local: str) -> str | None:
+    """What a local part says without its quotes; None for one that no mail server takes. Only quotes may hold blanks and signs."""
+    quoted = _QUOTED.fullmatch(local)
+    text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else local
+    good = 0 < len(text) <= _LOCAL_CHARS_MAX and text.isprintable() and (quoted or _ODD_DOTS.fullmatch(text))
+    return text if good else None
+
+
+def _quoted(text: str) -> str:
+    return '"' + _ESCAPED.sub(r"\\\1", text) + '"'
 
 
 def wire_domain(domain: str, field: str) -> str:

@@ -33,17 +33,26 @@ class Relay:
 
     def __init__(self) -> None:
         self.taken: list[Envelope] = []
+        self.named: list[str] = []
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.taken.append(envelope)
         return "250 kept"
 
 
+class Listening(SMTP):
+    """Keeps recipients as they were written: aiosmtpd takes some quotes away."""
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        self.event_handler.named.append(arg)
+        await super().smtp_RCPT(arg)
+
+
 @contextlib.asynccontextmanager
 async def relay(*, utf8: bool) -> AsyncIterator[tuple[Relay, Outgoing]]:
     kept = Relay()
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(kept, enable_SMTPUTF8=utf8, hostname="relay.test", loop=asyncio.get_running_loop()), "127.0.0.1", 0
+        lambda: Listening(kept, enable_SMTPUTF8=utf8, hostname="relay.test", loop=asyncio.get_running_loop()), "127.0.0.1", 0
     )
     outgoing = Outgoing(smtp_relay=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
     try:
@@ -76,3 +85,10 @@ async def test_letters_before_the_at_need_a_relay_that_takes_them() -> None:
     assert (refused.state, nothing) == ("failed", [])
     assert "SMTPUTF8" in refused.reason
     assert "ayşe" not in refused.reason
+
+
+async def test_quoted_local_parts_reach_the_relay_as_they_are() -> None:
+    addresses = ['"ali veli"@musteri.example', '"taro..y"@docomo.example', r'"ali\"v"@musteri.example', '"ali@ev"@musteri.example']
+    async with relay(utf8=False) as (kept, outgoing):
+        outcome = await outgoing.execute(ADAPTER, call_to(addresses[0], cc=addresses[1:]))
+    assert (outcome.state, kept.named) == ("sent", [f"TO:<{one}>" for one in addresses])

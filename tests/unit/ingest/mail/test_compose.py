@@ -115,6 +115,15 @@ BREAK = "x\r\nBcc: kurban@ornek.net"
         ("cc", {"cc": [Mailbox(name="x", address="a b@c.d")]}),
         ("bcc", {"bcc": [Mailbox(name=None, address="a@b.c\r\nx")]}),
         ("to", {"to": [Mailbox(name=None, address="ç ok@b.c")]}),
+        ("to", {"to": [Mailbox(name=None, address='"a\r\nBcc: d@e.f"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"a\x00b"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"a\tb"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"a\x7fb"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"a"b"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"a\\"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='""@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='"' + "a " * 33 + '"@b.c')]}),
+        ("to", {"to": [Mailbox(name=None, address='a"b"@b.c')]}),
         ("cc", {"cc": [Mailbox(name=None, address="a@☃.net")]}),
         ("bcc", {"bcc": [Mailbox(name=None, address="a@-ü.de")]}),
         ("reply_to", {"reply_to": "a@ü..de"}),
@@ -165,6 +174,33 @@ def test_domains_are_written_as_the_wire_knows_them() -> None:
     assert raw.isascii()
     for field in (b"To: ali@xn--strae-oqa.de", b"Cc: Ali <ali@xn--r8jz45g.jp>", b"Reply-To: <destek@xn--rnek-4qa.com>"):
         assert field in raw
+
+
+QUOTED = {
+    # RFC 5321 §4.1.2: quotes where they are needed, also around odd dots that came without them, and nowhere else
+    '"ali veli"@musteri.example': '"ali veli"@musteri.example',
+    '"taro..y"@docomo.example': '"taro..y"@docomo.example',
+    "taro..y@docomo.example": '"taro..y"@docomo.example',
+    "hanako.@docomo.example": '"hanako."@docomo.example',
+    ".hanako@docomo.example": '".hanako"@docomo.example',
+    '"ali@ev"@musteri.example': '"ali@ev"@musteri.example',
+    r'"ali\"v"@musteri.example': r'"ali\"v"@musteri.example',
+    r'"a\\b"@musteri.example': r'"a\\b"@musteri.example',
+    r'"a\bc d"@musteri.example': '"abc d"@musteri.example',
+    '"/c=tr/a= /p=ornek/s=veli/"@gw.example': '"/c=tr/a= /p=ornek/s=veli/"@gw.example',
+    '"a,b;c:d <e>"@musteri.example': '"a,b;c:d <e>"@musteri.example',
+    '"ali.veli"@musteri.example': "ali.veli@musteri.example",
+    '"ayşe y"@örnek.com': '"ayşe y"@xn--rnek-4qa.com',
+}
+
+
+@pytest.mark.parametrize(("address", "wire"), list(QUOTED.items()))
+@pytest.mark.parametrize("name", [None, "Ali Veli", "Yılmaz, Ayşe"])
+def test_quotes_stand_where_they_are_needed(address: str, wire: str, name: str | None) -> None:
+    box = Mailbox(name=name, address=address)
+    assert envelope_of([box]) == (wire,)
+    assert envelope_of([Mailbox(name=None, address=wire)]) == (wire,), "twice gives the same"
+    assert list(read_mail(_composed(to=[box], cc=[box])).to) == [Mailbox(name=name, address=wire)]
 
 
 def test_letters_before_the_at_stay_what_they_are() -> None:
