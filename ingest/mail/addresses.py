@@ -45,21 +45,24 @@ class _Segment:
         return " ".join(one.text for one in (*self.phrase, *(self.angle or ())) if one.kind == "comment")
 
 
-def parse_mailboxes(text: str) -> tuple[Mailbox, ...]:
-    """The mailboxes of one unfolded address field (encoded words still encoded), groups flattened, in order."""
-    found = _mailboxes(text)
+def parse_mailboxes(text: str, hint: str | None = None) -> tuple[Mailbox, ...]:
+    """The mailboxes of one unfolded address field (encoded words still encoded), groups flattened, in order.
+
+    ``hint``: the charset the mail speaks for elsewhere; names are read by it, addresses never.
+    """
+    found = _mailboxes(text, hint)
     if found or "@" not in (decoded := clean_line(decode_words(text)).replace("=?", "")):
         return found
     # Nothing was found: the whole mailbox is inside an encoded word, or inside quotes or a comment.
-    return (decoded != text and _mailboxes(decoded)) or _mailboxes(_UNBALANCED.sub(" ", decoded))
+    return (decoded != text and _mailboxes(decoded, hint)) or _mailboxes(_UNBALANCED.sub(" ", decoded), hint)
 
 
-def _mailboxes(text: str) -> tuple[Mailbox, ...]:
+def _mailboxes(text: str, hint: str | None) -> tuple[Mailbox, ...]:
     found: list[Mailbox] = []
     carried = ""
     for segment in _segments(pieces_of(text)):
         addresses, rest = _addresses(segment)
-        name = _name(rest)
+        name = _name(rest, hint)
         if not addresses and segment.angle is None:
             # "Yılmaz, Ayşe <ayse@…>" without quotes: a piece without address belongs to the name that follows.
             carried = f"{carried}, {name}" if carried and name else carried or name
@@ -67,7 +70,7 @@ def _mailboxes(text: str) -> tuple[Mailbox, ...]:
         if segment.angle is not None:
             name = f"{carried}, {name}" if carried and name else carried or name
         carried = ""
-        name = name or _plain_name(segment.comments())
+        name = name or _plain_name(segment.comments(), hint)
         found += [Mailbox(name=(name or None) if index == 0 else None, address=one) for index, one in enumerate(addresses)]
         if len(found) >= MAILBOXES_MAX:
             break
@@ -215,12 +218,12 @@ def _domain_end(after: Sequence[Piece], run: str) -> list[Piece]:
 # --- names ---------------------------------------------------------------------------------------------------------------
 
 
-def _name(pieces: Sequence[Piece]) -> str:
-    return _plain_name(_MAILTO.sub(" ", "".join(one.text for one in pieces if one.kind != "comment")))
+def _name(pieces: Sequence[Piece], hint: str | None) -> str:
+    return _plain_name(_MAILTO.sub(" ", "".join(one.text for one in pieces if one.kind != "comment")), hint)
 
 
-def _plain_name(text: str) -> str:
-    name = " ".join(clean_line(decode_words(text)).split())[: _NAME_CHARS_MAX + 100]
+def _plain_name(text: str, hint: str | None) -> str:
+    name = " ".join(clean_line(decode_words(text, hint)).split())[: _NAME_CHARS_MAX + 100]
     while len(name) > 1 and _QUOTES.get(name[0]) == name[-1] and name[0] not in _ESCAPED.sub("", name[1:-1]).strip(name[0]):
         name = _ESCAPED.sub(r"\1", name[1:-1]).strip() if name[0] == '"' else name[1:-1].strip()
     return name[:_NAME_CHARS_MAX]

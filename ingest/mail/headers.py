@@ -38,6 +38,7 @@ _KNOWN_FIELD = re.compile(
     rb"(?:from|to|cc|reply-to|subject|date|message-id|in-reply-to|references|received|mime-version|content-[a-z-]{2,30}|x-[a-z-]{2,40})[ \t]{0,20}:",
     re.IGNORECASE,
 )
+_SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
 _FOLDED_LINES_MAX = 20
 _MONTHS = {
     "oca": "Jan", "sub": "Feb", "mar": "Mar", "nis": "Apr", "may": "May", "haz": "Jun", "tem": "Jul", "agu": "Aug", "eyl": "Sep",
@@ -88,11 +89,11 @@ def split_block(raw: bytes, start: int, end: int) -> tuple[list[Field], int]:
 
 
 def _before_fields(raw: bytes, start: int, end: int) -> int:
-    """Past blank lines and the separator line of a mailbox file."""
+    """Past blank lines and the separator line of a mailbox file, which is no field: blanks may stand before its colon (§4.5)."""
     at = start
     while at < end and raw[at : at + 1] in (b"\n", b"\r"):
         at += 1
-    return _line_end(raw, at, end) if raw[at : at + 6].lstrip(b">")[:5] == b"From " else at
+    return _line_end(raw, at, end) if _SEPARATOR.match(raw, at, end) else at
 
 
 def _goes_on(raw: bytes, at: int, end: int) -> bool:
@@ -199,9 +200,9 @@ def parameters(value: bytes, hint: str | None = None) -> tuple[str, dict[str, st
             if len(sections.setdefault(shape[1], [])) < FIELDS_MAX:
                 sections[shape[1]].append((int(shape[2] or 0), bool(shape[3]), given))
         else:
-            plain.setdefault(name, clean_line(decode_words(given)))
+            plain.setdefault(name, clean_line(decode_words(given, hint)))
     for name, pieces in sections.items():
-        plain[name] = _joined(sorted(pieces, key=lambda piece: piece[0]))
+        plain[name] = _joined(sorted(pieces, key=lambda piece: piece[0]), hint)
     return main.strip().lower(), plain
 
 
@@ -210,14 +211,14 @@ def _unescape(match: re.Match[str]) -> str:
     return match[1] if match[1] in '"\\' else match[0]
 
 
-def _joined(pieces: list[tuple[int, bool, str]]) -> str:
+def _joined(pieces: list[tuple[int, bool, str]], hint: str | None) -> str:
     charset, parts = None, []
     for index, (_, encoded, text) in enumerate(pieces):
         rest = text
         if encoded and index == 0 and text.count("'") >= 2:
             charset, _, rest = text.split("'", 2)
         parts.append(unquote_to_bytes(rest) if encoded else rest.encode("utf-8", "replace"))
-    return clean_line(decode_words(decode_text(b"".join(parts), charset)[0]))
+    return clean_line(decode_words(decode_text(b"".join(parts), charset, hint=hint)[0], hint))
 
 
 # --- ids and dates -------------------------------------------------------------------------------------------------------

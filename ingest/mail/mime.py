@@ -133,7 +133,7 @@ def _header(one: Field, hint: str | None) -> str:
 
 def _mailboxes(fields: list[Field], name: str, hint: str | None) -> tuple[Mailbox, ...]:
     """All mailboxes of every field of that name: some programs write one To for each recipient."""
-    found = [parse_mailboxes(unfold(one.value, hint)) for one in fields if one.name.lower() == name.lower()]
+    found = [parse_mailboxes(unfold(one.value, hint), hint) for one in fields if one.name.lower() == name.lower()]
     return tuple(dict.fromkeys(box for boxes in found for box in boxes))
 
 

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 _NAME: Final = b"authentication-results"
-_BEFORE: Final = re.compile(rb"[\r\n]*(?:>*From [^\n]*\n)?")
+_BEFORE: Final = re.compile(rb"[\r\n]*(?:>*From (?![ \t]*:)[^\n]*\n)?")
 _RETURN_PATH: Final = re.compile(rb"(?:return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE)
 _FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _FROM: Final = re.compile(rb"^from[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)

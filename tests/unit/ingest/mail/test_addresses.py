@@ -241,3 +241,13 @@ def test_long_fields_take_no_long_time(text: str) -> None:
     began = time.perf_counter()
     assert len(parse_mailboxes(text)) <= MAILBOXES_MAX
     assert time.perf_counter() - began < 2
+
+
+def test_a_hint_reads_names_and_no_address() -> None:
+    field = "=?iso-8859-1?Q?I=FE=FDl_Y=FDld=FDz?= <=?iso-8859-1?Q?=FE=FDk?=@b.example>"
+    assert [box.name for box in parse_mailboxes(field)] == ["Iþýl Yýldýz"]
+    (box,) = parse_mailboxes(field, "windows-1254")
+    assert box.name == "Işıl Yıldız"
+    assert box.address == parse_mailboxes(field)[0].address, "whose mailbox it is does not depend on the mail around it"
+    (box,) = parse_mailboxes("a@b.example (=?iso-8859-1?Q?I=FE=FDl?=)", "windows-1254")
+    assert box.name == "Işıl"

@@ -340,3 +340,20 @@ def test_long_references_keep_the_first_and_the_newest() -> None:
 @pytest.mark.parametrize("text", ["dün", "", "Mon, 99 Foo 2025", "9" * 5_000, "Mon, 3 Nov 2025 99:99:99 +0000"])
 def test_a_bad_date_is_no_date(text: str) -> None:
     assert parse_date(text) is None
+
+
+def test_what_is_turkish_is_turkish_in_names_too() -> None:
+    raw = (
+        b"From: =?iso-8859-1?Q?I=FE=FDl_Y=FDld=FDz?= <a@b.c>\r\nCc: =?iso-8859-1?Q?=FE=FDk?= <d@e.f>\r\nSubject: =?iso-8859-1?Q?I=FE=FDl?=\r\n"
+        b"Content-Type: text/plain; charset=iso-8859-9\r\n\r\n\xf0\xfd\xfe\r\n"
+    )
+    mail = read_mail(raw)
+    assert mail.sender is not None
+    assert (mail.sender.name, mail.cc[0].name, mail.subject, mail.text) == ("Işıl Yıldız", "şık", "Işıl", "ğış")
+
+
+def test_a_from_with_a_blank_before_its_colon_is_no_separator() -> None:
+    mail = read_mail(b"From  : John Doe <jdoe@machine.example>\r\nSubject : x\r\n\r\ny\r\n")
+    assert mail.sender is not None
+    assert (mail.sender.address, mail.subject, mail.text) == ("jdoe@machine.example", "x", "y")
+    assert read_mail(b"From jdoe Mon Nov 23\nFrom: a@b.c\n\ny\n").sender is not None

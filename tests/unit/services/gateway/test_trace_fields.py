@@ -39,6 +39,7 @@ def test_a_mail_is_the_same_and_says_the_same_under_it(path: Path, border: str |
         (b"Return-Path:\r\n <old@b.c>\r\nreturn-path: <>\r\nSubject: x\r\n\r\ny", b"Return-Path: <a@b.c>\r\nSubject: x\r\n\r\ny"),
         (b"\r\nSubject: x\r\n\r\ny", b"Return-Path: <a@b.c>\r\nSubject: x\r\n\r\ny"),
         (b"From a Mon Nov 23\nSubject: x\n\ny", b"Return-Path: <a@b.c>\r\nSubject: x\n\ny"),
+        (b"From  : a@b.c\r\n\r\ny", b"Return-Path: <a@b.c>\r\nFrom  : a@b.c\r\n\r\ny"),
         (b"merhaba\r\nnot: a field\r\n", b"Return-Path: <a@b.c>\r\n\r\nmerhaba\r\nnot: a field\r\n"),
         (b"", b"Return-Path: <a@b.c>\r\n\r\n"),
     ],
