@@ -22,6 +22,8 @@ RECORD_BYTES_MAX: Final = 256 * 1024
 ORIGINAL_INLINE_BYTES_MAX: Final = 64 * 1024
 TEXT_INLINE_CHARS_MAX: Final = 48 * 1024
 ABOUT_CHARS_MAX: Final = 1000
+UNVERIFIED_SCOPE: Final = "unverified"
+"""The scope of a mail handle whose domain denied the mail: a person of its own, whom nobody else's mail joins."""
 MESSAGE_TYPE: Final = "santral.message.received"
 
 Assurance = Literal["asserted", "channel_verified", "authenticated"]

@@ -4,14 +4,15 @@ Answers: SMTP 250 stored · 451 not stored, send again · 550 no such mailbox ·
 **Identity**: Message-ID with a digest of what its writer's program wrote (`ingest/mail/identity.py`), because one in six real mails has
 no Message-ID or repeats one.
 **Handles**: the From address, verified only with an aligned DMARC pass from our own border (RFC 8601); a failed one is a person
-of its own that nobody else's mail can join.
+of its own that nobody else's mail can join. Of a form's or a list's mail the person it names, asserted (`ingest/mail/correspondent.py`).
+**Traits**: ``verdict`` (pass, none, fail, no_border), ``reply_to`` where it is another mailbox, ``written_from`` of a form or a list.
 **Way back**: RFC 5322 with In-Reply-To, References and a signed plus-address that finds the conversation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,18 +34,18 @@ from ingest.adapter import (
 )
 from ingest.digest import content_digest
 from ingest.mail.addresses import Mailbox, parse_mailboxes
-from ingest.mail.authentication import sender_verdict
+from ingest.mail.authentication import SenderVerdict, sender_verdict
 from ingest.mail.automatic import read_automatic
 from ingest.mail.border_filter import FILTERS, border_verdict
 from ingest.mail.compose import OutgoingFile, compose_reply, envelope_of, wire_domain
+from ingest.mail.correspondent import OwnMailboxes, correspondent, handle_value, own_mailboxes
 from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
 from ingest.mail.reply_token import reply_address
 from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
 from ingest.signatures import verify_bearer
-from shared.errors import InputRejected
-from shared.handle import normalized
-from shared.message import Automatic, Filtered, Participant, Sender
+from shared.errors import Unprocessable
+from shared.message import UNVERIFIED_SCOPE, Automatic, Filtered, Participant, Sender
 from shared.text import clean_line
 
 REFERENCES_MAX: Final = 30
@@ -100,11 +101,12 @@ class SmtpAdapter:
         mail = read_mail(request.body)
         if mail.sender is None and not mail.text and not mail.attachments:
             return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
-        return [_draft(inbox, mail, request.body)]
+        return [_draft(inbox, mail, request.body, own_mailboxes(one for each in target.inboxes for one in _addresses(each)))]
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
         address = _own_address(reply.inbox.address)
+        _require_somebody(reply)
         to = [Mailbox(name=reply.to_name or None, address=reply.to_value)]
         copies, hidden = [_box(one) for one in reply.cc], [_box(one) for one in reply.bcc]
         content = compose_reply(
@@ -150,12 +152,29 @@ def _box(address: str) -> Mailbox:
     return Mailbox(name=None, address=address)
 
 
-def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
-    sender, verified = _sender(inbox, mail)
+def _addresses(inbox: Inbox) -> tuple[str, ...]:
+    """The addresses at which an inbox receives."""
+    return (inbox.address, *map(str, inbox.settings.get("aliases") or ()))
+
+
+def _require_somebody(reply: Reply) -> None:
+    """Raises `Unprocessable` where nobody is known to answer, or it would be ourselves."""
+    if reply.to_kind != "email":
+        raise Unprocessable("nobody knows this writer's address", field="to", remedy="give an address")
+    if own_mailboxes(_addresses(reply.inbox)).has(reply.to_value):
+        raise Unprocessable("the inbox's own mailbox", field="to", remedy="give the customer's address")
+
+
+def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes) -> Draft:
+    who = correspondent(mail, own)
     automatic, reported = _automatic(inbox, mail)
+    authserv_id = str(inbox.settings.get("authserv_id", ""))
+    domain = mail.sender.address.rpartition("@")[2] if mail.sender is not None else ""
+    verdict = sender_verdict(mail.headers, authserv_id=authserv_id, from_domain=domain)
+    sender = _sender(inbox, mail, who.box, verdict="none" if who.written_from and verdict == "pass" else verdict)
     values: dict[str, Any] = {
         "sender": sender,
-        "participants": _participants(inbox, mail, sender),
+        "participants": _participants(mail, own, {sender.value, handle_value(who.written_from)}),
         "subject": _subject(mail.subject),
         "text": mail.text,
         "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
@@ -164,8 +183,12 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes) -> Draft:
         "defines": (f"mid:{mail.message_id}",) if mail.message_id else (),
         "automatic": automatic,
         "filtered": _filtered(inbox, mail),
-        "authenticated": verified,
-        "traits": {"reply_to": mail.reply_to[0].address} if mail.reply_to else {},
+        "authenticated": sender.assurance != "asserted",
+        "traits": {
+            "verdict": verdict if authserv_id else "no_border",
+            **({"reply_to": who.reply_to} if who.reply_to else {}),
+            **({"written_from": who.written_from} if who.written_from else {}),
+        },
     }
     parts = [
         Part(content=one.content, name=one.name, content_type=one.content_type, content_id=one.content_id, inline=one.inline)
@@ -183,43 +206,32 @@ def _subject(subject: str) -> str:
     return _NUMBER_AT_END.sub("", subject[: SUBJECT_CHARS_MAX - 1]) + "…"
 
 
-def _sender(inbox: Inbox, mail: Mail) -> tuple[Sender, bool]:
-    box = mail.sender or Mailbox(name=None, address="")
-    domain = box.address.rpartition("@")[2]
-    verdict = sender_verdict(mail.headers, authserv_id=str(inbox.settings.get("authserv_id", "")), from_domain=domain)
-    try:
-        handle = normalized("email", box.address)
-    except InputRejected:
-        # A mail without a usable From still reaches an agent, as nobody we know.
+def _sender(inbox: Inbox, mail: Mail, box: Mailbox | None, *, verdict: SenderVerdict) -> Sender:
+    """``verdict``: of the border on this very person, none where a form or a list names them."""
+    value = "" if box is None else handle_value(box.address)
+    shown = box or mail.sender or Mailbox(name=None, address="")
+    name = clean_line(shown.name or "")[:500]
+    if not value:
+        # A mail without a usable From, or from our own mailbox, still reaches an agent, as nobody we know.
         value = mail.message_id or content_digest({"text": mail.text, "subject": mail.subject})
-        return Sender(kind="visitor", scope=f"mail:{inbox.id}", value=value[:512], raw=box.address, name=box.name or ""), False
-    scope = "unverified" if verdict == "fail" else ""
-    assurance = "channel_verified" if verdict == "pass" else "asserted"
-    sender = Sender.model_validate(
-        {
-            "kind": "email", "scope": scope, "value": handle.value, "raw": box.address, "name": clean_line(box.name or "")[:500],
-            "assurance": assurance,
-        }
+        return Sender(kind="visitor", scope=f"mail:{inbox.id}", value=value[:512], raw=shown.address, name=name)
+    return Sender(
+        kind="email", scope=UNVERIFIED_SCOPE if verdict == "fail" else "", value=value, raw=shown.address, name=name,
+        assurance="channel_verified" if verdict == "pass" else "asserted",
     )  # fmt: skip
-    return sender, verdict == "pass"
 
 
-def _participants(inbox: Inbox, mail: Mail, sender: Sender) -> tuple[Participant, ...]:
-    """The others on the mail, each in the strongest part they have, without the customer and without our own address.
+def _participants(mail: Mail, own: OwnMailboxes, others: Collection[str]) -> tuple[Participant, ...]:
+    """The others on the mail, each in the strongest part they have, without the customer, a form's or list's address and our own.
 
     Who sent it on to us stands in Resent-From (RFC 5322 §3.6.6); the mail is still its writer's.
     """
-    own = inbox.address.lower()
     resent = [box for name, value in mail.headers if name.lower() == "resent-from" for box in parse_mailboxes(value)]
     boxes = [("forwarder", box) for box in resent] + [("to", box) for box in mail.to] + [("cc", box) for box in mail.cc]
     found: dict[str, Participant] = {}
     for role, box in boxes:
-        try:
-            value = normalized("email", box.address).value
-        except InputRejected:
-            continue  # a group's name or a broken address: nobody to name
-        local, _, domain = value.partition("@")
-        if f"{local.partition('+')[0]}@{domain}" != own and value != sender.value and value not in found:
+        value = handle_value(box.address)  # empty for a group's name or a broken address: nobody to name
+        if value and not own.has(value) and value not in others and value not in found:
             given = {"kind": "email", "value": value, "raw": box.address, "name": clean_line(box.name or "")[:500], "role": role}
             found[value] = Participant.model_validate(given)
     return tuple(found.values())
@@ -236,8 +248,7 @@ def _refs(mail: Mail, reported: str | None) -> tuple[str, ...]:
 
 def _automatic(inbox: Inbox, mail: Mail) -> tuple[Automatic | None, str | None]:
     """What says that a machine wrote, and the Message-ID of the mail that it reports about."""
-    own = (inbox.address, *(str(one) for one in inbox.settings.get("aliases") or ()))
-    found = read_automatic(mail.headers, mail.attachments, mail.text, own=own)
+    found = read_automatic(mail.headers, mail.attachments, mail.text, own=_addresses(inbox))
     if found is None:
         return None, None
     if found.kind == "bounce":

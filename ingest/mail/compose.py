@@ -115,7 +115,9 @@ def wire_address(address: str, field: str) -> str:
     """
     local, at, domain = _checked(address, field).strip().rpartition("@")
     if not at or (text := _local_text(local)) is None:
-        raise InputRejected("not an address that a mail server takes", field=field, remedy="local@domain, blanks only inside quotes")
+        raise InputRejected(
+            "not an address that a mail server takes", field=field, remedy="local@domain, blanks only inside quotes"
+        )
     dotted = _ODD_DOTS.fullmatch(text) and all(text.split("."))
     return f"{text if dotted else _quoted(text)}@{wire_domain(domain, field)}"
 

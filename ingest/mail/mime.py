@@ -31,6 +31,7 @@ TURKISH = "windows-1254"
 """The label that speaks for a Turkish mail."""
 _TURKISH_LETTERS = re.compile("[ğışĞİŞ]")
 _SENDER_FIELDS = ("From", "Reply-To", "Sender", "Return-Path")
+_ADDRESS_FIELDS = (*_SENDER_FIELDS, "To", "Cc", "Bcc", "X-Original-From", "X-Original-Sender")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class Mail:
     """A mail without its encodings. Every string is free of NUL and lone surrogates; header values are one line each.
 
     ``message_id``, ``in_reply_to``, ``references`` without angle brackets. ``sender`` falls back from From to Reply-To, Sender
-    and Return-Path. ``text`` is the whole plain text (from HTML when there is only HTML), ``text_stripped`` the new part of
+    and Return-Path; ``original_from`` and ``original_sender`` are what a list says it put its own address in the place of, and ``reply_to``
+    is the former where no Reply-To stands. ``text`` is the whole plain text (from HTML when there is only HTML), ``text_stripped`` the new part of
     it and never empty when ``text`` is not, ``quoted`` what the answer quotes. ``html`` is as sent: clean it before showing it.
     ``warnings`` say what was repaired; empty means a well-formed mail.
     """
@@ -48,6 +50,8 @@ class Mail:
     references: tuple[str, ...] = ()
     sender: Mailbox | None = None
     reply_to: tuple[Mailbox, ...] = ()
+    original_from: Mailbox | None = None
+    original_sender: Mailbox | None = None
     to: tuple[Mailbox, ...] = ()
     cc: tuple[Mailbox, ...] = ()
     bcc: tuple[Mailbox, ...] = ()
@@ -90,7 +94,7 @@ def _read(raw: bytes) -> Mail:
         hint = TURKISH
     subject = _subject(root.fields, hint)
     reply = split_reply(text, forwarded=is_forward_subject(subject))
-    mailboxes = {name: _mailboxes(root.fields, name, hint) for name in (*_SENDER_FIELDS, "To", "Cc", "Bcc")}
+    mailboxes = {name: _mailboxes(root.fields, name, hint) for name in _ADDRESS_FIELDS}
     sender = next((mailboxes[name][0] for name in _SENDER_FIELDS if mailboxes[name]), None)
     if not mailboxes["From"]:
         warnings.append("no sender in From")
@@ -104,7 +108,9 @@ def _read(raw: bytes) -> Mail:
         in_reply_to=message_ids(_ids_text(root.fields, "In-Reply-To", hint)),
         references=message_ids(_ids_text(root.fields, "References", hint)),
         sender=sender,
-        reply_to=mailboxes["Reply-To"],
+        reply_to=mailboxes["Reply-To"] or mailboxes["X-Original-From"][:1],
+        original_from=next(iter(mailboxes["X-Original-From"]), None),
+        original_sender=next(iter(mailboxes["X-Original-Sender"]), None),
         to=mailboxes["To"],
         cc=mailboxes["Cc"],
         bcc=mailboxes["Bcc"],

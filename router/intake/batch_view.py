@@ -44,7 +44,10 @@ class LastItem:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """A conversation's row. ``seq`` is the last number given; ``is_new`` until it is written; nothing is placed in a merged one."""
+    """A conversation's row. ``seq`` is the last number given; ``is_new`` until it is written; nothing is placed in a merged one.
+
+    ``asked``: the mailbox at which who is answered asks to be answered, empty for their own.
+    """
 
     workspace_id: UUID
     id: UUID
@@ -69,6 +72,7 @@ class Conversation:
     merged_into: UUID | None = None
     profile_id: UUID | None = None
     is_new: bool = False
+    asked: str = ""
     item: LastItem | None = None
     received: int = 0
 

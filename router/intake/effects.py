@@ -69,9 +69,9 @@ class Effects:
 
     def message(
         self, message: InboundMessage, conversation: Conversation, seq: int, *, handle_id: UUID | None, language: str,
-        signals: dict[str, Any], accepted_at: datetime,
+        signals: dict[str, Any], accepted_at: datetime, aside: bool = False,
     ) -> None:  # fmt: skip
-        """The message's row, its receipt and the references others may answer."""
+        """The message's row, its receipt and the references others may answer. ``aside``: it moved nothing of how is answered."""
         workspace, owner, identity = message.workspace_id, conversation.id, message.id
         self.messages.append(
             {
@@ -89,7 +89,7 @@ class Effects:
                 "external_id": message.external_id,
                 "subject": message.subject,
                 "text": message.text,
-                "body": body_of(message),
+                "body": body_of(message) | ({"aside": True} if aside else {}),
                 "signals": {"language": language, **signals},
                 "accepted_at": accepted_at,
                 "sent_at": message.sent_at,

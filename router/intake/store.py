@@ -96,9 +96,16 @@ cross join lateral (
 _LOCK: Final = """
 select c.workspace_id, c.id, c.handle_id, c.inbox_id, c.last_inbox_id, c.last_handle_id, c.channel, c.channels, c.visibility,
        c.subject, c.language, c.state, c.seq, c.thread_key, c.last_agent_id, c.opened_at, c.last_in_at, c.last_out_at,
-       c.window_expires_at, c.closed_at, c.merged_into
+       c.window_expires_at, c.closed_at, c.merged_into, coalesce(answered.asked, '') as asked
 from santral.conversation c
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on c.workspace_id = g.workspace_id and c.id = g.id
+left join lateral (
+    select lower(m.body->'traits'->>'reply_to') as asked from santral.message m
+    where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.handle_id = c.last_handle_id and m.direction = 'in'
+      and m.kind not in ('system', 'edit', 'delete', 'reaction') and not m.body ? 'aside'
+      and (not m.body ? 'automatic' or m.body @> '{"automatic": {"marked_only": true}}')
+    order by m.seq desc limit 1
+) answered on 'email' = any(c.channels)
 order by c.workspace_id, c.id for no key update of c
 """
 _ITEMS: Final = """

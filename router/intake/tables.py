@@ -61,7 +61,8 @@ message = sa.Table(
     required("subject", sa.Text, server_default="", info={"pii": True}),
     required("text", sa.Text, server_default="", info={"pii": True}),
     required("body", Json, server_default=sa.text("'{}'"), info={"pii": True}),
-    # body: text_stripped, parts, participants, call, automatic, in_reply_to, authenticated, content (of replies), traits
+    # body: text_stripped, parts, participants, call, automatic, in_reply_to, authenticated, content (of replies), traits,
+    # aside (it moved nothing of who is answered, where and how)
     # measures and words of closed lists, but for the labels of an operator's model
     required("signals", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     at("accepted_at"),

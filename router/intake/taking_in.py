@@ -4,6 +4,7 @@
 |---|---|
 | a customer's words | stored; an open item is woken, else one is opened with a routing decision |
 | only thanks, to work that is parked, wrapping up or completed | stored, nobody is woken |
+| mail that nobody vouches for, from or for another mailbox than is answered | stored and work, answered where it was before |
 | automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
@@ -25,7 +26,7 @@ from router.commands.external_calls import CallRecord
 from router.intake.arrivals import Arrival
 from router.intake.batch_view import BatchView, Conversation, LastItem, Person, ProviderWord
 from router.intake.effects import Effects, Wake
-from router.intake.threads import Writer, choose, thread_key
+from router.intake.threads import Writer, asked_of, choose, moves_answer, thread_key
 from router.item.goals import due_key
 from router.policy.decision import profile_facts, routing_record
 from router.policy.expressions import Facts, facts_of
@@ -119,6 +120,7 @@ class TakingIn:
             last_inbox_id=message.inbox_id, last_handle_id=person.handle_id, channel=message.channel, channels=[message.channel],
             visibility=message.visibility, subject=message.subject, language="", state="closed", seq=0, thread_key=key,
             last_agent_id=None, opened_at=accepted_at, profile_id=person.profile_id, is_new=True,
+            asked=asked_of(message),
         )  # fmt: skip
 
     def _signals(
@@ -209,8 +211,9 @@ class TakingIn:
             conversation.language = conversation.language if signals.automatic and conversation.language else signals.language
         handle_id = conversation.last_handle_id if person is None else person.handle_id
         machine = _is_machines(message)
+        aside = message.direction == "in" and not amends
         if not amends and not machine:
-            _answered_as(conversation, message, handle_id, accepted_at)
+            aside = not _answered_as(conversation, message, handle_id, accepted_at)
         if message.direction == "out" and not amends:
             conversation.last_out_at = accepted_at
         if message.window_expires_at is not None and not machine:
@@ -220,12 +223,13 @@ class TakingIn:
         seq = conversation.next_seq()
         language = signals.language or conversation.language
         effects.message(
-            message, conversation, seq, handle_id=handle_id, language=language, signals=signals.values(), accepted_at=accepted_at
-        )
+            message, conversation, seq, handle_id=handle_id, language=language, signals=signals.values(), accepted_at=accepted_at,
+            aside=aside,
+        )  # fmt: skip
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
         self._view.candidates.add(
-            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine else handle_id,
+            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if aside else handle_id,
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
 
@@ -324,20 +328,25 @@ def _is_machines(message: InboundMessage) -> bool:
     return message.automatic is not None or message.kind == "system"
 
 
-def _answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> None:
-    """A person's words: to whom, through which inbox and under which subject the next answer goes."""
+def _answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> bool:
+    """A person's words: to whom, through which inbox and under which subject the next answer goes; whether it goes to their writer."""
     # Where nobody has spoken yet the subject is that of the machine which began the conversation.
     nobody_yet = conversation.last_in_at is None and conversation.last_out_at is None
     if not conversation.subject or (nobody_yet and message.subject):
         conversation.subject = message.subject
     if message.direction != "in":
-        return
+        return True
+    moves = moves_answer(
+        message, is_recipient=handle_id == conversation.last_handle_id, asked_before=conversation.asked, nobody_yet=nobody_yet
+    )
     conversation.last_in_at = accepted_at
-    conversation.last_inbox_id = message.inbox_id
-    conversation.last_handle_id = handle_id
     conversation.received += 1
     if message.channel not in conversation.channels:
         conversation.channels.append(message.channel)
+    if moves:
+        conversation.last_inbox_id, conversation.last_handle_id = message.inbox_id, handle_id
+        conversation.asked = asked_of(message)
+    return moves
 
 
 def _is_work(message: InboundMessage, signals: Signals) -> bool:

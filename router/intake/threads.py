@@ -6,17 +6,21 @@ ago; the person's newest open conversation, if the sender is vouched for by the 
 
 Mail without authentication never continues another channel. A reference that others can guess or share (a comment's post, an
 external id) leads only to a conversation of the same person.
+
+Mail may be anybody's: the table in `ingest/mail/README.md` says what the border's verdict and each kind of evidence are good for. Two
+questions are asked here: which conversation, and whether the next answer goes to who wrote, where they ask (`moves_answer`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 from shared.handle import assurance_rank
-from shared.message import InboundMessage
+from shared.message import UNVERIFIED_SCOPE, InboundMessage
 
 _SHARED_REFS: Final = ("ext:", "post:", "thread:")
 _THREADS: Final = ("thread:", "post:")
@@ -63,14 +67,26 @@ class Candidates:
             self.by_profile[workspace, conversation.profile_id] = conversation
 
 
+def asked_of(message: InboundMessage) -> str:
+    """Where a mail asks to be answered, when that is another mailbox than its writer's; else empty."""
+    return message.traits.get("reply_to", "").lower() if message.channel == "email" else ""
+
+
 def thread_key(message: InboundMessage) -> str:
-    """What keeps one person's threads apart on this channel; empty where a person has one conversation."""
+    """What keeps one person's threads apart on this channel; empty where a person has one conversation.
+
+    Of mail that names somebody in Reply-To: the other mailbox, hashed, so that only the same pair goes on with a conversation.
+    """
     post = message.traits.get("post")
     if post and message.visibility != "private":
         return f"post:{message.inbox_id}:{post}"
     for ref in (*message.refs, *message.defines):
         if ref.startswith(_THREADS):
             return ref
+    written_from = message.traits.get("written_from", "").lower() if message.channel == "email" else ""
+    if message.visibility == "private" and (written_from or asked_of(message)):
+        pair = f"{written_from}\n{asked_of(message)}".encode()
+        return "pair:" + hashlib.blake2b(pair, key=message.workspace_id.bytes, digest_size=16).hexdigest()
     return "" if message.visibility == "private" else f"public:{message.inbox_id}"
 
 
@@ -81,12 +97,28 @@ def may_continue(message: InboundMessage, assurance: str) -> bool:
     return message.channel != "email" or message.authenticated
 
 
+def is_denied(message: InboundMessage) -> bool:
+    """Whether the domain a mail claims to come from says that it does not."""
+    return message.channel == "email" and message.sender is not None and message.sender.scope == UNVERIFIED_SCOPE
+
+
+def moves_answer(message: InboundMessage, *, is_recipient: bool, asked_before: str, nobody_yet: bool) -> bool:
+    """Whether the next answer goes to the writer of a person's message, where they ask to be answered.
+
+    ``is_recipient``: the writer is who is answered now, at ``asked_before``; ``nobody_yet``: no person has spoken here, nor have we. Mail
+    that nobody vouches for moves nothing: the conversation's answers go where they went.
+    """
+    if message.channel != "email" or message.authenticated:
+        return True
+    return (nobody_yet and not is_denied(message)) or (is_recipient and asked_of(message) == asked_before)
+
+
 def choose(message: InboundMessage, writer: Writer | None, key: str, candidates: Candidates) -> Found | None:
     """The conversation to continue, or None to open one. The same inputs give the same answer."""
     workspace = message.workspace_id
     for ref in message.refs:
         found = candidates.by_ref.get((workspace, ref))
-        if found is not None and _reaches(message, ref, found, writer):
+        if found is not None and _reaches(message, ref, key, found, writer):
             return found
     if writer is None:
         return None
@@ -99,11 +131,17 @@ def choose(message: InboundMessage, writer: Writer | None, key: str, candidates:
     return None if found is None or found.visibility != "private" or found.thread_key else found
 
 
-def _reaches(message: InboundMessage, ref: str, found: Found, writer: Writer | None) -> bool:
+def _reaches(message: InboundMessage, ref: str, key: str, found: Found, writer: Writer | None) -> bool:
     if writer is None or ref.startswith("conversation:"):
         return True
     own_handle = writer.handle_id in (found.handle_id, found.last_handle_id)
     if ref.startswith(_SHARED_REFS):
         return own_handle or writer.profile_id == found.profile_id
-    # Who forges a From may have seen a Message-ID: without authentication it leads to mail only, or to the writer's own.
-    return own_handle or message.authenticated or message.channel != "email" or found.channel == "email"
+    if message.authenticated or message.channel != "email":
+        return True
+    # Who forges a From may have seen a Message-ID: without authentication it leads to mail only, or to the writer's own; a denied mail,
+    # or one that wants its answer elsewhere, only to what the same pair began.
+    by_machine = message.automatic is not None and not message.automatic.marked_only
+    if is_denied(message) or (key and not by_machine):
+        return own_handle and found.thread_key == key
+    return own_handle or found.channel == "email"

@@ -27,7 +27,8 @@ _AMENDMENTS = frozenset({"edit", "delete", "reaction"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message in a conversation, at its number. ``work``: the customer's words that ask for an answer; ``machine``: a program's."""
+    """A message in a conversation, at its number. ``work``: the customer's words that ask for an answer; ``machine``: a program's;
+    ``aside``: words that moved nothing of who is answered."""
 
     id: UUID
     seq: int
@@ -39,6 +40,7 @@ class Said:
     handle_id: UUID | None
     work: bool = False
     machine: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,10 @@ def facts_of(place: Place) -> Facts:
     came = [one for one in place.messages if one.direction == "in" and not one.machine]
     spoken = [one for one in came if one.kind not in _AMENDMENTS] or came
     sent = [one for one in place.messages if one.direction == "out" and one.kind not in _AMENDMENTS]
-    last = max(spoken, key=lambda one: (one.at, one.seq), default=None)
     ordered = sorted(spoken, key=lambda one: (one.at, one.seq))
+    last = next(reversed([one for one in ordered if not one.aside] or ordered), None)
     return Facts(
-        last_in_at=None if last is None else last.at,
+        last_in_at=ordered[-1].at if ordered else None,
         last_out_at=max((one.at for one in sent), default=None),
         last_inbox_id=place.inbox_id if last is None else last.inbox_id,
         last_handle_id=place.handle_id if last is None or last.handle_id is None else last.handle_id,

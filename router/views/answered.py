@@ -1,21 +1,27 @@
 """What an answer answers: the last words of the person it goes to, never a machine's, an edit or a reaction.
 
-Words of others in the conversation stand in where this person has none. A machine's count only where it began the conversation and no
+Words that moved nothing of who is answered (`router/intake/threads.py`) count only where there are no others, and words of others in the
+conversation stand in where this person has none. A machine's count only where it began the conversation and no
 person has written: a form on a site says that its mail was generated, and names the customer in Reply-To.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
+
+from shared.database import Connection
 
 ANSWERED: Final = """
 left join lateral (
     select m.id, m.handle_id, m.external_id, m.body, m.subject from santral.message m
+    cross join lateral (select m.body ? 'automatic' and not m.body @> '{"automatic": {"marked_only": true}}' as machine) who
     where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in' and m.kind in ('text', 'comment', 'review')
-      and (not m.body ? 'automatic' or not exists (select 1 from santral.message before
+      and (not who.machine or not exists (select 1 from santral.message before
            where before.workspace_id = m.workspace_id and before.conversation_id = m.conversation_id and before.seq < m.seq))
-    order by m.body ? 'automatic', m.handle_id is distinct from h.id, m.accepted_at desc, m.seq desc limit 1
+    order by who.machine, m.body ? 'aside', m.handle_id is distinct from h.id, m.accepted_at desc, m.seq desc limit 1
 ) answered on true
 """
 """A join for statements that call the conversation ``c`` and the handle that is answered ``h``; its row is ``answered``."""
@@ -33,6 +39,43 @@ left join lateral (
 
 A provider writes to a number where it is known, whatever handle the person's messages come under.
 """
+
+
+_RECIPIENT: Final = f"""
+select h.kind, h.value, h.name, i.provider, answered.body, answered.handle_id = h.id as own
+from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id
+{ANSWERED}
+where c.workspace_id = $1 and c.id = $2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who an answer goes to. ``asked``: a Reply-To named this address; ``differs``: and it is at another domain than the writer's own."""
+
+    kind: str
+    value: str
+    name: str
+    asked: bool = False
+    differs: bool = False
+
+
+async def recipient_of(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> Recipient | None:
+    """Who would be answered in a conversation now; None where nobody can be, or there is no such conversation."""
+    row = await connection.fetchrow(_RECIPIENT, workspace_id, conversation_id)
+    return None if row is None else recipient_in(dict(row))
+
+
+def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
+    """The recipient by a row with the handle's kind, value and name, the inbox's provider, and body and own of `ANSWERED`."""
+    if row["kind"] == "erased" or (row["provider"] == "smtp" and row["kind"] != "email"):
+        return None
+    asked = reply_to_of(row["body"], own=bool(row["own"]))
+    if asked is None:
+        return Recipient(kind=row["kind"], value=row["value"], name=row["name"])
+    differs = asked.rpartition("@")[2].lower() != row["value"].rpartition("@")[2]
+    return Recipient(kind="email", value=asked, name=row["name"], asked=True, differs=differs)
 
 
 def reply_to_of(body: Mapping[str, Any] | None, *, own: bool) -> str | None:

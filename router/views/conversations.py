@@ -43,8 +43,13 @@ PREVIEW_CHARS: Final = 160
 
 
 def message_view(row: Any) -> dict[str, Any]:
-    """A message as agents see it; ``html`` says that a sanitized view can be fetched."""
+    """A message as agents see it; ``html`` says that a sanitized view can be fetched.
+
+    Of mail: ``verdict`` is the border's word on the sender (pass, none, fail, no_border), ``reply_to`` where it asks to be answered,
+    ``written_from`` the form's or list's address it came from; ``aside`` says that it moved nothing of who is answered.
+    """
     body = row["body"]
+    traits = body.get("traits") or {}
     files = [
         {"n": n, "name": part["name"], "content_type": part.get("content_type"), "size_bytes": part["size_bytes"]}
         for n, part in enumerate(body.get("parts", ()))
@@ -69,12 +74,16 @@ def message_view(row: Any) -> dict[str, Any]:
         "call": body.get("call"),
         "automatic": (body.get("automatic") or {}).get("kind"),
         "authenticated": bool(body.get("authenticated")),
+        "verdict": traits.get("verdict"),
+        "reply_to": traits.get("reply_to"),
+        "written_from": traits.get("written_from"),
+        "aside": bool(body.get("aside")),
         "in_reply_to": body.get("in_reply_to"),
         "participants": body.get("participants") or [],
         "sender": sender,
         "agent_id": row["agent_id"],
         "agent_name": row["agent_name"],
-        "client_id": (body.get("traits") or {}).get("client_id"),
+        "client_id": traits.get("client_id"),
         "at": row["sent_at"] or row["accepted_at"],
         "accepted_at": row["accepted_at"],
     }

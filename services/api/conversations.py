@@ -18,7 +18,7 @@ from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
-from router.views.answered import ANSWERED, reply_to_of
+from router.views.answered import ANSWERED, recipient_in
 from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from services.api.audit import audit
 from services.api.files import FileOut
@@ -26,6 +26,7 @@ from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.participants import participants_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from services.api.profile_consent import require_first_contact
+from services.api.recipients import ConversationOut, read_recipient, require_recipient
 from shared.database import Connection, retried
 from shared.errors import NotFound, Unprocessable
 from shared.ids import new_id
@@ -70,7 +71,11 @@ class MediaContent(BaseModel):
 
 
 class ReplyIn(BaseModel):
-    """An answer. Recipients other than the customer only where the channel knows copies."""
+    """An answer. Recipients other than the customer only where the channel knows copies.
+
+    It goes to the conversation's ``reply_to``, unless ``to`` names somebody. Say in ``reply_to`` what you read there: when the answer would
+    go to somebody else by now it is refused (409) instead of sent to whom nobody has seen.
+    """
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"content": {"kind": "text", "text": "Merhaba, hemen bakıyorum."}}]}
@@ -79,6 +84,11 @@ class ReplyIn(BaseModel):
     content: Annotated[TextContent | TemplateContent | MediaContent, Field(discriminator="kind")]
     subject: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n\x00]*$")] = ""
     to: Annotated[str, Field(max_length=320)] | None = None
+    # Left out of what is compared when it was not given, so that a call of before and the same call now are one.
+    reply_to: Annotated[
+        str | None,
+        Field(max_length=512, exclude_if=lambda given: given is None, description="The recipient as you read it: `reply_to.value`"),
+    ] = None
     cc: Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=50)] = Field(default_factory=list)
     bcc: Annotated[list[Annotated[str, Field(max_length=320)]], Field(max_length=50)] = Field(default_factory=list)
 
@@ -120,13 +130,14 @@ async def conversations(
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
-async def conversation(request: Request, principal: ConversationReader, conversation_id: UUID) -> Json:
-    """One conversation with its newest item and everybody who takes part in it."""
+async def conversation(request: Request, principal: ConversationReader, conversation_id: UUID) -> ConversationOut:
+    """One conversation with its newest item, everybody who takes part in it, and who an answer would go to."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
         others = await participants_of(connection, principal.workspace_id, conversation_id)
-    return {**found, "participants": [asdict(one) for one in others]}
+        answered = await read_recipient(connection, principal.workspace_id, conversation_id)
+    return ConversationOut(**found, participants=[asdict(one) for one in others], reply_to=answered)
 
 
 @router.get("/conversations/{conversation_id}/messages", summary="Messages, oldest first")
@@ -276,7 +287,7 @@ async def send_reply(
     """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
     workspace_id = principal.workspace_id
     content = body.content.model_dump(mode="json", exclude_none=True)
-    address = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret)
+    address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
     written = await write_reply(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, reply_id=reply_id, agent_id=principal.agent_id,
@@ -284,7 +295,7 @@ async def send_reply(
     )  # fmt: skip
     # Mail carries the mark, so that no other machine answers ours (RFC 3834).
     marked = {**content, "automatic": True} if written.automatic else content
-    request = {"content": marked, "subject": body.subject, "to": body.to, "cc": body.cc, "bcc": body.bcc}
+    request = {"content": marked, "subject": body.subject, "to": to, "cc": body.cc, "bcc": body.bcc}
     if content["kind"] == "media":
         request["files"] = content["files"]
     await connection.execute(
@@ -298,10 +309,14 @@ async def send_reply(
 
 async def _require_carried(
     connection: Connection, workspace_id: UUID, conversation_id: UUID, reply_id: UUID, body: ReplyIn, content: Json, secret: bytes
-) -> str | None:
-    """Raises `Unprocessable` for what the channel cannot carry; returns a mail inbox's address."""
+) -> tuple[str | None, str | None]:
+    """Raises `Unprocessable` for what the channel cannot carry, `Conflict` where another is answered than the writer expects.
+
+    Returns a mail inbox's address, and where the answer goes when that is not the customer's handle: whoever asks for another address
+    later does not move what is on its way.
+    """
     row = await connection.fetchrow(
-        "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, clock_timestamp() as now,"
+        "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, h.name as to_name, clock_timestamp() as now,"
         " answered.external_id as last_in, answered.body, answered.handle_id = h.id as own"
         " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
         " join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id"
@@ -321,16 +336,19 @@ async def _require_carried(
         workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
         address=row["address"] or "", settings=row["settings"],
     )  # fmt: skip
+    answered = recipient_in({**row, "name": row["to_name"]})
+    require_recipient(answered, body.reply_to)
+    to = body.to or (answered.value if answered is not None and answered.asked else None)
     adapter.reply(
         Reply(
-            id=reply_id, conversation_id=conversation_id, at=row["now"], inbox=inbox, to_kind=row["kind"], to_scope=row["scope"],
-            to_value=body.to or reply_to_of(row["body"], own=bool(row["own"])) or row["value"], content=content,
+            id=reply_id, conversation_id=conversation_id, at=row["now"], inbox=inbox, to_kind="email" if to else row["kind"],
+            to_scope=row["scope"], to_value=to or row["value"], content=content,
             subject=body.subject, cc=body.cc, bcc=body.bcc, visibility=row["visibility"],
             last_in_external_id=row["last_in"], window_expires_at=row["window_expires_at"],
             token_secret=secret,
         )
     )  # fmt: skip
-    return str(row["address"]) if row["provider"] == "smtp" else None
+    return (str(row["address"]) if row["provider"] == "smtp" else None), to
 
 
 async def read_reply_state(connection: Connection, workspace_id: UUID, reply_id: UUID) -> ReplyOut:

@@ -207,17 +207,16 @@ class Deliveries:
         # The person's mail is answered, also by a second answer; one without Message-ID leaves the newest to answer.
         answered = person["mid"].removeprefix("mid:") if person["mid"] else next(iter(thread), None)
         now: datetime = person["now"]
+        # Replies that were written before releases kept where they go are still looked up now.
+        to = request.get("to") or reply_to_of(person["body"], own=bool(person["own"]))
         return Reply(
             id=row["message_id"],
             conversation_id=row["conversation_id"],
             at=now,
             inbox=inbox,
-            to_kind="wa_id" if person["number"] else person["kind"],
+            to_kind="email" if to else "wa_id" if person["number"] else person["kind"],
             to_scope=person["scope"],
-            to_value=request.get("to")
-            or reply_to_of(person["body"], own=bool(person["own"]))
-            or person["number"]
-            or person["value"],
+            to_value=to or person["number"] or person["value"],
             to_name=person["name"],
             content=request["content"],
             subject=request.get("subject") or person["last_subject"] or person["subject"],

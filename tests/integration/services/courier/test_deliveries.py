@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from ingest.adapter import Adapter, Call, MailCall, Outcome
+from ingest.adapter import MailCall
 from ingest.directory import Directory
 from services.courier.deliveries import SCHEDULE_S, Deliveries
 from services.courier.outgoing import Outgoing
@@ -23,6 +22,7 @@ from tests.support.api import Api
 from tests.support.intake_line import SECRET, rows
 from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import shift_of
+from tests.support.way_out import Kept
 from tests.support.workspaces import Workspace
 
 AYSE = "ayse@ornek.com"
@@ -33,22 +33,6 @@ MACHINES = [
     {"who": "haber@ornek.net", "automatic": Automatic(kind="bulk")},
     {"who": "sistem@ornek.net", "kind": "system"},
 ]
-
-
-class Kept(Outgoing):
-    """A way out that keeps what it was given; ``surprise`` may raise instead."""
-
-    def __init__(self, surprise: Callable[[MailCall], None] = lambda call: None, provider_id: str | None = None) -> None:
-        super().__init__(smtp_relay=None)
-        self._surprise = surprise
-        self._provider_id = provider_id
-        self.calls: list[MailCall] = []
-
-    async def execute(self, adapter: Adapter, call: Call) -> Outcome:
-        assert isinstance(call, MailCall)
-        self._surprise(call)
-        self.calls.append(call)
-        return Outcome(state="sent", provider_id=self._provider_id or f"p-{len(self.calls)}")
 
 
 @pytest.fixture

@@ -1,0 +1,151 @@
+"""Who a mail is from, and where they want to be answered: the person behind a form, a list or a borrowed From. Pure; never raises.
+
+Source: RFC 5322 §3.6.2 (From, Reply-To), RFC 2369 (List-Post), RFC 7960 §3.2 (lists that write their own address into From); what Google
+Groups, Mailman and web forms are known to write.
+Meaning: a person who is named in Reply-To or by a list is asserted, never vouched for: whoever writes a mail writes these fields. Our own
+mailbox is nobody's: mail from it without such a person is from nobody we know, and no answer goes there.
+Identity: two mailboxes are one when their handles are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.mail.addresses import Mailbox
+from ingest.mail.headers import values_of
+from ingest.mail.mime import Mail
+from shared.errors import InputRejected
+from shared.handle import normalized
+from shared.text import fold_turkish
+
+_LIST_FIELDS: Final = ("List-Id", "List-Post", "Mailing-list", "X-Google-Group-Id", "X-BeenThere")
+_ADDRESS: Final = re.compile(r"[^\s<>:;,\"()]{1,200}@[^\s<>:;,\"()]{1,200}")
+_VIA: Final = re.compile(r"\s+(?:via|üzerinden|über)\s+\S.*\Z", re.IGNORECASE)
+_SEPARATORS: Final = re.compile(r"[._-]")
+_PROGRAMS: Final = frozenset(
+    {
+        "apache", "bildirim", "bildirimler", "bot", "cevapverme", "contactform", "daemon", "donotreply", "form", "formlar", "forms", "formu",
+        "httpd", "iletisimformu", "mailer", "nginx", "nobody", "noreply", "notification", "notifications", "notify", "robot", "sistem",
+        "system", "web", "webform", "webformu", "website", "websitesi", "wordpress", "www", "wwwdata", "yanitlama", "yanitlamayin",
+    }
+)  # fmt: skip
+_FORM_PROGRAM: Final = re.compile(r"phpmailer|wordpress|wpforms|drupal|joomla|typo3|contact form", re.IGNORECASE)
+_PUBLIC_DOMAIN: Final = re.compile(
+    r"(?:gmail|googlemail|hotmail|outlook|live|msn|yahoo|ymail|yandex|icloud|me|mac|aol|gmx|web|mail|proton|protonmail|zoho|mynet)"
+    r"(?:\.com|\.net|\.org|\.me|\.de|\.ru|\.fr|\.it|\.es)?(?:\.[a-z]{2})?"
+)
+"""Domains at which anybody has a mailbox: who writes from there is none of ours, though our own mailbox is there too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnMailboxes:
+    """Our own mailboxes, as handles have them, and the domains that are only ours."""
+
+    values: frozenset[str]
+    domains: frozenset[str]
+
+    def has(self, address: str) -> bool:
+        """Whether mail to this address comes to us, with any tag behind a plus sign too."""
+        value = handle_value(address)
+        local, _, domain = value.rpartition("@")
+        return bool(value) and (value in self.values or f"{local.partition('+')[0]}@{domain}" in self.values)
+
+    def is_domain(self, address: str) -> bool:
+        """Whether an address is at a domain of ours, or below one."""
+        domain = handle_value(address).rpartition("@")[2]
+        return any(domain == one or domain.endswith(f".{one}") for one in self.domains)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correspondent:
+    """``box``: who wrote, None for nobody we know. ``reply_to``: where they ask to be answered, empty at their own address.
+    ``written_from``: the form's or list's address that the mail came from in their stead, empty when From is their own."""
+
+    box: Mailbox | None
+    reply_to: str = ""
+    written_from: str = ""
+
+
+def own_mailboxes(addresses: Iterable[str]) -> OwnMailboxes:
+    """Our own mailboxes by the addresses that inboxes are configured with; what is no address is left out."""
+    values = frozenset(value for one in addresses if (value := handle_value(one)))
+    domains = frozenset(one.rpartition("@")[2] for one in values)
+    return OwnMailboxes(values=values, domains=frozenset(one for one in domains if not _PUBLIC_DOMAIN.fullmatch(one)))
+
+
+def handle_value(address: str) -> str:
+    """The address as its handle has it; empty for one that cannot be a handle."""
+    try:
+        return normalized("email", address).value
+    except InputRejected:
+        return ""
+
+
+def correspondent(mail: Mail, own: OwnMailboxes) -> Correspondent:
+    """The person of a mail. See the module; the same mail gives the same answer."""
+    author = mail.sender
+    if author is None:
+        return Correspondent(box=None)
+    asked = _asked(mail, author, own)
+    if not own.has(author.address) and not _is_munged(mail, author, asked):
+        if asked is not None and _is_form(mail, author, asked, own):
+            return Correspondent(box=asked, written_from=author.address)
+        return Correspondent(box=author, reply_to="" if asked is None else asked.address)
+    named = (mail.original_from, asked, mail.original_sender)
+    person = next((one for one in named if one is not None and handle_value(one.address) and not own.has(one.address)), None)
+    if person is None:
+        return Correspondent(box=None if own.has(author.address) else author)
+    elsewhere = asked is not None and handle_value(asked.address) != handle_value(person.address)
+    return Correspondent(
+        box=Mailbox(name=person.name or _name_before_via(author), address=person.address),
+        reply_to=asked.address if asked is not None and elsewhere else "",
+        written_from=author.address,
+    )
+
+
+def _asked(mail: Mail, author: Mailbox, own: OwnMailboxes) -> Mailbox | None:
+    """The first address of Reply-To that is a person's; None where the author's own is among them, or only ours and the list's."""
+    given = [box for box in mail.reply_to if handle_value(box.address)]
+    if any(handle_value(box.address) == handle_value(author.address) for box in given):
+        return None
+    lists = _list_addresses(mail)
+    return next((box for box in given if not own.has(box.address) and handle_value(box.address) not in lists), None)
+
+
+def _list_addresses(mail: Mail) -> frozenset[str]:
+    fields = " ".join(
+        value[:2_000] for name in ("List-Post", "Mailing-list", "X-BeenThere") for value in values_of(mail.headers, name)[:5]
+    )
+    return frozenset(handle_value(found) for found in _ADDRESS.findall(fields))
+
+
+def _is_munged(mail: Mail, author: Mailbox, asked: Mailbox | None) -> bool:
+    """Whether a list wrote its own address into From, so that the author's domain does not have to vouch for what the list sends."""
+    via = bool(_VIA.search(author.name or ""))
+    is_list = any(values_of(mail.headers, name) for name in _LIST_FIELDS)
+    if mail.original_from is not None and (via or is_list):
+        return True
+    return via and (mail.original_sender is not None or (asked is not None and is_list))
+
+
+def _is_form(mail: Mail, author: Mailbox, asked: Mailbox, own: OwnMailboxes) -> bool:
+    """Whether a program wrote the mail for the person in Reply-To: by its name, by what it says of itself, or from our own domain."""
+    local = handle_value(author.address).rpartition("@")[0].partition("+")[0]
+    if _SEPARATORS.sub("", fold_turkish(local)) in _PROGRAMS:
+        return True
+    if own.is_domain(author.address) and not own.is_domain(asked.address):
+        return True
+    generated = any(value.strip().lower().startswith("auto-generated") for value in values_of(mail.headers, "Auto-Submitted"))
+    programs = (value for name in ("X-Mailer", "User-Agent") for value in values_of(mail.headers, name))
+    return generated or any(_FORM_PROGRAM.search(value[:200]) for value in programs)
+
+
+def _name_before_via(author: Mailbox) -> str | None:
+    """``'Ali Veli' via Destek``: the name that the list put before its own."""
+    name = (author.name or "").strip()
+    if not _VIA.search(name):
+        return None
+    return _VIA.sub("", name).strip().strip("'\"").strip() or None
