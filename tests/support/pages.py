@@ -54,19 +54,19 @@ class Visit:
             self.complaints.append(message.text)
 
 
-async def visit(browser: Browser, url: str, width: int = 1440) -> Visit:
-    """A page at this address, in Turkish, in a context of its own."""
-    context = await browser.new_context(viewport={"width": width, "height": 900}, locale="tr-TR")
+async def visit(browser: Browser, url: str, width: int = 1440, locale: str = "tr-TR") -> Visit:
+    """A page at this address, in a context of its own; in Turkish unless another language is named."""
+    context = await browser.new_context(viewport={"width": width, "height": 900}, locale=locale)
     made = Visit(await context.new_page())
     await made.page.goto(url)
     return made
 
 
-async def desk_of(browser: Browser, counter: Counter, name: str) -> Visit:
+async def desk_of(browser: Browser, counter: Counter, name: str, locale: str = "tr-TR") -> Visit:
     """The desk of an agent, live; the code is gone from its address."""
     agents = {one["name"]: one for one in (await counter.admin.get("/v1/agents?limit=200")).json()["items"]}
     code = (await counter.admin.post(f"/v1/agents/{agents[name]['id']}/codes")).json()["code"]
-    desk = await visit(browser, f"{counter.facts['http']}/desk#code={code}")
-    await expect(desk.page.get_by_text("Canlı")).to_be_visible(timeout=15_000)
+    desk = await visit(browser, f"{counter.facts['http']}/desk#code={code}", locale=locale)
+    await expect(desk.page.get_by_text("Canlı" if locale == "tr-TR" else "Live")).to_be_visible(timeout=15_000)
     assert "code=" not in desk.page.url
     return desk

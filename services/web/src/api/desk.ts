@@ -105,8 +105,9 @@ export class DeskApi {
     return this.#after(`/v1/conversations/${id}/events`);
   }
 
-  reply(conversationId: string, key: string, text: string): Promise<Written> {
-    const body = { content: { kind: "text", text } };
+  /** `replyTo` is who the agent saw it go to: refused when it would go to somebody else by now. */
+  reply(conversationId: string, key: string, text: string, replyTo?: string): Promise<Written> {
+    const body = { content: { kind: "text", text }, ...(replyTo && { reply_to: replyTo }) };
     return this.client.json(`/v1/conversations/${conversationId}/replies`, {
       method: "POST",
       body,

@@ -43,6 +43,15 @@ export interface Profile {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** Who an answer goes to. `asked`: a Reply-To named the address; `differs`: and it is at another domain than the writer's own. */
+export interface Recipient {
+  readonly kind: string;
+  readonly value: string;
+  readonly name: string;
+  readonly asked: boolean;
+  readonly differs: boolean;
+}
+
 /** Who takes part in a conversation. An agent's handle is their id. */
 export interface Participant {
   readonly role: "customer" | "forwarder" | "sender" | "to" | "cc" | "agent";
@@ -76,6 +85,8 @@ export interface Conversation {
   readonly last_out_at: string | null;
   readonly item: ConversationItem | null;
   readonly participants?: readonly Participant[];
+  /** Null: nobody whose address is known. */
+  readonly reply_to?: Recipient | null;
   readonly merged_into?: string | null;
 }
 
@@ -230,6 +241,10 @@ export interface Message {
   readonly call: CallRecord | null;
   readonly automatic: string | null;
   readonly authenticated: boolean;
+  /** Where a mail asks to be answered, when that is not its sender's own address. */
+  readonly reply_to?: string | null;
+  /** Nobody vouches for it, and the answer goes to somebody else or elsewhere. */
+  readonly aside?: boolean;
   readonly sender: { readonly name: string | null; readonly kind: string | null; readonly value: string | null } | null;
   readonly agent_id: string | null;
   readonly agent_name: string | null;

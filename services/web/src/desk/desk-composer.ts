@@ -1,9 +1,10 @@
-/** The reply, and what becomes of the item: done with an outcome, parked until a time, or handed over. */
+/** The reply and who it goes to, and what becomes of the item: done with an outcome, parked until a time, or handed over. */
 import { css, html, nothing, type TemplateResult } from "lit";
-import type { Item } from "../api/vocabulary.ts";
+import type { Item, Recipient } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { icon } from "../ui/icons.ts";
 import { newId } from "../ui/ids.ts";
+import "./desk-recipient.ts";
 import "./desk-transfer.ts";
 import { DeskPart } from "./part.ts";
 
@@ -38,14 +39,24 @@ export class DeskComposer extends DeskPart {
         align-items: center;
         gap: 0.5rem;
       }
-      .bar .to {
+      .bar .way,
+      .to {
+        color: var(--ink-soft);
+        font-size: var(--text-2);
+      }
+      .bar .way {
         flex: 1;
         min-width: 0;
         overflow: hidden;
         text-overflow: ellipsis;
         white-space: nowrap;
-        color: var(--ink-soft);
-        font-size: var(--text-2);
+      }
+      .to {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.25rem 0.5rem;
+        margin: 0;
+        overflow-wrap: anywhere;
       }
       kbd {
         color: var(--ink-faint);
@@ -104,11 +115,23 @@ export class DeskComposer extends DeskPart {
   #menu: Menu | null = null;
   #conversation: string | null = null;
   #keys = new Map<string, string>();
+  #asking = false;
+  /** Recipients at another domain to whom the agent said yes, by conversation. */
+  readonly #confirmed = new Map<string, string>();
 
   protected override willUpdate(): void {
     if (this.#conversation === this.store.selected) return;
     this.#conversation = this.store.selected;
     this.#menu = null;
+    this.#asking = false;
+  }
+
+  /** Whom a mail would answer: null when nobody knows, undefined on channels that have one recipient only. */
+  get #recipient(): Recipient | null | undefined {
+    const conversation = this.store.thread?.conversation;
+    const to = conversation?.reply_to;
+    if (to) return to.kind === "email" ? to : undefined;
+    return to === null && this.store.item?.channel === "email" ? null : undefined;
   }
 
   protected override render(): TemplateResult | typeof nothing {
@@ -120,13 +143,15 @@ export class DeskComposer extends DeskPart {
     const draft = this.store.drafts.get(id) ?? "";
     const busy = this.store.busy.has(`reply:${id}`);
     const open = this.store.thread?.conversation.visibility === "public";
-    return html`${this.#open(item)}
+    const to = this.#recipient;
+    return html`${this.#open(item)}${this.#question(to, id)}
       <form class="reply" @submit=${(event: Event) => this.#send(event, id)}>
+        ${to === undefined ? nothing : this.#to(to)}
         <label class="unseen" for="reply">${this.say.replyPlaceholder}</label>
         <textarea id="reply" class="field" rows="2" placeholder=${this.say.replyPlaceholder} .value=${draft}
           @input=${(event: Event) => this.#typed(event, id)} @keydown=${(event: KeyboardEvent) => this.#key(event, id)}></textarea>
         <div class="bar">
-          <span class="to">${this.say.replyTo(this.channel(item.channel))}
+          <span class="way">${to === undefined ? this.say.replyTo(this.channel(item.channel)) : nothing}
             ${open ? html`<span class="chip warn">${this.say.publicReply}</span>` : nothing}</span>
           ${
             item.state === "assigned"
@@ -141,7 +166,7 @@ export class DeskComposer extends DeskPart {
             ${icon("check", 16)} ${this.say.done}
           </button>
           <kbd>${this.say.sendHint}</kbd>
-          <button class="button primary" type="submit" ?disabled=${busy || !draft.trim()}>
+          <button class="button primary" type="submit" ?disabled=${busy || !draft.trim() || to === null}>
             ${busy ? html`<span class="spinner"></span>` : icon("send", 16)} ${this.say.send}
           </button>
         </div>
@@ -158,6 +183,28 @@ export class DeskComposer extends DeskPart {
     this.requestUpdate();
     await this.updateComplete;
     this.renderRoot.querySelector<HTMLElement>(".menu input, .menu button")?.focus();
+  }
+
+  #to(to: Recipient | null): TemplateResult {
+    if (!to) return html`<p class="to"><span class="chip warn">${this.say.recipientNone}</span></p>`;
+    return html`<p class="to">${this.say.replyToAddress(to.value)}
+      ${to.differs ? html`<span class="chip warn">${this.say.recipientElsewhere}</span>` : nothing}</p>`;
+  }
+
+  /** Asked once for each recipient; who comes to be answered instead is asked about anew. */
+  #question(to: Recipient | null | undefined, id: string): TemplateResult | typeof nothing {
+    if (!this.#asking || !to?.differs || this.#confirmed.get(id) === to.value) return nothing;
+    return html`<santral-desk-recipient .desk=${this.desk} .recipient=${to}
+      .customer=${this.store.thread?.conversation.customer.value ?? ""}
+      @desk-confirmed=${(event: CustomEvent<boolean>) => this.#answered(event, to, id)}></santral-desk-recipient>`;
+  }
+
+  #answered(event: CustomEvent<boolean>, to: Recipient, id: string): void {
+    this.#asking = false;
+    if (event.detail) this.#confirmed.set(id, to.value);
+    this.requestUpdate();
+    this.focusText();
+    if (event.detail) void this.#send(event, id);
   }
 
   #open(item: Item): TemplateResult | typeof nothing {
@@ -212,12 +259,20 @@ export class DeskComposer extends DeskPart {
   async #send(event: Event, id: string): Promise<void> {
     event.preventDefault();
     const text = (this.store.drafts.get(id) ?? "").trim();
-    if (!text || this.store.busy.has(`reply:${id}`)) return;
+    // A mail's recipient stands in what is still being read.
+    if (this.store.item?.channel === "email" && !this.store.thread) return;
+    const to = this.#recipient;
+    if (!text || to === null || this.store.busy.has(`reply:${id}`)) return;
+    if (to?.differs && this.#confirmed.get(id) !== to.value) {
+      this.#asking = true;
+      this.requestUpdate();
+      return;
+    }
     // The same words sent again after a failure are the same reply: the key stays until the text changes.
     const key = this.#keys.get(id) ?? newId();
     this.#keys.set(id, key);
     this.store.drafts.delete(id);
-    if (await this.store.reply(id, text, key)) this.#keys.delete(id);
+    if (await this.store.reply(id, text, key, to?.value)) this.#keys.delete(id);
     else if (!this.store.drafts.has(id)) this.store.drafts.set(id, text);
     this.requestUpdate();
   }

@@ -45,6 +45,7 @@ export class DeskMessage extends DeskPart {
       message.call || message.kind === "call" || message.kind === "missed_call" || message.kind === "voicemail";
     return html`<article>
       ${this.#head()}
+      ${message.reply_to && message.direction === "in" ? html`<p class="soft small asks">${this.say.asksReplyAt(message.reply_to)}</p>` : nothing}
       ${message.subject && message.channel === "email" ? html`<h3>${message.subject}</h3>` : nothing}
       ${call ? this.#call() : nothing} ${this.#frame ?? this.#body()} ${this.#files()} ${this.#tools()}
       ${this.#problem ? html`<p class="notice danger">${this.#problem}</p>` : nothing}
@@ -66,6 +67,7 @@ export class DeskMessage extends DeskPart {
       <strong>${who}</strong>
       ${message.direction === "note" ? html`<span class="chip warn">${this.say.internal}</span>` : nothing}
       ${unverified(message) ? html`<span class="chip warn">${this.say.unverified}</span>` : nothing}
+      ${message.aside && !message.automatic ? html`<span class="chip warn">${this.say.aside}</span>` : nothing}
       ${message.automatic ? html`<span class="chip">${this.say.automatic}</span>` : nothing}
       <time datetime=${message.at} title=${this.formats.full(message.at)}>${this.formats.time(message.at)}</time>
     </header>`;

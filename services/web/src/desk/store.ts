@@ -222,15 +222,18 @@ export class DeskStore extends EventTarget {
     });
   }
 
-  /** Sends the draft of a conversation; a failure leaves it in the field. */
-  async reply(conversationId: string, text: string, key: string): Promise<boolean> {
+  /** Sends the draft of a conversation to who was shown; a failure leaves it in the field. */
+  async reply(conversationId: string, text: string, key: string, replyTo?: string): Promise<boolean> {
     const at = new Date().toISOString();
     this.#thread(conversationId, (thread) => withOutgoing(thread, { key, text, at, messageId: null }));
     const sent = await this.#doing(`reply:${conversationId}`, async () => {
-      const written = await this.api.reply(conversationId, key, text);
+      const written = await this.api.reply(conversationId, key, text, replyTo);
       this.#thread(conversationId, (thread) => withSent(thread, key, written.id));
     });
-    if (!sent) this.#thread(conversationId, (thread) => withoutOutgoing(thread, key));
+    if (!sent) {
+      this.#thread(conversationId, (thread) => withoutOutgoing(thread, key));
+      if (replyTo) void this.#loadParties(conversationId);
+    }
     return sent;
   }
 
@@ -320,8 +323,9 @@ export class DeskStore extends EventTarget {
 
   #said(message: Message, conversationId: string): void {
     this.#thread(conversationId, (thread) => withMessage(thread, message));
-    // A mail may bring others into the conversation; chats and calls have nobody on a copy.
-    if (message.channel === "email") void this.#loadParticipants(conversationId);
+    // A mail may bring others into the conversation and move who is answered; chats and calls have nobody on a copy.
+    if (message.channel === "email" || this.threads.get(conversationId)?.conversation.reply_to?.kind === "email")
+      void this.#loadParties(conversationId);
     const seen = conversationId === this.selected && document.visibilityState === "visible";
     if (message.direction === "in" && !seen) this.unread.add(conversationId);
     this.#refresh.soon();
@@ -388,11 +392,11 @@ export class DeskStore extends EventTarget {
     this.#changed();
   }
 
-  async #loadParticipants(id: string): Promise<void> {
+  async #loadParties(id: string): Promise<void> {
     if (!this.threads.has(id)) return;
     try {
-      const { participants = [] } = await this.api.conversation(id);
-      this.#thread(id, (thread) => ({ ...thread, conversation: { ...thread.conversation, participants } }));
+      const { participants = [], reply_to = null } = await this.api.conversation(id);
+      this.#thread(id, (thread) => ({ ...thread, conversation: { ...thread.conversation, participants, reply_to } }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       console.warn("who takes part could not be read", error.message); // the ones who were known stay on the page
