@@ -31,6 +31,7 @@ class Inbox:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     region: str | None = None
     path_token: str = field(default="", repr=False)
+    own_addresses: tuple[str, ...] = ()  # at which any inbox of the workspace receives mail, with what the workspace lists itself
     mask_numbers: bool = False  # card numbers and national ids are taken out before anything is published
 
 

@@ -25,12 +25,27 @@ _STAMP: Final = """
 select coalesce(sum(version), 0)::text || '/' || count(*)::text || '/' || coalesce(max(updated_at)::text, '')
 from (select version, updated_at from santral.inbox union all select version, updated_at from santral.connection) as both_kinds
 """
+OWN_ADDRESSES: Final = """
+case when i.provider = 'smtp' then array(
+    select o.address from santral.inbox o where o.workspace_id = i.workspace_id and o.channel = 'email' and o.address > ''
+    union all
+    select a from santral.inbox o cross join lateral jsonb_array_elements_text(
+        case when jsonb_typeof(o.settings->'aliases') = 'array' then o.settings->'aliases' else '[]' end) a
+    where o.workspace_id = i.workspace_id and o.provider = 'smtp'
+    union all
+    select a from jsonb_array_elements_text(
+        case when jsonb_typeof(w.settings->'own_addresses') = 'array' then w.settings->'own_addresses' else '[]' end) a
+) end
+"""
+"""Where a workspace receives mail, for statements that call a mail inbox ``i`` and its workspace ``w``: its inboxes' addresses and aliases,
+and what it lists itself."""
 _CONNECTIONS: Final = "select workspace_id, id, provider, path_token, settings, secrets from santral.connection"
-_INBOXES: Final = """
+_INBOXES: Final = f"""
 select i.workspace_id, i.id, i.name, i.channel, i.provider, i.connection_id, i.address, i.path_token, i.settings, i.secrets,
        i.enabled, w.settings->>'region' as region,
        coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers,
-       c.secrets as connection_secrets, c.settings as connection_settings
+       c.secrets as connection_secrets, c.settings as connection_settings,
+       {OWN_ADDRESSES} as own_addresses
 from santral.inbox i
 join santral.workspace w using (workspace_id)
 left join santral.connection c on c.workspace_id = i.workspace_id and c.id = i.connection_id
@@ -123,6 +138,7 @@ class Directory:
             settings={**self._defaults.get(row["provider"], {}), **(row["connection_settings"] or {}), **row["settings"]},
             secrets=secrets,
             region=row["settings"].get("region") or row["region"], path_token=row["path_token"], mask_numbers=row["mask_numbers"],
+            own_addresses=tuple(row["own_addresses"] or ()),
         )  # fmt: skip
 
     def _unsealed(self, sealed: bytes | None, owner: UUID) -> dict[str, str]:

@@ -101,7 +101,7 @@ class SmtpAdapter:
         mail = read_mail(request.body)
         if mail.sender is None and not mail.text and not mail.attachments:
             return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
-        return [_draft(inbox, mail, request.body, own_mailboxes(one for each in target.inboxes for one in _addresses(each)))]
+        return [_draft(inbox, mail, request.body, own_mailboxes(_addresses(inbox)))]
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -153,8 +153,8 @@ def _box(address: str) -> Mailbox:
 
 
 def _addresses(inbox: Inbox) -> tuple[str, ...]:
-    """The addresses at which an inbox receives."""
-    return (inbox.address, *map(str, inbox.settings.get("aliases") or ()))
+    """The addresses at which we receive mail, as far as is known: the inbox's and the workspace's."""
+    return (inbox.address, *map(str, inbox.settings.get("aliases") or ()), *inbox.own_addresses)
 
 
 def _require_somebody(reply: Reply) -> None:

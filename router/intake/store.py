@@ -100,9 +100,10 @@ select c.workspace_id, c.id, c.handle_id, c.inbox_id, c.last_inbox_id, c.last_ha
 from santral.conversation c
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on c.workspace_id = g.workspace_id and c.id = g.id
 left join lateral (
-    select lower(m.body->'traits'->>'reply_to') as asked from santral.message m
+    select nullif(lower(m.body->'traits'->>'reply_to'), h.value) as asked from santral.message m
+    join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
     where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.handle_id = c.last_handle_id and m.direction = 'in'
-      and m.kind not in ('system', 'edit', 'delete', 'reaction') and not m.body ? 'aside'
+      and m.kind in ('text', 'comment', 'review') and not m.body ? 'aside'
       and (not m.body ? 'automatic' or m.body @> '{"automatic": {"marked_only": true}}')
     order by m.seq desc limit 1
 ) answered on 'email' = any(c.channels)

@@ -69,7 +69,9 @@ class Candidates:
 
 def asked_of(message: InboundMessage) -> str:
     """Where a mail asks to be answered, when that is another mailbox than its writer's; else empty."""
-    return message.traits.get("reply_to", "").lower() if message.channel == "email" else ""
+    asked = message.traits.get("reply_to", "").lower() if message.channel == "email" else ""
+    # Releases before named the writer's own address too.
+    return "" if message.sender is not None and asked == message.sender.value else asked
 
 
 def thread_key(message: InboundMessage) -> str:

@@ -144,7 +144,7 @@ def split(source: Place, new_id: UUID, messages: Collection[UUID]) -> Done:
         raise Unprocessable("no messages", field="messages", remedy="name those that become a conversation of their own")
     _require_something_left(source, going, "messages")
     came = [one for one in going if one.direction == "in"]
-    first = min(came, key=lambda one: (one.machine, one.at, one.seq), default=None)
+    first = min(came, key=lambda one: (one.machine, one.aside, one.at, one.seq), default=None)
     target = Place(
         id=new_id,
         channel=going[0].channel if first is None else first.channel,

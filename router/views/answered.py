@@ -72,7 +72,7 @@ def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
     if row["kind"] == "erased" or (row["provider"] == "smtp" and row["kind"] != "email"):
         return None
     asked = reply_to_of(row["body"], own=bool(row["own"]))
-    if asked is None:
+    if asked is None or asked.lower() == row["value"]:
         return Recipient(kind=row["kind"], value=row["value"], name=row["name"])
     differs = asked.rpartition("@")[2].lower() != row["value"].rpartition("@")[2]
     return Recipient(kind="email", value=asked, name=row["name"], asked=True, differs=differs)

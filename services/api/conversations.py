@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.adapter import Inbox, Reply, require_carried
 from ingest.adapters.smtp import own_message_id
+from ingest.directory import OWN_ADDRESSES
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
@@ -144,7 +145,12 @@ async def conversation(request: Request, principal: ConversationReader, conversa
 async def messages(
     request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200
 ) -> Page[Json]:
-    """Messages after a sequence number, each reply with its delivery."""
+    """Messages after a sequence number, each reply with its delivery.
+
+    Of mail: ``verdict``, our border's word on the sender's domain (``pass``, ``none``, ``fail``, ``no_border``); ``reply_to``, where it asks
+    to be answered when that is not its writer's own address; ``written_from``, the form's or list's address it came from; ``aside``: it
+    moved nothing of who is answered.
+    """
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
@@ -295,7 +301,7 @@ async def send_reply(
     )  # fmt: skip
     # Mail carries the mark, so that no other machine answers ours (RFC 3834).
     marked = {**content, "automatic": True} if written.automatic else content
-    request = {"content": marked, "subject": body.subject, "to": to, "cc": body.cc, "bcc": body.bcc}
+    request = {"content": marked, "subject": body.subject, "to": to, "at_handle": to is None, "cc": body.cc, "bcc": body.bcc}
     if content["kind"] == "media":
         request["files"] = content["files"]
     await connection.execute(
@@ -317,8 +323,9 @@ async def _require_carried(
     """
     row = await connection.fetchrow(
         "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, h.name as to_name, clock_timestamp() as now,"
-        " answered.external_id as last_in, answered.body, answered.handle_id = h.id as own"
+        f" answered.external_id as last_in, answered.body, answered.handle_id = h.id as own, {OWN_ADDRESSES} as own_addresses"
         " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
+        " join santral.workspace w on w.workspace_id = c.workspace_id"
         " join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id"
         f" {ANSWERED} where c.workspace_id = $1 and c.id = $2",
         workspace_id, conversation_id,
@@ -334,7 +341,7 @@ async def _require_carried(
             raise Unprocessable("no such file", field="content.files", remedy="a blob of this workspace")
     inbox = Inbox(
         workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
-        address=row["address"] or "", settings=row["settings"],
+        address=row["address"] or "", settings=row["settings"], own_addresses=tuple(row["own_addresses"] or ()),
     )  # fmt: skip
     answered = recipient_in({**row, "name": row["to_name"]})
     require_recipient(answered, body.reply_to)

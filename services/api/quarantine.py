@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ingest.adapter import Draft, Inbox, Parsed, Target
 from ingest.adapter import Request as ProviderRequest
+from ingest.directory import OWN_ADDRESSES
 from ingest.parse import Parser
 from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
 from services.api.audit import audit
@@ -154,7 +155,7 @@ async def _target(connection: Connection, message: InboundMessage, sealer: Seale
     )  # fmt: skip
     rows = await connection.fetch(
         "select i.id, i.name, i.channel, i.provider, i.address, i.settings, i.connection_id,"
-        " coalesce(i.settings->>'region', w.settings->>'region') as region"
+        f" coalesce(i.settings->>'region', w.settings->>'region') as region, {OWN_ADDRESSES} as own_addresses"
         " from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id"
         " where i.workspace_id = $1 and i.enabled and (i.id = $2 or i.connection_id = $3)",
         message.workspace_id, message.inbox_id, shared["id"] if shared else None,
@@ -163,6 +164,7 @@ async def _target(connection: Connection, message: InboundMessage, sealer: Seale
         Inbox(
             workspace_id=message.workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
             address=row["address"] or "", settings=row["settings"], region=row["region"], connection_id=row["connection_id"],
+            own_addresses=tuple(row["own_addresses"] or ()),
         )
         for row in rows
     )  # fmt: skip

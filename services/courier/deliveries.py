@@ -207,8 +207,8 @@ class Deliveries:
         # The person's mail is answered, also by a second answer; one without Message-ID leaves the newest to answer.
         answered = person["mid"].removeprefix("mid:") if person["mid"] else next(iter(thread), None)
         now: datetime = person["now"]
-        # Replies that were written before releases kept where they go are still looked up now.
-        to = request.get("to") or reply_to_of(person["body"], own=bool(person["own"]))
+        # Replies that were written before releases kept where they go (``to``, or ``at_handle``) are looked up now.
+        to = request.get("to") or (None if request.get("at_handle") else reply_to_of(person["body"], own=bool(person["own"])))
         return Reply(
             id=row["message_id"],
             conversation_id=row["conversation_id"],

@@ -63,6 +63,15 @@ def test_what_a_conversation_knows_follows_its_messages() -> None:
     assert done.target.messages[-1].seq == 10
 
 
+def test_words_that_moved_nothing_move_nothing_here() -> None:
+    held = place("a", said(1), said(3, who=1, aside=True))
+    assert (held.facts.last_in_at, held.facts.last_handle_id, held.facts.last_inbox_id) == (said(3).at, HANDLES[0], INBOXES[0])
+    # Alone, they are who is answered: somebody put them there.
+    done = placements.split(held, named("new"), [named(3)])
+    assert (done.target.facts.last_handle_id, done.target.facts.last_in_at) == (HANDLES[1], said(3).at)
+    assert done.source.facts.last_handle_id == HANDLES[0]
+
+
 def test_edits_and_notes_are_no_contact() -> None:
     source = place("a", said(1), said(2, kind="edit"), said(3, direction="note"), said(4, direction="out", kind="reaction"))
     assert (source.facts.last_in_at, source.facts.last_out_at) == (said(1).at, None)

@@ -1,0 +1,118 @@
+"""Who gets the answer, over REST: read before it is written, said with it, settled when it is written; never ourselves, never nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ingest.directory import Directory
+from services.api.conversations import ReplyIn
+from services.courier.deliveries import Deliveries
+from shared.blobs_files import FileBlobs
+from shared.ids import new_id
+from tests.support.answer_table import ADDRESS
+from tests.support.api import Api
+from tests.support.intake_line import SECRET, rows
+from tests.support.placements import Regroup, regroup_of
+from tests.support.shift import Shift
+from tests.support.way_out import Kept
+
+AYSE, OFIS, CAN = "ayse@ornek.net", "ofis@uzak.example", "can@baska.example"
+ASSERTED: dict[str, Any] = {"authenticated": False}
+
+
+@pytest.fixture
+async def desk(api: Api, shift: Shift) -> Regroup:
+    return await regroup_of(api, shift)
+
+
+async def read(desk: Regroup, conversation: UUID) -> Any:
+    return (await desk.api.client.get(f"/v1/conversations/{conversation}", headers=desk.admin)).json()["reply_to"]
+
+
+async def said(desk: Regroup, conversation: UUID) -> list[dict[str, Any]]:
+    found = await desk.api.client.get(f"/v1/conversations/{conversation}/messages", headers=desk.admin)
+    return list(found.json()["items"])
+
+
+async def replied(desk: Regroup, conversation: UUID, status: int, **more: Any) -> Any:
+    return await desk.post(f"conversations/{conversation}/replies", status, content={"kind": "text", "text": "Cevap"}, **more)
+
+
+async def test_a_conversation_says_who_is_answered_and_each_message_what_it_asked(desk: Regroup) -> None:
+    one = await desk.begun("Nerede?", provider="smtp", who=AYSE, defines=("mid:1@x",), traits={"verdict": "pass", "reply_to": OFIS})
+    elsewhere = {"kind": "email", "value": OFIS, "name": "", "asked": True, "differs": True}
+    assert await read(desk, one) == elsewhere
+    await desk.shift.writes("Bana yazın", provider="smtp", who=CAN, refs=("mid:1@x",), traits={"verdict": "none"}, **ASSERTED)
+    assert await read(desk, one) == elsewhere, "nobody vouches for who wrote last"
+    first, second = await said(desk, one)
+    told = ("verdict", "reply_to", "written_from", "aside")
+    assert [first[name] for name in told] == ["pass", OFIS, None, False]
+    assert [second[name] for name in told] == ["none", None, None, True]
+    await desk.shift.writes("Benim", provider="smtp", who=CAN, refs=("mid:1@x",), traits={"verdict": "pass"})
+    assert await read(desk, one) == {"kind": "email", "value": CAN, "name": "", "asked": False, "differs": False}
+    near = await desk.begun("Nerede?", provider="smtp", who=CAN, traits={"reply_to": "can.ev@baska.example"})
+    assert await read(desk, near) == {"kind": "email", "value": "can.ev@baska.example", "name": "", "asked": True, "differs": False}
+    # As releases before wrote it: the writer's own address.
+    own = await desk.begun("Nerede?", provider="smtp", who="dogan@ornek.net", traits={"reply_to": "Dogan@ornek.net"})
+    assert (await read(desk, own))["asked"] is False
+    chat = await desk.begun("Selam")
+    assert (await read(desk, chat))["kind"] == "visitor"
+
+
+async def test_an_answer_goes_to_whom_its_writer_saw_or_not_at_all(desk: Regroup, tmp_path: Path) -> None:
+    one = await desk.begun("Nerede?", provider="smtp", who=AYSE, defines=("mid:1@x",))
+    refused = await replied(desk, one, 409, reply_to=OFIS)
+    assert (refused["field"], bool(refused["remedy"])) == ("reply_to", True)
+    assert await said(desk, one) == (await said(desk, one))[:1]
+    await replied(desk, one, 202, reply_to=AYSE.upper())
+    # Who is vouched for asks for another address while the answer waits: that one is for the next.
+    await desk.shift.writes("Oraya yazın", provider="smtp", who=AYSE, refs=("mid:1@x",), traits={"reply_to": OFIS})
+    await replied(desk, one, 202, reply_to=OFIS)
+    await desk.shift.writes("Ya da buraya", provider="smtp", who=AYSE, refs=("mid:1@x",), traits={"reply_to": CAN})
+    outgoing, directory = Kept(), Directory(desk.shift.db, desk.api.sealer)
+    await directory.refresh()
+    courier = Deliveries(
+        db=desk.shift.db, directory=directory, outgoing=outgoing, blobs=FileBlobs(tmp_path), hints=desk.api.hints, owner=new_id(),
+        secret=SECRET,
+    )  # fmt: skip
+    while await courier.round():
+        pass
+    assert [call.recipients for call in outgoing.calls] == [(AYSE,), (OFIS,)]
+
+
+def test_a_call_that_names_nobody_is_what_it_was() -> None:
+    body = ReplyIn.model_validate({"content": {"kind": "text", "text": "x"}})
+    assert "reply_to" not in body.model_dump_json(), "a retry across an upgrade is the same call"
+    assert '"reply_to":"a@b.c"' in body.model_copy(update={"reply_to": "a@b.c"}).model_dump_json()
+
+
+async def test_nobody_and_ourselves_are_not_answered(desk: Regroup) -> None:
+    inbox = desk.shift.workspace.inboxes["smtp"]
+    nobody = {"kind": "visitor", "scope": f"mail:{inbox}", "value": "1@ornek.net"}
+    one = await desk.begun("Kimden?", provider="smtp", sender=nobody)
+    assert await read(desk, one) is None
+    refused = await replied(desk, one, 422)
+    assert (refused["field"], bool(refused["remedy"])) == ("to", True)
+    await desk.shift.execute(
+        "insert into santral.inbox (workspace_id, id, name, channel, provider, address, path_token, settings)"
+        " values ($1, $2, 'satis', 'email', 'smtp', 'satis@ornek.com', 'satis', $3)",
+        desk.shift.workspace.id, new_id(), {"aliases": ["siparis@ornek.com"]},
+    )  # fmt: skip
+    await desk.shift.execute(
+        "update santral.workspace set settings = settings || $2 where id = $1",
+        desk.shift.workspace.id, {"own_addresses": ["eski@ornek.com", "+908502223344"]},
+    )  # fmt: skip
+    for own in (ADDRESS, "Destek+x@ornek.com", "satis@ornek.com", "siparis@ornek.com", "eski@ornek.com"):
+        assert (await replied(desk, one, 422, to=own))["field"] == "to"
+    await replied(desk, one, 202, to=AYSE)
+    directory = Directory(desk.shift.db, desk.api.sealer)
+    await directory.refresh()
+    known = directory.inbox(inbox)
+    assert known is not None
+    assert set(known.own_addresses) == {ADDRESS, "satis@ornek.com", "siparis@ornek.com", "eski@ornek.com", "+908502223344"}
+    found = await rows(desk.shift.db, "select id from santral.inbox where provider = 'webchat'")
+    assert [directory.inbox(row["id"]).own_addresses for row in found] == [()]  # type: ignore[union-attr]
