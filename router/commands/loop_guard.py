@@ -16,7 +16,7 @@ from router.moves.moves import numbered
 from shared.database import Connection
 from shared.errors import Throttled
 from shared.event import Event
-from shared.ids import new_id
+from shared.ids import first_id_at, new_id
 from shared.metrics import LOOPS_STOPPED
 from shared.outbox import record
 
@@ -29,6 +29,15 @@ select m.accepted_at from santral.conversation c
 join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id
 where c.workspace_id = $1 and (c.id = $2 or c.handle_id = $3 or c.last_handle_id = $3) and (c.id = $2 or m.handle_id = $3)
   and m.accepted_at > $4 and {_AUTOMATIC}
+order by m.accepted_at desc limit $5
+"""
+# Whoever writes from one address in the name of ever new people is one counterpart; each of these conversations is young, and a
+# conversation's id begins with its time.
+_PAIR: Final = "select thread_key from santral.conversation where workspace_id = $1 and id = $2 and thread_key like 'pair:%'"
+_SENT_TO_PAIR: Final = f"""
+select m.accepted_at from santral.conversation c
+join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id
+where c.workspace_id = $1 and c.id >= $2 and c.thread_key = $3 and m.accepted_at > $4 and {_AUTOMATIC}
 order by m.accepted_at desc limit $5
 """
 _MACHINE_WROTE: Final = """
@@ -72,8 +81,12 @@ async def require_no_loop(
     if agent_id is not None and await connection.fetchval(_IS_PERSON, workspace_id, agent_id) is not False:
         return False
     machine = await connection.fetchval(_MACHINE_WROTE, workspace_id, conversation_id)
-    rows = await connection.fetch(_SENT, workspace_id, conversation_id, handle_id, at - LOOKED_BACK, LOOKED_AT)
+    since = at - LOOKED_BACK
+    rows = await connection.fetch(_SENT, workspace_id, conversation_id, handle_id, since, LOOKED_AT)
     stop = stop_of([row["accepted_at"] for row in rows], at, machine_wrote=bool(machine))
+    if stop is None and (pair := await connection.fetchval(_PAIR, workspace_id, conversation_id)) is not None:
+        rows = await connection.fetch(_SENT_TO_PAIR, workspace_id, first_id_at(since), pair, since, LOOKED_AT)
+        stop = stop_of([row["accepted_at"] for row in rows], at)
     if stop is not None:
         LOOPS_STOPPED.labels(reason=stop.reason).inc()
         raise LoopStopped(stop, conversation_id, handle_id)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 
 from ingest.adapter import Inbox, MailCall, Reply
 from ingest.mail.automatic import read_automatic
@@ -58,6 +59,26 @@ async def test_two_machines_end_after_the_limit_and_a_person_goes_on(api: Api, s
     for _ in range(MOST + 1):
         assert (await answer(api, agent, conversation, "Ben Deniz, bakıyorum.")).status_code == 202
     assert (await answer(api, program, conversation)).status_code == 429
+    await shift.sound()
+
+
+@pytest.mark.parametrize("named", ["written_from", "reply_to"])
+async def test_a_machine_that_names_somebody_new_each_time_is_one_counterpart(api: Api, shift: Shift, named: str) -> None:
+    program = await api.key(shift.workspace.id)
+    codes = []
+    for turn in range(MOST + 2):
+        ticket = f"talep+{turn}@sistem.example"
+        who, traits = (
+            (ticket, {named: "noreply@sistem.example"}) if named == "written_from" else ("talep@sistem.example", {named: ticket})
+        )
+        await shift.writes(f"Talebiniz alındı {turn}", provider="smtp", who=who, traits=traits, authenticated=False)
+        codes.append((await answer(api, program, await conversation_of(shift, await shift.newest()))).status_code)
+    assert codes == [202] * MOST + [429] * 2
+    assert len(await rows(shift.db, "select 1 from santral.conversation")) == MOST + 2, "each has a conversation of its own"
+    await shift.writes(
+        "Başka form", provider="smtp", who="ayse@ornek.net", traits={"written_from": "form@baska.example"}, authenticated=False
+    )
+    assert (await answer(api, program, await conversation_of(shift, await shift.newest()))).status_code == 202
     await shift.sound()
 
 
