@@ -5,6 +5,7 @@ A machine is a bot, or a caller that stands for no agent. What a person writes i
 | refused | until |
 |---|---|
 | all that came since our last word is from machines (absence notes, bounces, mailing lists) | a person writes |
+| all that came last asks for no automatic answers (a list, a program that marks its mail), whatever we wrote since | unmarked mail comes |
 | as many automatic messages as a limit allows, in one conversation or to one counterpart | the oldest of them is out of the limit's window |
 
 **Units**: limits are messages in minutes, the answer in seconds. **Source**: RFC 3834 §2 for never answering a machine.
@@ -27,13 +28,13 @@ LOOKED_BACK: Final = timedelta(minutes=max(minutes for _, minutes in LIMITS))
 class Stop:
     """Why a machine may not write. ``again_s``: when it may, if nothing else is sent; None until a person writes."""
 
-    reason: Literal["machine_wrote", "too_many"]
+    reason: Literal["machine_wrote", "forbidden", "too_many"]
     messages: int = 0
     minutes: int = 0
     again_s: int | None = None
 
 
-def stop_of(sent_at: Sequence[datetime], now: datetime, *, machine_wrote: bool = False) -> Stop | None:
+def stop_of(sent_at: Sequence[datetime], now: datetime, *, machine_wrote: bool = False, forbidden: bool = False) -> Stop | None:
     """Whether one more automatic message would be a loop; None when it may go.
 
     ``sent_at`` are the times of earlier automatic messages, newest first, at least the newest `LOOKED_AT`. Of several limits that are
@@ -41,6 +42,8 @@ def stop_of(sent_at: Sequence[datetime], now: datetime, *, machine_wrote: bool =
     """
     if machine_wrote:
         return Stop(reason="machine_wrote")
+    if forbidden:
+        return Stop(reason="forbidden")
     found: Stop | None = None
     for most, minutes in LIMITS:
         if len(sent_at) < most:

@@ -40,11 +40,18 @@ join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id 
 where c.workspace_id = $1 and c.id >= $2 and c.thread_key = $3 and m.accepted_at > $4 and {_AUTOMATIC}
 order by m.accepted_at desc limit $5
 """
-_MACHINE_WROTE: Final = """
-select coalesce(bool_and(jsonb_exists(m.body, 'automatic')), false) from santral.message m
-where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'in' and m.kind not in ('edit', 'delete', 'reaction')
-  and m.seq > coalesce((select max(o.seq) from santral.message o
-      where o.workspace_id = $1 and o.conversation_id = $2 and o.direction = 'out'), 0)
+# The last words of theirs are those since ours before them: what an agent answered to a list's mail does not make it a person's alone.
+_THEIR_LAST_WORDS: Final = """
+with theirs as (
+    select m.seq, m.body ? 'automatic' as machine, m.body ? 'marks' as marked from santral.message m
+    where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'in' and m.kind not in ('edit', 'delete', 'reaction')
+), ours as (
+    select max(m.seq) as seq, max(m.seq) filter (where m.seq < (select max(seq) from theirs)) as before from santral.message m
+    where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out'
+)
+select coalesce(bool_and(machine) filter (where theirs.seq > coalesce(ours.seq, 0)), false) as machine_wrote,
+       coalesce(bool_and(machine or marked) and bool_or(marked), false) as forbidden
+from theirs cross join ours where theirs.seq > coalesce(ours.before, 0)
 """
 _TOLD: Final = f"""
 select exists (select 1 from santral.event e where e.workspace_id = $1 and e.conversation_id = $2 and e.type = 'reply.stopped'
@@ -62,6 +69,8 @@ class LoopStopped(Throttled):
     def __init__(self, stop: Stop, conversation_id: UUID, handle_id: UUID) -> None:
         if stop.reason == "machine_wrote":
             text, remedy = "what came last was written by a machine", "wait until a person writes, or let an agent answer"
+        elif stop.reason == "forbidden":
+            text, remedy = "what came last asks machines not to answer", "let an agent answer"
         else:
             text = f"{stop.messages} automatic messages within {stop.minutes} minutes"
             remedy = "let an agent answer, or wait: two machines may be answering each other"
@@ -80,10 +89,11 @@ async def require_no_loop(
     """
     if agent_id is not None and await connection.fetchval(_IS_PERSON, workspace_id, agent_id) is not False:
         return False
-    machine = await connection.fetchval(_MACHINE_WROTE, workspace_id, conversation_id)
+    theirs = await connection.fetchrow(_THEIR_LAST_WORDS, workspace_id, conversation_id)
+    assert theirs is not None
     since = at - LOOKED_BACK
     rows = await connection.fetch(_SENT, workspace_id, conversation_id, handle_id, since, LOOKED_AT)
-    stop = stop_of([row["accepted_at"] for row in rows], at, machine_wrote=bool(machine))
+    stop = stop_of([row["accepted_at"] for row in rows], at, **theirs)
     if stop is None and (pair := await connection.fetchval(_PAIR, workspace_id, conversation_id)) is not None:
         rows = await connection.fetch(_SENT_TO_PAIR, workspace_id, first_id_at(since), pair, since, LOOKED_AT)
         stop = stop_of([row["accepted_at"] for row in rows], at)

@@ -31,7 +31,7 @@ _WORDS: Final = f"""
        left(coalesce(nullif(m.body->>'text_stripped', ''), m.text), {TEXT_CHARS_SEEN}) as text,
        coalesce(m.signals->>'language', '') as language, coalesce(m.body->>'authenticated', 'true') = 'true' as authenticated,
        (select count(*) from jsonb_path_query(m.body, '$.parts[*] ? (@.role == "attachment")')) as attachments,
-       coalesce(i.name, m.inbox_id::text) as inbox
+       m.body->'filtered' as filtered, coalesce(i.name, m.inbox_id::text) as inbox
 """
 _READ: Final = f"""
 select d.id, d.kind, d.conversation_id, d.item_id, d.message_id, d.record, d.decided_at,

@@ -124,7 +124,7 @@ def of_message(message: InboundMessage, *, workspace: Workspace, headers: Mappin
 
 
 def _signals(message: InboundMessage, workspace: Workspace) -> Signals:
-    return signals_of(message, words=workspace.words, languages=workspace.languages)
+    return signals_of(message, words=workspace.words, languages=workspace.languages, marked_mail=workspace.marked_mail)
 
 
 def _first(workspaces: Workspaces) -> Workspace:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from router.commands.external_calls import CallRecord
 from router.intake.batch_view import Conversation, Key, ProviderWord
+from router.signals.signals import Signals
 from shared.event import Event, EventType
 from shared.ids import new_id
 from shared.message import InboundMessage
@@ -69,7 +70,7 @@ class Effects:
 
     def message(
         self, message: InboundMessage, conversation: Conversation, seq: int, *, handle_id: UUID | None, language: str,
-        signals: dict[str, Any], accepted_at: datetime, aside: bool = False,
+        signals: Signals, accepted_at: datetime, aside: bool = False,
     ) -> None:  # fmt: skip
         """The message's row, its receipt and the references others may answer. ``aside``: it moved nothing of how is answered."""
         workspace, owner, identity = message.workspace_id, conversation.id, message.id
@@ -89,8 +90,8 @@ class Effects:
                 "external_id": message.external_id,
                 "subject": message.subject,
                 "text": message.text,
-                "body": body_of(message) | ({"aside": True} if aside else {}),
-                "signals": {"language": language, **signals},
+                "body": body_of(message, machine=signals.automatic) | ({"aside": True} if aside else {}),
+                "signals": {"language": language, **signals.values()},
                 "accepted_at": accepted_at,
                 "sent_at": message.sent_at,
             }
@@ -101,8 +102,11 @@ class Effects:
         self.touched[conversation.workspace_id, conversation.id] = conversation
 
 
-def body_of(message: InboundMessage) -> dict[str, Any]:
-    """What a message carries beside its text; only what is there."""
+def body_of(message: InboundMessage, *, machine: bool) -> dict[str, Any]:
+    """What a message carries beside its text; only what is there.
+
+    ``automatic`` stands for a machine's word, and statements ask for that name; what only forbids automatic answers are ``marks``.
+    """
     body: dict[str, Any] = {"authenticated": message.authenticated}
     for name in _BODY_FIELDS:
         value = getattr(message, name)
@@ -121,7 +125,9 @@ def body_of(message: InboundMessage) -> dict[str, Any]:
     if message.participants:
         body["participants"] = [one.model_dump(mode="json") for one in message.participants]
     if message.automatic is not None:
-        body["automatic"] = message.automatic.model_dump(mode="json")
+        body["automatic" if machine else "marks"] = message.automatic.model_dump(mode="json")
+    if message.filtered is not None:
+        body["filtered"] = message.filtered.model_dump(mode="json")
     if message.call is not None:
         body["call"] = message.call.model_dump(mode="json")
     return body

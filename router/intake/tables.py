@@ -61,8 +61,9 @@ message = sa.Table(
     required("subject", sa.Text, server_default="", info={"pii": True}),
     required("text", sa.Text, server_default="", info={"pii": True}),
     required("body", Json, server_default=sa.text("'{}'"), info={"pii": True}),
-    # body: text_stripped, parts, participants, call, automatic, in_reply_to, authenticated, content (of replies), traits,
-    # aside (it moved nothing of who is answered, where and how)
+    # body: text_stripped, parts, participants, call, in_reply_to, authenticated, content (of replies), traits, contents, about, filtered;
+    # aside (it moved nothing of who is answered, where and how), bulk (from nobody we know, to many), made_work;
+    # automatic (a machine wrote it) or marks (a person's, which no machine of ours may answer)
     # measures and words of closed lists, but for the labels of an operator's model
     required("signals", Json, server_default=sa.text("'{}'"), info={"pii": True}),
     at("accepted_at"),
@@ -70,6 +71,10 @@ message = sa.Table(
     at("stored_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "conversation_id", "seq"),
     reference("conversation", "conversation_id"),
+    # what is kept out of work, and mail of strangers to many: the newest first, and a day's
+    sa.Index(
+        "message_aside_ix", "workspace_id", "accepted_at", "id", postgresql_where=sa.text("body ? 'automatic' or body ? 'bulk'")
+    ),
 )
 
 thread_ref = sa.Table(  # what a later message may answer: mid:<rfc id>, post:<id>, ext:<inbox>:<provider id> …

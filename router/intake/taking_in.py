@@ -5,6 +5,7 @@
 | a customer's words | stored; an open item is woken, else one is opened with a routing decision |
 | only thanks, to work that is parked, wrapping up or completed | stored, nobody is woken |
 | mail that nobody vouches for, from or for another mailbox than is answered | stored and work, answered where it was before |
+| mail that is only marked | a customer's words or automatic mail, as the workspace's ``marked_mail`` says |
 | automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
@@ -176,6 +177,7 @@ class TakingIn:
                 text=message.text_stripped or message.text,
                 attachments=sum(part.role == "attachment" for part in message.parts),
                 authenticated=message.authenticated,
+                filtered=None if message.filtered is None else message.filtered.model_dump(),
             ),
             "signals": signals.values(),
             "conversation": {
@@ -210,7 +212,7 @@ class TakingIn:
         if signals.language and not amends:
             conversation.language = conversation.language if signals.automatic and conversation.language else signals.language
         handle_id = conversation.last_handle_id if person is None else person.handle_id
-        machine = _is_machines(message)
+        machine = _is_machines(message, signals)
         aside = message.direction == "in" and not amends
         if not amends and not machine:
             aside = not _answered_as(conversation, message, handle_id, accepted_at)
@@ -223,9 +225,15 @@ class TakingIn:
         seq = conversation.next_seq()
         language = signals.language or conversation.language
         effects.message(
-            message, conversation, seq, handle_id=handle_id, language=language, signals=signals.values(), accepted_at=accepted_at,
+            message,
+            conversation,
+            seq,
+            handle_id=handle_id,
+            language=language,
+            signals=signals,
+            accepted_at=accepted_at,
             aside=aside,
-        )  # fmt: skip
+        )
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
         self._view.candidates.add(
@@ -323,9 +331,9 @@ def _preferred(of: Sequence[str], person: Person | None, conversation: Conversat
     return None, None
 
 
-def _is_machines(message: InboundMessage) -> bool:
+def _is_machines(message: InboundMessage, signals: Signals) -> bool:
     """Whether a program wrote it: it is shown, and changes nothing of who is answered, how, as what and until when."""
-    return message.automatic is not None or message.kind == "system"
+    return signals.automatic or message.kind == "system"
 
 
 def _answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> bool:
@@ -380,7 +388,7 @@ def _measures(message: InboundMessage, signals: Signals, language: str, accepted
         if getattr(signals, name):
             measures[name] = True
     if message.automatic is not None:
-        measures["automatic"] = message.automatic.kind
+        measures["automatic" if signals.automatic else "marked"] = message.automatic.kind
     if message.parts:
         measures["parts"] = len(message.parts)
     return measures

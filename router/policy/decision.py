@@ -14,8 +14,8 @@ from router.policy.expressions import Facts
 from router.policy.fields import message_facts
 from router.policy.policy import Choice, Policy
 
-_UNCLASSIFIED: Final = {"label": "", "label_confidence": 0.0, "labels": [], "model": ""}
-"""What records from before there was a classifier do not hold."""
+_NOT_RECORDED: Final = {"label": "", "label_confidence": 0.0, "labels": [], "model": "", "do_not_answer": False, "marks": []}
+"""Signals that records of earlier releases do not hold."""
 
 
 def routing_record(
@@ -62,16 +62,16 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
     """What the rules saw then: the record's facts, and ``message.*`` from the message's row.
 
     ``message``: the row's channel, provider, kind, visibility, subject, its words without quoted mail as ``text``, language,
-    attachments (how many), authenticated; the inbox's name of today as ``inbox`` for a record that has none.
+    attachments (how many), authenticated, filtered (as in its body, or none); the inbox's name of today as ``inbox`` for a record that has none.
     """
     recorded: Mapping[str, Any] = record.get("facts") or {}
     inbox = (recorded.get("message") or {}).get("inbox", message["inbox"])
     values = {name: dict(given) for name, given in recorded.items() if name != "message"}
-    values["signals"] = {**_UNCLASSIFIED, **values.get("signals", {})}
+    values["signals"] = {**_NOT_RECORDED, **values.get("signals", {})}
     values["message"] = message_facts(
         channel=message["channel"], provider=message["provider"], inbox=inbox, kind=message["kind"],
         visibility=message["visibility"], language=message["language"], subject=message["subject"], text=message["text"],
-        attachments=message["attachments"], authenticated=message["authenticated"],
+        attachments=message["attachments"], authenticated=message["authenticated"], filtered=message.get("filtered"),
     )  # fmt: skip
     return values
 

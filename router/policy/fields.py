@@ -45,6 +45,17 @@ _FIELDS: Final = (
     _field("message.text", "text", f"the words without quoted mail, the first {TEXT_CHARS_SEEN} letters"),
     _field("message.attachments", "number", "how many files came with it"),
     _field("message.authenticated", "yes_no", "whether the channel vouches for the sender"),
+    _field(
+        "message.filter_verdict",
+        "text",
+        "what the filter at your own mail border says, empty without one",
+        "clean",
+        "bulk",
+        "spam",
+        "phishing",
+    ),
+    _field("message.filter_by", "text", "which filter said it, empty without one"),
+    _field("message.filter_score", "number", "its score, in that filter's own units", always=False),
     _field("profile.known", "yes_no", "whether the customer could be looked up in time"),
     _field("profile.tier", "text", "the customer's tier, like gold", always=False),
     _field("profile.tags", "texts", "the customer's tags"),
@@ -66,6 +77,8 @@ _FIELDS: Final = (
     _field("signals.bounce", "yes_no", "whether a mail came back"),
     _field("signals.bulk", "yes_no", "whether it went to many"),
     _field("signals.spam", "yes_no", "whether it looks like spam"),
+    _field("signals.do_not_answer", "yes_no", "whether something in it forbids automatic answers"),
+    _field("signals.marks", "texts", "what forbids them: fields and parts of the mail, by name"),
     _field("signals.thanks", "yes_no", "whether it only thanks"),
     _field("signals.person", "yes_no", "whether it asks for a person instead of a bot"),
     _field("signals.shouting", "yes_no", "whether it is mostly capitals"),
@@ -142,11 +155,13 @@ def operators_for(kind: Type) -> tuple[str, ...]:
 
 def message_facts(
     *, channel: str, provider: str, inbox: str, kind: str, visibility: str, language: str, subject: str, text: str,
-    attachments: int, authenticated: bool,
+    attachments: int, authenticated: bool, filtered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """``message.*`` as rules see it: at intake, and again from the stored row."""
+    """``message.*`` as rules see it: at intake, and again from the stored row. ``filtered``: a `shared.message.Filtered` as JSON."""
+    filtered = filtered or {}
+    score = {} if filtered.get("score") is None else {"filter_score": filtered["score"]}
     return {
         "channel": channel, "provider": provider, "inbox": inbox, "kind": kind, "visibility": visibility, "language": language,
         "subject": subject[:TEXT_CHARS_SEEN], "text": text[:TEXT_CHARS_SEEN], "attachments": attachments,
-        "authenticated": authenticated,
+        "authenticated": authenticated, "filter_verdict": filtered.get("verdict", ""), "filter_by": filtered.get("by", ""), **score,
     }  # fmt: skip

@@ -3,6 +3,9 @@
 Word lists are stems, folded as Turkish text is compared, matched where a word begins, so `iade` finds "iadem" and "İADE". A
 workspace adds words of its own under ``keywords`` in its settings: ``{"complaint": [...], "urgent": [...],
 "person": [...]}``; the last are ways to ask for somebody who is no bot.
+
+What an adapter saw of a machine (`shared.message.Automatic`) becomes a machine's word or a mark here, and nowhere else: mail that is only
+marked (``marked_only``: a list, a header that forbids automatic answers) is a person's where the workspace's ``marked_mail`` is ``work``.
 **Units**: urgency 0..1, a sum that names its parts in ``keywords``.
 """
 
@@ -12,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from router.signals.language import language_of
 from shared.message import InboundMessage
@@ -52,6 +55,8 @@ _AROUND_THANKS: Final = frozenset(
 )
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _TURKISH: Final = str.maketrans("İIıçğöşüÇĞÖŞÜâîûÂÎÛ", "iiicgosucgosuaiuaiu")
+MarkedMail = Literal["work", "aside"]
+"""What a workspace does with mail that is marked and not seen to be a machine's: work like any other, or kept out of it."""
 _AUTOMATIC_KINDS: Final = {"auto_reply": "auto_reply", "out_of_office": "auto_reply", "disposition": "auto_reply"}
 
 
@@ -68,6 +73,7 @@ class Words:
 class Signals:
     """What was seen. ``language`` empty: the text says too little, the conversation's counts.
 
+    ``do_not_answer``: no machine of ours may answer it; ``marks`` name what says so, a field or a part each.
     ``label``, ``labels`` (the surest first) and ``model`` are an operator's own classifier's, empty without one.
     """
 
@@ -83,6 +89,8 @@ class Signals:
     bulk: bool = False
     echo: bool = False
     spam: bool = False
+    do_not_answer: bool = False
+    marks: Sequence[str] = ()
     repeat_contact: bool = False
     keywords: Sequence[str] = ()
     label: str = ""
@@ -114,6 +122,8 @@ class Signals:
             "bounce": self.bounce,
             "bulk": self.bulk or self.echo,
             "spam": self.spam,
+            "do_not_answer": self.do_not_answer,
+            "marks": list(self.marks),
             "repeat_contact": self.repeat_contact,
             "keywords": list(self.keywords),
             "label": self.label,
@@ -138,9 +148,13 @@ def words_of(keywords: Mapping[str, Any] | None = None) -> Words:
     )
 
 
-def signals_of(message: InboundMessage, *, words: Words, languages: Sequence[str] = ()) -> Signals:
-    """What the message shows by itself; the same message gives the same signals."""
-    automatic = message.automatic.kind if message.automatic else ""
+def signals_of(
+    message: InboundMessage, *, words: Words, languages: Sequence[str] = (), marked_mail: MarkedMail = "aside"
+) -> Signals:
+    """What the message shows by itself; the same message gives the same signals in a workspace with the same settings."""
+    seen_of_a_machine = message.automatic
+    person = seen_of_a_machine is not None and seen_of_a_machine.marked_only and marked_mail == "work"
+    automatic = "" if seen_of_a_machine is None or person else seen_of_a_machine.kind
     text = message.text_stripped or message.text
     language, confidence = (message.language[:2], 1.0) if message.language else language_of(text, languages)
     looked_at = f"{message.subject} {text[:TEXT_LOOKED_AT]}"
@@ -165,7 +179,8 @@ def signals_of(message: InboundMessage, *, words: Words, languages: Sequence[str
         language=language, language_confidence=confidence, urgency=round(urgency, 2), complaint=complaint is not None,
         thanks=not message.parts and only_thanks(text), person=words.person.search(folded) is not None, shouting=shouting,
         auto_reply=automatic in _AUTOMATIC_KINDS, bounce=automatic in ("bounce", "feedback"), bulk=automatic == "bulk",
-        echo=automatic == "echo", keywords=tuple(seen),
+        echo=automatic == "echo", keywords=tuple(seen), do_not_answer=seen_of_a_machine is not None,
+        marks=() if seen_of_a_machine is None else seen_of_a_machine.evidence,
     )  # fmt: skip
 
 

@@ -73,6 +73,8 @@ def message_view(row: Any) -> dict[str, Any]:
         "files": files,
         "call": body.get("call"),
         "automatic": (body.get("automatic") or {}).get("kind"),
+        "marks": _marks(body),
+        "filtered": body.get("filtered"),
         "authenticated": bool(body.get("authenticated")),
         "verdict": traits.get("verdict"),
         "reply_to": traits.get("reply_to"),
@@ -87,6 +89,12 @@ def message_view(row: Any) -> dict[str, Any]:
         "at": row["sent_at"] or row["accepted_at"],
         "accepted_at": row["accepted_at"],
     }
+
+
+def _marks(body: Mapping[str, Any]) -> list[str]:
+    """What says that no machine may answer, by name; the kind of the mark where an earlier release kept no names."""
+    seen = body.get("automatic") or body.get("marks") or {}
+    return list(seen.get("evidence") or ([seen["kind"]] if seen else ()))
 
 
 def conversation_view(row: Any) -> dict[str, Any]:

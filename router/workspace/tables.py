@@ -39,11 +39,15 @@ queue = sa.Table(
     sa.Column("calendar", sa.Text),  # a calendar's name; null: the workspace's default
     sa.Column("routing", Json),  # the plan as configured: a name or a document; `plan` is what it becomes
     sa.Column("wrap_s", sa.Integer),  # null: as the channel's terms say
+    required(
+        "purpose", sa.Text, server_default="customers"
+    ),  # customers, bulk (nobody's turn: no target, no figures, after everybody)
     required("version", sa.BigInteger, server_default="1"),
     sa.Column("managed_digest", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "name"),
     sa.CheckConstraint("mode in ('push', 'pull', 'both')", name="mode"),
+    sa.CheckConstraint("purpose in ('customers', 'bulk')", name="purpose"),
 )
 
 agent = sa.Table(

@@ -16,7 +16,7 @@ from router.calendars.hours import DEFAULT, calendar_of
 from router.calendars.sla import Sla
 from router.item.terms import terms_for
 from router.policy.policy import NO_POLICY, Policy
-from router.signals.signals import Words, words_of
+from router.signals.signals import MarkedMail, Words, words_of
 from router.waits.prediction import wait_of
 from shared.database import Connection
 from shared.errors import InputRejected, Unprocessable
@@ -51,12 +51,16 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """One workspace's configuration. ``figures`` are the queues' measures, by name."""
+    """One workspace's configuration. ``figures`` are the queues' measures, by name.
+
+    ``marked_mail`` is ``aside`` where nothing is said, which is what a workspace without the setting has always done.
+    """
 
     id: UUID
     settings: Mapping[str, Any]
     languages: tuple[str, ...] = ()
     words: Words = field(default_factory=words_of)
+    marked_mail: MarkedMail = "aside"
     policy: Policy = NO_POLICY
     queues: Mapping[str, Queue] = field(default_factory=dict)
     inboxes: Mapping[UUID, str] = field(default_factory=dict)
@@ -117,7 +121,8 @@ def workspace_of(
         calendar = Calendar()
     languages = tuple(dict.fromkeys(str(one)[:2].lower() for one in settings.get("languages") or ()))
     return Workspace(
-        id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")), policy=policy,
+        id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")),
+        marked_mail="work" if settings.get("marked_mail") == "work" else "aside", policy=policy,
         queues={queue.name: queue for queue in queues}, inboxes=inboxes or {}, calendar=calendar,
         calendars=calendars, slas=slas or {}, plans=plans or {},
         continue_within_s=_seconds(settings, "continue_within_s", CONTINUE_WITHIN_S),

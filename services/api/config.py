@@ -176,6 +176,15 @@ def _context(request: Request, principal: Principal) -> _Opened:
     return _Opened(request, principal)
 
 
+def _settings(given: WorkspaceSettings, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings to store. A file written before there was a choice about marked mail does not make one."""
+    values = given.model_dump(mode="json", exclude_unset=True)
+    if values.get("marked_mail") is None:
+        values.pop("marked_mail", None)
+        values |= {name: known[name] for name in ("marked_mail",) if name in known}
+    return values
+
+
 def _add_workspace(router: APIRouter) -> None:
     def shown(row: Mapping[str, Any]) -> WorkspaceOut:
         return WorkspaceOut(
@@ -204,7 +213,7 @@ def _add_workspace(router: APIRouter) -> None:
             _require_version(if_match, dict(known))
             values = {
                 "title": body.title,
-                "settings": body.settings.model_dump(mode="json", exclude_unset=True),
+                "settings": _settings(body.settings, known["settings"]),
                 "managed_digest": body.managed_digest,
                 "version": known["version"] + 1,
             }

@@ -246,6 +246,9 @@ class WorkspaceSettings(BaseModel):
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
     mask_numbers: bool | list[Slug] = False
     """Card numbers and national ids are masked in every inbox, or in those named."""
+    marked_mail: Literal["work", "aside"] | None = None
+    """Mail that is marked and not seen to be a machine's (a list's, a campaign's, a program's that marks all it sends): a person's mail
+    that no machine answers, or kept out of work. Left out of a replacement it stays as it is; a workspace without it keeps it out."""
     classify: bool = False
     """Customers' words are shown to the deployment's own classifier, where it has one."""
     retention: dict[RetentionClass, Annotated[int, Field(ge=1, le=36_500)]] = Field(default_factory=dict)

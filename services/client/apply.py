@@ -17,6 +17,8 @@ from services.client.workspace_file import LISTS, WorkspaceFile, resolved_secret
 from shared.errors import Conflict, SantralError, Unprocessable
 
 Action = Literal["create", "change", "adopt", "same", "delete", "left", "by_hand"]
+_ADDED: Final = (("purpose", "customers"),)
+_ADDED_SETTINGS: Final = (("marked_mail", None), ("marked_mail", "aside"))
 _VOLATILE: Final = frozenset(
     {
         "id",
@@ -151,7 +153,11 @@ def _given(found: WorkspaceFile, path: str, entry: Mapping[str, Any]) -> str:
 
 
 def _held(known: Mapping[str, Any]) -> str:
-    return _digest({key: value for key, value in known.items() if key not in _VOLATILE})
+    """A digest of what a workspace holds. What a later release added, saying what was so before, is nobody's change by hand."""
+    held = {key: value for key, value in known.items() if key not in _VOLATILE and (key, value) not in _ADDED}
+    if isinstance(held.get("settings"), dict):
+        held["settings"] = {key: value for key, value in held["settings"].items() if (key, value) not in _ADDED_SETTINGS}
+    return _digest(held)
 
 
 def _digest(value: Any) -> str:

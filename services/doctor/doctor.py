@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from services.doctor.database import look_at_deliveries, look_at_outbox, look_at_quarantine, look_at_role, opened
 from services.doctor.finding import Finding, examined, fail, graded, ok, warn
 from services.doctor.kafka import look_at_cluster, look_at_lag, look_at_topics
+from services.doctor.marked_mail import look_at_marked_mail
 from services.frame.settings import Settings
 from services.supervisor.folder import PROCESSES
 from shared.database import Database
@@ -113,6 +114,7 @@ async def _with_database(settings: Settings, db: Database) -> list[Finding]:
         ("outbox", lambda: look_at_outbox(db), _DATABASE),
         ("quarantine", lambda: look_at_quarantine(db), _DATABASE),
         ("replies", lambda: look_at_deliveries(db), _DATABASE),
+        ("marked mail", lambda: look_at_marked_mail(db), _DATABASE),
     ]
     found = list(cluster)
     for check, look, remedy in looks:

@@ -77,7 +77,7 @@ NEVER: Final[Mapping[str, str]] = {
     "suggestion.evidence": "names of fields with their weights", "suggestion.state": _WORD,
     "suggestion.actor": _ACTOR,
     "tombstone.hash": "keyed with the deployment's secret, so that addresses cannot be tried against it",
-    "conversation.channel": _WORD, "conversation.channels": _WORD, "conversation.visibility": _WORD, "conversation.language": _WORD,
+        "conversation.channel": _WORD, "conversation.channels": _WORD, "conversation.visibility": _WORD, "conversation.language": _WORD,
     "conversation.state": _WORD, "conversation.thread_key": "the provider's id of a post; emptied with the conversation",
     "message.direction": _WORD, "message.kind": _WORD, "message.channel": _WORD, "message.provider": _WORD,
     "message.visibility": _WORD, "placement.actor": _ACTOR,

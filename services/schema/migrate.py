@@ -22,6 +22,7 @@ from shared.errors import Unavailable
 
 _LOCK: Final = 0x5A17A1
 _TRIES: Final = 10
+_LOOK_S: Final = 0.1
 
 
 def head() -> str:
@@ -53,7 +54,7 @@ async def migrate(owner_url: str, progress: Callable[[str], None] = lambda _: No
             try:
                 with translated():
                     async with engine.connect() as connection:
-                        await connection.execute(sa.text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+                        await _lock(connection)
                         await connection.execute(sa.text("set lock_timeout = '3s'"))
                         await connection.execute(sa.text("create schema if not exists santral"))
                         await connection.commit()
@@ -77,6 +78,13 @@ async def migrate(owner_url: str, progress: Callable[[str], None] = lambda _: No
         raise AssertionError("unreachable: the loop returns or raises")
     finally:
         await engine.dispose()
+
+
+async def _lock(connection: AsyncConnection) -> None:
+    """The lock of migrations, waited for without an open transaction: an index that is built beside writers waits for those."""
+    while not (await connection.execute(sa.text("select pg_try_advisory_lock(:key)"), {"key": _LOCK})).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _state(connection: AsyncConnection) -> SchemaState:

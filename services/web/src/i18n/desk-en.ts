@@ -126,6 +126,7 @@ export const en: DeskMessages = {
   },
   stopReasons: {
     machine_wrote: "a machine wrote last",
+    forbidden: "what came last asks machines not to answer",
     too_many: "two machines may be answering each other",
   },
   delivery: {

@@ -134,6 +134,7 @@ export const tr = {
   } as Named,
   stopReasons: {
     machine_wrote: "son yazan bir makine",
+    forbidden: "son gelen, makinelerin yanıt vermemesini istiyor",
     too_many: "iki makine birbirine yanıt veriyor olabilir",
   } as Named,
   delivery: {

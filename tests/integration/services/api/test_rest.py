@@ -333,3 +333,13 @@ async def test_mails_html_is_sanitized_and_sandboxed(api: Api, workspace: Worksp
     assert "\n" not in file.headers["content-disposition"]
     assert file.headers["content-type"] == "application/octet-stream"
     assert (await api.client.get(f"{path}/parts/0", headers=headers)).status_code == 404
+
+
+async def test_a_file_from_before_marked_mail_was_a_choice_makes_none(api: Api, workspace: Workspace) -> None:
+    admin = await api.key(workspace.id)
+    for said, kept in ((None, None), ("aside", "aside"), (None, "aside"), ("work", "work"), (None, "work")):
+        settings = {"region": "TR"} if said is None else {"region": "TR", "marked_mail": said}
+        answer = await api.client.put("/v1/workspace", json={"settings": settings}, headers=admin)
+        assert answer.json()["settings"]["marked_mail"] == kept
+    refused = await api.client.put("/v1/workspace", json={"settings": {"marked_mail": "perhaps"}}, headers=admin)
+    assert (refused.status_code, refused.json()["field"]) == (422, "body.settings.marked_mail")

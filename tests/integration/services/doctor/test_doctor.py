@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,14 +11,17 @@ import pytest
 
 from services.doctor.doctor import examine, settings_of_folder
 from services.doctor.finding import Finding
+from services.doctor.marked_mail import look_at_marked_mail
 from services.frame.settings import Settings
 from services.schema.migrations import HEAD, NEEDS
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
 from shared.errors import InputRejected, NotFound
 from shared.kafka import KafkaSettings, Publisher, Record
+from shared.message import Automatic
 from shared.topics import Topics
 from tests.support.schema import say_revision
+from tests.support.shift import Shift
 from tests.support.workspaces import Workspace
 
 SECRET = "a secret of thirty-two characters!"
@@ -107,7 +111,11 @@ async def test_a_foreign_cluster_a_missing_topic_and_a_wrong_schema(
 @pytest.mark.parametrize(
     ("revision", "oldest_head", "state", "said", "remedy"),
     [
-        (NEEDS, HEAD, "WARN", f"at {NEEDS}, where this release would bring it to {HEAD}", "run: santral migrate"),
+        *(
+            [(NEEDS, HEAD, "WARN", f"at {NEEDS}, where this release would bring it to {HEAD}", "run: santral migrate")]
+            if NEEDS < HEAD
+            else []
+        ),
         (
             "9999",
             HEAD,
@@ -178,3 +186,16 @@ def test_a_folder_says_where_everything_is(tmp_path: Path) -> None:
     (tmp_path / "serve.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputRejected, match="cannot be read"):
         settings_of_folder(tmp_path, Settings())
+
+
+async def test_a_workspace_that_keeps_marked_mail_aside_hears_how_much_and_how_to_switch(shift: Shift) -> None:
+    marked, machine = Automatic(kind="bulk", marked_only=True, evidence=("List-Id",)), Automatic(kind="auto_reply")
+    for number, (seen, days) in enumerate(((marked, 0), (marked, 1), (marked, 12), (marked, 40), (machine, 0))):
+        at = datetime.now(UTC) - timedelta(days=days, seconds=5)
+        await shift.writes(provider="smtp", who=f"kisi{number}@ornek.com", automatic=seen, accepted_at=at)
+    (found,) = await look_at_marked_mail(shift.db)
+    assert found.state == "WARN"
+    assert ": 2 in the last 7 days, 3 in 30" in found.text
+    assert "marked_mail: work" in found.remedy
+    await shift.execute("update santral.workspace set settings = settings || jsonb_build_object('marked_mail', 'work')")
+    assert [one.state for one in await look_at_marked_mail(shift.db)] == ["OK"]

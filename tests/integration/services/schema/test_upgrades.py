@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from services.api.workspaces import make_workspace
 from services.frame.process import require_revision
 from services.schema.compatibility import SchemaState, read_state
 from services.schema.migrate import current, head, migrate
@@ -100,3 +102,28 @@ async def test_the_answer_is_one_statement_and_only_the_owner_writes_it(database
             await connection.execute("update santral.revision set oldest_head = '0001'")
         await connection.close()
     assert len([one for one in statements if one.startswith("select")]) == 2
+
+
+async def test_workspaces_there_are_go_on_as_before_and_new_ones_begin_anew(first_release: PostgresUrls) -> None:
+    connection = await asyncpg.connect(first_release.owner)
+    try:
+        await connection.execute(
+            "insert into santral.workspace (workspace_id, id, name, settings)"
+            " select i, i, 'w' || n, s from unnest($1::uuid[], array[1, 2], array['{}', '{\"region\": \"TR\"}']::jsonb[]) as g(i, n, s)",
+            [uuid4(), uuid4()],
+        )
+        await migrate(first_release.owner)
+        stored = [row["settings"] for row in await connection.fetch("select settings from santral.workspace order by name")]
+        assert [json.loads(one) for one in stored] == [{"marked_mail": "aside"}, {"region": "TR", "marked_mail": "aside"}]
+        valid = "select indisvalid from pg_index where indexrelid = 'santral.message_aside_ix'::regclass"
+        assert await connection.fetchval(valid), "built beside writers, and finished"
+    finally:
+        await connection.close()
+    db = await Database.open(first_release.worker, name="test")
+    try:
+        made = await make_workspace(db, name="yeni")
+        async with db.session() as session:
+            settings = await session.fetchval("select settings from santral.workspace where id = $1", made.workspace_id)
+    finally:
+        await db.close()
+    assert settings["marked_mail"] == "work"

@@ -28,6 +28,7 @@ def test_a_limit_holds_until_its_oldest_message_is_out_of_the_window(most: int, 
 
 def test_a_machine_is_not_answered_even_once() -> None:
     assert stop_of([], NOW, machine_wrote=True) == Stop(reason="machine_wrote")
+    assert stop_of([], NOW, forbidden=True) == Stop(reason="forbidden")
     assert stop_of([], NOW) is None
 
 

@@ -77,6 +77,28 @@ def test_machines_are_recognized(kind: Any, name: str) -> None:
     seen = signals_of(message_of(text="x", automatic=Automatic(kind=kind)), words=words_of())
     assert seen.automatic
     assert getattr(seen, name)
+    assert seen.do_not_answer
+
+
+@pytest.mark.parametrize("kind", ["auto_reply", "bulk"])
+def test_what_is_only_marked_is_a_machines_or_a_persons_as_the_workspace_says(kind: Any) -> None:
+    marked = message_of(text="ACİL!", automatic=Automatic(kind=kind, marked_only=True, evidence=("List-Id", "Precedence: list")))
+    aside, work = (signals_of(marked, words=words_of(), marked_mail=one) for one in ("aside", "work"))
+    assert signals_of(marked, words=words_of()) == aside, "where nothing is said it stays as it was"
+    assert aside.automatic
+    assert not work.automatic
+    assert not any((work.bulk, work.auto_reply, work.bounce, work.echo))
+    for seen in (aside, work):
+        assert (seen.do_not_answer, seen.values()["do_not_answer"]) == (True, True)
+        assert seen.values()["marks"] == ["List-Id", "Precedence: list"]
+    assert work.urgency == aside.urgency
+    machine = message_of(text="x", automatic=Automatic(kind=kind, evidence=("Auto-Submitted",)))
+    assert signals_of(machine, words=words_of(), marked_mail="work").automatic, "a machine's word is a machine's everywhere"
+
+
+def test_a_persons_mail_without_a_mark_may_be_answered() -> None:
+    seen = signals_of(message_of(text="x"), words=words_of(), marked_mail="work")
+    assert (seen.do_not_answer, seen.values()["marks"]) == (False, [])
 
 
 def test_shouting_and_exclamation_add_up() -> None:
