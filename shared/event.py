@@ -17,6 +17,7 @@ from uuid import UUID
 
 EventType = Literal[
     "message.received", "message.quarantined", "message.replayed", "message.amended", "message.redacted",
+    "message.made_work",
     "conversation.opened", "conversation.closed",
     "conversation.left", "conversation.merged", "conversation.split", "message.moved",
     "item.queued", "item.offered", "item.assigned", "item.parked", "item.woken", "item.wrapping", "item.completed",

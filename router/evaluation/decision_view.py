@@ -34,8 +34,12 @@ async def list_decisions(
 
 
 async def with_names(connection: Connection, workspace_id: UUID, records: Sequence[Any]) -> list[Any]:
-    """The records with ``name`` at each candidate and ``queue`` beside the queue's id; what is not there any more has none."""
+    """The records with ``name`` at each candidate, ``queue`` beside the queue's id and ``made_work_by_name`` beside who made it work.
+
+    What is not there any more has none.
+    """
     agents = {UUID(one["agent_id"]) for record in records for one in _candidates(record)}
+    agents |= {made_by for record in records if (made_by := _made_by(record)) is not None}
     queues = {UUID(record["queue_id"]) for record in records if record and "queue_id" in record}
     if not agents and not queues:
         return list(records)
@@ -54,7 +58,16 @@ def _candidates(record: Any) -> Iterable[Mapping[str, Any]]:
     return (record or {}).get("candidates") or ()
 
 
+def _made_by(record: Any) -> UUID | None:
+    """The agent who made it work."""
+    kind, _, one = str((record or {}).get("made_work_by", "")).partition(":")
+    return UUID(one) if kind == "agent" else None
+
+
 def _named(record: Any, names: Mapping[str, str]) -> Any:
+    made_by = _made_by(record)
+    if made_by is not None:
+        return {**record, "made_work_by_name": names.get(str(made_by))}
     if not record or "queue_id" not in record:
         return record
     candidates = [{**one, "name": names.get(one["agent_id"])} for one in _candidates(record)]

@@ -132,7 +132,7 @@ class Batch:
             await _mark_quarantined(connection, refused)
             await write_entries(connection, refused, topic=self._topic)
         await outbox.record(connection, effects.events)
-        await _wake(connection, effects, now)
+        await wake_items(connection, effects, now)
         await hand_over_to_people(connection, effects.persons, now)
         await settle_calls(connection, effects.calls, now)
         if effects.words:
@@ -265,7 +265,7 @@ async def _mark_quarantined(connection: Connection, refused: Sequence[Arrival]) 
     )  # fmt: skip
 
 
-async def _wake(connection: Connection, effects: Effects, now: datetime) -> None:
+async def wake_items(connection: Connection, effects: Effects, now: datetime) -> None:
     """Moves open items to which the customer wrote; capacity, sequence and dispatch's feed follow as for any move."""
     if not effects.wakes:
         return

@@ -17,23 +17,16 @@ Taking a message in either changes the view and the effects completely, or raise
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from router.commands.external_calls import CallRecord
 from router.intake.arrivals import Arrival
-from router.intake.batch_view import BatchView, Conversation, LastItem, Person, ProviderWord
-from router.intake.effects import Effects, Wake
+from router.intake.batch_view import BatchView, Conversation, Person, ProviderWord
+from router.intake.effects import Effects
+from router.intake.opening import Opening
 from router.intake.threads import Writer, asked_of, choose, moves_answer, thread_key
-from router.item.goals import due_key
-from router.policy.decision import profile_facts, routing_record
-from router.policy.expressions import Facts, facts_of
-from router.policy.fields import message_facts
-from router.policy.plan_document import live_s_of, preferred_of
-from router.policy.policy import Choice, queue_for
 from router.signals.signals import Signals
 from router.workspace.workspace import Workspace
 from shared.ids import new_id
@@ -50,6 +43,7 @@ class TakingIn:
     def __init__(self, view: BatchView) -> None:
         self._view = view
         self.effects = Effects()
+        self._opening = Opening(view, self.effects)
 
     def take_in(self, arrival: Arrival, message: InboundMessage, person: Person | None, workspace: Workspace) -> None:
         """Adds one message's effects. Raises `InputRejected` when it cannot be routed, with nothing added."""
@@ -73,12 +67,12 @@ class TakingIn:
         signals = self._signals(arrival.signals, message, conversation, accepted_at, workspace)
         route = None
         if not amends and _is_work(message, signals):
-            route = self._route(message, conversation, signals, person, workspace, accepted_at)
+            route = self._opening.route(message, conversation, signals, person, workspace, accepted_at)
         self._store(message, conversation, person, signals, accepted_at, amends=amends, is_work=route is not None)
         if route is not None:
-            self._open_item(message, conversation, route, accepted_at, workspace, person)
+            self._opening.open_item(message, conversation, route, accepted_at, workspace, person)
         elif not amends and _wakes(message, signals):
-            self._wake(conversation, accepted_at, workspace)
+            self._opening.wake(conversation, accepted_at, workspace)
             item = conversation.item
             if signals.person and item is not None and item.state in ("offered", "assigned", "wrapping"):
                 self.effects.persons.add((conversation.workspace_id, item.id))
@@ -135,71 +129,6 @@ class TakingIn:
         # Lines typed one after another are one contact.
         return signals.repeated() if 300 <= waiting_s <= workspace.repeat_within_s else signals
 
-    def _route(
-        self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
-        accepted_at: datetime,
-    ) -> tuple[Choice, Facts, bool, bool] | None:  # fmt: skip
-        """The policy's choice when the message needs a new item; None when there is one, or thanks need none."""
-        item = conversation.item
-        if item is not None and item.is_open:
-            return None
-        if item is not None and item.state == "completed" and signals.thanks:
-            return None
-        reopened = (
-            item is not None
-            and item.state == "completed"
-            and item.closed_at is not None
-            and item.closed_at > self._view.now - timedelta(seconds=workspace.reopen_within_s)
-        )
-        degraded = person is None or person.degraded
-        facts = self._facts(message, conversation, signals, person, workspace, reopened)
-        began = time.perf_counter()
-        choice = queue_for(workspace.policy, facts)
-        self.effects.rule_seconds.append(time.perf_counter() - began)
-        workspace.queue(choice.queue)
-        self.effects.rule_errors += len(choice.errors)
-        return choice, facts, reopened, degraded
-
-    def _facts(
-        self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
-        reopened: bool,
-    ) -> Facts:  # fmt: skip
-        now = self._view.now
-        values: dict[str, Any] = {
-            "message": message_facts(
-                channel=message.channel,
-                provider=message.provider,
-                inbox=workspace.inboxes.get(message.inbox_id, str(message.inbox_id)),
-                kind=message.kind,
-                visibility=message.visibility,
-                language=signals.language or conversation.language,
-                subject=message.subject,
-                text=message.text_stripped or message.text,
-                attachments=sum(part.role == "attachment" for part in message.parts),
-                authenticated=message.authenticated,
-                filtered=None if message.filtered is None else message.filtered.model_dump(),
-            ),
-            "signals": signals.values(),
-            "conversation": {
-                "reopened": reopened,
-                "channels": list(conversation.channels),
-                "messages": conversation.received,
-                "age_s": max(0, int((now - conversation.opened_at).total_seconds())),
-            },
-            "now": workspace.calendar.facts(now),
-            "profile": profile_facts(
-                None if person is None else person.snapshot, workspace.policy, self._open_conversations(workspace.id, person)
-            ),
-        }
-        if workspace.policy.asks_queues:
-            values["queue"] = workspace.figures
-        return facts_of(values)
-
-    def _open_conversations(self, workspace_id: UUID, person: Person | None) -> int | None:
-        if person is None or person.open_conversations is None:
-            return None
-        return person.open_conversations + self._view.opened[workspace_id, person.profile_id]
-
     def _store(
         self, message: InboundMessage, conversation: Conversation, person: Person | None, signals: Signals, accepted_at: datetime,
         *, amends: bool, is_work: bool,
@@ -215,7 +144,7 @@ class TakingIn:
         machine = _is_machines(message, signals)
         aside = message.direction == "in" and not amends
         if not amends and not machine:
-            aside = not _answered_as(conversation, message, handle_id, accepted_at)
+            aside = not answered_as(conversation, message, handle_id, accepted_at)
         if message.direction == "out" and not amends:
             conversation.last_out_at = accepted_at
         if message.window_expires_at is not None and not machine:
@@ -241,102 +170,13 @@ class TakingIn:
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
 
-    def _open_item(
-        self, message: InboundMessage, conversation: Conversation, route: tuple[Choice, Facts, bool, bool], accepted_at: datetime,
-        workspace: Workspace, person: Person | None,
-    ) -> None:  # fmt: skip
-        choice, facts, reopened, degraded = route
-        queue = workspace.queue(choice.queue)
-        before = conversation.item if reopened else None
-        boost = choice.boost_s + (workspace.reopen_boost_s if reopened else 0)
-        key = due_key(accepted_at, channel=message.channel, goals=queue.goals_s, boost_s=boost, strict=choice.due_class == 0)
-        item_id, decision_id = new_id(), new_id()
-        kind = "callback" if message.kind in _CALLBACKS else "conversation"
-        plan = workspace.plans.get(choice.plan or "", queue.plan)
-        sticky = None if before is None else (before.agent_id or before.last_agent_id)
-        sticky_s, owner = workspace.sticky_s(message.channel), None
-        last_agent = sticky
-        wanted = preferred_of(plan)
-        if sticky is None and wanted is not None:
-            sticky, owner = _preferred(wanted[0], person, conversation)
-            sticky_s = wanted[1]
-        live_s = live_s_of(plan)
-        sticky_until = self._view.now + timedelta(seconds=sticky_s)
-        version = facts.values["profile"].get("version")
-        self.effects.decisions.append(
-            {
-                "w": conversation.workspace_id, "i": decision_id, "c": conversation.id, "t": item_id, "m": message.id,
-                "r": routing_record(
-                    policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=reopened,
-                    degraded=degraded,
-                ),
-            }
-        )  # fmt: skip
-        foretold = workspace.figures.get(queue.name, {})
-        self.effects.items.append(
-            {
-                "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
-                "queue_id": queue.id, "channel": message.channel, "kind": kind, "due_class": key.due_class,
-                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": plan, "skills": choice.skills,
-                "sticky_agent_id": sticky, "sticky_until": None if sticky is None and owner is None else sticky_until,
-                "last_agent_id": last_agent, "account_owner": owner,
-                "expires_at": None if live_s is None else accepted_at + timedelta(seconds=live_s),
-                "reopened_from": None if before is None else before.id, "policy_version": workspace.policy.version,
-                "profile_version": version, "decision_id": decision_id,
-                "reopen_count": 0 if before is None else before.reopen_count + 1,
-                "predicted_s": foretold.get("expected_wait_s"), "predicted_p90_s": foretold.get("expected_wait_p90_s"),
-            }
-        )  # fmt: skip
-        conversation.item = LastItem(
-            id=item_id, state="queued", queue_id=queue.id, channel=message.channel,
-            reopen_count=0 if before is None else before.reopen_count + 1,
-        )  # fmt: skip
-        if conversation.state != "open" and conversation.profile_id is not None:
-            self._view.opened[conversation.workspace_id, conversation.profile_id] += 1
-        conversation.state, conversation.closed_at = "open", None
-        data = {
-            "item_id": item_id, "state": "queued", "version": 1, "queue_id": queue.id, "queue": queue.name,
-            "channel": message.channel, "kind": kind, "due_at": key.due_at, "due_class": key.due_class,
-            "enqueued_at": accepted_at, "rule": choice.rule, "decision_id": decision_id,
-        }  # fmt: skip
-        if before is not None:
-            data["reopened_from"] = before.id
-        self.effects.event("item.queued", conversation, self._view.now, data)
-
-    def _wake(self, conversation: Conversation, accepted_at: datetime, workspace: Workspace) -> None:
-        """An open item learns that the customer wrote: parked work queues again, wrapped-up work goes on, timers stop."""
-        item = conversation.item
-        if item is None or not (item.state in ("parked", "wrapping") or (item.state == "assigned" and item.has_timer)):
-            return
-        at = (conversation.workspace_id, item.id)
-        if at in self.effects.wakes:
-            return
-        goals = next((queue.goals_s for queue in workspace.queues.values() if queue.id == item.queue_id), {})
-        key = due_key(accepted_at, channel=item.channel, goals=goals)
-        self.effects.wakes[at] = Wake(
-            workspace_id=conversation.workspace_id, item_id=item.id, due_at=key.due_at, due_class=key.due_class
-        )
-
-
-def _preferred(of: Sequence[str], person: Person | None, conversation: Conversation) -> tuple[UUID | None, str | None]:
-    """Whom a plan waits for first: an agent's id, or the name or id that the profile gives as its account's owner."""
-    snapshot = None if person is None else person.snapshot
-    for one in of:
-        if one == "last_agent":
-            last = conversation.last_agent_id or (None if snapshot is None else snapshot.last_agent_id)
-            if last is not None:
-                return last, None
-        elif snapshot is not None and isinstance(owner := snapshot.attributes.get("account_owner"), str) and owner:
-            return None, owner
-    return None, None
-
 
 def _is_machines(message: InboundMessage, signals: Signals) -> bool:
     """Whether a program wrote it: it is shown, and changes nothing of who is answered, how, as what and until when."""
     return signals.automatic or message.kind == "system"
 
 
-def _answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> bool:
+def answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> bool:
     """A person's words: to whom, through which inbox and under which subject the next answer goes; whether it goes to their writer."""
     # Where nobody has spoken yet the subject is that of the machine which began the conversation.
     nobody_yet = conversation.last_in_at is None and conversation.last_out_at is None

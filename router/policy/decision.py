@@ -19,13 +19,16 @@ _NOT_RECORDED: Final = {"label": "", "label_confidence": 0.0, "labels": [], "mod
 
 
 def routing_record(
-    *, policy: Policy, choice: Choice, queue: str, key: DueKey, facts: Facts, reopened: bool, degraded: bool
+    *, policy: Policy, choice: Choice, queue: str, key: DueKey, facts: Facts, reopened: bool, degraded: bool, made_work_by: str = ""
 ) -> dict[str, Any]:
-    """The JSON of a routing decision. ``queue`` is the one that was taken, where the chosen one does not exist any more."""
+    """The JSON of a routing decision. ``queue`` is the one that was taken, where the chosen one does not exist any more.
+
+    ``made_work_by``: who took it out of what is kept out of work, as the audit names them; empty for what came as work.
+    """
     recorded = {name: values for name, values in facts.values.items() if values and name != "message"}
     recorded["message"] = {"inbox": facts.values["message"].get("inbox", "")}
     record: dict[str, Any] = {
-        "summary": _summary(choice, queue, reopened),
+        "summary": _summary(choice, queue, reopened, made_work_by),
         "queue": queue,
         "rule": choice.rule,
         "matched": list(choice.matched),
@@ -53,6 +56,8 @@ def routing_record(
     if choice.out_of_time:
         record["out_of_time"] = True
         record["asked"] = choice.asked
+    if made_work_by:
+        record["made_work_by"] = made_work_by
     if degraded:
         record["profile_degraded"] = True
     return record
@@ -76,7 +81,7 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
     return values
 
 
-def _summary(choice: Choice, queue: str, reopened: bool) -> str:
+def _summary(choice: Choice, queue: str, reopened: bool, made_work_by: str) -> str:
     """One sentence for the agent who asks why this is in front of them."""
     if choice.out_of_time:
         why = "the rules took too long, so the default queue was taken"
@@ -85,7 +90,8 @@ def _summary(choice: Choice, queue: str, reopened: bool) -> str:
     else:
         why = "no rule matched, so the default queue was taken"
     again = "; the customer came back to finished work" if reopened else ""
-    return f"Queue {queue}: {why}{again}."
+    by_hand = "; it was kept out of work, and somebody made it work" if made_work_by else ""
+    return f"Queue {queue}: {why}{again}{by_hand}."
 
 
 def profile_facts(snapshot: Any, policy: Policy, open_conversations: int | None) -> Mapping[str, Any]:

@@ -112,6 +112,7 @@ def workspace_of(
     calendars: Mapping[str, Calendar] | None = None,
     slas: Mapping[str, Sla] | None = None,
     plans: Mapping[str, Sequence[Any]] | None = None,
+    figures: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Workspace:
     """The configuration from stored settings. A setting that is not acceptable counts as not given: work goes on."""
     calendars = calendars or {}
@@ -124,7 +125,7 @@ def workspace_of(
         id=workspace_id, settings=settings, languages=languages, words=words_of(settings.get("keywords")),
         marked_mail="work" if settings.get("marked_mail") == "work" else "aside", policy=policy,
         queues={queue.name: queue for queue in queues}, inboxes=inboxes or {}, calendar=calendar,
-        calendars=calendars, slas=slas or {}, plans=plans or {},
+        calendars=calendars, slas=slas or {}, plans=plans or {}, figures=figures or {},
         continue_within_s=_seconds(settings, "continue_within_s", CONTINUE_WITHIN_S),
         reopen_within_s=_seconds(settings, "reopen_within_s", REOPEN_WITHIN_S),
         repeat_within_s=_seconds(settings, "repeat_within_s", REPEAT_WITHIN_S),

@@ -31,6 +31,7 @@ from services.api import (
     first_contact,
     follower_places,
     imports,
+    kept_out,
     keys,
     messages,
     placements,
@@ -158,7 +159,7 @@ def create_app(
     app.include_router(config_routes())
     modules = [
         messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
-        profile_rules, profile_consent, profile_timeline, placements, profiles, records, reports, decisions, keys, privacy, privacy_records,
+        profile_rules, profile_consent, profile_timeline, placements, profiles, kept_out, records, reports, decisions, keys, privacy, privacy_records,
         policy_evaluation, policies, calendars, shifts, follower_places, quarantine, chat, agent_socket, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:
