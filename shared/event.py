@@ -26,6 +26,7 @@ EventType = Literal[
     "reply.queued", "reply.sent", "reply.delivered", "reply.read", "reply.failed", "reply.stopped",
     "sla.warned", "sla.breached", "sla.met",
     "presence.changed", "agent.over_capacity",
+    "bulk.digested",
     "profile.created", "profile.changed", "profile.merged", "profile.unmerged", "profile.erased",
     "configuration.changed",
 ]  # fmt: skip

@@ -29,22 +29,25 @@ i.first_reply_at, i.assigned_at, i.closed_at, i.agent_id
 """
 # Nobody waits where an agent began: such an item is assigned from its first moment on.
 _WAITED_FOR: Final = "(i.external or i.assigned_at is distinct from i.enqueued_at)"
+# Nobody waits in a queue for bulk mail either.
+_FOR_CUSTOMERS: Final = """not exists (
+        select 1 from santral.queue q where q.workspace_id = i.workspace_id and q.id = i.queue_id and q.purpose = 'bulk')"""
 _NEW: Final = f"""
 select {_WORK}, least(i.enqueued_at, d.decided_at) as started_at, d.tier, d.sla
 from (
     select i.* from santral.work_item i
-    where i.state not in ('completed', 'abandoned', 'canceled') and {_WAITED_FOR} and not exists (
+    where i.state not in ('completed', 'abandoned', 'canceled') and {_WAITED_FOR} and {_FOR_CUSTOMERS} and not exists (
         select 1 from santral.sla_clock k where k.workspace_id = i.workspace_id and k.item_id = i.id)
     union all
     select i.* from santral.work_item i
-    where i.closed_at > $1 and {_WAITED_FOR} and not exists (
+    where i.closed_at > $1 and {_WAITED_FOR} and {_FOR_CUSTOMERS} and not exists (
         select 1 from santral.sla_clock k where k.workspace_id = i.workspace_id and k.item_id = i.id)
     limit $2
 ) i
 left join lateral (
     select d.decided_at, d.record->'facts'->'profile'->>'tier' as tier, d.record->>'sla' as sla from santral.decision d
     where d.workspace_id = i.workspace_id and d.conversation_id = i.conversation_id and d.item_id = i.id and d.kind = 'routing'
-    limit 1
+    order by d.id desc limit 1
 ) d on true
 """
 _BEHIND: Final = f"""

@@ -40,7 +40,7 @@ left join (
     where i.closed_at > now() - $1 * interval '1 s' and i.assigned_at is not null
       and coalesce(i.parked_at, i.closed_at) > i.assigned_at
     group by 1, 2) d on d.workspace_id = q.workspace_id and d.queue_id = q.id
-where q.enabled
+where q.enabled and q.purpose <> 'bulk'
 """
 _SERVERS: Final = """
 select a.workspace_id, a.id, a.budget, a.channels, a.presences, w.settings->'channels' as usual, m.queues
@@ -66,7 +66,7 @@ on conflict (workspace_id, queue_id) do update set
 
 _READ: Final = """
 select p.*, q.name from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id
-where p.workspace_id = $1 order by q.name
+where p.workspace_id = $1 and q.purpose <> 'bulk' order by q.name
 """
 
 

@@ -144,7 +144,10 @@ class SlaClocks:
         looks: list[tuple[Behind, Clock, Sequence[Happening]]] = []
         for one in behind:
             workspace = self._workspaces.workspace(one.workspace_id)
-            if workspace is not None:
+            if workspace is not None and workspace.is_bulk(one.queue_id) and not one.clock.ended:
+                # An agent put it among bulk mail, where nobody waits.
+                looks.append((one, replace(one.clock, stopped_at=now), ()))
+            elif workspace is not None:
                 calendar = workspace.calendar_named(one.calendar)
                 try:
                     clock, happened = _counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))

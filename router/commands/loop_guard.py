@@ -43,7 +43,7 @@ order by m.accepted_at desc limit $5
 # The last words of theirs are those since ours before them: what an agent answered to a list's mail does not make it a person's alone.
 _THEIR_LAST_WORDS: Final = """
 with theirs as (
-    select m.seq, m.body ? 'automatic' as machine, m.body ? 'marks' as marked from santral.message m
+    select m.seq, m.body ? 'automatic' as machine, m.body ?| array['marks', 'bulk'] as marked from santral.message m
     where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'in' and m.kind not in ('edit', 'delete', 'reaction')
 ), ours as (
     select max(m.seq) as seq, max(m.seq) filter (where m.seq < (select max(seq) from theirs)) as before from santral.message m

@@ -71,7 +71,7 @@ select q.name as queue, count(i.assigned_at) as items,
 from santral.work_item i
 join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 left join santral.sla_clock s on s.workspace_id = i.workspace_id and s.item_id = i.id and s.kind = 'first_response'
-where i.workspace_id = $1 and i.id > $2 and i.id < $3 group by q.name
+where i.workspace_id = $1 and i.id > $2 and i.id < $3 and q.purpose <> 'bulk' group by q.name
 """
 
 

@@ -17,7 +17,9 @@ from router.commands.external_calls import settle_calls
 from router.intake import store
 from router.intake.arrivals import Arrival, Workspaces
 from router.intake.batch_view import BatchView, Conversation, Key, Person, ProviderWord
+from router.intake.bulk import looks_bulk
 from router.intake.effects import Effects
+from router.intake.leaving_bulk import leave_bulk
 from router.intake.lookups import Resolution, look_ups, readable_sender
 from router.intake.quarantine import write_entries
 from router.intake.receipts import insert_receipts, known_before
@@ -133,6 +135,7 @@ class Batch:
             await write_entries(connection, refused, topic=self._topic)
         await outbox.record(connection, effects.events)
         await wake_items(connection, effects, now)
+        await leave_bulk(connection, effects.leaving, now)
         await hand_over_to_people(connection, effects.persons, now)
         await settle_calls(connection, effects.calls, now)
         if effects.words:
@@ -183,6 +186,7 @@ class Batch:
         wanted = {(key[0], resolved[key].identity_handle_id) for key in work.senders if key in resolved}
         snapshots: Mapping[Key, Any] = {}
         counted: Mapping[Key, int] = {}
+        met: Mapping[Key, bool] = {}
         degraded = False
         if wanted:
             try:
@@ -190,6 +194,13 @@ class Batch:
                 snapshots = await self._snapshots(connection, sorted(wanted))
                 asked = {(key[0], one.profile_id) for key, one in snapshots.items() if self._asks_open_conversations(key[0])}
                 counted = await store.open_conversations(connection, asked) if asked else {}
+                strangers = {
+                    (one.workspace_id, snapshots[one.workspace_id, who.identity_handle_id].profile_id)
+                    for one in fresh
+                    if self._asks_contact(one) and (who := resolved.get((one.workspace_id, one.id))) is not None
+                    and (one.workspace_id, who.identity_handle_id) in snapshots
+                }  # fmt: skip
+                met = await store.contacted(connection, strangers) if strangers else {}
                 await connection.execute("release snapshots; set local statement_timeout = '30s'")
             except Exception as error:
                 if connection.is_closed():
@@ -207,11 +218,19 @@ class Batch:
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
                 assurance=arrival.message.sender.assurance, snapshot=snapshot, degraded=degraded,
                 open_conversations=None if snapshot is None else counted.get((arrival.workspace_id, snapshot.profile_id)),
+                contacted=None if snapshot is None else met.get((arrival.workspace_id, snapshot.profile_id)),
             )  # fmt: skip
 
     def _asks_open_conversations(self, workspace_id: UUID) -> bool:
         workspace = self._workspaces.workspace(workspace_id)
         return workspace is not None and workspace.policy.asks_open_conversations
+
+    def _asks_contact(self, arrival: Arrival) -> bool:
+        """Whether it matters that nobody ever wrote to its sender."""
+        workspace = self._workspaces.workspace(arrival.workspace_id)
+        if workspace is None or workspace.bulk_queue is None or arrival.message is None or arrival.refusal is not None:
+            return False
+        return looks_bulk(arrival.message, arrival.signals)
 
     def _take_one(self, taking: TakingIn, work: _Work, arrival: Arrival) -> Outcome:
         workspace = self._workspaces.workspace(arrival.workspace_id)

@@ -92,13 +92,14 @@ class Conversation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Who wrote: the locked handle, its profile and what is known of it. ``snapshot`` None: not known in time;
-    ``open_conversations`` None: no rule asks."""
+    ``open_conversations`` None: no rule asks; ``contacted`` None: nobody asked whether they were ever answered."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
     snapshot: Any = None
     open_conversations: int | None = None
+    contacted: bool | None = None
     degraded: bool = False
 
 

@@ -28,6 +28,21 @@ class Wake:
     due_class: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A waiting item of a queue for bulk mail in whose conversation a person's words came: where the policy puts it from then on."""
+
+    queue_id: UUID
+    queue: str
+    channel: str
+    due_at: datetime
+    due_class: int
+    enqueued_at: datetime
+    plan: Any
+    skills: Any
+    decision_id: UUID
+
+
 @dataclass(slots=True)
 class Effects:
     """What one transaction writes."""
@@ -39,6 +54,7 @@ class Effects:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     wakes: dict[Key, Wake] = field(default_factory=dict)
+    leaving: dict[Key, Leaving] = field(default_factory=dict)
     persons: set[Key] = field(default_factory=set)  # open items whose customer asks for a person
     words: list[ProviderWord] = field(default_factory=list)
     calls: list[CallRecord] = field(default_factory=list)
@@ -70,9 +86,10 @@ class Effects:
 
     def message(
         self, message: InboundMessage, conversation: Conversation, seq: int, *, handle_id: UUID | None, language: str,
-        signals: Signals, accepted_at: datetime, aside: bool = False,
+        signals: Signals, accepted_at: datetime, aside: bool = False, bulk: bool = False,
     ) -> None:  # fmt: skip
         """The message's row, its receipt and the references others may answer. ``aside``: it moved nothing of how is answered."""
+        told = [name for name, holds in (("aside", aside), ("bulk", bulk)) if holds]
         workspace, owner, identity = message.workspace_id, conversation.id, message.id
         self.messages.append(
             {
@@ -90,7 +107,7 @@ class Effects:
                 "external_id": message.external_id,
                 "subject": message.subject,
                 "text": message.text,
-                "body": body_of(message, machine=signals.automatic) | ({"aside": True} if aside else {}),
+                "body": body_of(message, machine=signals.automatic) | {name: True for name in told},
                 "signals": {"language": language, **signals.values()},
                 "accepted_at": accepted_at,
                 "sent_at": message.sent_at,

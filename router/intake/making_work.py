@@ -23,6 +23,7 @@ from router.intake import store
 from router.intake.batch import wake_items
 from router.intake.batch_view import BatchView, Conversation, Person
 from router.intake.effects import Effects
+from router.intake.leaving_bulk import leave_bulk
 from router.intake.opening import Opening
 from router.intake.taking_in import answered_as
 from router.signals.signals import Signals, signals_of
@@ -132,13 +133,14 @@ async def _opened(
 ) -> MadeWork:  # fmt: skip
     view, effects = BatchView(now=now), Effects()
     opening = Opening(view, effects)
-    route = opening.route(message, conversation, signals, who, workspace, now)
+    route = opening.route(message, conversation, signals, who, workspace)
     data: dict[str, Any] = {"message_id": message.id, "kind": row["body"]["automatic"]["kind"], "actor": actor}
     effects.event("message.made_work", conversation, now, data)
     decision_id: UUID | None = None
     queue: str | None = None
     if route is None:
         opening.wake(conversation, now, workspace)
+        opening.leave_bulk(message, conversation, signals, who, workspace, now)
     else:
         opening.open_item(message, conversation, route, now, workspace, who, made_work_by=actor)
         decision_id, queue = effects.decisions[-1]["i"], effects.decisions[-1]["r"]["queue"]
@@ -157,6 +159,7 @@ async def _opened(
     stored = {**signals.values(), "language": signals.language or row["signals"].get("language", "")}
     await outbox.record(connection, effects.events)
     await wake_items(connection, effects, now)
+    await leave_bulk(connection, effects.leaving, now)
     await connection.execute(_MADE, workspace.id, conversation.id, seq, body, stored)
     return MadeWork(
         message_id=message.id, conversation_id=conversation.id, item_id=conversation.item.id, queue=queue, decision_id=decision_id

@@ -6,13 +6,13 @@ Used by intake for what comes, and by whoever says later that something kept out
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from router.intake.batch_view import BatchView, Conversation, LastItem, Person
-from router.intake.effects import Effects, Wake
+from router.intake.effects import Effects, Leaving, Wake
 from router.item.goals import due_key
 from router.policy.decision import profile_facts, routing_record
 from router.policy.expressions import Facts, facts_of
@@ -20,7 +20,7 @@ from router.policy.fields import message_facts
 from router.policy.plan_document import live_s_of, preferred_of
 from router.policy.policy import Choice, queue_for
 from router.signals.signals import Signals
-from router.workspace.workspace import Workspace
+from router.workspace.workspace import Queue, Workspace
 from shared.ids import new_id
 from shared.message import InboundMessage
 
@@ -38,9 +38,12 @@ class Opening:
 
     def route(
         self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
-        accepted_at: datetime,
+        *, bulk: Queue | None = None,
     ) -> Route | None:  # fmt: skip
-        """The policy's choice when the message needs a new item; None when there is one, or thanks need none."""
+        """The policy's choice when the message needs a new item; None when there is one, or thanks need none.
+
+        ``bulk``: the queue it goes to before any rule is asked.
+        """
         item = conversation.item
         if item is not None and item.is_open:
             return None
@@ -52,8 +55,14 @@ class Opening:
             and item.closed_at is not None
             and item.closed_at > self._view.now - timedelta(seconds=workspace.reopen_within_s)
         )
+        return self._asked(message, conversation, signals, person, workspace, reopened, bulk)
+
+    def _asked(
+        self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
+        reopened: bool, bulk: Queue | None,
+    ) -> Route:  # fmt: skip
         degraded = person is None or person.degraded
-        facts = self._facts(message, conversation, signals, person, workspace, reopened)
+        facts = self._facts(message, conversation, signals, person, workspace, reopened, bulk)
         began = time.perf_counter()
         choice = queue_for(workspace.policy, facts)
         self._effects.rule_seconds.append(time.perf_counter() - began)
@@ -63,7 +72,7 @@ class Opening:
 
     def _facts(
         self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
-        reopened: bool,
+        reopened: bool, bulk: Queue | None,
     ) -> Facts:  # fmt: skip
         now = self._view.now
         values: dict[str, Any] = {
@@ -94,6 +103,8 @@ class Opening:
         }
         if workspace.policy.asks_queues:
             values["queue"] = workspace.figures
+        if bulk is not None:
+            values["bulk"] = {"queue": bulk.name}
         return facts_of(values)
 
     def _open_conversations(self, workspace_id: UUID, person: Person | None) -> int | None:
@@ -111,10 +122,10 @@ class Opening:
         before = conversation.item if reopened else None
         boost = choice.boost_s + (workspace.reopen_boost_s if reopened else 0)
         key = due_key(accepted_at, channel=message.channel, goals=queue.goals_s, boost_s=boost, strict=choice.due_class == 0)
-        item_id, decision_id = new_id(), new_id()
+        item_id = new_id()
         kind = "callback" if message.kind in _CALLBACKS else "conversation"
         plan = workspace.plans.get(choice.plan or "", queue.plan)
-        sticky = None if before is None else (before.agent_id or before.last_agent_id)
+        sticky = None if before is None or choice.bulk else (before.agent_id or before.last_agent_id)
         sticky_s, owner = workspace.sticky_s(message.channel), None
         last_agent = sticky
         wanted = preferred_of(plan)
@@ -124,15 +135,11 @@ class Opening:
         live_s = live_s_of(plan)
         sticky_until = self._view.now + timedelta(seconds=sticky_s)
         version = facts.values["profile"].get("version")
-        self._effects.decisions.append(
-            {
-                "w": conversation.workspace_id, "i": decision_id, "c": conversation.id, "t": item_id, "m": message.id,
-                "r": routing_record(
-                    policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=reopened,
-                    degraded=degraded, made_work_by=made_work_by,
-                ),
-            }
+        record = routing_record(
+            policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=reopened, degraded=degraded,
+            made_work_by=made_work_by,
         )  # fmt: skip
+        decision_id = self._decided(message, conversation, item_id, record)
         foretold = workspace.figures.get(queue.name, {})
         self._effects.items.append(
             {
@@ -163,6 +170,36 @@ class Opening:
         if before is not None:
             data["reopened_from"] = before.id
         self._effects.event("item.queued", conversation, self._view.now, data)
+
+    def _decided(self, message: InboundMessage, conversation: Conversation, item_id: UUID, record: Mapping[str, Any]) -> UUID:
+        decision_id = new_id()
+        self._effects.decisions.append(
+            {"w": conversation.workspace_id, "i": decision_id, "c": conversation.id, "t": item_id, "m": message.id, "r": record}
+        )
+        return decision_id
+
+    def leave_bulk(
+        self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
+        accepted_at: datetime,
+    ) -> None:  # fmt: skip
+        """A person's words in the conversation of an item that waits among bulk mail: the policy says where it waits from now on."""
+        item = conversation.item
+        if item is None or not workspace.is_bulk(item.queue_id) or item.state not in ("queued", "parked"):
+            return
+        choice, facts, _, degraded = self._asked(message, conversation, signals, person, workspace, False, None)
+        queue = workspace.queue(choice.queue)
+        key = due_key(
+            accepted_at, channel=message.channel, goals=queue.goals_s, boost_s=choice.boost_s, strict=choice.due_class == 0
+        )
+        record = routing_record(
+            policy=workspace.policy, choice=choice, queue=queue.name, key=key, facts=facts, reopened=False, degraded=degraded
+        )
+        self._effects.leaving[conversation.workspace_id, item.id] = Leaving(
+            queue_id=queue.id, queue=queue.name, channel=message.channel, due_at=key.due_at, due_class=key.due_class,
+            enqueued_at=accepted_at, plan=workspace.plans.get(choice.plan or "", queue.plan), skills=choice.skills,
+            decision_id=self._decided(message, conversation, item.id, record),
+        )  # fmt: skip
+        item.queue_id = queue.id
 
     def wake(self, conversation: Conversation, accepted_at: datetime, workspace: Workspace) -> None:
         """An open item learns that the customer wrote: parked work queues again, wrapped-up work goes on, timers stop."""

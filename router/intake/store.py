@@ -28,6 +28,21 @@ left join santral.handle h on h.workspace_id = g.w and h.profile_id = g.p
 left join santral.conversation c on c.workspace_id = g.w and c.handle_id = h.id and c.state = 'open' and c.merged_into is null
 group by g.w, g.p
 """
+_CONTACTED: Final = """
+select g.w, g.p, exists (
+    select 1 from santral.handle h
+    cross join lateral (
+        select n.id, n.merged_into from santral.conversation n where n.workspace_id = h.workspace_id and n.handle_id = h.id
+        union all
+        select n.id, n.merged_into from santral.conversation n where n.workspace_id = h.workspace_id and n.last_handle_id = h.id
+    ) n
+    join santral.conversation c on c.workspace_id = h.workspace_id and c.id = coalesce(n.merged_into, n.id)
+    where h.workspace_id = g.w and h.profile_id = g.p and (c.last_out_at is not null or exists (
+        select 1 from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id
+          and m.kind = 'call' and m.body->'call'->>'answered' = 'true'))
+) as contacted
+from unnest($1::uuid[], $2::uuid[]) as g(w, p)
+"""
 _HANDLE_IDS: Final = """
 select g.place, h.id from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) with ordinality as g(w, k, s, v, place)
 join santral.handle h on h.workspace_id = g.w and h.kind = g.k and h.scope = g.s and h.value = g.v
@@ -196,6 +211,12 @@ async def open_conversations(connection: Connection, profiles: Iterable[Key]) ->
     pairs = sorted(profiles)
     rows = await connection.fetch(_OPEN_CONVERSATIONS, [workspace for workspace, _ in pairs], [profile for _, profile in pairs])
     return {(row["w"], row["p"]): row["conversations"] for row in rows}
+
+
+async def contacted(connection: Connection, profiles: Iterable[Key]) -> Mapping[Key, bool]:
+    """Whether anybody of ours ever wrote to these people, by (workspace, profile), under any of their handles, or spoke with them."""
+    rows = await connection.fetch(_CONTACTED, *key_columns(profiles))
+    return {(row["w"], row["p"]): row["contacted"] for row in rows}
 
 
 async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:

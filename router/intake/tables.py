@@ -77,6 +77,20 @@ message = sa.Table(
     ),
 )
 
+bulk_digest = (
+    sa.Table(  # what came in a day (by the workspace's own clock) in bulk from nobody we know; the words stay in the messages
+        "bulk_digest",
+        metadata,
+        workspace_id(),
+        required("day", sa.Date),
+        required("mails", sa.Integer),
+        required("senders", sa.Integer),
+        required("message_ids", pg.ARRAY(Uuid)),  # the newest of them
+        at("made_at", now=True),
+        sa.PrimaryKeyConstraint("workspace_id", "day"),
+    )
+)
+
 thread_ref = sa.Table(  # what a later message may answer: mid:<rfc id>, post:<id>, ext:<inbox>:<provider id> …
     "thread_ref",
     metadata,

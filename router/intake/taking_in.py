@@ -6,6 +6,7 @@
 | only thanks, to work that is parked, wrapping up or completed | stored, nobody is woken |
 | mail that nobody vouches for, from or for another mailbox than is answered | stored and work, answered where it was before |
 | mail that is only marked | a customer's words or automatic mail, as the workspace's ``marked_mail`` says |
+| bulk mail from nobody we know, where there is a queue for it | work there; a person's words in its conversation take it out |
 | automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
@@ -17,6 +18,7 @@ Taking a message in either changes the view and the effects completely, or raise
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +26,7 @@ from uuid import UUID
 from router.commands.external_calls import CallRecord
 from router.intake.arrivals import Arrival
 from router.intake.batch_view import BatchView, Conversation, Person, ProviderWord
+from router.intake.bulk import bulk_queue_for
 from router.intake.effects import Effects
 from router.intake.opening import Opening
 from router.intake.threads import Writer, asked_of, choose, moves_answer, thread_key
@@ -65,14 +68,21 @@ class TakingIn:
                 return
             conversation = self._opened(message, person, key, accepted_at, workspace)
         signals = self._signals(arrival.signals, message, conversation, accepted_at, workspace)
+        bulk = None if amends else bulk_queue_for(message, signals, person, conversation, workspace)
+        if bulk is not None:
+            signals = replace(signals, do_not_answer=True)
         route = None
         if not amends and _is_work(message, signals):
-            route = self._opening.route(message, conversation, signals, person, workspace, accepted_at)
-        self._store(message, conversation, person, signals, accepted_at, amends=amends, is_work=route is not None)
+            route = self._opening.route(message, conversation, signals, person, workspace, bulk=bulk)
+        self._store(
+            message, conversation, person, signals, accepted_at, amends=amends, is_work=route is not None, bulk=bulk is not None
+        )
         if route is not None:
             self._opening.open_item(message, conversation, route, accepted_at, workspace, person)
         elif not amends and _wakes(message, signals):
             self._opening.wake(conversation, accepted_at, workspace)
+            if bulk is None:
+                self._opening.leave_bulk(message, conversation, signals, person, workspace, accepted_at)
             item = conversation.item
             if signals.person and item is not None and item.state in ("offered", "assigned", "wrapping"):
                 self.effects.persons.add((conversation.workspace_id, item.id))
@@ -131,7 +141,7 @@ class TakingIn:
 
     def _store(
         self, message: InboundMessage, conversation: Conversation, person: Person | None, signals: Signals, accepted_at: datetime,
-        *, amends: bool, is_work: bool,
+        *, amends: bool, is_work: bool, bulk: bool,
     ) -> None:  # fmt: skip
         now, effects = self._view.now, self.effects
         if conversation.is_new and conversation.seq == 0:
@@ -162,6 +172,7 @@ class TakingIn:
             signals=signals,
             accepted_at=accepted_at,
             aside=aside,
+            bulk=bulk,
         )
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)

@@ -35,7 +35,8 @@ select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue
 from santral.agent a
 join santral.workspace w on w.id = a.workspace_id
 left join lateral (
-    select jsonb_object_agg(m.queue_id, jsonb_build_array(m.priority, m.delay_s))
+    -- Bulk mail comes after all else that an agent may take, whatever their own order of queues is.
+    select jsonb_object_agg(m.queue_id, jsonb_build_array(m.priority + case q.purpose when 'bulk' then 1000 else 0 end, m.delay_s))
                filter (where q.mode <> 'pull' and q.enabled) as queues, array_agg(q.name) as names
     from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id
     where m.workspace_id = a.workspace_id and m.agent_id = a.id

@@ -83,7 +83,9 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
 
 def _summary(choice: Choice, queue: str, reopened: bool, made_work_by: str) -> str:
     """One sentence for the agent who asks why this is in front of them."""
-    if choice.out_of_time:
+    if choice.bulk:
+        why = "bulk from somebody never in contact"
+    elif choice.out_of_time:
         why = "the rules took too long, so the default queue was taken"
     elif choice.rule is not None:
         why = f"rule “{choice.rule}” matched"

@@ -130,9 +130,13 @@ def _typed_environment() -> Any:
 
 
 def facts_of(values: Mapping[str, Mapping[str, Any]]) -> Facts:
-    """The facts of one message. A name that is left out is an empty map, so a rule about it errs and does not match."""
+    """The facts of one message. A name that is left out is an empty map, so a rule about it errs and does not match.
+
+    ``bulk`` is kept beside them: no rule asks it, the policy itself does (`router/policy/policy.py`).
+    """
     whole = {name: values.get(name, {}) for name in ROOTS}
-    return Facts(values=whole, activation=_environment().Activation(data=whole))
+    activation = _environment().Activation(data=whole)
+    return Facts(values={**whole, "bulk": values["bulk"]} if values.get("bulk") else whole, activation=activation)
 
 
 @lru_cache(maxsize=4096)

@@ -91,7 +91,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the policy says of one message, and the trace that explains it. ``sla`` names a set of targets, ``plan`` who may take it."""
+    """What the policy says of one message, and the trace that explains it. ``sla`` names a set of targets, ``plan`` who may take it.
+
+    ``bulk``: it went to the queue for mail to many from nobody we know, and no rule was asked.
+    """
 
     queue: str
     rule: str | None = None
@@ -105,6 +108,7 @@ class Choice:
     errors: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
     out_of_time: bool = False
+    bulk: bool = False
 
 
 NO_POLICY: Final = Policy(version=None, rules=(), default_queue=DEFAULT_QUEUE)
@@ -156,8 +160,11 @@ def queue_for(
 ) -> Choice:
     """Asks the rules in order. Never raises on a rule; the same facts give the same choice while time lasts.
 
-    ``on_answer`` is told of each rule that was asked. The clock is looked at between blocks.
+    ``on_answer`` is told of each rule that was asked. The clock is looked at between blocks. Where the facts say ``bulk`` (a queue's name,
+    seen at intake and recorded), that is the choice of every policy.
     """
+    if bulk := facts.values.get("bulk"):
+        return Choice(queue=bulk["queue"], bulk=True)
     ends_at = clock() + budget_s
     boost, due_class = 0, NORMAL
     sla: str | None = None

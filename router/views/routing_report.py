@@ -1,4 +1,4 @@
-"""What became of waiting in a stretch of time: waits, plans, stickiness, evenness, and how good the predictions were.
+"""What became of waiting in a stretch of time, but for bulk mail's: waits, plans, stickiness, evenness, and how good the predictions were.
 
 Counted from the records of dispatch's reservations, one per item and reservation. **Units**: seconds; shares 0..1.
 """
@@ -22,6 +22,7 @@ with reserved as (
     left join santral.work_item i on i.workspace_id = d.workspace_id and i.id = d.item_id
     left join santral.queue q on q.workspace_id = d.workspace_id and q.id = (d.record->>'queue_id')::uuid
     where d.workspace_id = any($1::uuid[]) and d.id >= $2 and d.id < $3 and d.kind = 'dispatch'
+      and q.purpose is distinct from 'bulk'
 )
 select {name} as queue, count(*) as reserved, avg(waited_s) as mean_s,
        percentile_cont(array[0.5, 0.9, 0.99]) within group (order by waited_s) as quantiles, max(waited_s) as max_s,
@@ -37,6 +38,8 @@ select (d.record->'candidates'->0->>'agent_id')::uuid as agent_id, count(*) as t
 from santral.decision d
 join santral.agent a on a.workspace_id = d.workspace_id and a.id = (d.record->'candidates'->0->>'agent_id')::uuid
 where d.workspace_id = any($1::uuid[]) and d.id >= $2 and d.id < $3 and d.kind = 'dispatch'
+  and not exists (select 1 from santral.queue q
+      where q.workspace_id = d.workspace_id and q.id = (d.record->>'queue_id')::uuid and q.purpose = 'bulk')
 group by 1 order by 2 desc
 """
 

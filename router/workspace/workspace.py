@@ -28,17 +28,20 @@ REOPEN_BOOST_S: Final = 900
 
 _POLICIES: Final = "select workspace_id, version, document from santral.policy where active"
 _QUEUES: Final = """
-select workspace_id, id, name, goals_s, targets_s, plan, calendar, enabled from santral.queue order by workspace_id, name
+select workspace_id, id, name, goals_s, targets_s, plan, calendar, enabled, purpose from santral.queue order by workspace_id, name
 """
 _FIGURES: Final = """
 select p.workspace_id, q.name, p.waiting, p.oldest_s, p.online, p.per_s
-from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id
+from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id and q.purpose <> 'bulk'
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A queue as intake needs it; ``goals_s`` and ``targets_s`` by channel, ``plan`` as stored, ``calendar`` None: the default."""
+    """A queue as intake needs it; ``goals_s`` and ``targets_s`` by channel, ``plan`` as stored, ``calendar`` None: the default.
+
+    ``purpose`` ``bulk``: mail to many from nobody we know; nobody waits in it.
+    """
 
     id: UUID
     name: str
@@ -47,6 +50,7 @@ class Queue:
     plan: Sequence[Any] = ()
     calendar: str | None = None
     enabled: bool = True
+    purpose: str = "customers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,16 @@ class Workspace:
         """How long an item waits for the agent who had it."""
         return terms_for(channel, self.settings).sticky_s
 
+    @property
+    def bulk_queue(self) -> Queue | None:
+        """Where mail to many from nobody we know goes: the first queue by name that is there for it; None: it is work like any other."""
+        found = (self.queues[name] for name in sorted(self.queues))
+        return next((queue for queue in found if queue.purpose == "bulk" and queue.enabled), None)
+
+    def is_bulk(self, queue_id: UUID) -> bool:
+        """Whether this queue is there for bulk mail."""
+        return any(queue.id == queue_id and queue.purpose == "bulk" for queue in self.queues.values())
+
     def calendar_named(self, *names: str | None) -> Calendar:
         """The first of these calendars that exists, else the workspace's default one."""
         for name in names:
@@ -96,7 +110,8 @@ class Workspace:
             queue = self.queues.get(wanted)
             if queue is not None and queue.enabled:
                 return queue
-        for wanted in sorted(self.queues):
+        # One for bulk mail is nobody's fallback: what comes there by accident would wait for nobody.
+        for wanted in sorted(self.queues, key=lambda one: (self.queues[one].purpose == "bulk", one)):
             if self.queues[wanted].enabled:
                 return self.queues[wanted]
         raise InputRejected("the workspace has no queue", field="queue", remedy="create a queue, then replay the message")
@@ -159,6 +174,7 @@ async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:
                 plan=row["plan"],
                 calendar=row["calendar"],
                 enabled=row["enabled"],
+                purpose=row["purpose"],
             )
         )
     return queues

@@ -66,6 +66,9 @@ class QueueIn(Resource):
     calendar: Slug | None = None
     plan: Slug | PlanDocument | None = None
     wrap_s: Annotated[int, Field(ge=0, le=24 * 3600)] | None = None
+    purpose: Literal["customers", "bulk"] = "customers"
+    """``bulk``: mail to many from nobody we know goes here (the first such queue by name): no target, out of the figures, after all other
+    work, a digest a day. It has no plan, no targets and no overflow."""
     enabled: bool = True
 
 

@@ -136,6 +136,7 @@ class Queues(Plain):
             raise Unprocessable("a queue cannot overflow into itself", field="overflow", remedy="name another queue")
         if given.overflow is not None:
             await context.id_of(queue, given.overflow, "overflow")
+        await _require_apart(context, given)
         await _require_calendar(context, given.calendar)
         values = await super().columns(context, given, known) | {"overflow": given.overflow or ""}
         return values | await self._plan(context, given)
@@ -171,6 +172,18 @@ class Queues(Plain):
             **{name: row[name] for name in QueueOut.model_fields if name in row and name not in ("overflow", "plan")},
             overflow=row["overflow"] or None, plan=row["routing"],
         )  # fmt: skip
+
+
+async def _require_apart(context: Context, given: QueueIn) -> None:
+    """Customers' work never overflows into bulk mail, nor bulk mail into a customers' queue, where it would be before somebody's turn."""
+    if given.purpose == "bulk":
+        for name in ("overflow", "plan", "targets_s"):
+            if getattr(given, name):
+                raise Unprocessable("a queue for bulk mail has none", field=name, remedy="leave it out")
+    elif given.overflow is not None:
+        named = sa.select(queue.c.purpose).where(queue.c.workspace_id == context.workspace_id, queue.c.name == given.overflow)
+        if await context.connection.scalar(named) == "bulk":
+            raise Unprocessable("nobody's turn comes in a queue for bulk mail", field="overflow", remedy="name another queue")
 
 
 async def _require_calendar(context: Context, name: str | None) -> None:

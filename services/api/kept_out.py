@@ -7,7 +7,7 @@ conversations that had work there.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -16,15 +16,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from profiles.snapshot import snapshots
 from router.calendars.store import read_calendars, read_slas
+from router.intake.bulk_digest import list_digests
 from router.intake.making_work import make_work
 from router.policy.policy import NO_POLICY, kept_policy
 from router.views.kept_out import list_kept_out
 from router.workspace.workspace import Workspace, read_figures, read_plans, read_policies, read_queues, workspace_of
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page, moment_of, next_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, moment_of, next_of, values_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from shared.database import Connection, retried
-from shared.errors import NotFound
+from shared.errors import Forbidden, NotFound, Unprocessable
 
 router = APIRouter(prefix="/v1/kept-out", tags=["conversations"])
 Kind = Literal["auto_reply", "out_of_office", "bounce", "bulk", "disposition", "feedback", "echo"]
@@ -69,6 +70,26 @@ class KeptOut(BaseModel):
     preview: str
 
 
+class DigestedMessage(BaseModel):
+    """A bulk mail as a digest names it."""
+
+    id: UUID
+    conversation_id: UUID
+    at: datetime
+    subject: str
+    sender: str | None
+
+
+class BulkDigest(BaseModel):
+    """What came in one day in bulk from nobody we know, by the workspace's own clock; ``messages`` are the newest that are still there."""
+
+    day: date
+    mails: int
+    senders: int
+    made_at: datetime
+    messages: list[DigestedMessage]
+
+
 class MadeWorkIn(BaseModel):
     """``person``: a person wrote it and is to be answered. Left out: yes, but for reports of mail, whose author is never answered."""
 
@@ -102,6 +123,27 @@ async def list_kept(
             in_queues=principal.visibility in ("queue", "team"), before=moment_of(cursor), limit=limit + 1,
         )  # fmt: skip
     return Page(items=[KeptOut.model_validate(row) for row in rows[:limit]], next=next_of(rows, limit, "at"))
+
+
+@router.get("/digests", summary="Days of bulk mail from nobody we know, newest first")
+async def list_bulk_digests(
+    request: Request, principal: ConversationReader, limit: Annotated[int, Query(ge=1, le=31)] = 7, cursor: Cursor = None
+) -> Page[BulkDigest]:
+    """One a day, where a queue for bulk mail is there: for those who see the whole workspace."""
+    if principal.visibility != "workspace":
+        raise Forbidden("digests are of the whole workspace", field="Authorization", remedy="ask a supervisor")
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        rows = await list_digests(connection, principal.workspace_id, before=_day_of(cursor), limit=limit + 1)
+    more = cursor_of(rows[limit - 1]["day"].isoformat()) if len(rows) > limit else None
+    return Page(items=[BulkDigest.model_validate(row) for row in rows[:limit]], next=more)
+
+
+def _day_of(cursor: str | None) -> date | None:
+    values = values_of(cursor, 1)
+    try:
+        return None if values is None else date.fromisoformat(values[0])
+    except (ValueError, TypeError) as error:
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
 
 
 @router.post("/{message_id}/work", summary="Make it work")

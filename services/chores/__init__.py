@@ -1,1 +1,1 @@
-"""The courier's background rounds over profiles: duplicates and changed rules of identity. Never anything a customer waits for."""
+"""The courier's background rounds: duplicates, changed rules of identity, digests of bulk mail. Never anything a customer waits for."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic import op
 
-from services.schema.migrations.schema import run_statements
+from services.schema.migrations.schema import run_statements, secure
 
 revision = "0005"
 down_revision = "0004"
@@ -29,3 +29,4 @@ def upgrade() -> None:
             " where body ? 'automatic' or body ? 'bulk'"
         )
     run_statements(Path(__file__))
+    secure(["bulk_digest"])

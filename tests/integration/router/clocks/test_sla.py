@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
-from router.clocks.sla import SlaClocks
 from router.views.desk import read_item
-from router.workspace.configuration import RouterConfiguration
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
-from shared.hints import Hints
 from shared.ids import new_id
-from shared.leases import Leases
 from tests.support.intake_line import rows
+from tests.support.keeper import Keeper, keeper_of
 from tests.support.workspaces import Workspace, add_item
-
-
-@dataclass(slots=True)
-class Keeper:
-    """One router's clocks."""
-
-    db: Database
-    leases: Leases
-    configuration: RouterConfiguration
-    clocks: SlaClocks
-
-    async def look(self) -> None:
-        """Reads the configuration and looks until nothing is left to do."""
-        await self.configuration.refresh()
-        while await self.clocks.round():
-            pass
 
 
 @pytest.fixture
 async def keeper(worker_db: Database, database_urls: PostgresUrls) -> Keeper:
     return await keeper_of(worker_db, database_urls)
-
-
-async def keeper_of(db: Database, urls: PostgresUrls, *, batch: int = 500) -> Keeper:
-    leases = Leases(db, kind="sla", slots=1, owner=uuid4())
-    await leases.round()
-    configuration = RouterConfiguration(db)
-    hints = Hints(urls.worker, listening=False)
-    clocks = SlaClocks(db=db, leases=leases, hints=hints, workspaces=configuration, batch=batch)
-    return Keeper(db, leases, configuration, clocks)
 
 
 async def run(db: Database, statement: str, *values: Any) -> None:
