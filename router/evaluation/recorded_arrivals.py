@@ -1,7 +1,7 @@
 """What came in a time range, as the simulator replays it: when, to which queue, how long the work took. Nothing personal.
 
 Handling is the time an item was assigned or wrapped up, by its events; who left says how long they were patient. What an agent
-began, and calls that a PBX gave to somebody, never waited here and are left out. Another policy may be asked where it would have put
+began, calls that a PBX gave to somebody, and bulk mail, for which nobody waits, are left out. Another policy may be asked where it would have put
 each of them, over the facts that were recorded when it was routed. **Units**: seconds; times aware UTC.
 """
 
@@ -36,7 +36,7 @@ cross join lateral (
                   and e.data->>'item_id' = i.id::text and e.data ? 'version' and e.data ? 'state'
                 group by 1, 2) moved) spans
 ) told
-where i.workspace_id = $1 and i.id > $2 and i.id < $3 and not i.external and told.first = 'queued'
+where i.workspace_id = $1 and i.id > $2 and i.id < $3 and not i.external and told.first = 'queued' and q.purpose <> 'bulk'
 order by i.id limit $4
 """
 

@@ -132,7 +132,7 @@ async def facts_of_message(
         pair = (WorkspaceId(workspace_id), HandleId(row["handle_id"]))
         snapshot = (await snapshots(connection, [pair])).get(pair)
     facts = facts_again({}, dict(row))
-    facts["signals"] = {name: value for name, value in row["signals"].items() if name != "language"}
+    facts["signals"] |= {name: value for name, value in row["signals"].items() if name != "language"}
     facts["conversation"] = {
         "reopened": False, "channels": list(row["channels"]), "messages": row["seq"] - 1, "age_s": row["age_s"],
     }  # fmt: skip

@@ -240,6 +240,8 @@ export interface Message {
   readonly files: readonly MessageFile[];
   readonly call: CallRecord | null;
   readonly automatic: string | null;
+  readonly marks?: readonly string[];
+  readonly filtered?: { readonly verdict: string; readonly by: string; readonly score: number | null } | null;
   readonly authenticated: boolean;
   /** Where a mail asks to be answered, when that is not its sender's own address. */
   readonly reply_to?: string | null;

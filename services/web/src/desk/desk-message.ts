@@ -69,6 +69,16 @@ export class DeskMessage extends DeskPart {
       ${unverified(message) ? html`<span class="chip warn">${this.say.unverified}</span>` : nothing}
       ${message.aside && !message.automatic ? html`<span class="chip warn">${this.say.aside}</span>` : nothing}
       ${message.automatic ? html`<span class="chip">${this.say.automatic}</span>` : nothing}
+      ${
+        message.marks?.length && !message.automatic
+          ? html`<span class="chip" title=${message.marks.join(", ")}>${this.say.markedChip}</span>`
+          : nothing
+      }
+      ${
+        message.filtered && this.say.filtered[message.filtered.verdict]
+          ? html`<span class="chip warn" title=${message.filtered.by}>${this.say.filtered[message.filtered.verdict]}</span>`
+          : nothing
+      }
       <time datetime=${message.at} title=${this.formats.full(message.at)}>${this.formats.time(message.at)}</time>
     </header>`;
   }

@@ -13,6 +13,7 @@ import { tokens } from "../ui/tokens.ts";
 import "./desk-customer.ts";
 import { mark } from "./desk-header.ts";
 import "./desk-items.ts";
+import "./desk-kept-out.ts";
 import "./desk-offers.ts";
 import "./desk-queues.ts";
 import "./desk-thread.ts";
@@ -76,6 +77,7 @@ export class SantralDesk extends LitElement {
               ? html`<h2>${say.queues}</h2><santral-desk-queues .desk=${this.#desk}></santral-desk-queues>`
               : nothing
           }
+          <santral-desk-kept-out .desk=${this.#desk}></santral-desk-kept-out>
         </nav>
         <santral-desk-thread .desk=${this.#desk}></santral-desk-thread>
         <aside aria-label=${say.profile}>
@@ -171,6 +173,7 @@ export class SantralDesk extends LitElement {
       this.requestUpdate();
       return;
     }
+    if (event.composedPath().some((one) => one instanceof HTMLDialogElement)) return;
     if (event.ctrlKey || event.metaKey || event.altKey || (target instanceof HTMLElement && isText(target))) return;
     const command = this.#commands[event.key.toLowerCase()];
     if (!command) return;

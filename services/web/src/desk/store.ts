@@ -63,8 +63,13 @@ const OFFER_ENDS: ReadonlySet<string> = new Set([
   "offer.rescinded",
   "offer.revoked",
 ]);
-/** Messages have gone to another conversation or come from one: the thread is another than what was read of it. */
-const REARRANGED: ReadonlySet<string> = new Set(["conversation.merged", "conversation.split", "message.moved"]);
+/** Messages have gone to another conversation, come from one or count as a person's now: the thread is another than what was read of it. */
+const REARRANGED: ReadonlySet<string> = new Set([
+  "conversation.merged",
+  "conversation.split",
+  "message.moved",
+  "message.made_work",
+]);
 const LOOK_MS = 10_000;
 const HISTORY = 50;
 

@@ -56,6 +56,7 @@ const TOLD: ReadonlySet<string> = new Set([
   "conversation.merged",
   "conversation.split",
   "message.moved",
+  "message.made_work",
   "reply.stopped",
 ]);
 

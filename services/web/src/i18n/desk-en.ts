@@ -1,4 +1,5 @@
 /** The agent's page in English. */
+import { keptOutEn } from "./desk-kept-out-en.ts";
 import { personEn } from "./desk-person-en.ts";
 import { placementEn } from "./desk-placement-en.ts";
 import type { DeskMessages } from "./desk-tr.ts";
@@ -122,6 +123,7 @@ export const en: DeskMessages = {
     "conversation.merged": "Conversations merged",
     "conversation.split": "Messages became a conversation of their own",
     "message.moved": "A message went from one conversation to another",
+    "message.made_work": "A message that was kept out of work became work",
     "reply.stopped": "Automatic answers stopped",
   },
   stopReasons: {
@@ -144,6 +146,8 @@ export const en: DeskMessages = {
   mailFailed: "The formatted text could not be read",
   unverified: "Unverified sender",
   automatic: "Automatic",
+  markedChip: "Not to be answered by a machine",
+  filtered: { bulk: "Filter: bulk", spam: "Filter: spam", phishing: "Filter: phishing" },
   attachments: "Attachments",
   download: (name) => `Download ${name}`,
   call: {
@@ -217,6 +221,7 @@ export const en: DeskMessages = {
   timelineNone: "No conversation before",
   person: personEn,
   placement: placementEn,
+  keptOut: keptOutEn,
   thisOne: "This conversation",
   profileNone: "The customer's details appear here when a conversation is open.",
   signedOut: "You are not signed in",

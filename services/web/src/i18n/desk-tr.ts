@@ -1,5 +1,6 @@
 /** The agent's page in Turkish. This record fixes the keys; what another language lacks of them is a type error. */
 import type { Presence } from "../api/vocabulary.ts";
+import { keptOutTr } from "./desk-kept-out-tr.ts";
 import { personTr } from "./desk-person-tr.ts";
 import { placementTr } from "./desk-placement-tr.ts";
 
@@ -130,6 +131,7 @@ export const tr = {
     "conversation.merged": "Görüşmeler birleştirildi",
     "conversation.split": "Mesajlar ayrı bir görüşme oldu",
     "message.moved": "Bir mesaj görüşmeler arasında taşındı",
+    "message.made_work": "İş sayılmayan bir mesaj iş oldu",
     "reply.stopped": "Otomatik yanıtlar durduruldu",
   } as Named,
   stopReasons: {
@@ -152,6 +154,8 @@ export const tr = {
   mailFailed: "Biçimli metin alınamadı",
   unverified: "Doğrulanmamış gönderen",
   automatic: "Otomatik",
+  markedChip: "Makine yanıtlamamalı",
+  filtered: { bulk: "Süzgeç: toplu posta", spam: "Süzgeç: istenmeyen", phishing: "Süzgeç: oltalama" } as Named,
   attachments: "Ekler",
   download: (name: string) => `${name} dosyasını indir`,
   call: {
@@ -230,6 +234,7 @@ export const tr = {
   timelineNone: "Daha önce görüşme yok",
   person: personTr,
   placement: placementTr,
+  keptOut: keptOutTr,
   thisOne: "Bu görüşme",
   profileNone: "Görüşme seçildiğinde müşterinin bilgileri burada görünür.",
   signedOut: "Oturum açık değil",
