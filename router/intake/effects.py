@@ -107,7 +107,7 @@ class Effects:
                 "external_id": message.external_id,
                 "subject": message.subject,
                 "text": message.text,
-                "body": body_of(message, machine=signals.automatic) | {name: True for name in told},
+                "body": body_of(message, machine=signals.automatic) | dict.fromkeys(told, True),
                 "signals": {"language": language, **signals.values()},
                 "accepted_at": accepted_at,
                 "sent_at": message.sent_at,
