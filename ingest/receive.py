@@ -26,6 +26,7 @@ from shared.clock import Clock
 from shared.cloudevent import encode_message
 from shared.errors import TooLarge, Unavailable
 from shared.handle import Handle, partition_key
+from shared.handle_forms import first_form
 from shared.ids import InboxId, WorkspaceId, message_id
 from shared.kafka import Record
 from shared.message import ORIGINAL_INLINE_BYTES_MAX, RECORD_BYTES_MAX, TEXT_INLINE_CHARS_MAX, InboundMessage
@@ -177,7 +178,7 @@ class Receiver:
             sender = message.sender.handle()
         else:
             sender = Handle(kind="visitor", scope=str(message.inbox_id), value=message.external_id)
-        return partition_key(self._secret, WorkspaceId(message.workspace_id), sender)
+        return partition_key(self._secret, WorkspaceId(message.workspace_id), first_form(sender))
 
 
 def _weak_id(draft: Draft, now: datetime) -> tuple[str, str, int]:

@@ -15,6 +15,7 @@ from uuid import UUID
 from shared.database import Connection
 from shared.errors import InputRejected
 from shared.handle import Handle, normalized
+from shared.handle_forms import earlier_forms
 from shared.ids import WorkspaceId
 
 ScopedHandle: TypeAlias = tuple[UUID, Handle]
@@ -33,13 +34,16 @@ def tombstone_hash(secret: bytes, workspace_id: UUID, handle: Handle) -> bytes:
 
 
 async def erased_at(connection: Connection, secret: bytes, handles: Collection[ScopedHandle]) -> dict[ScopedHandle, datetime]:
-    """When each of these handles was erased last; those that never were are left out. One statement."""
-    asked = list(dict.fromkeys(handles))
+    """When each of these handles was erased last, under whatever name; those that never were are left out. One statement."""
+    asked = [(one, form) for one in dict.fromkeys(handles) for form in (one[1], *earlier_forms(one[1]))]
     if not asked:
         return {}
-    hashes = [tombstone_hash(secret, workspace_id, handle) for workspace_id, handle in asked]
-    rows = await connection.fetch(_ERASED, [workspace_id for workspace_id, _ in asked], hashes)
-    return {asked[row["place"] - 1]: row["erased_at"] for row in rows}
+    hashes = [tombstone_hash(secret, one[0], form) for one, form in asked]
+    found: dict[ScopedHandle, datetime] = {}
+    for row in await connection.fetch(_ERASED, [one[0] for one, _ in asked], hashes):
+        one, at = asked[row["place"] - 1][0], row["erased_at"]
+        found[one] = max(found.get(one, at), at)
+    return found
 
 
 async def erased_handles(
@@ -56,9 +60,15 @@ def is_one_of(address: str, hashes: Collection[bytes], secret: bytes, workspace_
         handle = normalized("email", address)
     except InputRejected:
         return False
-    return tombstone_hash(secret, workspace_id, handle) in hashes
+    return is_buried(handle, hashes, secret, workspace_id)
 
 
-def hash_of(participant: Mapping[str, Any], secret: bytes, workspace_id: UUID) -> bytes:
+def is_buried(handle: Handle, hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:
+    """Whether one of these tombstones is the handle's, also one from when it was called otherwise."""
+    return any(tombstone_hash(secret, workspace_id, form) in hashes for form in (handle, *earlier_forms(handle)))
+
+
+def names_one_of(participant: Mapping[str, Any], hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:
+    """Whether somebody on a stored message is an erased person."""
     handle = Handle(kind=participant.get("kind", ""), scope=participant.get("scope", ""), value=participant.get("value", ""))
-    return tombstone_hash(secret, workspace_id, handle)
+    return is_buried(handle, hashes, secret, workspace_id)

@@ -14,8 +14,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure_covers import COVERS, ERASED_KIND, STATEMENTS
-from profiles.erasure_tombstones import tombstone_hash
-from profiles.handles import lock_handles
+from profiles.erasure_tombstones import is_buried, tombstone_hash
+from profiles.handles import as_named, lock_handles
 from profiles.recompute import lock_identity
 from shared import outbox
 from shared.database import Connection
@@ -100,7 +100,7 @@ async def forget(
     await lock_handles(connection, [(workspace_id, one.id) for one in handles])
     if not handles:
         return [], Counter()
-    hashes = [tombstone_hash(secret, workspace_id, one.handle) for one in handles]
+    hashes = [tombstone_hash(secret, workspace_id, as_named(one.handle)) for one in handles]
     await connection.execute(_BURY, workspace_id, erasure_id, at, [one.id for one in handles], hashes)
     person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles))
     counts: Counter[str] = Counter()
@@ -129,7 +129,7 @@ async def come_again(
     return [
         row["id"]
         for row in rows
-        if tombstone_hash(secret, workspace_id, Handle(kind=row["kind"], scope=row["scope"], value=row["value"])) in hashes
+        if is_buried(Handle(kind=row["kind"], scope=row["scope"], value=row["value"]), hashes, secret, workspace_id)
     ]
 
 

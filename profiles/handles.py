@@ -13,11 +13,12 @@ from typing import Final
 
 from profiles.sighting import Key, WantedHandle
 from shared.database import Connection
-from shared.handle import assurance_rank
+from shared.handle import Handle, assurance_rank
+from shared.handle_forms import NORMALIZATION, earlier_forms, renewed
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _KNOWN: Final = """
-select g.place, h.id, h.assurance, h.shared, h.first_seen_at, h.last_seen_at, h.name, h.profile_id, p.version
+select g.place, h.id, h.assurance, h.shared, h.first_seen_at, h.last_seen_at, h.name, h.raw, h.profile_id, p.version
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) with ordinality as g(workspace_id, kind, scope, value, place)
 cross join lateral (
     select f.* from santral.handle f
@@ -39,6 +40,10 @@ on conflict (workspace_id, kind, scope, value) do nothing
 returning id
 """
 # The nested loop goes through the ids in the order given; a join would be free to lock in another one.
+_ASIDE: Final = """
+update santral.handle h set scope = g.scope from unnest($1::uuid[], $2::uuid[], $3::text[]) as g(workspace_id, id, scope)
+where h.workspace_id = g.workspace_id and h.id = g.id
+"""
 _LOCK: Final = """
 select l.id from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
 cross join lateral (
@@ -58,6 +63,21 @@ from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[
      as g(workspace_id, id, name, assurance, rank, shared_by, first_seen_at, last_seen_at)
 where h.workspace_id = g.workspace_id and h.id = g.id
 """
+
+
+_BEFORE: Final = "before:"
+
+
+def set_aside(handle: Handle) -> Handle:
+    """How the row of a handle is kept whose name turned out to be another's: under a scope that no channel makes."""
+    return Handle(kind=handle.kind, scope=f"{_BEFORE}{NORMALIZATION}:{handle.scope}", value=handle.value)
+
+
+def as_named(handle: Handle) -> Handle:
+    """The handle of a row as the release that wrote it called it, also where it was set aside."""
+    if not handle.scope.startswith(_BEFORE):
+        return handle
+    return Handle(kind=handle.kind, scope=handle.scope.split(":", 2)[2], value=handle.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +125,18 @@ async def known_handles(connection: Connection, wanted: Sequence[WantedHandle]) 
 
 
 async def known_by_key(connection: Connection, keys: Sequence[Key]) -> dict[Key, KnownHandle]:
-    """The same for bare keys, each once."""
+    """The same for bare keys, each once. A row that an earlier release called so and that is another's handle is none of them."""
+    return {key: known for key, known, raw in await _rows(connection, keys) if renewed(key[1], raw) == key[1]}
+
+
+async def known_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Key, KnownHandle]]:
+    """The rows of handles that an earlier release called otherwise: those whose raw value says that they are these very ones."""
+    forms = {(one[0], name): one for one in keys for form in earlier_forms(one[1]) for name in (form, set_aside(form))}
+    rows = await _rows(connection, list(forms)) if forms else []
+    return {forms[place]: (place, known) for place, known, raw in rows if renewed(as_named(place[1]), raw) == forms[place][1]}
+
+
+async def _rows(connection: Connection, keys: Sequence[Key]) -> list[tuple[Key, KnownHandle, str]]:
     rows = await connection.fetch(
         _KNOWN,
         [workspace_id for workspace_id, _ in keys],
@@ -113,17 +144,35 @@ async def known_by_key(connection: Connection, keys: Sequence[Key]) -> dict[Key,
         [handle.scope for _, handle in keys],
         [handle.value for _, handle in keys],
     )
-    return {
-        keys[row["place"] - 1]: KnownHandle(
+    return [
+        (keys[row["place"] - 1], KnownHandle(
             id=row["id"], assurance=row["assurance"], shared=row["shared"], first_seen_at=row["first_seen_at"],
             last_seen_at=row["last_seen_at"], name=row["name"], profile_id=row["profile_id"], profile_version=row["version"],
-        )
+        ), row["raw"])
         for row in rows
-    }  # fmt: skip
+    ]  # fmt: skip
+
+
+async def make_room(connection: Connection, keys: Sequence[Key]) -> bool:
+    """Sets those rows aside that have one of these keys and are another's handle; whether there were any. They keep all but their scope."""
+    others = [(key, known) for key, known, raw in await _rows(connection, keys) if renewed(key[1], raw) != key[1]]
+    if others:
+        await connection.execute(
+            _ASIDE, [key[0] for key, _ in others], [known.id for _, known in others], [set_aside(key[1]).scope for key, _ in others]
+        )
+    return bool(others)
 
 
 async def begin_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> set[HandleId]:
     """Inserts the handles, each a profile id of its own; the ids of those that nobody inserted before us."""
+    begun = await _insert(connection, wanted)
+    # What was there is there already, or it is a row of before under what is now another's address.
+    if len(begun) < len(wanted) and await make_room(connection, [handle.key for handle in wanted]):
+        begun |= await _insert(connection, wanted)
+    return begun
+
+
+async def _insert(connection: Connection, wanted: Sequence[WantedHandle]) -> set[HandleId]:
     ordered = sorted(wanted, key=lambda handle: handle.sort_key)
     rows = await connection.fetch(
         _BEGIN,

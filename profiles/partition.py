@@ -21,7 +21,9 @@ from profiles.blocked import blocked_reason
 from shared.handle import assurance_rank
 
 MERGING_RANK: Final = assurance_rank("channel_verified")
-LINK_KINDS: Final = ("agent", "authenticated_session", "identify", "import", "same_message")
+RENEWED: Final = "renewed"
+"""One handle under two names: what an earlier release called it, and what this one does. Counts as one of its kind."""
+LINK_KINDS: Final = (RENEWED, "agent", "authenticated_session", "identify", "import", "same_message")
 _PRIORITY: Final = {kind: place for place, kind in enumerate(LINK_KINDS)}
 
 
@@ -119,11 +121,13 @@ def partition(
         one, other = groups[link.a], groups[link.b]
         if one is other:
             continue
-        broken = _broken_rule(one, other, rules)
+        broken = _broken_rule(one, other, rules, twice=link.kind == RENEWED)
         if broken is not None:
             dropped.append((link, broken))
             continue
         _join(one, other, groups)
+        if link.kind == RENEWED:
+            groups[link.a].counts[known[link.a].kind] -= 1
         joined.append(link)
     return replace(_named(groups, known, shared), dropped=tuple(dropped), joined=tuple(joined))
 
@@ -162,13 +166,13 @@ def _alone(node: Node, rules: Rules) -> _Group:
     return _Group(members={node.id}, counts={node.kind: 1}, unique=unique, enemies=set())
 
 
-def _broken_rule(one: _Group, other: _Group, rules: Rules) -> str | None:
+def _broken_rule(one: _Group, other: _Group, rules: Rules, *, twice: bool) -> str | None:
     if one.enemies & other.members:
         return "cannot_link"
     if any(other.unique.get(key, value) != value for key, value in one.unique.items()):
         return "immutable_unique"
     for kind, count in one.counts.items():
-        if count + other.counts.get(kind, 0) > rules.limits.get(kind, rules.limit) and kind in other.counts:
+        if count + other.counts.get(kind, 0) - twice > rules.limits.get(kind, rules.limit) and kind in other.counts:
             return "limit"
     return None
 

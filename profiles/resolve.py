@@ -16,10 +16,10 @@ from typing import Final
 
 from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
-from profiles.handles import KnownHandle, begin_handles, known_handles, lock_handles, touch_handles
+from profiles.handles import KnownHandle, begin_handles, known_before, known_handles, lock_handles, touch_handles
 from profiles.recompute import HandleRef, lock_identity, reach, rebuild
 from profiles.search_words import Named, search_text
-from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, wanted_of
+from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, renewal_link, wanted_of
 from shared import outbox
 from shared.database import Connection, Database, retried
 from shared.event import Event
@@ -95,9 +95,12 @@ async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle]) 
 
 async def _begin(connection: Connection, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> _Begun:
     missing = [handle for handle in wanted.handles if handle.key not in seen]
+    before = await known_before(connection, [handle.key for handle in missing]) if missing else {}
     fresh = await begin_handles(connection, missing) if missing else set()
     known = await known_handles(connection, wanted.handles)
-    offered: list[Evidence] = evidence_of(wanted.links, known)
+    renewals = [renewal_link(key, place, row.first_seen_at) for key, (place, row) in before.items()]
+    rows = known | dict(before.values())
+    offered: list[Evidence] = evidence_of([*wanted.links, *renewals], rows)
     found = await weighed(connection, offered)
     joined = await evidence.record(connection, found.new)
     return _Begun(known=known, fresh=fresh, joined=joined, seen_again=found)

@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from profiles.blocked import blocked_reason
-from profiles.partition import DEFAULT_RULES
+from profiles.partition import DEFAULT_RULES, RENEWED
 from shared.handle import Handle, assurance_rank
+from shared.handle_forms import NORMALIZATION
 from shared.ids import HandleId, MessageId, ProfileId, WorkspaceId
 
 Key: TypeAlias = tuple[WorkspaceId, Handle]
@@ -126,6 +127,13 @@ def wanted_of(sightings: Iterable[Sighting], own: Collection[Key] = frozenset())
     return Wanted(
         handles=tuple(sorted(handles.values(), key=lambda wanted: wanted.sort_key)),
         links=tuple(links.values()),
+    )
+
+
+def renewal_link(now: Key, before: Key, since: datetime) -> WantedLink:
+    """That a handle is the one which an earlier release called otherwise. Vouched for: it is the same raw value."""
+    return WantedLink(
+        one=now, other=before, kind=RENEWED, assurance="authenticated", source=f"normalization:{NORMALIZATION}", seen_at=since
     )
 
 

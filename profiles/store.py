@@ -16,6 +16,7 @@ from profiles.snapshot import shown_name
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.handle import Handle
+from shared.handle_forms import renewed
 from shared.ids import AgentId, HandleId, ProfileId, WorkspaceId
 
 _VIEW: Final = """
@@ -30,10 +31,10 @@ select id, kind, scope, value, raw, name, assurance, shared, shared_by, first_se
 from santral.handle where workspace_id = $1 and profile_id = $2 order by first_seen_at, id
 """
 _LOOKUP: Final = """
-select g.place, h.id, h.profile_id
+select g.place, h.id, h.profile_id, h.raw
 from unnest($2::text[], $3::text[], $4::text[]) with ordinality as g(kind, scope, value, place)
 cross join lateral (
-    select f.id, f.profile_id from santral.handle f
+    select f.id, f.profile_id, f.raw from santral.handle f
     where f.workspace_id = $1 and f.kind = g.kind and f.scope = g.scope and f.value = g.value limit 1
 ) h
 """
@@ -138,7 +139,8 @@ async def lookup(
         [handle.scope for handle in handles],
         [handle.value for handle in handles],
     )
-    return {handles[row["place"] - 1]: (row["id"], row["profile_id"]) for row in rows}
+    found = [(handles[row["place"] - 1], row) for row in rows]
+    return {handle: (row["id"], row["profile_id"]) for handle, row in found if renewed(handle, row["raw"]) == handle}
 
 
 async def links_of(connection: Connection, workspace_id: WorkspaceId, any_id: UUID) -> list[LinkView]:

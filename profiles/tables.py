@@ -86,7 +86,7 @@ link = sa.Table(  # append-only: evidence that two handles are one person; `a` s
     required("id", Uuid),
     required("a", Uuid),
     required("b", Uuid),
-    required("kind", sa.Text),  # same_message, identify, import, agent, authenticated_session
+    required("kind", sa.Text),  # same_message, identify, import, agent, authenticated_session, renewed
     required("assurance", sa.Text),
     required("source", sa.Text),  # message:<id>, user:<id>, key:<id>, import:<id>
     required("evidence", Json, server_default=sa.text("'{}'"), info={"pii": True}),
@@ -248,6 +248,24 @@ rules_pass = sa.Table(  # how far rules of identity that changed have come to pe
     required("place", Uuid, server_default=sa.text("'00000000-0000-0000-0000-000000000000'")),
     required("looked", sa.BigInteger, server_default="0"),
     required("changed", sa.BigInteger, server_default="0"),
+    at("began_at", now=True),
+    at("ended_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id"),
+    sa.CheckConstraint("state in ('running', 'done')", name="state"),
+)
+
+handle_renewal = sa.Table(  # how far handles of earlier releases have been read again
+    "handle_renewal",
+    metadata,
+    workspace_id(),
+    required("normalization", sa.Integer),  # the rules that are carried out
+    required("state", sa.Text, server_default="running"),
+    required("place", Uuid, server_default=sa.text("'00000000-0000-0000-0000-000000000000'")),
+    required("looked", sa.BigInteger, server_default="0"),
+    required("renewed", sa.BigInteger, server_default="0"),
+    required("clashed", sa.BigInteger, server_default="0"),
+    required("unreadable", sa.BigInteger, server_default="0"),
+    required("findings", Json, server_default=sa.text("'[]'")),  # the first of them: what, and ids of handles
     at("began_at", now=True),
     at("ended_at", null=True),
     sa.PrimaryKeyConstraint("workspace_id"),

@@ -4,7 +4,8 @@ Normalization is idempotent and never guesses; what cannot be normalized stays u
 
 **Identity**: two handles are the same when kind, scope and normalized value are equal. Provider ids are opaque strings in the
 scope of the account they belong to (a Page, a bot, a phone number's business), because providers hand out ids per account.
-Source: RFC 5321 §2.4 (the domain of a mailbox is case-insensitive; in practice the local part is too), ITU-T E.164.
+Source: RFC 5321 §2.4 (the domain of a mailbox is case-insensitive; in practice the local part is too), ITU-T E.164; one form for one
+mailbox in `shared/mailbox.py`. Whoever changes what comes out says in `shared/handle_forms.py` what came out before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import phonenumbers
 
 from shared.errors import InputRejected
 from shared.ids import WorkspaceId
+from shared.mailbox import a_labels, local_content, local_part
 
 PHONE_KINDS: Final = frozenset({"phone"})
 KINDS: Final = frozenset(
@@ -28,7 +30,8 @@ KINDS: Final = frozenset(
     }
 )  # fmt: skip
 VALUE_LENGTH_MAX: Final = 512
-_DOMAIN: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[a-z0-9:.]+\]")
+_LITERAL: Final = re.compile(r"\[[a-z0-9:.]+\]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ASSURANCE_RANK: Final = {"asserted": 0, "channel_verified": 1, "authenticated": 2}
 ASSURANCES: Final = tuple(_ASSURANCE_RANK)
 
@@ -69,20 +72,20 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
 
 
 def _email(text: str) -> str:
-    local, at, domain = text.strip("<> ").rpartition("@")
-    if not at or not local or local != local.strip():
+    written, at, domain = text.strip("<> ").rpartition("@")
+    content = local_content(written) if at else None
+    if content is None or written != written.strip() or not content[0].strip() or _CONTROL.search(written):
         raise InputRejected("not an e-mail address", field="value", remedy="like ayse@ornek.com")
-    domain = domain.rstrip(".").lower()
-    try:
-        ascii_domain = domain.encode("idna").decode("ascii").lower() if not domain.isascii() else domain
-    except UnicodeError as error:
-        raise InputRejected("the domain is not valid", field="value", remedy="like ayse@ornek.com") from error
-    if not _DOMAIN.fullmatch(ascii_domain):
+    host = domain.rstrip(".").lower() if _LITERAL.fullmatch(domain.lower()) else a_labels(domain, lenient=True)
+    if not host or domain != domain.strip():
         raise InputRejected("the domain is not valid", field="value", remedy="like ayse@ornek.com")
     # Folding ASCII only: 'İ'.lower() gives two code points, and a mailbox that differs in them is another mailbox.
     # Some letters compose with an accent in lower case only (w and a ring), so the result is composed once more.
-    folded = unicodedata.normalize("NFC", "".join(c.lower() if c.isascii() else c for c in local))
-    return f"{folded}@{ascii_domain}"
+    folded = unicodedata.normalize("NFC", "".join(c.lower() if c.isascii() else c for c in content[0]))
+    value = f"{local_part(folded, quoted=content[1])}@{host}"
+    if len(value) > VALUE_LENGTH_MAX:
+        raise InputRejected(f"an address of {len(value)} characters", field="value", remedy=f"1 to {VALUE_LENGTH_MAX}")
+    return value
 
 
 def _phone(text: str, region: str | None) -> str:

@@ -8,7 +8,6 @@ Identity: two domains are one when their A-labels are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,17 +15,16 @@ import idna
 
 from ingest.mail.authentication_results import Result, read_results
 from ingest.mail.headers import Headers, values_of
+from shared.mailbox import DOMAIN_CHARS_MAX, a_labels
 
 SenderVerdict = Literal["pass", "fail", "none"]
-
-_DOMAIN_CHARS_MAX = 255
 
 
 def sender_verdict(headers: Headers, authserv_id: str, from_domain: str) -> SenderVerdict:
     """``pass``: DMARC passed for exactly this From domain, or an aligned DKIM or SPF did. ``fail``: DMARC failed, or without a DMARC
     result SPF failed hard and nothing aligned passed. ``none``: our server said nothing usable. Empty ``authserv_id``: ``none``.
     """
-    ours, domain = _a_label(authserv_id) or _plain(authserv_id), _from_domain(from_domain)
+    ours, domain = a_labels(authserv_id) or _plain(authserv_id), a_labels(from_domain)
     if not ours or not domain:
         return "none"
     for value in values_of(headers, "Authentication-Results"):
@@ -78,53 +76,23 @@ def _is_aligned(value: str, domain: str) -> bool:
 
 
 def _domain(value: str) -> str:
-    return _a_label(value.strip("<>").rpartition("@")[2])
+    return a_labels(value.strip("<>").rpartition("@")[2])
 
 
 # --- domains as A-labels -------------------------------------------------------------------------------------------------
-
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 def _plain(text: str) -> str:
     return text.strip().rstrip(".").lower()
 
 
-def _a_label(text: str) -> str:
-    """The domain as A-labels, empty when the text is none. ASCII is not mapped: hosts may have underscores."""
-    domain = _plain(text)
-    if len(domain) > _DOMAIN_CHARS_MAX:
-        return ""
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True, transitional=False).decode("ascii")
-        except UnicodeError:
-            return ""
-    return domain if _HOST.fullmatch(domain) else ""
-
-
 def _server(authserv_id: str) -> str:
     """A field's id as A-labels, without mapping: a border removes forged fields by its id, not by all that are mapped to it."""
     plain = _plain(authserv_id)
-    if plain.isascii() or len(plain) > _DOMAIN_CHARS_MAX:
+    if plain.isascii() or len(plain) > DOMAIN_CHARS_MAX:
         return plain
     try:
         encoded = idna.encode(plain).decode("ascii")
     except UnicodeError:
         return ""
     return encoded if encoded.count(".") == plain.count(".") else ""  # other dots are mapped all the same
-
-
-def _from_domain(text: str) -> str:
-    """The From domain as A-labels, empty where the older mapping (RFC 3490) leads to another domain.
-
-    Handles are mapped by the older one: ß is ss there. Who owns straße.example must not be verified as strasse.example.
-    """
-    domain = _a_label(text)
-    if text.isascii() or not domain:
-        return domain
-    try:
-        older = _plain(text).encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        return ""
-    return domain if domain == older else ""

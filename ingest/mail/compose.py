@@ -18,11 +18,10 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import cast
 
-import idna
-
 from ingest.mail.addresses import Mailbox
 from ingest.mail.machine_fields import LOOP_HEADER
 from shared.errors import InputRejected
+from shared.mailbox import a_labels
 
 REFERENCES_MAX = 20
 _REPLY_PREFIX = re.compile(
@@ -136,10 +135,9 @@ def _quoted(text: str) -> str:
 
 def wire_domain(domain: str, field: str) -> str:
     """A domain as A-labels, in lower case. Raises `InputRejected` naming ``field``."""
-    try:
-        labels = domain.lower() if domain.isascii() else idna.encode(domain, uts46=True, transitional=False).decode("ascii")
-    except UnicodeError as error:
-        raise InputRejected("an address at a domain without ASCII form", field=field, remedy="check what follows the @") from error
+    labels = domain.lower() if domain.isascii() else a_labels(domain)
+    if not labels:
+        raise InputRejected("an address at a domain without ASCII form", field=field, remedy="check what follows the @")
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f.:]{2,60}\]", labels, re.IGNORECASE):
         raise InputRejected("not a domain", field=field, remedy="check what follows the @")
     return labels

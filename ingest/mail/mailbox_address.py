@@ -12,14 +12,11 @@ from collections.abc import Sequence
 
 from ingest.mail.address_pieces import BRACKETS, Piece, pieces_of
 from ingest.mail.headers import decode_words
+from shared.mailbox import local_part
 from shared.text import clean_line
 
 ADDRESS_CHARS_MAX = 2_000
-_ATEXT = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\.]'
-_DOT_STRING = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
-_ODD_DOTS = re.compile(rf"(?:{_ATEXT}|\.)+")
 _AROUND_DOTS = re.compile(r" ?\. ?")
-_ESCAPED = re.compile(r'(["\\])')
 
 
 def address_of(pieces: Sequence[Piece]) -> str:
@@ -74,11 +71,7 @@ def _local(pieces: Sequence[Piece], *, enclosed: bool) -> str:
         text = _AROUND_DOTS.sub(".", " ".join(_joined(pieces).split()))
         text = text.removeprefix("'") if enclosed else text
     text = clean_line(f'"{text}"')[1:-1]
-    if not text.strip():
-        return ""
-    if _DOT_STRING.fullmatch(text) or (not quoted and _ODD_DOTS.fullmatch(text)):
-        return text
-    return '"' + _ESCAPED.sub(r"\\\1", text) + '"'
+    return local_part(text, quoted=quoted) if text.strip() else ""
 
 
 def _decoded(piece: Piece) -> Piece:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from profiles.handles import make_room
 from profiles.imports.rows import Person
 from profiles.search_words import Named, Words, search_text
 from profiles.survivorship import Observation, Strategy, effective, materialized
@@ -81,9 +82,16 @@ async def insert_handles(
             for place, (kind, scope, value, raw, name, handle_id, profile_id) in enumerate(rows)
         ),
     )
-    done = await connection.execute(_HANDLES, said.workspace_id, said.assurance, said.observed_at)
-    if done != f"INSERT 0 {len(rows)}":
+    done = _count(await connection.execute(_HANDLES, said.workspace_id, said.assurance, said.observed_at))
+    if done < len(rows) and await make_room(connection, [(said.workspace_id, one) for one, _, _ in handles]):
+        done += _count(await connection.execute(_HANDLES, said.workspace_id, said.assurance, said.observed_at))
+    if done < len(rows):
         raise Contended("somebody else began one of these people; the chunk is written again", retry_after_s=1)
+
+
+def _count(status: str) -> int:
+    """How many rows the server says it inserted."""
+    return int(status.rpartition(" ")[2])
 
 
 async def write_begun(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from profiles.erasure_tombstones import hash_of, is_one_of
+from profiles.erasure_tombstones import is_one_of, names_one_of
 from router.erasure.covers import COVERS
 from router.item.transition import Change, transition
 from router.moves.item_store import lock_items
@@ -159,7 +159,7 @@ async def walk_mentions(
             continue
         place = (workspace_id, row["conversation_id"], row["seq"])
         participants, copies = row["participants"] or [], row["copies"] or {}
-        kept = [one for one in participants if hash_of(one, secret, workspace_id) not in hashes]
+        kept = [one for one in participants if not names_one_of(one, hashes, secret, workspace_id)]
         if len(kept) < len(participants):
             await connection.execute(_UNNAME, *place, kept, cause)
         others = {

@@ -18,6 +18,7 @@ from router.workspace.workspace import Workspace
 from shared.cloudevent import decode_message
 from shared.database import driver_id
 from shared.errors import InputRejected, Unavailable
+from shared.handle_forms import renewed
 from shared.ids import InboxId, WorkspaceId, message_id
 from shared.message import InboundMessage
 
@@ -96,6 +97,7 @@ def arrival_of(record: LogRecord, *, topic: str, secret: bytes, workspaces: Work
     except InputRejected as error:
         return _undecodable(record, topic, secret, workspaces, error)
     workspace = workspaces.workspace(message.workspace_id)
+    message = _named_anew(message)
     arrival = Arrival(
         partition=record.partition,
         offset=record.offset,
@@ -117,10 +119,29 @@ def arrival_of(record: LogRecord, *, topic: str, secret: bytes, workspaces: Work
 
 def of_message(message: InboundMessage, *, workspace: Workspace, headers: Mapping[str, Any] | None = None) -> Arrival:
     """A message that comes from quarantine instead of the log."""
+    message = _named_anew(message)
     return Arrival(
         partition=-1, offset=-1, workspace_id=workspace.id, id=message.id, accepted_at=message.accepted_at, value=b"",
         message=message, signals=_signals(message, workspace),
     )  # fmt: skip
+
+
+def _named_anew(message: InboundMessage) -> InboundMessage:
+    """What a gateway of an earlier release put on the log, with handles as this release normalizes them."""
+    people = [one for one in (message.sender, *message.other_handles, *message.participants) if one is not None]
+    again = {one: now for one in people if (now := renewed(one.handle(), one.raw)) != one.handle()}
+    if not again:
+        return message
+
+    def anew(one: Any) -> Any:
+        return one.model_copy(update={"value": again[one].value}) if one in again else one
+
+    update: dict[str, Any] = {
+        "sender": anew(message.sender),
+        "other_handles": tuple(map(anew, message.other_handles)),
+        "participants": tuple(map(anew, message.participants)),
+    }
+    return message.model_copy(update=update)
 
 
 def _signals(message: InboundMessage, workspace: Workspace) -> Signals:

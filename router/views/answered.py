@@ -13,6 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.database import Connection
+from shared.handle import Handle
+from shared.handle_forms import renewed
 
 ANSWERED: Final = """
 left join lateral (
@@ -42,7 +44,7 @@ A provider writes to a number where it is known, whatever handle the person's me
 
 
 _RECIPIENT: Final = f"""
-select h.kind, h.value, h.name, i.provider, answered.body, answered.handle_id = h.id as own
+select h.kind, h.scope, h.value, h.raw, h.name, i.provider, answered.body, answered.handle_id = h.id as own
 from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id
 {ANSWERED}
@@ -68,14 +70,20 @@ async def recipient_of(connection: Connection, workspace_id: UUID, conversation_
 
 
 def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
-    """The recipient by a row with the handle's kind, value and name, the inbox's provider, and body and own of `ANSWERED`."""
+    """The recipient by a row with the handle's kind, scope, value, raw and name, the inbox's provider, and body and own of `ANSWERED`."""
     if row["kind"] == "erased" or (row["provider"] == "smtp" and row["kind"] != "email"):
         return None
     asked = reply_to_of(row["body"], own=bool(row["own"]))
-    if asked is None or asked.lower() == row["value"]:
-        return Recipient(kind=row["kind"], value=row["value"], name=row["name"])
-    differs = asked.rpartition("@")[2].lower() != row["value"].rpartition("@")[2]
+    address = address_of(row)
+    if asked is None or asked.lower() == address:
+        return Recipient(kind=row["kind"], value=address, name=row["name"])
+    differs = asked.rpartition("@")[2].lower() != address.rpartition("@")[2]
     return Recipient(kind="email", value=asked, name=row["name"], asked=True, differs=differs)
+
+
+def address_of(person: Mapping[str, Any]) -> str:
+    """Where the row of a handle (kind, scope, value, raw) is written to: by its present name, also where an earlier release named it."""
+    return renewed(Handle(kind=person["kind"], scope=person["scope"], value=person["value"]), person["raw"]).value
 
 
 def reply_to_of(body: Mapping[str, Any] | None, *, own: bool) -> str | None:

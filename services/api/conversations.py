@@ -19,7 +19,7 @@ from ingest.directory import OWN_ADDRESSES
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
-from router.views.answered import ANSWERED, recipient_in
+from router.views.answered import ANSWERED, address_of, recipient_in
 from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
 from services.api.audit import audit
 from services.api.files import FileOut
@@ -322,7 +322,7 @@ async def _require_carried(
     later does not move what is on its way.
     """
     row = await connection.fetchrow(
-        "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, h.name as to_name, clock_timestamp() as now,"
+        "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, h.raw, h.name as to_name, clock_timestamp() as now,"
         f" answered.external_id as last_in, answered.body, answered.handle_id = h.id as own, {OWN_ADDRESSES} as own_addresses"
         " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
         " join santral.workspace w on w.workspace_id = c.workspace_id"
@@ -349,7 +349,7 @@ async def _require_carried(
     adapter.reply(
         Reply(
             id=reply_id, conversation_id=conversation_id, at=row["now"], inbox=inbox, to_kind="email" if to else row["kind"],
-            to_scope=row["scope"], to_value=to or row["value"], content=content,
+            to_scope=row["scope"], to_value=to or address_of(dict(row)), content=content,
             subject=body.subject, cc=body.cc, bcc=body.bcc, visibility=row["visibility"],
             last_in_external_id=row["last_in"], window_expires_at=row["window_expires_at"],
             token_secret=secret,

@@ -21,7 +21,7 @@ from ingest.adapter import Outcome, Part, Reply
 from ingest.directory import Directory
 from ingest.registry import adapter_for
 from router.commands.reply import reply_state
-from router.views.answered import ANSWERED, NUMBER, reply_to_of
+from router.views.answered import ANSWERED, NUMBER, address_of, reply_to_of
 from services.courier.outgoing import Outgoing
 from services.frame.rounds import go_round
 from shared.blobs import Blobs
@@ -50,7 +50,7 @@ where d.workspace_id = taken.workspace_id and d.id = taken.id
 returning d.*
 """
 _PERSON: Final = f"""
-select h.kind, h.scope, h.value, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
+select h.kind, h.scope, h.value, h.raw, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
        answered.external_id, answered.body, answered.subject as last_subject, answered.handle_id = h.id as own,
        number.value as number, thread.mids, thread.mid
 from santral.conversation c
@@ -216,7 +216,7 @@ class Deliveries:
             inbox=inbox,
             to_kind="email" if to else "wa_id" if person["number"] else person["kind"],
             to_scope=person["scope"],
-            to_value=to or person["number"] or person["value"],
+            to_value=to or person["number"] or address_of(person),
             to_name=person["name"],
             content=request["content"],
             subject=request.get("subject") or person["last_subject"] or person["subject"],

@@ -8,7 +8,7 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
-from services.chores import bulk_digests, duplicates, identity_rules
+from services.chores import bulk_digests, duplicates, handle_renewal, identity_rules
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
@@ -86,6 +86,7 @@ async def run(settings: Settings) -> None:
                     "measure": lambda: _measure(relay),
                     "expiry": lambda: expiry.follow(db),
                     "duplicates": lambda: duplicates.follow(db),
+                    "handle_renewal": lambda: handle_renewal.follow(db),
                     "identity_rules": lambda: identity_rules.follow(db),
                     "bulk_digests": lambda: bulk_digests.follow(db, hints),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),

@@ -13,6 +13,7 @@ from services.schema.compatibility import SchemaState, read_state, require_range
 from services.schema.migrations import HEAD
 from shared.database import Database
 from shared.errors import Conflict
+from shared.handle_forms import NORMALIZATION
 
 Role = Literal["api", "worker", "owner"]
 SKEW_S: Final = (2.0, 60.0)
@@ -45,6 +46,20 @@ _LOOPS: Final = """
 select data->>'reason' as reason, count(distinct conversation_id) as conversations from santral.event
 where type = 'reply.stopped' and at > now() - interval '1 day' group by 1 order by 1
 """
+_HANDLES: Final = """
+select w.name, r.normalization, r.state, r.looked, r.renewed, r.clashed, r.unreadable, r.findings
+from santral.workspace w left join santral.handle_renewal r on r.workspace_id = w.workspace_id order by w.name
+"""
+_HANDLES_TOLD: Final = 5
+_HANDLE_WORDS: Final = {
+    "renewed": ("have their present name beside the one of an earlier release", ""),
+    "clash": (
+        "have a present name that is somebody else's", "decide the suggestions at the desk, or: santral profiles merge"
+    ),
+    "unreadable": (
+        "are no address to this release, and answers to them fail", "merge them with what the customer writes from: santral profiles merge"
+    ),
+}  # fmt: skip
 _LOOPS_REMEDY: Final = "see the events reply.stopped: a bot or a program answers a machine"
 _QUEUED: Final = """
 select count(*) as queued, count(*) filter (where attempts > 0) as tried,
@@ -125,6 +140,27 @@ async def look_at_quarantine(db: Database) -> Sequence[Finding]:
     remedy = "santral quarantine list, mend the cause, then: santral quarantine replay"
     found = [warn("quarantine", f"{row['entries']} open: {row['reason']}, since {_ago(row['age_s'])}", remedy) for row in rows]
     return found or [ok("quarantine", "nothing is open")]
+
+
+async def look_at_handles(db: Database) -> Sequence[Finding]:
+    """Handles that an earlier release called otherwise: how far they are read again, and what came of it; ids, never an address."""
+    async with db.session() as connection:
+        if await connection.fetchval("select to_regclass('santral.handle_renewal')") is None:
+            return [warn("handles", "not read again before the schema is migrated", "run: santral migrate")]
+        rows = await connection.fetch(_HANDLES)
+    found: list[Finding] = []
+    for row in rows:
+        if row["state"] != "done" or row["normalization"] < NORMALIZATION:
+            text = f"{row['name']}: handles of an earlier release are being read again, {row['looked'] or 0} so far"
+            found.append(warn("handles", text, "a courier does it: santral courier"))
+        for what, column in (("renewed", "renewed"), ("clash", "clashed"), ("unreadable", "unreadable")):
+            if not row[column]:
+                continue
+            words, remedy = _HANDLE_WORDS[what]
+            named = [one["handle"] for one in row["findings"] if one["what"] == what][:_HANDLES_TOLD]
+            text = f"{row['name']}: {row[column]} {words}: {', '.join(named)}{' …' if len(named) < row[column] else ''}"
+            found.append(ok("handles", text) if what == "renewed" else warn("handles", text, remedy))
+    return found or [ok("handles", "all are as this release calls them")]
 
 
 async def look_at_deliveries(db: Database) -> Sequence[Finding]:

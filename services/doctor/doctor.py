@@ -18,7 +18,14 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from services.doctor.database import look_at_deliveries, look_at_outbox, look_at_quarantine, look_at_role, opened
+from services.doctor.database import (
+    look_at_deliveries,
+    look_at_handles,
+    look_at_outbox,
+    look_at_quarantine,
+    look_at_role,
+    opened,
+)
 from services.doctor.finding import Finding, examined, fail, graded, ok, warn
 from services.doctor.kafka import look_at_cluster, look_at_lag, look_at_topics
 from services.doctor.marked_mail import look_at_marked_mail
@@ -115,6 +122,7 @@ async def _with_database(settings: Settings, db: Database) -> list[Finding]:
         ("quarantine", lambda: look_at_quarantine(db), _DATABASE),
         ("replies", lambda: look_at_deliveries(db), _DATABASE),
         ("marked mail", lambda: look_at_marked_mail(db), _DATABASE),
+        ("handles", lambda: look_at_handles(db), _DATABASE),
     ]
     found = list(cluster)
     for check, look, remedy in looks:

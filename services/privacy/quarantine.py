@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.erasure_tombstones import tombstone_hash
+from profiles.erasure_tombstones import is_buried
 from profiles.forgetting import OwnHandle
 from shared.cloudevent import decode_message
 from shared.database import Connection
@@ -56,9 +56,7 @@ async def entries_come_again(
 ) -> list[UUID]:
     """Messages' ids of entries written since an id was made, whose record can be read and names an erased sender or participant."""
     rows = await connection.fetch(_SINCE, workspace_id, since)
-    return [
-        row["message_id"] for row in rows if any(tombstone_hash(secret, workspace_id, one) in hashes for one in _named(dict(row)))
-    ]
+    return [row["message_id"] for row in rows if any(is_buried(one, hashes, secret, workspace_id) for one in _named(dict(row)))]
 
 
 def _named(row: Mapping[str, Any]) -> list[Handle]:

@@ -73,7 +73,7 @@ NEVER: Final[Mapping[str, str]] = {
     "fact.name": "the name of an attribute", "fact.source": "the name of a system", "fact.assurance": _WORD,
     "consent.purpose": "a purpose's name", "consent.channel": _WORD, "consent.source": "the name of a system", "consent.actor": _ACTOR,
     "import_job.source": "the name of a system", "import_job.digest": _OURS, "import_job.assurance": _WORD, "import_job.actor": _ACTOR,
-    "import_job.state": _WORD, "rules_pass.digest": _OURS, "rules_pass.state": _WORD,
+    "import_job.state": _WORD, "rules_pass.digest": _OURS, "handle_renewal.state": _WORD, "handle_renewal.findings": _OURS, "rules_pass.state": _WORD,
     "suggestion.evidence": "names of fields with their weights", "suggestion.state": _WORD,
     "suggestion.actor": _ACTOR,
     "tombstone.hash": "keyed with the deployment's secret, so that addresses cannot be tried against it",

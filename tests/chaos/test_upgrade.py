@@ -35,6 +35,7 @@ from tests.support.servers import PostgresServer
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
+ABROAD = "zeynep@faß.example"
 REPLY = "Kargonuz yola çıktı."
 WORKSPACE = """
 inboxes: [{name: api, provider: api}, {name: mail, provider: smtp, address: destek@ornek.example}]
@@ -54,6 +55,7 @@ class Story:
     agent: dict[str, str]
     mail_conversation: UUID
     chat_conversation: str = ""
+    abroad: str = ""
     reply_id: str = ""
     states: set[str] = field(default_factory=set)
 
@@ -159,6 +161,7 @@ async def begun(there: Deployment, release: Release, gateway: dict[str, str]) ->
         async with load.flowing(senders={"api": 6, "hook": 2}, pause_s=0.1):
             await acknowledged(load, api=10, hook=4)
         story.chat_conversation = await one_accepted(desk)
+        story.abroad = await identified(load)
         await item_of(desk, story.chat_conversation)
     return story
 
@@ -187,6 +190,30 @@ async def one_accepted(desk: httpx.AsyncClient) -> str:
     taken = (await eventually(offered, 30, "two chats are offered"))[0]
     (await desk.post(f"/v1/offers/{taken['offer']['id']}/accept")).raise_for_status()
     return str(taken["conversation_id"])
+
+
+async def identified(load: Load) -> str:
+    """A customer at a domain that 0.1.0 took for another owner's; their profile."""
+    body = {"handles": [{"kind": "email", "value": ABROAD}], "source": "crm"}
+    async with httpx.AsyncClient(trust_env=False, timeout=15, headers=load.headers) as client:
+        answer = (await client.post(f"{load.http}/v1/profiles/identify", json=body)).raise_for_status().json()
+    return str(answer["profile_id"])
+
+
+async def known_by_the_present_name(load: Load, profile_id: str) -> None:
+    """Whose handle an earlier release named otherwise is found again, and the owner of the other domain is nobody of them."""
+
+    async def looked_up(value: str) -> list[str]:
+        body = {"handles": [{"kind": "email", "value": value}]}
+        async with httpx.AsyncClient(trust_env=False, timeout=15, headers=load.headers) as client:
+            answer = (await client.post(f"{load.http}/v1/profiles/lookup", json=body)).raise_for_status().json()
+        return [str(one["profile_id"]) for one in answer["items"] if one.get("profile_id")]
+
+    async def found() -> bool:
+        return await looked_up(ABROAD) == [profile_id]
+
+    await eventually(found, 60, "the walk over handles gave the customer their present name")
+    assert await looked_up(ABROAD.replace("ß", "ss")) == []
 
 
 async def left_behind(there: Deployment, story: Story, line: ChaosProxy) -> None:
@@ -275,6 +302,7 @@ async def test_from_the_first_release_by_stop_migrate_start(
         follow(story.load, facts_of(processes, ""))
         await everything_is_there(there, story, processes["gateway"])
         await the_reply_went_out(there, story, tmp_path / "mails.jsonl")
+        await known_by_the_present_name(story.load, story.abroad)
         async with desk_client(processes["api"].url, story.agent) as desk:
             item = await item_of(desk, story.chat_conversation)
             (await desk.post(f"/v1/items/{item['id']}/done")).raise_for_status()

@@ -20,7 +20,8 @@ from tests.support.tables import ROOT
 CLASSES: Final[Mapping[str, str]] = {
     "lease": "leases", "partition_lease": "leases", "receipt": "receipts", IDENTITY: "identity", "handle": "handles", "link": "links",
     "profile": "profiles", "conversation": "conversations", "delivery": "deliveries", "work_item": "work items", "agent": "agents",
-    "erasure": "erasure", "import_job": "import", "rules_pass": "rules pass", "suggestion": "suggestion",
+    "erasure": "erasure", "import_job": "import", "rules_pass": "rules pass", "handle_renewal": "renewal",
+    "suggestion": "suggestion",
     "suggestion_place": "suggestion place", "quarantine": "quarantine", "sla_clock": "clocks", "placement_operation": "operation",
     "message": "messages", "idempotency": "retry key", "workspace": "workspace", "policy": "policy",
 }  # fmt: skip

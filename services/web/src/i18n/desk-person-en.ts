@@ -83,6 +83,7 @@ export const personEn: PersonMessages = {
     "two parts of three": "two parts of three",
     "same local part": "same before the @",
     "similar local part": "similar before the @",
+    renewed: "the same address, as an earlier release wrote it",
     swapped: "first and last name exchanged",
   },
 
@@ -92,6 +93,7 @@ export const personEn: PersonMessages = {
     same_message: "Came together in one message",
     authenticated_session: "Seen together in a signed-in session",
     agent: "An agent said they are one",
+    renewed: "The same address, as an earlier release wrote it",
     identify: "A connected system said so",
     import: "Taken from a customer list",
   },

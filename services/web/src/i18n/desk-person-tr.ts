@@ -92,6 +92,7 @@ export const personTr = {
     "two parts of three": "üç parçadan ikisi aynı",
     "same local part": "@ işaretinden öncesi aynı",
     "similar local part": "@ işaretinden öncesi benzer",
+    renewed: "aynı adres, önceki sürümün yazdığı biçimde",
     swapped: "ad ile soyad yer değiştirmiş",
   } as Named,
 
@@ -100,6 +101,7 @@ export const personTr = {
   kinds: {
     same_message: "Aynı iletide birlikte geldi",
     authenticated_session: "Giriş yapılmış oturumda birlikte görüldü",
+    renewed: "Aynı adres, önceki sürümün yazdığı biçimde",
     agent: "Bir temsilci aynı kişi dedi",
     identify: "Bağlı bir sistem bildirdi",
     import: "Müşteri listesinden alındı",

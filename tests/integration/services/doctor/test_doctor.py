@@ -17,6 +17,7 @@ from services.schema.migrations import HEAD, NEEDS
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
 from shared.errors import InputRejected, NotFound
+from shared.handle_forms import NORMALIZATION
 from shared.kafka import KafkaSettings, Publisher, Record
 from shared.message import Automatic
 from shared.topics import Topics
@@ -66,6 +67,7 @@ async def test_what_waits_is_counted(
     finally:
         await publisher.stop()
     async with worker_db.batch() as connection:
+        name = await connection.fetchval("select name from santral.workspace where id = $1", workspace.id)
         await connection.execute(
             "insert into santral.event (workspace_id, id, type, at) values ($1, $1, 'x', now() - interval '5 min')", workspace.id
         )
@@ -79,7 +81,16 @@ async def test_what_waits_is_counted(
             "insert into santral.host (id, process, machine, pid, version, health_url) values ($1, 'router', 'elsewhere', 7, '0', $2)",
             uuid4(), "http://127.0.0.1:9",
         )  # fmt: skip
+        await connection.execute(
+            "insert into santral.handle_renewal (workspace_id, normalization, state, looked, renewed, clashed, findings)"
+            " values ($1, $2, 'done', 9, 1, 2, $3)",
+            workspace.id, NORMALIZATION,
+            [{"what": "renewed", "handle": "h1", "other": "h2"}, {"what": "clash", "handle": "h3", "other": "h4"}],
+        )  # fmt: skip
     found = await examine(settings_for(database_urls, kafka, topics))
+    (renewed, clashed) = of(found, "handles")
+    assert renewed == ("OK", f"{name}: 1 have their present name beside the one of an earlier release: h1")
+    assert clashed == ("WARN", f"{name}: 2 have a present name that is somebody else's: h3 …")
     ((state, text),) = of(found, "intake")
     assert state == "OK"
     assert text.startswith("2 records behind in 1 partitions, the oldest ")

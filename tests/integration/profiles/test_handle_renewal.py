@@ -1,0 +1,194 @@
+"""Handles of an earlier release, which mapped domains otherwise: their people are found, another domain's owner is nobody of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from profiles.erasure_tombstones import erased_handles
+from profiles.forgetting import forget
+from profiles.handles import set_aside
+from profiles.ledger import add_link
+from profiles.renewal import renew
+from profiles.sighting import Resolved, SeenHandle
+from profiles.store import lookup, profile_view
+from services.chores.handle_renewal import page_of_all
+from shared.database import Database
+from shared.handle import Handle, normalized
+from shared.ids import ProfileId, WorkspaceId, new_id
+from tests.support.people import START, mail, phone, resolved, seen, sighting, stored_and_pure
+from tests.support.workspaces import Workspace
+
+SECRET = b"x" * 32
+RAW = "zeynep@faß.example"
+BEFORE = mail("zeynep@fass.example")
+NOW = mail("zeynep@xn--fa-hia.example")
+
+
+@pytest.fixture
+def somewhere() -> WorkspaceId:
+    return WorkspaceId(new_id())
+
+
+def met(raw: str, assurance: str = "channel_verified", name: str = "") -> SeenHandle:
+    return SeenHandle(handle=normalized("email", raw), raw=raw, name=name, assurance=assurance)
+
+
+async def of_before(db: Database, workspace: WorkspaceId, stored: Handle, raw: str, *others: SeenHandle) -> Resolved:
+    """A person as an earlier release left them: its name for the handle, and what it was made of."""
+    found = (await resolved(db, sighting(workspace, seen(mail(f"{uuid4()}@ornek.com"), name="Zeynep"), *others)))[0]
+    async with db.batch() as connection:
+        await connection.execute("update santral.handle set value = $2, raw = $3 where id = $1", found.handle_id, stored.value, raw)
+    return found
+
+
+async def walked(db: Database, workspace: WorkspaceId, page: int = 500) -> dict[str, Any]:
+    more = True
+    while more:
+        async with db.batch() as connection:
+            more = await renew(connection, workspace, page=page)
+    async with db.batch() as connection:
+        return dict(await connection.fetchrow("select * from santral.handle_renewal where workspace_id = $1", workspace) or {})
+
+
+async def rows(db: Database, workspace: WorkspaceId) -> dict[tuple[str, str], Any]:
+    async with db.batch() as connection:
+        found = await connection.fetch("select * from santral.handle where workspace_id = $1", workspace)
+    return {(row["scope"], row["value"]): row for row in found}
+
+
+async def test_a_person_of_before_is_found_by_the_present_name(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW, seen(phone()))
+    (again,) = await resolved(worker_db, sighting(somewhere, met(RAW), minute=5))
+    assert again.profile_id == known.profile_id
+    assert again.handle_id != known.handle_id
+    # And the message after that costs nothing more.
+    assert await resolved(worker_db, sighting(somewhere, met(RAW), minute=6)) == [again]
+    kept = await rows(worker_db, somewhere)
+    assert kept["", BEFORE.value]["id"] == known.handle_id  # the old row stays as it was
+    assert kept["", NOW.value]["raw"] == RAW
+    stored, pure = await stored_and_pure(worker_db, somewhere)
+    assert stored == pure
+    # The walk finds it done.
+    assert (await walked(worker_db, somewhere))["clashed"] == 0
+    assert len(await rows(worker_db, somewhere)) == 3
+
+
+async def test_the_owner_of_the_other_domain_is_a_person_of_their_own(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    (other,) = await resolved(worker_db, sighting(somewhere, met(BEFORE.value), minute=5))
+    assert other.profile_id != known.profile_id
+    kept = await rows(worker_db, somewhere)
+    assert kept[set_aside(BEFORE).scope, BEFORE.value]["id"] == known.handle_id
+    assert kept["", BEFORE.value]["id"] == other.handle_id
+    # Whoever the row was of is found all the same, and stays apart.
+    (again,) = await resolved(worker_db, sighting(somewhere, met(RAW), minute=6))
+    assert again.profile_id == known.profile_id
+    assert await resolved(worker_db, sighting(somewhere, met(BEFORE.value), minute=7)) == [other]
+    async with worker_db.batch() as connection:
+        found = await lookup(connection, somewhere, [BEFORE, NOW])
+    assert {handle: profile for handle, (_, profile) in found.items()} == {BEFORE: other.profile_id, NOW: known.profile_id}
+
+
+async def test_both_in_one_batch(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    mine, other = await resolved(
+        worker_db, sighting(somewhere, met(RAW), minute=5), sighting(somewhere, met(BEFORE.value), minute=5)
+    )
+    assert mine.profile_id == known.profile_id != other.profile_id
+
+
+async def test_the_walk_gives_each_its_present_name_and_goes_on_where_it_was(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW, seen(phone()))
+    quoted = await of_before(worker_db, somewhere, mail('"ayse"@ornek.com'), '"ayse"@ornek.com')
+    broken = await of_before(worker_db, somewhere, mail('aliveli"@ornek.com'), 'aliveli"@ornek.com')
+    await resolved(worker_db, sighting(somewhere, seen(mail("biri@ornek.com"))))
+    async with worker_db.batch() as connection:
+        assert await renew(connection, somewhere, page=2)
+    done = await walked(worker_db, somewhere, page=2)
+    assert (done["state"], done["looked"], done["renewed"], done["clashed"], done["unreadable"]) == ("done", 7, 2, 0, 1)
+    kept = await rows(worker_db, somewhere)
+    assert kept["", NOW.value]["profile_id"] == known.profile_id
+    assert kept["", "ayse@ornek.com"]["profile_id"] == quoted.profile_id
+    assert kept["", 'aliveli"@ornek.com']["id"] == broken.handle_id
+    assert {(one["what"], one["handle"]) for one in done["findings"]} == {
+        ("renewed", str(known.handle_id)), ("renewed", str(quoted.handle_id)), ("unreadable", str(broken.handle_id)),
+    }  # fmt: skip
+    stored, pure = await stored_and_pure(worker_db, somewhere)
+    assert stored == pure
+    # Done once; what comes again later finds the person at once.
+    assert await walked(worker_db, somewhere) == done
+    (again,) = await resolved(worker_db, sighting(somewhere, met(RAW), minute=9))
+    assert (again.profile_id, again.handle_id) == (known.profile_id, kept["", NOW.value]["id"])
+
+
+async def test_a_present_name_that_is_somebody_elses_is_suggested_and_not_merged(
+    worker_db: Database, somewhere: WorkspaceId
+) -> None:
+    (new,) = await resolved(worker_db, sighting(somewhere, seen(mail("ayse@ornek.com")), minute=1))
+    old = await of_before(worker_db, somewhere, mail('"ayse"@ornek.com'), '"ayse"@ornek.com')
+    assert await apart(worker_db, somewhere) == {old.profile_id, new.profile_id}
+    done = await walked(worker_db, somewhere)
+    assert (done["renewed"], done["clashed"]) == (0, 1)
+    assert await apart(worker_db, somewhere) == {old.profile_id, new.profile_id}
+    async with worker_db.batch() as connection:
+        suggested = await connection.fetch("select a, b, state from santral.suggestion where workspace_id = $1", somewhere)
+    assert [(row["a"], row["b"], row["state"]) for row in suggested] == [(*sorted((old.handle_id, new.handle_id)), "open")]
+
+
+async def apart(db: Database, workspace: WorkspaceId) -> set[ProfileId]:
+    return {row["profile_id"] for row in (await rows(db, workspace)).values()}
+
+
+async def test_a_person_at_the_limit_of_addresses_keeps_all_of_them(worker_db: Database, somewhere: WorkspaceId) -> None:
+    """The two names of one address count as one."""
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    for number in range(4):
+        (other,) = await resolved(worker_db, sighting(somewhere, seen(mail(f"z{number}@ornek.com")), minute=number))
+        async with worker_db.batch() as connection:
+            await add_link(
+                connection,
+                somewhere,
+                known.handle_id,
+                other.handle_id,
+                kind="agent",
+                assurance="channel_verified",
+                source=f"user:{number}",
+                seen_at=START,
+            )
+    assert len(await apart(worker_db, somewhere)) == 1
+    await walked(worker_db, somewhere)
+    assert len(await apart(worker_db, somewhere)) == 1
+    assert ("", NOW.value) in await rows(worker_db, somewhere)
+
+
+async def test_an_erased_person_stays_erased_under_every_name(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    at = datetime.now(UTC)
+    async with worker_db.batch() as connection:
+        await forget(connection, somewhere, known.profile_id, erasure_id=uuid4(), secret=SECRET, at=at)
+    earlier = datetime(2026, 1, 1, tzinfo=UTC)
+    async with worker_db.batch() as connection:
+        assert await erased_handles(connection, SECRET, somewhere, [BEFORE, NOW, mail("biri@ornek.com")], earlier) == {BEFORE, NOW}
+        assert await erased_handles(connection, SECRET, somewhere, [NOW], datetime.now(UTC)) == set()
+    assert (await walked(worker_db, somewhere))["renewed"] == 0  # nothing brings it back
+
+
+async def test_a_row_that_was_set_aside_is_buried_under_the_name_it_had(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    await resolved(worker_db, sighting(somewhere, met(BEFORE.value), minute=5))
+    async with worker_db.batch() as connection:
+        await forget(connection, somewhere, known.profile_id, erasure_id=uuid4(), secret=SECRET, at=datetime.now(UTC))
+        assert NOW in await erased_handles(connection, SECRET, somewhere, [NOW], datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_every_workspace_is_walked(worker_db: Database, workspace: Workspace) -> None:
+    known = await of_before(worker_db, WorkspaceId(workspace.id), BEFORE, RAW)
+    while await page_of_all(worker_db):
+        pass
+    async with worker_db.batch() as connection:
+        person = await profile_view(connection, WorkspaceId(workspace.id), known.profile_id)
+    assert {one.value for one in person.handles} == {BEFORE.value, NOW.value}
