@@ -6,7 +6,7 @@ within a second: a hint wakes the reader, and it looks by itself every second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import structlog
 from ingest.adapter import Inbox, Target
 from shared.database import Database
 from shared.errors import InputRejected, NotFound, Unavailable
+from shared.handle import normalized
 from shared.hints import Waiter
 from shared.metrics import CONFIGURATION_AGE
 from shared.sealing import Sealer
@@ -80,8 +81,8 @@ class Directory:
         return self._inboxes.get(inbox_id)
 
     def mailbox(self, address: str) -> Inbox | None:
-        """The mail inbox that receives at this address: exact, else without its plus-tag."""
-        local, _, domain = address.lower().rpartition("@")
+        """The mail inbox that receives at this address, its domain as A-labels or as letters: exact, else without its plus-tag."""
+        local, _, domain = _mailbox_key(address).rpartition("@")
         return self._mailboxes.get(f"{local}@{domain}") or self._mailboxes.get(f"{local.partition('+')[0]}@{domain}")
 
     async def refresh(self) -> bool:
@@ -128,7 +129,7 @@ class Directory:
                 secrets=self._unsealed(row["secrets"], row["id"]), inboxes=tuple(by_connection.get(row["id"], ())),
             )  # fmt: skip
         self._targets, self._inboxes = targets, inboxes
-        self._mailboxes = {inbox.address.lower(): inbox for inbox in inboxes.values() if inbox.provider == "smtp" and inbox.address}
+        self._mailboxes = by_mailbox(inboxes.values())
 
     def _inbox(self, row: Mapping[str, Any]) -> Inbox:
         secrets = self._unsealed(row["connection_secrets"], row["id"]) | self._unsealed(row["secrets"], row["id"])
@@ -154,3 +155,16 @@ class Directory:
                 error=str(error),
             )
             return {}
+
+
+def by_mailbox(inboxes: Iterable[Inbox]) -> dict[str, Inbox]:
+    """Mail inboxes by the one form of their address."""
+    return {_mailbox_key(inbox.address): inbox for inbox in inboxes if inbox.provider == "smtp" and inbox.address}
+
+
+def _mailbox_key(address: str) -> str:
+    """One form for one mailbox, as for the handles of those who write there."""
+    try:
+        return normalized("email", address).value
+    except InputRejected:
+        return address.lower()

@@ -1,7 +1,7 @@
 """The signed part of a reply address: ``destek+<token>@ornek.com`` brings an answer back to its conversation. Pure.
 
 Source: RFC 5233 (subaddresses); RFC 2104 (HMAC, here SHA-256, truncated to at least 80 bits); RFC 4648 §6 (base32).
-Identity: conversation and mailbox address; a token of one mailbox proves nothing at another.
+Identity: conversation and mailbox address, its domain as A-labels; a token of one mailbox proves nothing at another.
 Form: lower-case base32, because mail systems change the case of local parts. 40 characters for a version 7 id: 48 bits of time of
 which the upper 6 are zero until the year 2109, 74 random bits and 84 bits of signature make 25 bytes. Other ids take 42.
 """
@@ -15,6 +15,7 @@ import re
 from uuid import UUID
 
 from shared.errors import InputRejected
+from shared.mailbox import a_labels
 
 _PURPOSE = b"santral reply address v1\x00"
 _COMPACT_MAC_BITS = 84
@@ -44,7 +45,8 @@ def conversation_of(address: str, secret: bytes) -> UUID | None:
 
 
 def _token(mailbox_address: str, conversation_id: UUID, secret: bytes) -> str:
-    identity = mailbox_address.strip().lower().encode("utf-8", "replace")
+    local, at, domain = mailbox_address.strip().lower().rpartition("@")
+    identity = f"{local}{at}{a_labels(domain) or domain}".encode("utf-8", "replace")
     mac = hmac.digest(secret, _PURPOSE + identity + b"\x00" + conversation_id.bytes, "sha256")
     if _is_compact(conversation_id):
         bits = _squeezed(conversation_id) << _COMPACT_MAC_BITS | int.from_bytes(mac, "big") >> (256 - _COMPACT_MAC_BITS)

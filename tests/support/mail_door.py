@@ -12,12 +12,12 @@ import base64
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from ingest.adapter import Inbox, Target
-from ingest.directory import Directory
+from ingest.directory import Directory, by_mailbox
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.gateway.smtp import MailHandler, listen
@@ -47,10 +47,8 @@ class OneInbox(Directory):
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(cast("Any", None), cast("Any", None))
         self._known = inbox
+        self._mailboxes = by_mailbox([replace(inbox, provider="smtp")])
         self.loaded = True
-
-    def mailbox(self, address: str) -> Inbox | None:
-        return self._known if address == ADDRESS else None
 
     def target(self, path_token: str) -> Target:
         return Target(
@@ -82,17 +80,19 @@ class MailDoor:
         (part,) = [one for one in message.parts if one.role == "original"]
         return await self.blobs.get(part.blob)
 
-    async def send(self, mail: bytes, *, sender: str = "ayse@ornek.net", piece: int = 1 << 20) -> str:
+    async def send(self, mail: bytes, *, sender: str = "ayse@ornek.net", to: str = ADDRESS, piece: int = 1 << 20) -> str:
         """One session with one mail, its dots stuffed here; the answer to it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         stuffed = (b"." if mail.startswith(b".") else b"") + mail.replace(b"\r\n.", b"\r\n..")
         try:
             await reader.readline()
-            for command in ("EHLO x", f"MAIL FROM:<{sender}> SIZE=1", f"RCPT TO:<{ADDRESS}>", "DATA"):
+            utf8 = "" if to.isascii() else " SMTPUTF8"
+            for command in ("EHLO x", f"MAIL FROM:<{sender}> SIZE=1{utf8}", f"RCPT TO:<{to}>", "DATA"):
                 writer.write(command.encode() + b"\r\n")
                 while (answer := await reader.readline())[3:4] == b"-":
                     pass
-                assert answer[:1] in b"23", answer
+                if answer[:1] not in b"23":
+                    return answer.decode()
             for at in range(0, len(stuffed), piece):
                 writer.write(stuffed[at : at + piece])
                 await writer.drain()
@@ -121,7 +121,7 @@ class MailDoor:
 
 @contextlib.asynccontextmanager
 async def mail_door(
-    folder: Path, *, provider: str = "smtp", timeout_s: float = 60, border_id: str | None = None
+    folder: Path, *, provider: str = "smtp", timeout_s: float = 60, border_id: str | None = None, address: str = ADDRESS
 ) -> AsyncIterator[MailDoor]:
     """Both doors open on a workspace of their own."""
     inbox = Inbox(
@@ -130,7 +130,7 @@ async def mail_door(
         name="mail",
         channel="email",
         provider=provider,
-        address=ADDRESS,
+        address=address,
         region="TR",
     )
     kept, blobs = Kept(), FileBlobs(folder)

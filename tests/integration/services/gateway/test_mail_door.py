@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ingest.mail.reply_token import reply_address
 from shared.errors import Unavailable
+from shared.ids import new_id
 from tests.support.mail_door import MailDoor, mail_door
 
 HEAD = b"From: Ayse <ayse@ornek.net>\r\nMessage-ID: <%d@ornek.net>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0300\r\n"
@@ -132,3 +134,23 @@ async def test_the_event_loop_goes_on_while_big_mails_are_taken(door: MailDoor, 
         assert (await door.send(HEAD % 21 + BIG[name], piece=1 << 16)).startswith("250")
     print(f"{name}: {len(BIG[name]) / 1e6:.1f} MB, longest gap {max(door.gaps_s) * 1000:.0f} ms")
     assert max(door.gaps_s) < 0.25
+
+
+@pytest.mark.parametrize("configured", ["destek@müşteri.example", "Destek@xn--mteri-kva70e.example"])
+@pytest.mark.parametrize("to", ["destek@xn--mteri-kva70e.example", "destek@XN--MTERI-KVA70E.example", "destek+x@müşteri.example"])
+async def test_an_inbox_at_an_international_domain_is_found_by_either_form(tmp_path: Path, configured: str, to: str) -> None:
+    async with mail_door(tmp_path, address=configured) as door:
+        head = HEAD % 7 + f"To: Destek <{to}>, Ali <ali@ornek.net>\r\n".encode()
+        assert (await door.send(head + b"\r\nmerhaba\r\n", to=to)).startswith("250")
+        (message,) = door.messages
+        assert [one.value for one in message.participants] == ["ali@ornek.net"]  # our own mailbox is nobody's
+        assert (await door.send(HEAD % 8 + b"\r\n", to="destek@xn--mteri-000.example")).startswith("550")
+
+
+async def test_an_answer_to_the_signed_address_finds_its_conversation_in_either_form(tmp_path: Path) -> None:
+    conversation = new_id()
+    signed = reply_address("destek@xn--mteri-kva70e.example", conversation, b"s" * 32)
+    async with mail_door(tmp_path, address="destek@müşteri.example") as door:
+        for number, to in enumerate((signed, signed.replace("xn--mteri-kva70e", "müşteri"))):
+            assert (await door.send(HEAD % (9 + number) + f"To: {to}\r\n\r\nmerhaba\r\n".encode(), to=to)).startswith("250")
+        assert [f"conversation:{conversation}" in message.refs for message in door.messages] == [True, True]
