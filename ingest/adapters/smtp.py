@@ -6,6 +6,8 @@ no Message-ID or repeats one.
 **Handles**: the From address, verified only with an aligned DMARC pass from our own border (RFC 8601); a failed one is a person
 of its own that nobody else's mail can join. Of a form's or a list's mail the person it names, asserted (`ingest/mail/correspondent.py`).
 **Traits**: ``verdict`` (pass, none, fail, no_border), ``reply_to`` where it is another mailbox, ``written_from`` of a form or a list.
+**Machines**: what a machine wrote is told from what only forbids automatic answers (`ingest/mail/automatic.py`); what the filter at our own
+border says is read where the setting ``border_filter`` names it (`ingest/mail/border_filter.py`).
 **Way back**: RFC 5322 with In-Reply-To, References and a signed plus-address that finds the conversation.
 """
 
@@ -263,8 +265,8 @@ def _automatic(inbox: Inbox, mail: Mail) -> tuple[Automatic | None, str | None]:
 
 
 def _reason(bounce: Bounce) -> str:
-    """Why the mail came back, with the recipients where it failed for several: agents see it at the answer."""
-    if len(bounce.recipients) < 2:
+    """Why the mail came back, and for whom: agents see it at the answer, which may have had copies."""
+    if all(one.lower() in bounce.reason.lower() for one in bounce.recipients):
         return bounce.reason[:REASON_CHARS_MAX]
     shown, others = bounce.recipients[:REASON_RECIPIENTS_MAX], len(bounce.recipients) - REASON_RECIPIENTS_MAX
     named = ", ".join(shown) + (f" (+{others})" if others > 0 else "")

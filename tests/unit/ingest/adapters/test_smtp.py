@@ -54,13 +54,16 @@ def test_a_bounce_names_everybody_whom_our_mail_did_not_reach() -> None:
     assert values["refs"] == (f"mid:{OURS}",)
 
 
-def test_the_reason_names_few_of_many_and_one_alone_not_at_all() -> None:
+def test_the_reason_names_few_of_many_and_nobody_twice() -> None:
     many = taken(report("delivery-status", "x: y\n\n" + "\n".join(group(f"a{one}@x.example") for one in range(9))))
     assert many["automatic"].reason == (
         "a0@x.example, a1@x.example, a2@x.example, a3@x.example, a4@x.example (+4): 550 no such user"
     )  # fmt: skip
     assert len(many["automatic"].failed_recipients) == 9
-    assert taken(report("delivery-status", "x: y\n\n" + group("a@x.example")))["automatic"].reason == "550 no such user"
+    one = "x: y\n\n" + group("a@x.example")
+    assert taken(report("delivery-status", one))["automatic"].reason == "a@x.example: 550 no such user"
+    named = one.replace("no such user", "<A@x.example>: no such user")
+    assert taken(report("delivery-status", named))["automatic"].reason == "550 <A@x.example>: no such user"
 
 
 @pytest.mark.parametrize(
