@@ -179,7 +179,11 @@ _FAILED = (
     "Your mail cannot be delivered", "Your message was not delivered", "Your mail was not delivered",
     "Your message has not been delivered", "Your message has not yet been delivered", "Unable to deliver message to the following",
     "The following message could not be delivered", "Your message was identified as spam",
+    "The user(s)", "Each of the following recipients was rejected", "User mailbox exceeds allowed size", "Sent <<< RCPT TO",
+    "Body of message generated response", "We had trouble delivering your message",
     # Turkish
+    "adresine gönderdiğiniz ileti", "adresine gönderdiğiniz e-posta", "adresine gönderdiğiniz mesaj", "Göndermiş olduğunuz e-posta",
+    "Göndermiş olduğunuz ileti", "gönderdiğiniz ileti teslim edilem", "gönderdiğiniz e-posta teslim edilem",
     "ileti aşağıdaki alıcıya", "ileti aşağıdaki alıcılara", "iletiniz aşağıdaki", "iletiniz teslim edilemedi",
     "mesajınız iletilemedi", "e-postanız teslim edilemedi", "e-postanız iletilemedi", "mesajınız teslim edilemedi",
     "alıcılara teslim başarısız oldu", "iletinize ulaşılamadı", "Teslim bu alıcılara veya gruplara başarısız oldu",
@@ -194,7 +198,8 @@ _FAILED = (
     # Russian, Ukrainian, Greek
     "Это письмо создано автоматически", "Сообщение не было доставлено", "К сожалению, Ваше письмо",
     # Japanese, Chinese, Korean, Arabic
-    "送信できませんでした", "配信できませんでした", "配信に失敗しました", "メールを送信できません", "无法发送到", "发送失败",
+    "送信できませんでした", "配信できませんでした", "配信に失敗しました", "メールを送信できません", "メッセージは配信できません",
+    "メッセージを配信できません", "无法发送到", "发送失败",
     "无法将邮件", "無法傳遞", "很抱歉,您发送的邮件", "전달되지 못했습니다", "전송하지 못했습니다",
 )  # fmt: skip
 # Sentences that are about parcels as well.
@@ -249,6 +254,10 @@ _GIVEN_UP = re.compile(
 _FAILED_FOLDED = tuple(folded(phrase) for phrase in _FAILED)
 _HINTS_FOLDED = tuple(folded(phrase) for phrase in _HINTS)
 _DELAYED_FOLDED = tuple(folded(phrase) for phrase in _DELAYED)
+_THEIR_SUBJECT = re.compile(
+    r"^[ \t>*]{0,20}(?:subject|konu|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|тема|主题|主旨|件名)[ \t]{0,8}[:：].{0,1000}$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _DELAYED_SUBJECT = re.compile(
     r"warning: (?:message|could not send)|delay|still being retried|gecik|verzoger|retard|vertraag|ritardo|atrasad|задерж|遅延|延迟|지연"
 )
@@ -264,8 +273,9 @@ def tells_of_failure(text: str, *, chars: int, hints: bool = False) -> bool:
 
 
 def tells_of_delay(subject: str, text: str) -> bool:
-    """Whether a report without fields says that somebody still tries."""
-    head = folded(text[:_TEXT_CHARS_MAX])[:2_000]
-    if _DELAYED_SUBJECT.search(folded(subject[:SUBJECT_CHARS_MAX])):
+    """Whether a report without fields says that somebody still tries. The subject of the mail that it is about does not count."""
+    own, sign, _ = folded(subject[:SUBJECT_CHARS_MAX]).partition(":")
+    if _DELAYED_SUBJECT.search(folded(subject[:SUBJECT_CHARS_MAX]) if own == "warning" else own + sign):
         return True
+    head = folded(_THEIR_SUBJECT.sub("", text[:_TEXT_CHARS_MAX]))[:2_000]
     return any(phrase in head for phrase in _DELAYED_FOLDED) and _GIVEN_UP.search(head) is None

@@ -178,6 +178,12 @@ def test_the_header_with_failed_recipients_wins_over_the_words() -> None:
         ("Mail delivery failed", "452 4.2.2 mailbox full, giving up\n", True),
         ("İletiniz teslim edilemedi", "Kullanıcı bulunamadı.\n", True),
         ("Teslim gecikti: Yanıt", "İletiniz henüz teslim edilemedi.\n", False),
+        (
+            "Undeliverable: Re: Delivery delayed again",
+            "Your message\n\n  Subject: Re: my parcel is delayed\n\ndid not reach a@x.example\n",
+            True,
+        ),
+        ("Teslim edilemedi: Sipariş gecikti", "Konu: Teslimat gecikti\n\na@x.example: kullanıcı bulunamadı\n", True),
     ],
 )
 def test_words_say_whether_somebody_still_tries(subject: str, text: str, permanent: bool) -> None:
