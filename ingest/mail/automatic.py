@@ -19,11 +19,11 @@ from ingest.mail.body import MailPart
 from ingest.mail.headers import Headers, parameters, values_of
 from ingest.mail.machine_fields import (
     LOOP_HEADER,
+    Writer,
     answering_fields,
     bounce_fields,
     campaign_fields,
     goes_nowhere,
-    has_servers_address,
     is_addressed_to,
     is_nobodys,
     names_with_values,
@@ -92,7 +92,7 @@ class _Seen:
         self.submitted = submitted(headers)
 
     @cached_property
-    def writer(self) -> str:
+    def writer(self) -> Writer:
         return writer_of(self.headers)
 
     @cached_property
@@ -119,18 +119,18 @@ def _report(seen: _Seen) -> AutomaticMail | None:
     """By type or by part; a part alone needs a machine's other signs, because people forward reports too."""
     main, given = parameters(" ".join(values_of(seen.headers, "Content-Type")[:1]).encode("utf-8", "replace"))
     named = given.get("report-type", "").lower()
-    if named == "disposition-notification" and seen.writer == "daemon" and seen.tells(_KEEPERS_TEXT_CHARS):
+    if named == "disposition-notification" and seen.writer.kind == "daemon" and seen.tells(_KEEPERS_TEXT_CHARS):
         # A delivery agent that refuses a mail with a receipt: the mail did come back.
         return AutomaticMail(kind="bounce", evidence=(f"multipart/report; report-type={named}", "From", "text"))
     if named in REPORTS and (main == "multipart/report" or (main.startswith("multipart/") and _signs(seen))):
         return AutomaticMail(kind=REPORTS[named], evidence=(f"{main}; report-type={named}",))
-    signs = () if is_about_a_mail(seen.subject) and seen.writer != "daemon" else _signs(seen)
+    signs = () if is_about_a_mail(seen.subject) and seen.writer.kind != "daemon" else _signs(seen)
     if main == "multipart/report" or signs:
         for name, kind in REPORTS.items():
             for part in (f"message/{name}", f"message/global-{name}"):
                 if part in seen.types:
                     return AutomaticMail(kind=kind, evidence=(part, *signs))
-    if _COMPLAINT.match(seen.subject) and seen.returned and seen.writer != "nobody":
+    if _COMPLAINT.match(seen.subject) and seen.returned and seen.writer.kind != "nobody":
         return AutomaticMail(kind="feedback", evidence=("subject", seen.returned))
     return None
 
@@ -138,7 +138,7 @@ def _report(seen: _Seen) -> AutomaticMail | None:
 def _signs(seen: _Seen) -> tuple[str, ...]:
     """What speaks for a machine, beside its words."""
     signs = ["Return-Path"] if seen.null else []
-    signs += ["From"] if seen.writer != "somebody" else []
+    signs += ["From"] if seen.writer.kind != "somebody" else []
     return tuple(signs + (["Auto-Submitted"] if seen.is_submitted else []))
 
 
@@ -159,7 +159,7 @@ def _bounce(seen: _Seen) -> AutomaticMail | None:
     subject, returned = ("subject",) if seen.failure else (), (seen.returned,) if seen.returned else ()
     signs = _signs(seen)
     made = bounce_fields(seen.headers)
-    if made or seen.writer == "daemon" or is_nobodys(seen.headers):
+    if made or seen.writer.kind == "daemon" or is_nobodys(seen.headers, seen.writer):
         signs = (*signs, *made)
         told = ("text",) if not subject and seen.tells(_DAEMONS_TEXT_CHARS, hints=True) else ()
         if not (subject or told or returned or made):
@@ -167,7 +167,7 @@ def _bounce(seen: _Seen) -> AutomaticMail | None:
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *told, *returned))
     if seen.failure not in ("program", "unmistakable"):
         return None
-    coded, keeps = _has_codes(seen), seen.writer != "somebody"
+    coded, keeps = _has_codes(seen), seen.writer.kind != "somebody"
     if (seen.null and seen.failure == "unmistakable") or ((seen.null or keeps) and not seen.text.strip()):
         return AutomaticMail(kind="bounce", evidence=(*signs, *subject, *returned))
     begins = seen.tells(_ANYBODYS_TEXT_CHARS) and bool(coded or returned)
@@ -237,7 +237,7 @@ def _campaign(seen: _Seen, own: Sequence[str]) -> AutomaticMail | None:
 
 
 def _nobodys(seen: _Seen) -> AutomaticMail | None:
-    if has_servers_address(seen.headers) or is_nobodys(seen.headers):
+    if seen.writer.has_servers_address or is_nobodys(seen.headers, seen.writer):
         return AutomaticMail(kind="auto_reply", evidence=_signs(seen))
     return None
 
@@ -250,7 +250,7 @@ def _marked(seen: _Seen) -> AutomaticMail | None:
         fields.append("X-Auto-Response-Suppress")
     if seems_automatic(seen.subject):
         fields.append("subject")
-    keeper = ("From",) if has_servers_address(seen.headers, of_keeper=True) else ()
+    keeper = ("From",) if seen.writer.has_keepers_address else ()
     if (fields or keeper) and tells_of_absence(seen.subject):
         return AutomaticMail(kind="out_of_office", marked_only=True, evidence=tuple(dict.fromkeys((*fields, *keeper, "subject"))))
     if fields:

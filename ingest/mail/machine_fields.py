@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from ingest.mail.addresses import parse_mailboxes
@@ -17,7 +18,7 @@ from ingest.mail.machine_words import any_of, folded
 LOOP_HEADER = "X-Santral-Loop"
 """Stands in every mail we send by ourselves; a mail that carries it came from us or from an echo of us."""
 
-Writer = Literal["daemon", "postmaster", "nobody", "somebody"]
+WriterKind = Literal["daemon", "postmaster", "nobody", "somebody"]
 """Who the From says has written: a mail server, its keeper's mailbox, no address at all, anybody else."""
 
 _VALUE_CHARS_MAX = 500
@@ -61,6 +62,15 @@ def goes_nowhere(headers: Headers) -> bool:
     return bool(paths) and "".join(paths[0].split()).strip("<>").partition("@")[0].lower() in ("", "mailer-daemon")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Who seems to have written, by name or address; and whether the address itself is a mail server's or the postmaster's."""
+
+    kind: WriterKind
+    has_servers_address: bool = False
+    has_keepers_address: bool = False
+
+
 def writer_of(headers: Headers) -> Writer:
     """Who the From says has written."""
     value = " ".join(values_of(headers, "From")[:1])[: 4 * _VALUE_CHARS_MAX]
@@ -68,23 +78,20 @@ def writer_of(headers: Headers) -> Writer:
     if not boxes:
         name = folded(value)
         if _DAEMON_NAME.match(name) or _DAEMON.match(name):
-            return "daemon"
-        return "postmaster" if _POSTMASTER.match(name) else "nobody"
+            return Writer(kind="daemon")
+        return Writer(kind="postmaster" if _POSTMASTER.match(name) else "nobody")
     local, name = _local(boxes[0].address), folded(boxes[0].name or "")
-    if _DAEMON.fullmatch(local) or _DAEMON_NAME.match(name):
-        return "daemon"
-    return "postmaster" if _POSTMASTER.match(local) or _POSTMASTER.match(name) else "somebody"
+    if _DAEMON.fullmatch(local):
+        return Writer(kind="daemon", has_servers_address=True)
+    is_keepers = local == "postmaster"
+    if _DAEMON_NAME.match(name):
+        return Writer(kind="daemon", has_keepers_address=is_keepers)
+    is_keeper = _POSTMASTER.match(local) or _POSTMASTER.match(name)
+    return Writer(kind="postmaster" if is_keeper else "somebody", has_keepers_address=is_keepers)
 
 
 def _local(address: str) -> str:
     return (address.rpartition("@")[0] or address).strip('"').lower()
-
-
-def has_servers_address(headers: Headers, *, of_keeper: bool = False) -> bool:
-    """Whether the From's address is a mail server's own; ``of_keeper``: the postmaster's, who may be a person."""
-    boxes = parse_mailboxes(" ".join(values_of(headers, "From")[:1])[: 4 * _VALUE_CHARS_MAX])
-    local = _local(boxes[0].address) if boxes else ""
-    return local == "postmaster" if of_keeper else _DAEMON.fullmatch(local) is not None
 
 
 def bounce_fields(headers: Headers) -> tuple[str, ...]:
@@ -93,10 +100,10 @@ def bounce_fields(headers: Headers) -> tuple[str, ...]:
     return (("Received",) if trace else ()) + names_with_values(headers, ("X-MS-Embedded-Report",))
 
 
-def is_nobodys(headers: Headers) -> bool:
+def is_nobodys(headers: Headers, writer: Writer) -> bool:
     """Whether nobody at all stands behind a mail: nothing comes back to it, and no field has an author's address."""
     others = (value for name in ("Reply-To", "Sender") for value in values_of(headers, name)[:1])
-    return goes_nowhere(headers) and writer_of(headers) == "nobody" and not any(parse_mailboxes(value) for value in others)
+    return writer.kind == "nobody" and goes_nowhere(headers) and not any(parse_mailboxes(value) for value in others)
 
 
 def answering_fields(headers: Headers) -> tuple[str, ...]:
