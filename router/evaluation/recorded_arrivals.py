@@ -1,8 +1,8 @@
 """What came in a time range, as the simulator replays it: when, to which queue, how long the work took. Nothing personal.
 
 Handling is the time an item was assigned or wrapped up, by its events; who left says how long they were patient. What an agent
-began, calls that a PBX gave to somebody, and bulk mail, for which nobody waits, are left out. Another policy may be asked where it would have put
-each of them, over the facts that were recorded when it was routed. **Units**: seconds; times aware UTC.
+began, calls that a PBX gave to somebody, and bulk mail, for which nobody waits, are left out. Another policy may be asked where it would
+have put each of them, over the facts that were recorded when it was routed. **Units**: seconds; times aware UTC.
 """
 
 from __future__ import annotations
