@@ -56,6 +56,8 @@ def routing_record(
     if choice.out_of_time:
         record["out_of_time"] = True
         record["asked"] = choice.asked
+    if choice.bulk:
+        record["bulk"] = True
     if made_work_by:
         record["made_work_by"] = made_work_by
     if degraded:

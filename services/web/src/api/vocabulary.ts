@@ -108,6 +108,9 @@ export interface Why {
   readonly candidates?: readonly Candidate[];
   readonly excluded?: Readonly<Record<string, number>>;
   readonly tags?: readonly string[];
+  readonly bulk?: boolean;
+  readonly made_work_by?: string;
+  readonly made_work_by_name?: string | null;
 }
 
 /** An agent who was looked at. `name` is missing for one who is gone. */

@@ -24,10 +24,9 @@ export function reasons(
   const add = (label: string, text: string) => {
     if (text) found.push({ label, text });
   };
-  add(
-    say.whyRule,
-    routing.rule ? say.whyRuleIs(routing.rule) : routing.queue || routing.summary ? say.whyRuleNone : "",
-  );
+  const none = routing.bulk ? say.whyBulk : routing.queue || routing.summary ? say.whyRuleNone : "";
+  add(say.whyRule, routing.rule ? say.whyRuleIs(routing.rule) : none);
+  if (routing.made_work_by) add(say.whyMadeWork, routing.made_work_by_name ?? say.whyMadeByNobody);
   const [winner, ...others] = why.candidates ?? [];
   if (winner) {
     add(

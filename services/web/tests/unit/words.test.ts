@@ -78,6 +78,15 @@ test("a decision is told in sentences: rule, agent, others, left out", () => {
   const urgent = reasons({ key: { class: 0, due: 1767603600 } }, {}, "me", deskMessages("en"), full);
   expect(urgent.map((one) => one.text)).toEqual(["before all other work, due 2026-01-05T09:00"]);
   expect(reasons({}, {}, "me", deskMessages("en"), full)).toEqual([]);
+  const bulk = reasons({}, { queue: "toplu", rule: null, bulk: true }, "me", deskMessages("en"), full);
+  expect(bulk.map((one) => one.text)).toEqual(["Bulk from somebody never in contact"]);
+  const made = { queue: "destek", rule: null, made_work_by: "agent:a", made_work_by_name: "Ada" };
+  expect(reasons({}, made, "me", deskMessages("en"), full).map((one) => `${one.label}: ${one.text}`)).toEqual([
+    "Queue: No rule matched, default queue",
+    "Made work by: Ada",
+  ]);
+  const unnamed = reasons({}, { ...made, made_work_by_name: null }, "me", deskMessages("en"), full);
+  expect(unnamed.at(-1)?.text).toBe("another system");
 });
 
 test("a parked item comes back when it was said", () => {
