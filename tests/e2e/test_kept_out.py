@@ -127,3 +127,19 @@ async def test_a_report_says_that_its_author_is_not_answered_and_who_may_not_see
     other = await desk_of(browser, counter, "Deniz")
     await other.page.get_by_role("button", name="İş sayılmayanları göster").click()
     await expect(other.page.get_by_role("dialog", name="İş sayılmayanlar")).not_to_contain_text(run)
+
+
+async def test_what_a_list_sends_on_is_work_and_says_what_forbids_automatic_answers(counter: Counter) -> None:
+    """The demo's workspace is a new one: mail that is only marked is a person's there."""
+    run = uuid4().hex[:8]
+    await mailed(
+        counter, f"uye-{run}@ornek.com", f"Grup {run}", "Siparişim nerede?", List_Id="<destek.ornek.com>", Precedence="list"
+    )
+    conversation = await counter.conversation_of(f"uye-{run}@ornek.com")
+    assert (conversation["state"], conversation["item"]["state"] in ("queued", "offered", "assigned")) == ("open", True)
+    (message,) = conversation["messages"]
+    assert (message["automatic"], "List-Id" in message["marks"]) == (None, True)
+    body = {"content": {"kind": "text", "text": "Aldık."}}
+    refused = await counter.admin.post(f"/v1/conversations/{conversation['id']}/replies", json=body)
+    assert (refused.status_code, refused.json()["type"].rsplit(":")[-1]) == (429, "loop-stopped")
+    assert (await counter.admin.get("/v1/kept-out", params={"q": run})).json()["items"] == []
