@@ -91,6 +91,8 @@ def correspondent(mail: Mail, own: OwnMailboxes) -> Correspondent:
         return Correspondent(box=None)
     asked = _asked(mail, author, own)
     if not own.has(author.address) and not _is_munged(mail, author, asked):
+        if any(_is_one(box, author) for box in mail.reply_to):
+            asked = None  # the author is answered there too, so nobody else has to be
         if asked is not None and _is_form(mail, author, asked, own):
             return Correspondent(box=asked, written_from=author.address)
         return Correspondent(box=author, reply_to="" if asked is None else asked.address)
@@ -98,7 +100,7 @@ def correspondent(mail: Mail, own: OwnMailboxes) -> Correspondent:
     person = next((one for one in named if one is not None and handle_value(one.address) and not own.has(one.address)), None)
     if person is None:
         return Correspondent(box=None if own.has(author.address) else author)
-    elsewhere = asked is not None and handle_value(asked.address) != handle_value(person.address)
+    elsewhere = asked is not None and not _is_one(asked, person)
     return Correspondent(
         box=Mailbox(name=person.name or _name_before_via(author), address=person.address),
         reply_to=asked.address if asked is not None and elsewhere else "",
@@ -107,12 +109,14 @@ def correspondent(mail: Mail, own: OwnMailboxes) -> Correspondent:
 
 
 def _asked(mail: Mail, author: Mailbox, own: OwnMailboxes) -> Mailbox | None:
-    """The first address of Reply-To that is a person's; None where the author's own is among them, or only ours and the list's."""
-    given = [box for box in mail.reply_to if handle_value(box.address)]
-    if any(handle_value(box.address) == handle_value(author.address) for box in given):
-        return None
+    """The first address of Reply-To that is another person's: not the author's, a list's or ours."""
     lists = _list_addresses(mail)
-    return next((box for box in given if not own.has(box.address) and handle_value(box.address) not in lists), None)
+    given = (box for box in mail.reply_to if (value := handle_value(box.address)) and value not in lists)
+    return next((box for box in given if not _is_one(box, author) and not own.has(box.address)), None)
+
+
+def _is_one(one: Mailbox, other: Mailbox) -> bool:
+    return handle_value(one.address) == handle_value(other.address)
 
 
 def _list_addresses(mail: Mail) -> frozenset[str]:

@@ -118,8 +118,7 @@ left join lateral (
     select nullif(lower(m.body->'traits'->>'reply_to'), h.value) as asked from santral.message m
     join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
     where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.handle_id = c.last_handle_id and m.direction = 'in'
-      and m.kind in ('text', 'comment', 'review') and not m.body ? 'aside'
-      and (not m.body ? 'automatic' or m.body @> '{"automatic": {"marked_only": true}}')
+      and m.kind in ('text', 'comment', 'review') and not m.body ?| array['automatic', 'aside']
     order by m.seq desc limit 1
 ) answered on 'email' = any(c.channels)
 order by c.workspace_id, c.id for no key update of c

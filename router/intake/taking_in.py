@@ -152,7 +152,7 @@ class TakingIn:
             conversation.language = conversation.language if signals.automatic and conversation.language else signals.language
         handle_id = conversation.last_handle_id if person is None else person.handle_id
         machine = _is_machines(message, signals)
-        aside = message.direction == "in" and not amends
+        aside = False
         if not amends and not machine:
             aside = not answered_as(conversation, message, handle_id, accepted_at)
         if message.direction == "out" and not amends:
@@ -177,7 +177,7 @@ class TakingIn:
         kind: Any = "message.amended" if amends else "message.received"
         effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
         self._view.candidates.add(
-            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if aside else handle_id,
+            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine or aside else handle_id,
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
 

@@ -33,7 +33,7 @@ _FOLLOWERS: Final = "select id from santral.conversation where workspace_id = $1
 _MESSAGES: Final = """
 select m.conversation_id, m.id, m.seq, m.direction, m.kind, m.channel, m.accepted_at, m.inbox_id, m.handle_id,
        m.direction = 'in' and m.kind not in ('system', 'call', 'reaction', 'delete', 'edit') and not m.body ? 'automatic' as work,
-       m.kind = 'system' or m.body ? 'automatic' and not m.body @> '{"automatic": {"marked_only": true}}' as machine, m.body ? 'aside' as aside
+       m.kind = 'system' or m.body ? 'automatic' as machine, m.body ? 'aside' as aside
 from santral.message m where m.workspace_id = $1 and m.conversation_id = any($2::uuid[]) order by m.seq
 """
 _CARRY: Final = """

@@ -19,11 +19,10 @@ from shared.handle_forms import renewed
 ANSWERED: Final = """
 left join lateral (
     select m.id, m.handle_id, m.external_id, m.body, m.subject from santral.message m
-    cross join lateral (select m.body ? 'automatic' and not m.body @> '{"automatic": {"marked_only": true}}' as machine) who
     where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in' and m.kind in ('text', 'comment', 'review')
-      and (not who.machine or not exists (select 1 from santral.message before
+      and (not m.body ? 'automatic' or not exists (select 1 from santral.message before
            where before.workspace_id = m.workspace_id and before.conversation_id = m.conversation_id and before.seq < m.seq))
-    order by who.machine, m.body ? 'aside', m.handle_id is distinct from h.id, m.accepted_at desc, m.seq desc limit 1
+    order by m.body ? 'automatic', m.body ? 'aside', m.handle_id is distinct from h.id, m.accepted_at desc, m.seq desc limit 1
 ) answered on true
 """
 """A join for statements that call the conversation ``c`` and the handle that is answered ``h``; its row is ``answered``."""

@@ -67,7 +67,7 @@ export class DeskMessage extends DeskPart {
       <strong>${who}</strong>
       ${message.direction === "note" ? html`<span class="chip warn">${this.say.internal}</span>` : nothing}
       ${unverified(message) ? html`<span class="chip warn">${this.say.unverified}</span>` : nothing}
-      ${message.aside && !message.automatic ? html`<span class="chip warn">${this.say.aside}</span>` : nothing}
+      ${message.aside ? html`<span class="chip warn">${this.say.aside}</span>` : nothing}
       ${message.automatic ? html`<span class="chip">${this.say.automatic}</span>` : nothing}
       ${
         message.marks?.length && !message.automatic

@@ -60,6 +60,13 @@ ALI, FORM = "ali@musteri.example", "form@ornek.example"
           "Reply-To: saldirgan@baska.example"], ("Ali", ALI, "saldirgan@baska.example", "bilgi@grup.example")),
         (["From: Ali über Bilgi <bilgi@grup.example>", "List-Id: <b.g>", "Reply-To: ali@musteri.example"],
          ("Ali", ALI, "", "bilgi@grup.example")),
+        (
+            [
+                "From: Ali via Liste <liste@grup.example>", "List-Id: <l.g>",
+                "Reply-To: liste@grup.example, Ali Veli <ali@musteri.example>",
+            ],
+            ("Ali Veli", ALI, "", "liste@grup.example"),
+        ),
         # forms: under our own mailbox, our own domain, a program's name, or a program's word
         (["From: Web <destek@ornek.example>", "Reply-To: Ali <ali@musteri.example>"], ("Ali", ALI, "", "destek@ornek.example")),
         (["From: Web Formu <form@ornek.example>", "Reply-To: ali@musteri.example"], (None, ALI, "", FORM)),

@@ -1,0 +1,91 @@
+"""A mail's draft: whose it is, what the border said of it, who else is on it; and what becomes of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ingest.adapter import Draft, Inbox, MailCall, Reply, Request, Target
+from ingest.adapters.smtp import ADAPTER
+from shared.errors import Unprocessable
+
+INBOX = Inbox(
+    workspace_id=UUID(int=1), id=UUID(int=2), name="posta", channel="email", provider="smtp", address="destek@ornek.com",
+    settings={"authserv_id": "mx.ornek.com", "aliases": ["yardim@ornek.com"]}, own_addresses=("satis@ornek.com",),
+)  # fmt: skip
+REPLY = Reply(
+    id=UUID(int=3), conversation_id=UUID(int=4), at=datetime(2026, 5, 4, tzinfo=UTC), inbox=INBOX, to_kind="email", to_scope="",
+    to_value='"ali veli"@musteri.example', content={"kind": "text", "text": "Merhaba"}, subject="x", token_secret=b"x" * 32,
+)  # fmt: skip
+
+
+def values_of(*fields: str, inbox: Inbox = INBOX) -> dict[str, Any]:
+    body = "\r\n".join((*fields, "Message-ID: <1@x>", "", "x")).encode()
+    request = Request(method="POST", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
+    (draft,) = ADAPTER.parse(Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,)), request)
+    assert isinstance(draft, Draft)
+    return dict(draft.values)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sender", "traits"),
+    [
+        ("pass", ("email", "", "ali@musteri.example", "channel_verified"), {"verdict": "pass"}),
+        ("none", ("email", "", "ali@musteri.example", "asserted"), {"verdict": "none"}),
+        ("fail", ("email", "unverified", "ali@musteri.example", "asserted"), {"verdict": "fail"}),
+    ],
+)
+def test_a_sender_is_vouched_for_by_the_border_alone(verdict: str, sender: tuple[str, ...], traits: dict[str, str]) -> None:
+    stamp = f"Authentication-Results: mx.ornek.com; dmarc={verdict} header.from=musteri.example"
+    values = values_of(stamp, "From: Ali <ali@musteri.example>")
+    found = values["sender"]
+    assert (found.kind, found.scope, found.value, found.assurance) == sender
+    assert (values["traits"], values["authenticated"]) == (traits, verdict == "pass")
+    # Whom a form or a list names the border cannot vouch for, whoever passed it.
+    form = values_of(stamp.replace("musteri", "form"), "From: noreply@form.example", "Reply-To: Ali <ali@musteri.example>")
+    named = form["sender"]
+    assert (named.kind, named.scope, named.value, named.assurance, named.name) == (*sender[:3], "asserted", "Ali")
+    assert (form["traits"], form["authenticated"]) == ({**traits, "written_from": "noreply@form.example"}, False)
+
+
+def test_without_a_border_nobody_is_vouched_for() -> None:
+    values = values_of(
+        "Authentication-Results: mx.ornek.com; dmarc=pass header.from=musteri.example", "From: ali@musteri.example",
+        "Reply-To: ofis@musteri.example", inbox=replace(INBOX, settings={}),
+    )  # fmt: skip
+    assert values["traits"] == {"verdict": "no_border", "reply_to": "ofis@musteri.example"}
+    assert not values["authenticated"]
+
+
+@pytest.mark.parametrize("own", ["destek@ornek.com", "Yardim+x@Ornek.com", "satis@ornek.com"])
+def test_none_of_our_addresses_is_anybody(own: str) -> None:
+    nobody = values_of(f"From: Biz <{own}>")["sender"]
+    assert (nobody.kind, nobody.scope, nobody.value) == ("visitor", f"mail:{INBOX.id}", "1@x")
+    values = values_of("From: ali@musteri.example", f"Reply-To: {own}", f"To: {own}, veli@musteri.example", f"Cc: {own}")
+    assert "reply_to" not in values["traits"]
+    assert [one.value for one in values["participants"]] == ["veli@musteri.example"]
+    with pytest.raises(Unprocessable, match="own mailbox") as refused:
+        ADAPTER.reply(replace(REPLY, to_value=own))
+    assert refused.value.field == "to"
+
+
+def test_a_list_or_a_form_takes_no_part() -> None:
+    values = values_of(
+        "From: 'Ali' via Bilgi <bilgi@grup.example>", "X-Original-From: ali@musteri.example", "To: bilgi@grup.example",
+        "Cc: ali@musteri.example, veli@musteri.example",
+    )  # fmt: skip
+    assert values["sender"].value == "ali@musteri.example"
+    assert [one.value for one in values["participants"]] == ["veli@musteri.example"]
+
+
+def test_nobody_is_not_answered_at_a_message_id() -> None:
+    with pytest.raises(Unprocessable, match="address") as refused:
+        ADAPTER.reply(replace(REPLY, to_kind="visitor", to_value="1@ornek.net"))
+    assert (refused.value.field, bool(refused.value.remedy)) == ("to", True)
+    call = ADAPTER.reply(REPLY)
+    assert isinstance(call, MailCall)
+    assert call.recipients == ('"ali veli"@musteri.example',)
