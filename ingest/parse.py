@@ -14,6 +14,8 @@ from ingest.parse_worker import answer_of, question
 from ingest.registry import adapter_for
 from shared.worker_process import WorkerProcesses
 
+PACKED: Final = (b"tnef", b"winmail")
+"""What stands in a mail that Outlook packed, whose rich text grows when it is read."""
 INLINE_BYTES_MAX: Final = 64 * 1024
 INLINE_LINES_MAX: Final = 1_000
 TIME_LIMIT_S: Final = 30.0
@@ -61,8 +63,11 @@ class Parser:
 
 
 def is_small(body: bytes) -> bool:
-    """Whether it may be parsed in the event loop: few bytes, few lines (a header field is at least a line)."""
-    return len(body) <= INLINE_BYTES_MAX and body.count(b"\n") <= INLINE_LINES_MAX
+    """Whether it may be parsed in the event loop: few bytes, few lines (a header field is at least a line), nothing that is unpacked."""
+    if len(body) > INLINE_BYTES_MAX or body.count(b"\n") > INLINE_LINES_MAX:
+        return False
+    lowered = body.lower()
+    return not any(word in lowered for word in PACKED)
 
 
 def whole(target: Target, request: Request, reason: str) -> Unparsed:

@@ -3,7 +3,8 @@
 Source: RFC 2046 §5.1.4 (alternative), RFC 2387 (related), RFC 1847 (signed, encrypted), RFC 3156 and RFC 8551 (PGP, S/MIME),
 RFC 6047 (calendar), RFC 2183 (disposition).
 Rules: of alternatives one text and one HTML count; texts that follow one another in a mixed mail are joined; of a signed mail
-the signed part is read and the signature stays as attachment; what a signed envelope holds is read in its place, unverified; a
+the signed part is read and the signature stays as attachment; what a signed envelope holds is read in its place, unverified; what
+Outlook encloses in one part (``winmail.dat``) is read where the mail says nothing itself, and its files stand beside the others; a
 forwarded message stays whole, as attachment ``*.eml``.
 """
 
@@ -20,6 +21,7 @@ from ingest.mail.flowed import join_flowed, without_cleartext_signature
 from ingest.mail.headers import first, header_text, message_ids
 from ingest.mail.html import plain_text
 from ingest.mail.parts import Node, read_tree
+from ingest.mail.tnef import read_tnef
 from shared.text import clean_line, clean_text
 
 ENVELOPES_MAX = 5
@@ -27,6 +29,8 @@ ENVELOPES_MAX = 5
 
 _SAID_CHARS_MAX = 100_000
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_ID_CHARS_MAX = 500
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,99}/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}")
 _CALENDAR = re.compile(r"(?m)^(METHOD|UID)(?:;[^:\n]{0,200})?:([^\r\n]{0,500}(?:\r?\n[ \t][^\r\n]{0,200}){0,8})")
 _CID = re.compile(r"cid:([^\s\"'<>)]{1,500})", re.IGNORECASE)
 _ENRICHED = re.compile(r"<[^<>]{1,40}>")
@@ -65,6 +69,7 @@ class Body:
     encrypted: bool = False
     hint: str | None = None
     envelopes: int = 0
+    enclosed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -96,6 +101,8 @@ def collect(root: Node, warnings: list[str], *, hint: str | None = None) -> Body
     """Text, HTML and attachments of the tree, in the order of the mail. ``hint``: the charset its labels or language speak for."""
     body = Body(hint=hint)
     _walk(root, body, warnings, related=False)
+    if not any(text.strip() or page.strip() for text, page in body.segments):
+        body.segments = body.enclosed
     cited = {match[1] for _, page in body.segments for match in _CID.finditer(page)}
     if cited:
         body.attachments = [
@@ -137,6 +144,7 @@ def _alternative(node: Node, body: Body, warnings: list[str]) -> None:
         _walk(child, inner, warnings, related=False)
         body.attachments.extend(inner.attachments)
         body.encrypted = body.encrypted or inner.encrypted
+        body.enclosed.extend(inner.enclosed)
         text = "\n\n".join(text for text, _ in inner.segments if text.strip())
         pages.append("\n".join(page for _, page in inner.segments if page.strip()))
         if child.content_type != "text/plain":
@@ -154,6 +162,8 @@ def _alternative(node: Node, body: Body, warnings: list[str]) -> None:
 def _leaf(node: Node, body: Body, warnings: list[str], *, related: bool) -> None:
     kind = node.content_type
     if (kind in _SMIME or node.name.lower().endswith(".p7m")) and _opened(node, body, warnings):
+        return
+    if _may_enclose(node) and _unfolded(node, body):
         return
     readable = kind in _WRITTEN or (kind.startswith("text/") and kind not in _FILES and not node.name)
     if not readable or node.disposition == "attachment" or (node.name and body.segments):
@@ -200,6 +210,34 @@ def _opened(node: Node, body: Body, warnings: list[str]) -> bool:
         body.encrypted = True
         _note(warnings, "encrypted")
     return False
+
+
+def _may_enclose(node: Node) -> bool:
+    """Whether a part is Outlook's, by its type or by its name as it stands; `ingest/parse.py` looks for the same words."""
+    return "tnef" in node.content_type or (
+        node.name.lower() == "winmail.dat" and any(b"winmail" in one.value.lower() for one in node.fields)
+    )
+
+
+def _unfolded(node: Node, body: Body) -> bool:
+    """Read what Outlook encloses; False when the part is no such or holds nothing, and stays a file. The whole of it is in the original."""
+    found = read_tnef(node.content())
+    if found is None:
+        return False
+    text, page = clean_text(found.text), clean_text(found.html)
+    if not (found.files or text.strip() or page.strip()):
+        return False
+    if text.strip() or page.strip():
+        body.enclosed.append((text, page))
+    for one in found.files:
+        kind = one.content_type if _TYPE.fullmatch(one.content_type) else "application/octet-stream"
+        body.attachments.append(
+            MailPart(
+                name=file_name(one.name, [], kind, one.content, len(body.attachments) + 1), content_type=kind, content=one.content,
+                content_id=clean_line(one.content_id)[:_ID_CHARS_MAX] or None,
+            )
+        )  # fmt: skip
+    return True
 
 
 def _is_enveloped(node: Node, content: bytes) -> bool:

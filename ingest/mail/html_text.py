@@ -12,6 +12,7 @@ from ingest.mail.html_tokens import Token
 from shared.text import clean_line
 
 LINKS_MAX = 5_000
+QUOTES_MAX = 20
 
 
 def names(text: str) -> set[str]:
@@ -34,6 +35,17 @@ _BLANKS = re.compile(r"[ \t\n\r\f]+")
 _FOLLOWED = re.compile(r"(?i)https?://|mailto:")
 
 
+_NO_LINE = re.compile(r"(?:^|;)\s*border(?:-left)?(?:-style|-width)?\s*:\s*(?:none|0)(?![.\d])", re.IGNORECASE)
+_LINE = re.compile(r"(?:^|;)\s*border-left(?:-style|-width)?\s*:\s*(?!\s|none|0(?![.\d]))", re.IGNORECASE)
+
+
+def _only_indents(token: Token) -> bool:
+    """Whether a blockquote says that it has no line beside it: an editor's "indent more". Programs that quote mark theirs, or say nothing."""
+    style = token.attributes.get("style", "")[:2_000]
+    marked = any(token.attributes.get(one) for one in ("cite", "class", "id", "type"))
+    return not marked and bool(_NO_LINE.search(style)) and not _LINE.search(style)
+
+
 class TextWriter:
     """Lines of text in the making: blanks collapse, blocks break lines, paragraphs leave one line empty.
 
@@ -45,6 +57,7 @@ class TextWriter:
         self.lines: list[str] = []
         self.line: list[str] = []
         self.quotes = 0
+        self.indents: list[bool] = []  # the open blockquotes, and whether each one only indents
         self.preformatted = 0
         self.hidden = OpenStack()  # the hidden element and what is open in it
         self.sizes = OpenStack()  # elements under one that gives letters a size, and whether it is none
@@ -85,7 +98,7 @@ class TextWriter:
         elif name in ("td", "th"):
             self.write(" ")
         elif name in _PARAGRAPHS or name in _BLOCKS:
-            self.block(name)
+            self.block(name, indents=name == "blockquote" and _only_indents(token))
 
     def _ends_hiding(self, name: str) -> bool:
         """A paragraph ends where a block begins, an item or a cell where the next begins."""
@@ -108,13 +121,14 @@ class TextWriter:
             self.sizes.push(name, flag=self.sizes.flag if speck is None else speck)
         return False
 
-    def block(self, name: str) -> None:
+    def block(self, name: str, *, indents: bool = False) -> None:
         if name in _PARAGRAPHS:
             self.paragraph()
         else:
             self.end_line(only_started=True)
         if name == "blockquote":
-            self.quotes = min(self.quotes + 1, 20)
+            self.indents.append(indents or self.quotes == QUOTES_MAX)
+            self.quotes += not self.indents[-1]
         elif name == "pre":
             self.preformatted += 1
         elif name in ("ol", "ul", "menu"):
@@ -139,7 +153,7 @@ class TextWriter:
             self.end_link()
         elif name == "blockquote":
             self.end_line(only_started=True)
-            self.quotes = max(0, self.quotes - 1)
+            self.quotes -= bool(self.indents) and not self.indents.pop()
             self.paragraph()
         elif name == "pre":
             self.paragraph()

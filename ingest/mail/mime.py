@@ -70,7 +70,7 @@ class Mail:
 def read_mail(raw: bytes) -> Mail:
     """The mail in these bytes: whatever of it can be read. Never raises; reading twice gives equal values.
 
-    Nothing is fetched, decrypted, verified or unpacked (TNEF and zip stay attachments; signed envelopes are opened). Takes time
+    Nothing is fetched, decrypted, verified or unpacked (zip stays an attachment; signed envelopes and Outlook's enclosures are opened). Takes time
     linear in the bytes; call it in a thread for mails of many megabytes.
     """
     try:

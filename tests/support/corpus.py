@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import idna
 import yaml
 
 from ingest.mail.authentication import sender_verdict
@@ -178,7 +179,7 @@ def address_key(address: str) -> str:
     if len(local) > 2 and local[0] == local[-1] == '"' and _NEEDLESS_QUOTES.fullmatch(local[1:-1]):
         local = re.sub(r"\\(.)", r"\1", local[1:-1])
     with suppress(UnicodeError):
-        domain = domain.encode("idna").decode("ascii")
+        domain = idna.encode(domain, uts46=True, transitional=False).decode("ascii")
     return f"{local}@{domain}".lower()
 
 

@@ -194,3 +194,32 @@ async def test_event_loop_goes_on_while_bombs_are_cleaned() -> None:
     assert all("<b" not in result.replace("<br>", "") for result in results)
     # A blocked loop would stand still for seconds; the bound leaves room for a busy machine.
     assert max(gaps) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("attributes", "quotes"),
+    [
+        ('style="margin:0 0 0 40px;border:none;padding:0"', False),  # Gmail: indent more
+        ('style="margin: 0 0 0 40px; border: none"', False),
+        ('style="border-left-style: none"', False),
+        ('style="border:0;border-left:1px solid #ccc"', True),
+        ('style="border-left:0.8ex solid"', True),
+        ('style="margin:0 0 0 .8ex;border-left:1px #ccc solid;padding-left:1ex"', True),
+        ('class="gmail_quote" style="border:none"', True),
+        ('type="cite" style="border:none"', True),
+        ('style="margin:0 0 0 40px"', True),  # says nothing about a line
+        ("", True),
+    ],
+)
+def test_a_blockquote_that_says_it_has_no_line_indents_and_quotes_nothing(attributes: str, quotes: bool) -> None:
+    page = f"<p>Bir</p><blockquote {attributes}><p>iki</p><blockquote>üç</blockquote>dört</blockquote><p>beş</p>"
+    mark = "> " if quotes else ""
+    assert [line for line in plain_text(page).splitlines() if line.strip(" >")] == [
+        "Bir", f"{mark}iki", f"{mark}> üç", f"{mark}dört", "beş",
+    ]  # fmt: skip
+
+
+def test_blockquotes_that_nobody_closes_or_opens_stay_bounded() -> None:
+    page = "</blockquote>" * 3 + "<blockquote>" * 5_000 + "x" + "</blockquote>" * 6_000 + "<p>y</p>"
+    assert plain_text(page).splitlines()[-1] == "y"
+    assert max(len(line) for line in plain_text(page).splitlines()) <= 50
