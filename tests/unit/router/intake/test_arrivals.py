@@ -31,7 +31,7 @@ class FromLog:
 
 class Workspaces:
     def workspace(self, workspace_id: UUID) -> Any:
-        return SimpleNamespace(id=workspace_id, words=words_of(), languages=("tr",))
+        return SimpleNamespace(id=workspace_id, words=words_of(), languages=("tr",), marked_mail="work")
 
     def first(self) -> Any:
         return self.workspace(WORKSPACE)
