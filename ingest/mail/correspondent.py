@@ -24,15 +24,24 @@ from shared.text import fold_turkish
 _LIST_FIELDS: Final = ("List-Id", "List-Post", "Mailing-list", "X-Google-Group-Id", "X-BeenThere")
 _ADDRESS: Final = re.compile(r"[^\s<>:;,\"()]{1,200}@[^\s<>:;,\"()]{1,200}")
 _VIA: Final = re.compile(r"\s+(?:via|üzerinden|über)\s+\S.*\Z", re.IGNORECASE)
-_SEPARATORS: Final = re.compile(r"[._-]")
+_SEPARATORS: Final = re.compile(r"[._-]+")
 _PROGRAMS: Final = frozenset(
     {
-        "apache", "bildirim", "bildirimler", "bot", "cevapverme", "contactform", "daemon", "donotreply", "form", "formlar", "forms", "formu",
-        "httpd", "iletisimformu", "mailer", "nginx", "nobody", "noreply", "notification", "notifications", "notify", "robot", "sistem",
-        "system", "web", "webform", "webformu", "website", "websitesi", "wordpress", "www", "wwwdata", "yanitlama", "yanitlamayin",
+        "apache", "bot", "cevapverme", "contactform", "daemon", "httpd", "iletisimformu", "nginx", "nobody", "robot", "sistem", "system", "web",
+        "website", "websitesi", "www", "wwwdata", "yanitlama", "yanitlamayin",
     }
 )  # fmt: skip
-_FORM_PROGRAM: Final = re.compile(r"phpmailer|wordpress|wpforms|drupal|joomla|typo3|contact form", re.IGNORECASE)
+"""Local parts of programs, without signs between their words."""
+_PROGRAM_WORDS: Final = frozenset(
+    {
+        "bildirim", "bildirimler", "form", "formlar", "forms", "formu", "mailer", "notification", "notifications", "notify", "webform",
+        "webformu", "wordpress",
+    }
+)  # fmt: skip
+"""Words that name a program wherever they stand in a local part."""
+_UNREAD: Final = ("donotreply", "noreply")
+_FORM_PROGRAM: Final = re.compile(r"phpmailer|wordpress|wpforms|wpmailsmtp|drupal|joomla|typo3|contact form", re.IGNORECASE)
+_WEBMAIL_SCRIPT: Final = re.compile(r"rcube|roundcube|webmail|squirrel|horde|rainloop|sogo", re.IGNORECASE)
 _PUBLIC_DOMAIN: Final = re.compile(
     r"(?:gmail|googlemail|hotmail|outlook|live|msn|yahoo|ymail|yandex|icloud|me|mac|aol|gmx|web|mail|proton|protonmail|zoho|mynet)"
     r"(?:\.com|\.net|\.org|\.me|\.de|\.ru|\.fr|\.it|\.es)?(?:\.[a-z]{2})?"
@@ -137,14 +146,25 @@ def _is_munged(mail: Mail, author: Mailbox, asked: Mailbox | None) -> bool:
 
 def _is_form(mail: Mail, author: Mailbox, asked: Mailbox, own: OwnMailboxes) -> bool:
     """Whether a program wrote the mail for the person in Reply-To: by its name, by what it says of itself, or from our own domain."""
-    local = handle_value(author.address).rpartition("@")[0].partition("+")[0]
-    if _SEPARATORS.sub("", fold_turkish(local)) in _PROGRAMS:
+    if _is_program(author):
         return True
     if own.is_domain(author.address) and not own.is_domain(asked.address):
         return True
     generated = any(value.strip().lower().startswith("auto-generated") for value in values_of(mail.headers, "Auto-Submitted"))
-    programs = (value for name in ("X-Mailer", "User-Agent") for value in values_of(mail.headers, name))
-    return generated or any(_FORM_PROGRAM.search(value[:200]) for value in programs)
+    programs = [value for name in ("X-Mailer", "User-Agent") for value in values_of(mail.headers, name)]
+    scripts = [value for name in ("X-PHP-Originating-Script", "X-PHP-Script") for value in values_of(mail.headers, name)]
+    return (
+        generated
+        or any(_FORM_PROGRAM.search(value[:200]) for value in programs)
+        or any(not _WEBMAIL_SCRIPT.search(value[:500]) for value in scripts)
+    )
+
+
+def _is_program(author: Mailbox) -> bool:
+    local = fold_turkish(handle_value(author.address).rpartition("@")[0].partition("+")[0])
+    words = _SEPARATORS.split(local)
+    joined = "".join(words)
+    return joined in _PROGRAMS or joined.startswith(_UNREAD) or not _PROGRAM_WORDS.isdisjoint(words)
 
 
 def _name_before_via(author: Mailbox) -> str | None:

@@ -75,6 +75,18 @@ ALI, FORM = "ali@musteri.example", "form@ornek.example"
         (["From: Yanıtlama <yanitlama@forms.example>", "Reply-To: ali@musteri.example"], (None, ALI, "", "yanitlama@forms.example")),
         (["From: a@x.example", "Reply-To: ali@musteri.example", "X-Mailer: PHPMailer 6.9"], (None, ALI, "", "a@x.example")),
         (["From: a@x.example", "Reply-To: ali@musteri.example", "Auto-Submitted: auto-generated"], (None, ALI, "", "a@x.example")),
+        (["From: form-submission@site.example", "Reply-To: ali@musteri.example"], (None, ALI, "", "form-submission@site.example")),
+        (["From: no-reply-forms+7@site.example", "Reply-To: ali@musteri.example"], (None, ALI, "", "no-reply-forms+7@site.example")),
+        (["From: iletisim_formu@site.example", "Reply-To: ali@musteri.example"], (None, ALI, "", "iletisim_formu@site.example")),
+        (
+            ["From: a@x.example", "Reply-To: ali@musteri.example", "X-PHP-Originating-Script: 1001:contact.php"],
+            (None, ALI, "", "a@x.example"),
+        ),
+        (
+            ["From: ali@musteri.example", "Reply-To: ali@ev.example", "X-PHP-Originating-Script: 501:rcube.php"],
+            (None, ALI, "ali@ev.example", ""),
+        ),
+        (["From: webber@musteri.example", "Reply-To: ali@ev.example"], (None, "webber@musteri.example", "ali@ev.example", "")),
         # a colleague of ours, and a mailbox beside ours where everybody has one
         (["From: ece@ornek.example", "Reply-To: can@ornek.example"], (None, "ece@ornek.example", "can@ornek.example", "")),
         (["From: baskasi@gmail.com", "Reply-To: ali@musteri.example"], (None, "baskasi@gmail.com", ALI, "")),
