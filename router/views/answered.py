@@ -13,7 +13,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.database import Connection
-from shared.handle import Handle
+from shared.errors import InputRejected
+from shared.handle import Handle, normalized
 from shared.handle_forms import renewed
 
 ANSWERED: Final = """
@@ -76,13 +77,21 @@ def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
     address = address_of(row)
     if asked is None or asked.lower() == address:
         return Recipient(kind=row["kind"], value=address, name=row["name"])
-    differs = asked.rpartition("@")[2].lower() != address.rpartition("@")[2]
+    differs = _domain(asked) != _domain(address)
     return Recipient(kind="email", value=asked, name=row["name"], asked=True, differs=differs)
 
 
 def address_of(person: Mapping[str, Any]) -> str:
     """Where the row of a handle (kind, scope, value, raw) is written to: by its present name, also where an earlier release named it."""
     return renewed(Handle(kind=person["kind"], scope=person["scope"], value=person["value"]), person["raw"]).value
+
+
+def _domain(address: str) -> str:
+    """As A-labels where it has them: the same domain is written in two ways."""
+    try:
+        return normalized("email", address).value.rpartition("@")[2]
+    except InputRejected:
+        return address.rpartition("@")[2].lower()
 
 
 def reply_to_of(body: Mapping[str, Any] | None, *, own: bool) -> str | None:

@@ -56,6 +56,8 @@ async def test_a_conversation_says_who_is_answered_and_each_message_what_it_aske
     assert await read(desk, one) == {"kind": "email", "value": CAN, "name": "", "asked": False, "differs": False}
     near = await desk.begun("Nerede?", provider="smtp", who=CAN, traits={"reply_to": "can.ev@baska.example"})
     assert await read(desk, near) == {"kind": "email", "value": "can.ev@baska.example", "name": "", "asked": True, "differs": False}
+    idn = await desk.begun("Nerede?", provider="smtp", who="ali@xn--rnek-4qa.com", traits={"reply_to": "ofis@örnek.com"})
+    assert [(await read(desk, idn))[name] for name in ("value", "asked", "differs")] == ["ofis@örnek.com", True, False]
     # As releases before wrote it: the writer's own address.
     own = await desk.begun("Nerede?", provider="smtp", who="dogan@ornek.net", traits={"reply_to": "Dogan@ornek.net"})
     assert (await read(desk, own))["asked"] is False
