@@ -2,7 +2,7 @@
 
 | what is there | what becomes of it |
 |---|---|
-| an absence note, an automatic answer, a campaign | its author's message: who is answered, inbox and subject follow, unless a person wrote since |
+| an absence note, an automatic answer, a campaign | a person's message: who is answered follows as for any other, unless a person wrote since |
 | a report of mail (a bounce, a receipt, a complaint) | work; its author is not answered, unless the caller says that a person wrote it |
 | such a report where nobody else is | refused: its author would be answered by mistake |
 | an open item in the conversation | that one is woken; none is opened |
@@ -41,9 +41,11 @@ select conversation_id, seq, clock_timestamp() as now from santral.receipt
 where workspace_id = $1 and id = $2 and state = 'taken' and seq is not null for no key update
 """
 _MESSAGE: Final = """
-select id, workspace_id, inbox_id, external_id, channel, provider, kind, direction, visibility, subject, text, accepted_at, sent_at,
-       handle_id, body, signals
-from santral.message where workspace_id = $1 and conversation_id = $2 and seq = $3 and direction = 'in'
+select m.id, m.workspace_id, m.inbox_id, m.external_id, m.channel, m.provider, m.kind, m.direction, m.visibility, m.subject, m.text,
+       m.accepted_at, m.sent_at, m.handle_id, m.body, m.signals,
+       case when h.id is not null then jsonb_build_object('kind', h.kind, 'scope', h.scope, 'value', h.value) end as sender
+from santral.message m left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
+where m.workspace_id = $1 and m.conversation_id = $2 and m.seq = $3 and m.direction = 'in'
 """
 _PROFILE: Final = """
 select c.last_handle_id, h.profile_id from santral.conversation c
@@ -98,7 +100,8 @@ async def make_work(
             remedy="say person: true if a person wrote it",
         )  # fmt: skip
     if wrote and not (conversation.last_in_at is not None and conversation.last_in_at > row["accepted_at"]):
-        answered_as(conversation, message, who.handle_id, row["accepted_at"])
+        if answered_as(conversation, message, who.handle_id, row["accepted_at"]):
+            body.pop("aside", None)
         conversation.language = signals.language or conversation.language
     return await _opened(connection, workspace, conversation, who, message, signals, dict(row), receipt["seq"], now, actor)
 
@@ -171,7 +174,7 @@ def _message_of(row: Mapping[str, Any], seen: Automatic) -> InboundMessage:
     body = row["body"]
     columns = (
         "id", "workspace_id", "inbox_id", "external_id", "channel", "provider", "kind", "direction", "visibility", "subject", "text",
-        "accepted_at", "sent_at",
+        "accepted_at", "sent_at", "sender",
     )  # fmt: skip
     values = {name: row[name] for name in columns} | {name: body[name] for name in _READ_AGAIN if name in body}
     return InboundMessage.model_validate({**values, "automatic": seen})

@@ -160,6 +160,32 @@ async def test_an_open_item_is_woken_and_a_person_who_wrote_since_stays_the_one_
     await shift.sound()
 
 
+@pytest.mark.parametrize(("vouched", "answered"), [(True, "baska@ornek.com"), (False, "ayse@ornek.com")])
+async def test_what_nobody_vouches_for_takes_the_answer_from_nobody(api: Api, shift: Shift, vouched: bool, answered: str) -> None:
+    """As for any other person's mail; and where nobody else spoke its author is answered."""
+    admin = await api.key(shift.workspace.id)
+    item = await shift.mine(provider="smtp", who="ayse@ornek.com")
+    conversation = (await shift.item(item))["conversation_id"]
+    here: dict[str, Any] = {"refs": (f"conversation:{conversation}",), "authenticated": vouched}
+    await shift.writes(provider="smtp", who="baska@ornek.com", automatic=AWAY, **here)
+    await shift.writes(provider="smtp", who="yalniz@ornek.com", automatic=AWAY, authenticated=False)
+    alone, joined = await listed(api, admin)
+    await made(api, admin, joined["id"])
+    assert (await conversation_of(shift, conversation))["answered"] == answered
+    (body,) = [one["body"] for one in await rows(shift.db, "select body from santral.message where id = $1", UUID(joined["id"]))]
+    assert ("aside" in body) is not vouched
+    await made(api, admin, alone["id"])
+    await api.client.post(
+        f"/v1/conversations/{alone['conversation_id']}/replies", json={"content": {"kind": "text", "text": "Buyurun."}},
+        headers=await api.agent(shift.workspace.id, shift.deniz),
+    )  # fmt: skip
+    (sent,) = await rows(
+        shift.db, "select h.value from santral.delivery d join santral.handle h on h.id = d.handle_id where d.conversation_id = $1",
+        UUID(alone["conversation_id"]),
+    )  # fmt: skip
+    assert sent["value"] == "yalniz@ornek.com"
+
+
 async def test_the_author_of_a_report_is_answered_only_where_somebody_says_that_a_person_wrote(api: Api, shift: Shift) -> None:
     admin = await api.key(shift.workspace.id)
     await shift.writes(provider="smtp", who="mailer-daemon@ornek.org", automatic=BOUNCE)
