@@ -14,6 +14,7 @@ from uuid import UUID
 from router.intake.batch_view import BatchView, Conversation, LastItem, Person
 from router.intake.effects import Effects, Leaving, Wake
 from router.item.goals import due_key
+from router.policy.agent_filter import PERSON
 from router.policy.decision import profile_facts, routing_record
 from router.policy.expressions import Facts, facts_of
 from router.policy.fields import message_facts
@@ -145,7 +146,7 @@ class Opening:
             {
                 "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
                 "queue_id": queue.id, "channel": message.channel, "kind": kind, "due_class": key.due_class,
-                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": plan, "skills": choice.skills,
+                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": plan, "skills": _skills(choice, facts),
                 "sticky_agent_id": sticky, "sticky_until": None if sticky is None and owner is None else sticky_until,
                 "last_agent_id": last_agent, "account_owner": owner,
                 "expires_at": None if live_s is None else accepted_at + timedelta(seconds=live_s),
@@ -196,7 +197,7 @@ class Opening:
         )
         self._effects.leaving[conversation.workspace_id, item.id] = Leaving(
             queue_id=queue.id, queue=queue.name, channel=message.channel, due_at=key.due_at, due_class=key.due_class,
-            enqueued_at=accepted_at, plan=workspace.plans.get(choice.plan or "", queue.plan), skills=choice.skills,
+            enqueued_at=accepted_at, plan=workspace.plans.get(choice.plan or "", queue.plan), skills=_skills(choice, facts),
             decision_id=self._decided(message, conversation, item.id, record),
         )  # fmt: skip
         item.queue_id = queue.id
@@ -214,6 +215,11 @@ class Opening:
         self._effects.wakes[at] = Wake(
             workspace_id=conversation.workspace_id, item_id=item.id, due_at=key.due_at, due_class=key.due_class
         )
+
+
+def _skills(choice: Choice, facts: Facts) -> Mapping[str, int]:
+    """What who takes it must know; and no bot gets what no machine may answer."""
+    return {**choice.skills, PERSON: 1} if facts.values["signals"].get("do_not_answer") else choice.skills
 
 
 def _preferred(of: Sequence[str], person: Person | None, conversation: Conversation) -> tuple[UUID | None, str | None]:

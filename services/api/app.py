@@ -110,6 +110,8 @@ _OPERATIONS: Final = {  # where the function's name alone would not say it
     "exchange": "exchange_code",
     "look_up": "look_up_profiles",
     "read_events": "list_events",
+    "list_kept": "list_kept_out",
+    "make_kept_work": "make_work",
     "entries": "list_quarantine",
     "entry": "read_quarantined",
     "replay": "replay_quarantined",

@@ -96,6 +96,21 @@ async def test_rules_see_marks_and_what_the_border_filter_says(shift: Shift) -> 
     assert places == [lists, doubtful, shift.workspace.queue_id, shift.workspace.queue_id]
 
 
+async def test_no_bot_is_asked_to_take_what_no_machine_may_answer(shift: Shift) -> None:
+    await switch(shift, "work")
+    bot = await shift.colleague("Bot", kind="bot")
+    await shift.execute("update santral.agent set presence = 'away', version = version + 1 where id = $1", shift.deniz)
+    await shift.tell("agent", shift.deniz)
+    await shift.tell("agent", bot)
+    marked, free = await shift.waiting(automatic=LIST, **MAIL), await shift.waiting(**OTHER)
+    await shift.settle()
+    assert ((await shift.item(free))["agent_id"], await shift.state(marked)) == (bot, "queued")
+    await shift.execute("update santral.agent set presence = 'online', version = version + 1 where id = $1", shift.deniz)
+    await shift.tell("agent", shift.deniz)
+    assert (await shift.item(marked))["agent_id"] == shift.deniz
+    await shift.sound()
+
+
 async def answer(api: Api, headers: dict[str, str], conversation: UUID) -> int:
     body = {"content": {"kind": "text", "text": "Mesajınızı aldık."}}
     return (await api.client.post(f"/v1/conversations/{conversation}/replies", json=body, headers=headers)).status_code
