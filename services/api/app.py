@@ -33,6 +33,7 @@ from services.api import (
     imports,
     kept_out,
     keys,
+    message_parts,
     messages,
     placements,
     policies,
@@ -61,6 +62,7 @@ from services.api.principal import Credentials
 from services.api.problems import document, install
 from services.api.sockets import PATIENCE_S, Guard
 from services.api.static_pages import Front
+from services.api.thumbnails import Thumbnails
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.database import Database
@@ -87,6 +89,7 @@ _OPERATIONS: Final = {  # where the function's name alone would not say it
     "events": "list_conversation_events",
     "message_html": "read_message_html",
     "message_part": "read_message_part",
+    "message_thumbnail": "read_message_thumbnail",
     "reply": "write_reply",
     "reply_by_id": "read_reply",
     "my_offers": "list_offers",
@@ -137,6 +140,7 @@ def create_app(
     secret: bytes,
     front: Front,
     cleaner: HtmlCleaner,
+    thumbnails: Thumbnails,
     public_url: str = "http://127.0.0.1:8080",
     docs: bool = True,
     demo_dir: Path | None = None,
@@ -153,15 +157,16 @@ def create_app(
     parts = urlsplit(public_url)
     state = app.state
     state.db, state.receiver, state.hints, state.sealer, state.blobs = db, receiver, hints, sealer, blobs
-    state.clock, state.secret, state.front, state.cleaner = clock, secret, front, cleaner
+    state.clock, state.secret, state.front, state.cleaner, state.thumbnails = clock, secret, front, cleaner, thumbnails
     state.origin, state.demo_dir, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", demo_dir, desk_ancestors
     state.credentials, state.fanout, state.guard = Credentials(db), FanOut(db), Guard(db)
     state.patience_s = patience_s
     install(app)
     app.include_router(config_routes())
     modules = [
-        messages, conversations, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
-        profile_rules, profile_consent, profile_timeline, placements, profiles, kept_out, records, reports, decisions, keys, privacy, privacy_records,
+        messages, conversations, message_parts, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
+        profile_rules, profile_consent, profile_timeline, placements, profiles, kept_out, records, reports, decisions, keys, privacy,
+        privacy_records,
         policy_evaluation, policies, calendars, shifts, follower_places, quarantine, chat, agent_socket, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
     for module in modules:

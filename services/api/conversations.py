@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.adapter import Inbox, Reply, require_carried
@@ -20,7 +19,7 @@ from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
 from router.views.answered import ANSWERED, address_of, recipient_in
-from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation, read_message
+from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation
 from services.api.audit import audit
 from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
@@ -184,37 +183,6 @@ async def events(
         return Page(
             items=await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
         )
-
-
-async def _part(
-    request: Request, principal: Principal, conversation_id: UUID, seq: int, role: str, n: int | None
-) -> tuple[Json, bytes]:
-    async with request.app.state.db.batch(principal.workspace_id) as connection:
-        row = await read_message(connection, principal.workspace_id, conversation_id, seq)
-        await require_conversation(connection, principal, conversation_id)
-    parts = list(enumerate(row["body"].get("parts", ())))
-    found = next((part for place, part in parts if (n is None or place == n) and part.get("role", "attachment") == role), None)
-    if found is None:
-        raise NotFound("this message has no such part", field="n" if n is not None else "seq")
-    return found, await request.app.state.blobs.get(found["blob"])
-
-
-@router.get("/conversations/{conversation_id}/messages/{seq}/html", summary="A mail's HTML, sanitized")
-async def message_html(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Response:
-    """For a sandboxed frame only: no scripts, no remote content."""
-    _, content = await _part(request, principal, conversation_id, seq, "html", None)
-    html: str = await request.app.state.cleaner.clean(content.decode("utf-8", "replace"))
-    headers = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
-    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
-
-
-@router.get("/conversations/{conversation_id}/messages/{seq}/parts/{n}", summary="A file of a message")
-async def message_part(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int, n: int) -> Response:
-    """As a download, never shown inline."""
-    part, content = await _part(request, principal, conversation_id, seq, "attachment", n)
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in part.get("name") or "file")
-    headers = {"content-disposition": f'attachment; filename="{name}"', "content-security-policy": "sandbox"}
-    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 @router.post("/conversations/{conversation_id}/replies", status_code=202, summary="Answer")

@@ -14,6 +14,7 @@ from ingest.mail.html_worker import HtmlCleaner
 from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.static_pages import DIST, Front
+from services.api.thumbnails import Thumbnails
 from services.frame.doors import WebDoor
 from services.frame.process import Process, database_check, database_entry, kafka_check, run_process
 from services.frame.settings import Settings
@@ -44,12 +45,13 @@ async def run(settings: Settings) -> None:
         publisher = Publisher(kafka)
         stack.push_async_callback(publisher.stop)
         cleaner = await stack.enter_async_context(HtmlCleaner())
+        thumbnails = await stack.enter_async_context(Thumbnails())
         clock = SystemClock()
         blobs = FileBlobs(settings.blob_dir)
         receiver = Receiver(publisher=publisher, topic=settings.topics().messages, blobs=blobs, secret=secret, clock=clock)
         app = create_app(
             db=db, receiver=receiver, hints=hints, sealer=Sealer(secret), blobs=blobs, clock=clock, secret=secret,
-            front=Front.read(DIST), cleaner=cleaner, public_url=settings.public_url, demo_dir=settings.demo_dir,
+            front=Front.read(DIST), cleaner=cleaner, thumbnails=thumbnails, public_url=settings.public_url, demo_dir=settings.demo_dir,
         )  # fmt: skip
         await run_process(
             Process(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, FrameLocator, expect
 
 from tests.support.counter import MAILBOX, Counter
@@ -104,6 +108,40 @@ async def test_nothing_that_a_customer_sends_runs(browser: Browser, counter: Cou
     assert await desk.page.evaluate("window.evil") is None
     assert dialogs == []
     assert desk.complaints == []
+
+
+async def test_pictures_that_came_with_a_mail_are_shown(browser: Browser, counter: Counter) -> None:
+    await counter.online("Deniz")
+    desk = await desk_of(browser, counter, "Deniz")
+    person, mark = f"resim-{uuid4().hex[:6]}@ornek.com", uuid4().hex[:8]
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = person, MAILBOX, f"Kırık ürün {mark}"
+    mail.set_content("Resimde görüldüğü gibi.")
+    mail.add_alternative(f'<p>Resimde görüldüğü gibi {mark}:</p><img src="cid:kirik@ornek" alt="kırık">', subtype="html")
+    mail.get_payload()[1].add_related(picture("PNG", "orange"), "image", "png", cid="<kirik@ornek>", filename="kirik.png")  # type: ignore[union-attr,index]
+    mail.add_attachment(picture("JPEG", "teal"), "image", "jpeg", filename="kutu.jpg")
+    mail.add_attachment(b"%PDF-1.4", "application", "pdf", filename="fatura.pdf")
+    await counter.raw_mail(person, MAILBOX, mail.as_bytes())
+    conversation = await counter.conversation_of(person, at_least=1)
+    await counter.held("Deniz", conversation["id"])
+    await desk.page.get_by_role("navigation").get_by_role("button").first.click(timeout=15_000)
+    thumbnails = desk.page.locator("ul.files img")
+    await expect(thumbnails).to_have_count(2, timeout=15_000)
+    assert await thumbnails.evaluate_all("all => all.map(one => one.naturalWidth)") == [160, 160]
+    await desk.page.get_by_text("Biçimli göster").last.click()
+    frame = desk.page.frame_locator("iframe.mail").last
+    await expect(frame.get_by_text(mark)).to_be_visible(timeout=15_000)
+    shown = frame.locator("img")
+    await expect(shown).to_have_attribute("src", re.compile("^data:image/webp;"))
+    assert await desk.page.locator("iframe.mail").last.get_attribute("sandbox") == ""
+    await desk.page.screenshot(path=PICTURES / "desk-pictures.png")
+    assert desk.complaints == []
+
+
+def picture(kind: str, colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (480, 320), colour).save(out, kind)
+    return out.getvalue()
 
 
 async def test_what_a_visitor_writes_is_text_on_both_sides(browser: Browser, counter: Counter) -> None:

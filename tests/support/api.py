@@ -19,6 +19,7 @@ from services.api.app import create_app
 from services.api.credentials import Kind, new_token
 from services.api.process import UVICORN
 from services.api.static_pages import Front
+from services.api.thumbnails import Thumbnails
 from services.frame.doors import WebDoor
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
@@ -98,10 +99,11 @@ async def running_api(api_db: Database, worker_db: Database, *, demo_dir: Path |
         hints = Hints(api_db.url)
         await hints.start()
         broker, blobs = Broker(), FileBlobs(Path(folder))
-        async with HtmlCleaner() as cleaner:
+        async with HtmlCleaner() as cleaner, Thumbnails(timeout_s=20) as thumbnails:
             app = create_app(
                 db=api_db, receiver=Receiver(publisher=broker, topic="t", blobs=blobs, secret=SECRET, clock=SystemClock()), hints=hints,
                 sealer=Sealer(SECRET), blobs=blobs, clock=SystemClock(), secret=SECRET, front=FRONT, cleaner=cleaner,
+                thumbnails=thumbnails,
                 public_url="http://santral.test", demo_dir=demo_dir,
             )  # fmt: skip
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

@@ -123,6 +123,11 @@ export class DeskApi {
     return this.client.blob(`/v1/conversations/${conversationId}/messages/${seq}/parts/${n}`);
   }
 
+  /** A small picture of a file, at most `edge` pixels long; an `ApiError` where there is none. */
+  thumbnail(conversationId: string, seq: number, n: number, edge: number): Promise<Blob> {
+    return this.client.blob(`/v1/conversations/${conversationId}/messages/${seq}/parts/${n}/thumbnail?edge=${edge}`);
+  }
+
   /** The record of a decision: why a queue, or why an agent. */
   decision(id: string): Promise<{ readonly record: Why }> {
     return this.client.json(`/v1/decisions/${id}`);

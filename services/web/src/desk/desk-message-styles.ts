@@ -117,6 +117,11 @@ export const messageStyles = css`
     font-size: var(--text-2);
     cursor: pointer;
   }
+  .files img {
+    max-width: 5rem;
+    max-height: 5rem;
+    border-radius: var(--radius-small);
+  }
   .files button:hover {
     border-color: var(--line-strong);
   }

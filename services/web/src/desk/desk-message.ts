@@ -1,13 +1,14 @@
 /** One message of any channel: a bubble, a mail, a call record; with its files and what became of it. */
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { ApiError } from "../api/problem.ts";
-import type { Message } from "../api/vocabulary.ts";
+import type { Message, MessageFile } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, type IconName, icon } from "../ui/icons.ts";
 import { words } from "../ui/text.ts";
 import { messageStyles } from "./desk-message-styles.ts";
 import { mailFrame } from "./mail-frame.ts";
 import { DeskPart } from "./part.ts";
+import { mayBePicture, pictureOf, withPictures } from "./pictures.ts";
 import type { Delivery } from "./thread.ts";
 import { duration } from "./why.ts";
 
@@ -18,6 +19,8 @@ const TICKS: Readonly<Record<Delivery["state"], IconName>> = {
   read: "checks",
   failed: "warning",
 };
+
+const THUMBNAIL_EDGE = 160;
 
 export class DeskMessage extends DeskPart {
   static override properties = {
@@ -34,9 +37,14 @@ export class DeskMessage extends DeskPart {
   #frame: HTMLIFrameElement | null = null;
   #quoted = false;
   #problem = "";
+  readonly #pictures = new Map<number, string | null>();
 
   protected override willUpdate(changed: PropertyValues): void {
     if (changed.has("message")) this.className = this.message.direction;
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("message")) void this.#fetchPictures();
   }
 
   protected override render(): TemplateResult {
@@ -123,9 +131,26 @@ export class DeskMessage extends DeskPart {
       ${files.map((file) => {
         const name = file.name || file.content_type || "…";
         return html`<li><button type="button" aria-label=${this.say.download(name)} @click=${() => void this.#save(file.n, name)}>
-          ${icon("clip", 16)} <span>${name}</span> <span class="faint small">${size(file.size_bytes)}</span></button></li>`;
+          ${this.#picture(file)} <span>${name}</span> <span class="faint small">${size(file.size_bytes)}</span></button></li>`;
       })}
     </ul>`;
+  }
+
+  #picture(file: MessageFile): TemplateResult {
+    const picture = this.#pictures.get(file.n);
+    return picture ? html`<img src=${picture} alt="" />` : icon("clip", 16);
+  }
+
+  /** Thumbnails of its pictures, asked for once; what has none keeps its clip. */
+  async #fetchPictures(): Promise<void> {
+    const { conversation_id: conversation, seq, files } = this.message;
+    for (const file of files.filter(mayBePicture)) {
+      if (this.#pictures.has(file.n)) continue;
+      this.#pictures.set(file.n, null);
+      const picture = await pictureOf(this.store.api, { conversation, seq, n: file.n, edge: THUMBNAIL_EDGE });
+      if (picture) this.#pictures.set(file.n, picture);
+      this.requestUpdate();
+    }
   }
 
   #tools(): TemplateResult | typeof nothing {
@@ -153,7 +178,8 @@ export class DeskMessage extends DeskPart {
       this.#frame = null;
     } else {
       await this.#fetched(async (id, seq) => {
-        this.#frame = mailFrame(await this.store.api.mailHtml(id, seq), this.message.subject || this.say.noSubject);
+        const html = await withPictures(this.store.api, await this.store.api.mailHtml(id, seq), id, seq);
+        this.#frame = mailFrame(html, this.message.subject || this.say.noSubject);
       });
     }
     this.requestUpdate();

@@ -92,8 +92,8 @@ export const personEn: PersonMessages = {
   kinds: {
     same_message: "Came together in one message",
     authenticated_session: "Seen together in a signed-in session",
-    agent: "An agent said they are one",
     renewed: "The same address, as an earlier release wrote it",
+    agent: "An agent said they are one",
     identify: "A connected system said so",
     import: "Taken from a customer list",
   },

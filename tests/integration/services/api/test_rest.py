@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from PIL import Image
 
 from shared.cloudevent import decode_message
 from shared.database import Database
@@ -343,3 +345,47 @@ async def test_a_file_from_before_marked_mail_was_a_choice_makes_none(api: Api, 
         assert answer.json()["settings"]["marked_mail"] == kept
     refused = await api.client.put("/v1/workspace", json={"settings": {"marked_mail": "perhaps"}}, headers=admin)
     assert (refused.status_code, refused.json()["field"]) == (422, "body.settings.marked_mail")
+
+
+async def test_pictures_of_a_mail_are_shown_small_and_without_what_stands_beside_them(
+    api: Api, workspace: Workspace, worker_db: Database
+) -> None:
+    conversation, headers = await answered(api, workspace, worker_db)
+    exif = Image.Exif()
+    exif[0x010F] = "Kamera-7"  # its maker
+    taken = io.BytesIO()
+    Image.new("RGB", (800, 400), "red").save(taken, "JPEG", exif=exif, comment=b"gizli")
+    contents = {
+        "html": b'<p>Bak: <img src="cid:logo%40x" alt="a"> <img src="cid:yok@x"></p>',
+        "photo": taken.getvalue(),
+        "text": b"x",
+    }
+    for name, content in contents.items():
+        await api.app.state.blobs.put(f"{workspace.id}/{conversation}/{name}", content)
+    parts = [
+        {"blob": f"{workspace.id}/{conversation}/html", "name": "", "size_bytes": 3, "role": "html"},
+        {"blob": f"{workspace.id}/{conversation}/text", "name": "n.png", "content_type": "image/png", "size_bytes": 1},
+        {"blob": f"{workspace.id}/{conversation}/photo", "name": "f.jpg", "content_type": "image/jpeg", "size_bytes": 9, "content_id": "logo@x"},
+    ]  # fmt: skip
+    async with worker_db.batch() as connection:
+        seq = await connection.fetchval("update santral.conversation set seq = seq + 1 returning seq")
+        await connection.execute(
+            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, visibility,"
+            " external_id, body, accepted_at) values ($1, $2, $3, $4, 'in', 'text', 'email', 'smtp', $5, 'private', 'm', $6, now())",
+            workspace.id, UUID(conversation), seq, new_id(), workspace.inboxes["smtp"], {"parts": parts},
+        )  # fmt: skip
+    path = f"/v1/conversations/{conversation}/messages/{seq}"
+    shown = (await api.client.get(f"{path}/html", headers=headers)).text
+    assert f'src="{path}/parts/2/thumbnail?edge=1600"' in shown
+    assert 'src="cid:yok@x"' in shown
+    small = await api.client.get(f"{path}/parts/2/thumbnail?edge=100", headers=headers)
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/webp")
+    with Image.open(io.BytesIO(small.content)) as picture:
+        assert (picture.format, picture.size, len(picture.getexif())) == ("WEBP", (100, 50), 0)
+    assert b"Kamera" not in small.content
+    again = await api.client.get(f"{path}/parts/2/thumbnail?edge=100", headers={**headers, "if-none-match": small.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await api.client.get(f"{path}/parts/1/thumbnail", headers=headers)).status_code == 422
+    assert (await api.client.get(f"{path}/parts/0/thumbnail", headers=headers)).status_code == 404
+    assert (await api.client.get(f"{path}/parts/2/thumbnail?edge=9999", headers=headers)).status_code == 422
+    assert (await api.client.get(f"{path}/parts/2/thumbnail")).status_code == 401
