@@ -100,8 +100,8 @@ async def make_work(
             remedy="say person: true if a person wrote it",
         )  # fmt: skip
     if wrote and not (conversation.last_in_at is not None and conversation.last_in_at > row["accepted_at"]):
-        if answered_as(conversation, message, who.handle_id, row["accepted_at"]):
-            body.pop("aside", None)
+        if not answered_as(conversation, message, who.handle_id, row["accepted_at"]):
+            body["aside"] = True
         conversation.language = signals.language or conversation.language
     return await _opened(connection, workspace, conversation, who, message, signals, dict(row), receipt["seq"], now, actor)
 
