@@ -14,7 +14,7 @@ from typing import Final
 from profiles.sighting import Key, WantedHandle
 from shared.database import Connection
 from shared.handle import Handle, assurance_rank
-from shared.handle_forms import NORMALIZATION, earlier_forms, renewed
+from shared.handle_forms import NORMALIZATION, earlier_forms, is_readable, renewed
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _KNOWN: Final = """
@@ -131,7 +131,8 @@ async def known_by_key(connection: Connection, keys: Sequence[Key]) -> dict[Key,
 
 async def known_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Key, KnownHandle]]:
     """The rows of handles that an earlier release called otherwise: those whose raw value says that they are these very ones."""
-    forms = {(one[0], name): one for one in keys for form in earlier_forms(one[1]) for name in (form, set_aside(form))}
+    asked = ((one, form) for one in keys for form in earlier_forms(one[1]) if is_readable(form))
+    forms = {(one[0], name): one for one, form in asked for name in (form, set_aside(form))}
     rows = await _rows(connection, list(forms)) if forms else []
     return {forms[place]: (place, known) for place, known, raw in rows if renewed(as_named(place[1]), raw) == forms[place][1]}
 

@@ -19,9 +19,8 @@ from profiles.recompute import lock_identity, reach, rebuild
 from profiles.sighting import Key, WantedHandle, renewal_link
 from shared import outbox
 from shared.database import Connection
-from shared.errors import InputRejected
-from shared.handle import Handle, normalized
-from shared.handle_forms import NORMALIZATION, renewed
+from shared.handle import Handle
+from shared.handle_forms import NORMALIZATION, is_readable, renewed
 from shared.ids import HandleId, WorkspaceId, new_id
 
 PAGE: Final = 500
@@ -133,13 +132,7 @@ async def _join(
 
 def _unreadable(handle: Handle, raw: str) -> bool:
     """Whether this release refuses what an earlier one took for an address."""
-    if handle.kind != "email" or '"' not in handle.value:
-        return False
-    try:
-        normalized(handle.kind, handle.value)
-    except InputRejected:
-        return renewed(handle, raw) == handle
-    return False
+    return handle.kind == "email" and '"' in handle.value and not is_readable(handle) and renewed(handle, raw) == handle
 
 
 def _wanted(key: Key, row: Any) -> WantedHandle:

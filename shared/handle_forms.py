@@ -60,6 +60,15 @@ def renewed(handle: Handle, raw: str) -> Handle:
     return handle
 
 
+def is_readable(handle: Handle) -> bool:
+    """Whether this release takes the value for one of its kind; of others only their own rows know what they were made of."""
+    try:
+        normalized(handle.kind, handle.value, scope=handle.scope)
+    except InputRejected:
+        return False
+    return True
+
+
 def first_form(handle: Handle) -> Handle:
     """The name under which a handle's messages travel: 0.1.0's, so that a sender keeps its partition while messages of before wait.
 
