@@ -19,6 +19,7 @@ from services.chores.handle_renewal import page_of_all
 from shared.database import Database
 from shared.handle import Handle, normalized
 from shared.ids import ProfileId, WorkspaceId, new_id
+from tests.support.api import running_api
 from tests.support.people import START, mail, phone, resolved, seen, sighting, stored_and_pure
 from tests.support.workspaces import Workspace
 
@@ -192,3 +193,26 @@ async def test_every_workspace_is_walked(worker_db: Database, workspace: Workspa
     async with worker_db.batch() as connection:
         person = await profile_view(connection, WorkspaceId(workspace.id), known.profile_id)
     assert {one.value for one in person.handles} == {BEFORE.value, NOW.value}
+
+
+async def test_what_other_systems_say_of_the_owner_reaches_no_row_of_before(
+    api_db: Database, worker_db: Database, workspace: Workspace
+) -> None:
+    """`identify` and imports begin the owner's own handle, whatever an earlier release had under that name."""
+    somewhere = WorkspaceId(workspace.id)
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    other = await of_before(worker_db, somewhere, mail("a@fussball.example"), "a@fußball.example")
+    async with running_api(api_db, worker_db) as api:
+        headers = await api.key(workspace.id)
+        body = {"handles": [{"kind": "email", "value": BEFORE.value}], "source": "crm"}
+        said = await api.client.post("/v1/profiles/identify", json=body, headers=headers)
+        assert said.status_code == 200, said.text
+        begun = await api.client.post("/v1/profiles/imports", json={"source": "crm", "digest": "0123456789"}, headers=headers)
+        row = {"row": 1, "handles": [{"kind": "email", "value": "a@fussball.example"}], "name": "Ali", "traits": {}}
+        address = f"/v1/profiles/imports/{begun.json()['id']}/rows?first_row=1"
+        taken = await api.client.put(address, json={"rows": [row], "next_row": 2}, headers=headers)
+        assert (taken.status_code, taken.json()["created"]) == (200, 1), taken.text
+    kept = await rows(worker_db, somewhere)
+    assert str(kept["", BEFORE.value]["profile_id"]) == said.json()["profile_id"] != str(known.profile_id)
+    assert kept["", "a@fussball.example"]["profile_id"] not in (other.profile_id, known.profile_id)
+    assert kept[set_aside(BEFORE).scope, "a@fussball.example"]["id"] == other.handle_id
