@@ -67,6 +67,8 @@ async def desk_of(browser: Browser, counter: Counter, name: str, locale: str = "
     agents = {one["name"]: one for one in (await counter.admin.get("/v1/agents?limit=200")).json()["items"]}
     code = (await counter.admin.post(f"/v1/agents/{agents[name]['id']}/codes")).json()["code"]
     desk = await visit(browser, f"{counter.facts['http']}/desk#code={code}", locale=locale)
-    await expect(desk.page.get_by_text("Canlı" if locale == "tr-TR" else "Live")).to_be_visible(timeout=15_000)
+    await expect(desk.page.get_by_role("status").get_by_text("Canlı" if locale == "tr-TR" else "Live", exact=True)).to_be_visible(
+        timeout=15_000
+    )
     assert "code=" not in desk.page.url
     return desk
