@@ -74,6 +74,8 @@ def message_view(row: Any) -> dict[str, Any]:
         "call": body.get("call"),
         "automatic": (body.get("automatic") or {}).get("kind"),
         "marks": _marks(body),
+        "contents": body.get("contents") or [],
+        "about": body.get("about"),
         "filtered": body.get("filtered"),
         "authenticated": bool(body.get("authenticated")),
         "verdict": traits.get("verdict"),

@@ -200,6 +200,17 @@ async def test_the_phones_app_writes_a_line_and_no_work(meta: Meta) -> None:
     assert (line["direction"], line["text"], line["in_reply_to"]) == ("out", "Bugün teslim", wamid)
 
 
+async def test_a_photo_without_words_is_said(meta: Meta) -> None:
+    number = f"9053{uuid4().int % 10**8:08d}"
+    photo = {
+        "from": number, "id": f"wamid.{uuid4()}", "timestamp": str(int(time.time())), "type": "image",
+        "image": {"id": "9001", "mime_type": "image/jpeg"}, "referral": {"headline": "Yaz indirimi", "source_type": "ad"},
+    }  # fmt: skip
+    await meta.deliver(change(contacts=[{"profile": {"name": "Can"}, "wa_id": number}], messages=[photo]))
+    (message,) = (await meta.counter.conversation_of(number, kind="wa_id"))["messages"]
+    assert (message["text"], message["contents"], message["about"]) == ("", ["photo", "ad"], "Yaz indirimi")
+
+
 async def test_what_was_sent_until_a_watermark_is_read(meta: Meta) -> None:
     person = f"P{uuid4().hex[:10]}"
     await meta.deliver(direct("PAGE1", person, f"m_{uuid4()}", "Merhaba, fiyat nedir?"))

@@ -244,6 +244,10 @@ export interface Message {
   readonly call: CallRecord | null;
   readonly automatic: string | null;
   readonly marks?: readonly string[];
+  /** What came beside words: photo, voice, order …; whether or not files were fetched. */
+  readonly contents?: readonly string[];
+  /** An ad's headline, a story's address. */
+  readonly about?: string | null;
   readonly filtered?: { readonly verdict: string; readonly by: string; readonly score: number | null } | null;
   readonly authenticated: boolean;
   /** Where a mail asks to be answered, when that is not its sender's own address. */

@@ -160,7 +160,8 @@ export class DeskItems extends DeskPart {
   #preview(item: Item): string {
     const thread = this.store.threads.get(item.conversation_id);
     const last = thread ? [...thread.messages.values()].at(-1) : undefined;
-    return last?.text_stripped || last?.text || item.preview || item.subject;
+    const made = (last?.contents ?? []).map((one) => this.say.contents[one] ?? one).join(", ");
+    return last?.text_stripped || last?.text || made || item.preview || item.subject;
   }
 
   #state(item: Item, unread: boolean): TemplateResult | typeof nothing {

@@ -94,8 +94,13 @@ export class DeskMessage extends DeskPart {
   #body(): TemplateResult | typeof nothing {
     const { text = "", text_stripped: stripped } = this.message;
     const short = stripped && stripped !== text ? stripped : null;
-    if (!text && !short) return nothing;
-    return html`<p class="text">${words(short && !this.#quoted ? short : text)}</p>
+    const { contents = [], about } = this.message;
+    const made = [contents.map((one) => this.say.contents[one] ?? one).join(", "), about ?? ""]
+      .filter(Boolean)
+      .join(": ");
+    const beside = made ? html`<p class="soft small">${words(made)}</p>` : nothing;
+    if (!text && !short) return beside;
+    return html`<p class="text">${words(short && !this.#quoted ? short : text)}</p>${beside}
       ${
         short
           ? html`<button class="link" type="button" @click=${this.#toggleQuoted}>
