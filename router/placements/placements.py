@@ -218,8 +218,13 @@ def restored(place: Place, before: Before) -> Facts:
         name: getattr(before.facts if getattr(now, name) == getattr(before.worked_out, name) else now, name)
         for name in ("last_out_at", "channels")
     }
-    last = before.facts if now.last_in_at == before.worked_out.last_in_at else now
+    # Two may have written at once: the time alone does not say that the last word is the same one's.
+    last = before.facts if _last_word(now) == _last_word(before.worked_out) else now
     return replace(now, last_in_at=last.last_in_at, last_inbox_id=last.last_inbox_id, last_handle_id=last.last_handle_id, **values)
+
+
+def _last_word(facts: Facts) -> tuple[datetime | None, UUID, UUID]:
+    return facts.last_in_at, facts.last_inbox_id, facts.last_handle_id
 
 
 def _carried(kind: Kind, source: Place, target: Place, going: Iterable[Said], *, headed: bool) -> Done:

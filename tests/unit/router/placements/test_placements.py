@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router.placements import placements
@@ -214,6 +214,10 @@ def world_of(drawn: list[list[tuple[int, str, int]]]) -> World:
 
 @settings(max_examples=200, deadline=None)
 @given(WORLDS, STEPS)
+@example(
+    [[(0, "in", 0)], [(0, "in", 1)], [(0, "in", 0)]],
+    [("say", 0, 0, 0, "in")] * 2 + [("merge", 1, 2, 0, "in"), ("merge", 0, 2, 0, "in")],
+)
 def test_whatever_was_done_undoing_all_of_it_in_any_allowed_order_restores_everything(
     drawn: list[list[tuple[int, str, int]]], steps: list[tuple[str, int, int, int, str]]
 ) -> None:
