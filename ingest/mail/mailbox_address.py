@@ -16,6 +16,7 @@ from shared.mailbox import local_part
 from shared.text import clean_line
 
 ADDRESS_CHARS_MAX = 2_000
+_IN_NO_DOMAIN = frozenset(",;<>")
 _AROUND_DOTS = re.compile(r" ?\. ?")
 
 
@@ -41,7 +42,7 @@ def _read(pieces: Sequence[Piece], *, again: bool) -> str:
     enclosed = domain.endswith("'")
     domain = domain.strip("'\" ").rstrip(".").lower()
     local = _local([*inner[:last], Piece("text", before)], enclosed=enclosed)
-    return f"{local}@{domain}" if local and domain else ""
+    return f"{local}@{domain}" if local and domain and _IN_NO_DOMAIN.isdisjoint(domain) else ""
 
 
 def _without_prefix(pieces: list[Piece]) -> list[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.mail.addresses import MAILBOXES_MAX, parse_mailboxes
@@ -202,6 +202,7 @@ locals_ = st.lists(
 
 
 @given(fields)
+@example("<=?utf-8?Q?a@,?=")
 def test_an_address_read_again_is_the_address(text: str) -> None:
     for box in parse_mailboxes(text):
         if "@" in box.address:
