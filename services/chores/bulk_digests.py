@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Final
 from uuid import UUID
 
 from router.intake.bulk_digest import digest_next_day
-from services.frame.rounds import each_alone
-from shared.database import Database, retried
-from shared.errors import SantralError
+from services.chores.every_workspace import follow_all, step_of_each
+from shared.database import Database
 from shared.hints import Hints
-from shared.logs import get_log
 
-log = get_log(__name__)
 LOOK_EVERY_S: Final = 60.0
 
 
 async def follow(db: Database, hints: Hints) -> None:
-    """Runs for ever; while the database is away the next look tries again."""
-    while True:
-        more = False
-        try:
-            more = await day_of_all(db)
-        except SantralError as error:
-            log.info("digests of bulk mail wait", action="chore_waits", error=str(error))
+    """Runs for ever."""
+
+    async def days() -> bool:
+        more = await day_of_all(db)
         if more:
             hints.wake("outbox")
-        else:
-            await asyncio.sleep(LOOK_EVERY_S)
+        return more
+
+    await follow_all(days, again_s=0, look_s=LOOK_EVERY_S, waits="digests of bulk mail wait")
 
 
 async def day_of_all(db: Database) -> bool:
     """One day for every workspace that has one to digest; whether any had."""
     async with db.session() as connection:
         ids = [row["id"] for row in await connection.fetch("select id from santral.workspace order by id")]
-    return any(await each_alone(ids, lambda one: retried(partial(_one, db, one)), action="chore_waits"))
+    return any(await step_of_each(db, ids, _one))
 
 
 async def _one(db: Database, workspace_id: UUID) -> bool:

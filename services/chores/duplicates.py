@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Final
 
 from profiles.suggestions.suggestions import look_for_duplicates
-from services.frame.rounds import each_alone
-from shared.database import Database, retried
-from shared.errors import SantralError
+from services.chores.every_workspace import follow_all, step_of_each
+from shared.database import Database
 from shared.ids import WorkspaceId
-from shared.logs import get_log
 
-log = get_log(__name__)
 ROUND_EVERY_S: Final = 5.0
 BACKLOG_EVERY_S: Final = 0.2
 
 
 async def follow(db: Database) -> None:
-    """Runs for ever; while the database is away the next round tries again."""
-    while True:
-        looked = 0
-        try:
-            looked = await round_of_all(db)
-        except SantralError as error:
-            log.info("duplicates are looked for a little later", action="chore_waits", error=str(error))
-        await asyncio.sleep(BACKLOG_EVERY_S if looked else ROUND_EVERY_S)
+    """Runs for ever."""
+    await follow_all(
+        lambda: round_of_all(db), again_s=BACKLOG_EVERY_S, look_s=ROUND_EVERY_S, waits="duplicates are looked for a little later"
+    )  # fmt: skip
 
 
 async def round_of_all(db: Database) -> int:
     """One round over every workspace; how many profiles were looked at."""
     async with db.session() as connection:
         ids = [WorkspaceId(row["id"]) for row in await connection.fetch("select id from santral.workspace order by id")]
-    return sum(await each_alone(ids, lambda one: retried(partial(_one, db, one)), action="chore_waits"))
+    return sum(await step_of_each(db, ids, _one))
 
 
 async def _one(db: Database, workspace_id: WorkspaceId) -> int:

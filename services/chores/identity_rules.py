@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Any, Final
 
 from profiles.own import own_handles
 from profiles.rules_pass import pass_on
-from services.frame.rounds import each_alone
-from shared.database import Database, retried
-from shared.errors import SantralError
+from services.chores.every_workspace import follow_all, step_of_each
+from shared.database import Database
 from shared.ids import WorkspaceId
-from shared.logs import get_log
 
-log = get_log(__name__)
 LOOK_EVERY_S: Final = 5.0
 PAGE_EVERY_S: Final = 0.05
 _SETTINGS: Final = """
@@ -26,21 +21,15 @@ from santral.workspace w order by w.id
 
 
 async def follow(db: Database) -> None:
-    """Runs for ever; while the database is away the next look tries again."""
-    while True:
-        more = False
-        try:
-            more = await page_of_all(db)
-        except SantralError as error:
-            log.info("changed rules of identity wait", action="chore_waits", error=str(error))
-        await asyncio.sleep(PAGE_EVERY_S if more else LOOK_EVERY_S)
+    """Runs for ever."""
+    await follow_all(lambda: page_of_all(db), again_s=PAGE_EVERY_S, look_s=LOOK_EVERY_S, waits="changed rules of identity wait")
 
 
 async def page_of_all(db: Database) -> bool:
     """One page for every workspace that has one to do; whether any has more."""
     async with db.session() as connection:
         settings = await connection.fetch(_SETTINGS)
-    return any(await each_alone(settings, lambda row: retried(partial(_page, db, row)), action="chore_waits"))
+    return any(await step_of_each(db, settings, _page))
 
 
 async def _page(db: Database, row: Any) -> bool:
