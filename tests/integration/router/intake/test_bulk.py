@@ -186,9 +186,11 @@ async def test_a_persons_words_take_it_out_by_the_policy(shift: Shift, parked: b
     await shift.sound()
 
 
-async def yesterday(shift: Shift) -> None:
-    await shift.execute("update santral.workspace set created_at = now() - interval '3 days'")
-    await shift.execute("update santral.message set accepted_at = accepted_at - interval '1 day'")
+async def on_a_day_that_is_over(shift: Shift) -> None:
+    """All came about noon of a day that is over in every zone, whatever time it is here."""
+    await shift.execute("update santral.workspace set created_at = now() - interval '4 days'")
+    noon = "date_trunc('day', now()) - interval '36 hours'"
+    await shift.execute(f"update santral.message set accepted_at = {noon} + (accepted_at - now())")
 
 
 async def test_a_day_has_one_digest_with_one_event_however_often_it_is_tried(api: Api, shift: Shift) -> None:
@@ -196,7 +198,7 @@ async def test_a_day_has_one_digest_with_one_event_however_often_it_is_tried(api
     for number, who in enumerate(("a@ornek.net", "a@ornek.net", "b@ornek.net")):
         await shift.writes(**(MAIL | {"who": who, "subject": f"Fırsat {number}"}), filtered=SPAM)
     await shift.writes(provider="smtp", who="ayse@ornek.com")
-    await yesterday(shift)
+    await on_a_day_that_is_over(shift)
     while any(await asyncio.gather(*(day_of_all(shift.db) for _ in range(3)))):
         pass
     assert await day_of_all(shift.db) is False
@@ -215,7 +217,7 @@ async def test_a_day_has_one_digest_with_one_event_however_often_it_is_tried(api
 async def test_a_digest_that_was_not_committed_is_made_again(shift: Shift) -> None:
     await bulk_queue(shift)
     await shift.writes(**MAIL, filtered=SPAM)
-    await yesterday(shift)
+    await on_a_day_that_is_over(shift)
 
     async def killed() -> None:
         async with shift.db.batch() as connection:
@@ -233,7 +235,7 @@ async def test_a_digest_that_was_not_committed_is_made_again(shift: Shift) -> No
 
 async def test_a_workspace_without_such_a_queue_has_no_digests(worker_db: Database, shift: Shift) -> None:
     await shift.writes(**MAIL, filtered=SPAM)
-    await yesterday(shift)
+    await on_a_day_that_is_over(shift)
     assert await day_of_all(worker_db) is False
     assert await rows(worker_db, "select 1 from santral.bulk_digest") == []
 
