@@ -32,14 +32,15 @@ NUMBER: Final = """
 left join lateral (
     select n.value from santral.link l
     join santral.handle n on n.workspace_id = l.workspace_id and n.id = case when l.a = h.id then l.b else l.a end and n.kind = 'wa_id'
-    where h.kind = 'bsuid' and l.workspace_id = h.workspace_id and (l.a = h.id or l.b = h.id) and l.retracted_at is null
-      and (l.expires_at is null or l.expires_at > now())
+    where h.kind = 'bsuid' and l.workspace_id = h.workspace_id and (l.a = h.id or l.b = h.id) and l.kind = 'same_message'
+      and l.assurance <> 'asserted' and l.retracted_at is null and (l.expires_at is null or l.expires_at > now())
     order by l.last_seen_at desc limit 1
 ) number on true
 """
 """A join beside `ANSWERED`: the telephone number that was last seen in one message with the business-scoped id ``h``, if any.
 
-A provider writes to a number where it is known, whatever handle the person's messages come under.
+A provider writes to a number where it is known, whatever handle the person's messages come under. Only the provider's own word for it
+counts: what an import, a claim or an agent linked says who somebody is, not where WhatsApp reaches them.
 """
 
 

@@ -154,6 +154,12 @@ async def test_an_answer_goes_to_the_number_and_to_the_id_only_where_none_is_kno
     assert meta.graph.calls[-1]["body"]["to"] == number
     await meta.deliver(whatsapp("", f"wamid.{uuid4()}", "Selam", user=unknown))
     conversation = await meta.counter.conversation_of(unknown, kind="bsuid")
+    # Who somebody is said to be is not where WhatsApp reaches them.
+    claimed = [{"kind": "bsuid", "value": unknown}, {"kind": "wa_id", "value": f"9054{uuid4().int % 10**8:08d}"}]
+    said = await meta.counter.admin.post(
+        "/v1/profiles/identify", json={"handles": claimed, "source": "crm", "assurance": "channel_verified"}
+    )
+    assert said.status_code == 200, said.text
     await state_of(meta, await reply_to(meta, conversation, "Buyurun"), "sent")
     body = meta.graph.calls[-1]["body"]
     assert (body["recipient"], body["recipient_type"]) == (unknown, "individual")
