@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
        $(shell find services/web/src -type f 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest -m "not bench"
+# Tests without servers run in two processes; those with servers one after the other, because they measure what others would disturb.
+AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench corpus format migrate build lock docs-inside
@@ -25,7 +27,8 @@ run: $(STAMPS)/project $(DIST)/.built ## Start everything with the demo; ARGS="-
 
 test: $(STAMPS)/project $(DIST)/.built ## Run every test: real PostgreSQL, real Kafka, real browser
 	$(BIN)/python -m services.web.build --test
-	$(PYTEST) $(ARGS)
+	$(PYTEST) $(AT_ONCE) tests/unit tests/contract $(ARGS) && alone=0 || alone=1; \
+	$(PYTEST) tests/integration tests/e2e tests/chaos $(ARGS) && exit $$alone
 
 check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too
 	$(BIN)/ruff format --check .
@@ -36,7 +39,7 @@ check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's 
 
 test-unit: $(STAMPS)/project ## The tests without servers
 	$(BIN)/python -m services.web.build --test
-	$(PYTEST) tests/unit tests/contract $(ARGS)
+	$(PYTEST) $(AT_ONCE) tests/unit tests/contract $(ARGS)
 
 test-integration: $(STAMPS)/project $(DIST)/.built ## The tests with real PostgreSQL and Kafka
 	$(PYTEST) tests/integration $(ARGS)

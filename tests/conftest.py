@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import settings
 
 from services.schema.migrate import migrate
 from shared.database import Database
@@ -17,6 +18,10 @@ from shared.kafka_topics import ensure_topics
 from shared.topics import Topics
 from tests.support.servers import PostgresServer, kafka_server, postgres_server
 from tests.support.workspaces import Workspace, make_workspace
+
+# What an example costs is no promise: a busy machine makes any bound wrong.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -239,9 +239,9 @@ def test_any_quoted_local_part_is_that_mailbox(local: str) -> None:
      " " * 60_000, "'" * 60_000 + " <a@b.example>", "\\\"" * 30_000, "a@b[" * 15_000],
 )  # fmt: skip
 def test_long_fields_take_no_long_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(parse_mailboxes(text)) <= MAILBOXES_MAX
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_hint_reads_names_and_no_address() -> None:

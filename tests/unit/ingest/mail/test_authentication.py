@@ -261,9 +261,9 @@ def test_no_local_part_in_a_value_or_a_comment_passes(text: str) -> None:
     "value", ["(" * 60_000, '"' * 60_000, "\\" * 60_000, "a=" * 30_000, "=;" * 30_000, '""' * 30_000, "a. " * 20_000]
 )
 def test_long_values_take_no_long_time(value: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert sender_verdict([("Authentication-Results", f"{OURS}; {value}")], OURS, "banka.example") == "none"
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,11 @@ def test_a_boundary_that_no_line_has() -> None:
 
 
 def test_many_texts_take_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     parts = [PAGE + f"<p>{number} " + "söz " * 2_000 for number in range(400)]
     assert _multipart("mixed", *parts).text.count("\n\n") == 399
     assert _multipart("alternative", *(PLAIN + part for part in parts)).text
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 # --- names ----------------------------------------------------------------------------------------------------------------

@@ -70,9 +70,9 @@ def test_what_the_page_hides_is_left_out(html: str, text: str) -> None:
     ],
 )
 def test_hiding_costs_the_same_however_deep(page: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     plain_text(page)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 @given(st.text(alphabet="<>/ab=\"'& \n!-#;x9", max_size=200))

@@ -214,9 +214,9 @@ def test_a_year_ahead_takes_less_than_a_millisecond() -> None:
 
 
 def _took_s(calendar: Calendar, start: datetime) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     deadline(calendar, start, 2000 * HOUR)
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 REFUSED = [

@@ -198,9 +198,9 @@ def test_looking_for_what_is_wrong_takes_a_bounded_time() -> None:
     typos = "||".join(f'message.subjet == "{n}"' for n in range(50))
     for condition in ({"when": tree}, {"when_cel": typos}, {"when_cel": 'message.text.matches("(ab?a?){900}c")'}):
         rules = [{"name": str(n), "queue": "gone", **condition} for n in range(200)]
-        begun = time.perf_counter()
+        begun = time.process_time()
         assert problems_of({"rules": rules, "default_queue": "q"}, KNOWN)
-        assert time.perf_counter() - begun < 5
+        assert time.process_time() - begun < 5
 
 
 def test_bombs_cost_little_and_never_take_the_process_down() -> None:
@@ -217,9 +217,9 @@ def test_bombs_cost_little_and_never_take_the_process_down() -> None:
         "'" * 3_999,
     ]
     for bomb in bombs:
-        begun = time.perf_counter()
+        begun = time.process_time()
         problems_of({"rules": [{"name": "bomb", "when_cel": bomb, "queue": "q"}], "default_queue": "q"}, KNOWN)
-        assert time.perf_counter() - begun < 1
+        assert time.process_time() - begun < 1
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: (

@@ -133,10 +133,10 @@ def test_rule_bombs_cost_nothing() -> None:
         "[" * 200 + "]" * 200 + " == []",
     ]
     for bomb in bombs:
-        begun = time.perf_counter()
+        begun = time.process_time()
         with contextlib.suppress(Unprocessable):
             compiled(bomb).ask(FACTS)
-        assert time.perf_counter() - begun < 0.5
+        assert time.process_time() - begun < 0.5
 
 
 def test_the_policy_names_the_attributes_it_needs() -> None:
