@@ -53,8 +53,8 @@ test-chaos: $(STAMPS)/project $(DIST)/.built ## The tests that kill things
 bench: $(STAMPS)/project $(DIST)/.built ## Measure; the README's table comes from here
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
 
-corpus: $(STAMPS)/project ## Read every mail of the corpus and count what comes out right; ARGS="--wrong" lists the rest
-	$(BIN)/python -m tests.support.corpus mail $(ARGS)
+corpus: $(STAMPS)/project ## Read the corpus (mails, webhooks, call rows) and count what comes out right; ARGS="--wrong" lists the rest
+	$(BIN)/python -m tests.support.corpus $(ARGS)
 
 format: $(STAMPS)/project ## Put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero .

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mailparser_reply import EmailReplyParser
 
 from ingest.mail.mime import read_mail
-from tests.support.corpus import CORPUS, agrees, entries
+from tests.support.corpus import CORPUS
+from tests.support.corpus_mail import agrees
+from tests.support.judged import entries
 
 LANGUAGES = ["cs", "da", "de", "en", "es", "fi", "fr", "he", "it", "ja", "ko", "nl", "no", "pl", "sv", "tr", "zh"]
 THEY_ALONE_MAX = 0
