@@ -171,14 +171,14 @@ class Receiver:
         return record
 
     def _key(self, message: InboundMessage) -> bytes:
-        session = message.traits.get("session")
+        session, raw = message.traits.get("session"), ""
         if session is not None:
             sender = Handle(kind="visitor", scope=str(message.inbox_id), value=session)
         elif message.sender is not None:
-            sender = message.sender.handle()
+            sender, raw = message.sender.handle(), message.sender.raw
         else:
             sender = Handle(kind="visitor", scope=str(message.inbox_id), value=message.external_id)
-        return partition_key(self._secret, WorkspaceId(message.workspace_id), first_form(sender))
+        return partition_key(self._secret, WorkspaceId(message.workspace_id), first_form(sender, raw))
 
 
 def _weak_id(draft: Draft, now: datetime) -> tuple[str, str, int]:

@@ -66,11 +66,13 @@ where h.workspace_id = g.workspace_id and h.id = g.id
 
 
 _BEFORE: Final = "before:"
+_SET_ASIDE: Final = range(2, NORMALIZATION + 1)
+"""The rules under which rows were set aside; the first ones had nobody before them."""
 
 
-def set_aside(handle: Handle) -> Handle:
-    """How the row of a handle is kept whose name turned out to be another's: under a scope that no channel makes."""
-    return Handle(kind=handle.kind, scope=f"{_BEFORE}{NORMALIZATION}:{handle.scope}", value=handle.value)
+def set_aside(handle: Handle, normalization: int = NORMALIZATION) -> Handle:
+    """How the row of a handle is kept whose name turned out to be another's under these rules: under a scope that no channel makes."""
+    return Handle(kind=handle.kind, scope=f"{_BEFORE}{normalization}:{handle.scope}", value=handle.value)
 
 
 def as_named(handle: Handle) -> Handle:
@@ -132,7 +134,7 @@ async def known_by_key(connection: Connection, keys: Sequence[Key]) -> dict[Key,
 async def known_before(connection: Connection, keys: Sequence[Key]) -> dict[Key, tuple[Key, KnownHandle]]:
     """The rows of handles that an earlier release called otherwise: those whose raw value says that they are these very ones."""
     asked = ((one, form) for one in keys for form in earlier_forms(one[1]) if is_readable(form))
-    forms = {(one[0], name): one for one, form in asked for name in (form, set_aside(form))}
+    forms = {(one[0], name): one for one, form in asked for name in (form, *(set_aside(form, rules) for rules in _SET_ASIDE))}
     rows = await _rows(connection, list(forms)) if forms else []
     return {forms[place]: (place, known) for place, known, raw in rows if renewed(as_named(place[1]), raw) == forms[place][1]}
 

@@ -49,7 +49,8 @@ where workspace_id = $1
 """
 _SUGGEST: Final = """
 insert into santral.suggestion (workspace_id, id, a, b, weight, probability, evidence)
-values ($1, $2, $3, $4, 0, 0.5, '[{"field": "email", "level": "renewed", "weight": 0}]') on conflict (workspace_id, a, b) do nothing
+values ($1, $2, $3, $4, 0, 0.5, jsonb_build_array(jsonb_build_object('field', $5::text, 'level', 'renewed', 'weight', 0)))
+on conflict (workspace_id, a, b) do nothing
 """
 
 
@@ -96,7 +97,7 @@ async def _renewed(connection: Connection, workspace_id: WorkspaceId, rows: Sequ
         other = known[workspace_id, now[row["id"]]]
         clash = other.profile_id != owners[row["id"]] and not row["shared_by"]
         if clash:
-            await connection.execute(_SUGGEST, workspace_id, new_id(), *sorted((row["id"], other.id)))
+            await connection.execute(_SUGGEST, workspace_id, new_id(), *sorted((row["id"], other.id)), row["kind"])
         found.append({"what": "clash" if clash else "renewed", "handle": str(row["id"]), "other": str(other.id)})
     return found
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from shared.telephone import one_form
 from shared.text import fold_turkish
 
 WORDS_MAX: Final = 400
@@ -61,7 +62,7 @@ def search_text(handles: Iterable[Named], effective: Mapping[str, Any], words: W
 
 def search_query(text: str, attributes: Mapping[str, Any] | None = None) -> str:
     """The tsquery for what somebody typed: every word has to begin a word of the person; empty when nothing can be searched."""
-    asked = [f"{_quoted(word)}:*" for word in _asked(text)]
+    asked = [_any_of(words) for words in _asked(text)]
     asked += [_quoted(attribute_word(name, str(value))[:WORD_CHARS_MAX]) for name, value in sorted((attributes or {}).items())]
     return " & ".join(asked)
 
@@ -71,24 +72,35 @@ def attribute_word(name: str, value: str) -> str:
     return f"{_joined(name)}={'_'.join(_words(value))}"
 
 
-def _asked(text: str) -> Iterator[str]:
+def _asked(text: str) -> Iterator[tuple[str, ...]]:
+    """The words that are looked for, each with the other ways to write it."""
     if _NUMBER.fullmatch(text.strip()):
         digits = "".join(c for c in text if c.isdigit()).lstrip("0")
         if digits:
-            yield digits
+            yield _numbers(digits)
             return
     for piece in text.split():
         if "@" in piece:
-            yield _joined(piece)[:WORD_CHARS_MAX]
+            yield (_joined(piece)[:WORD_CHARS_MAX],)
         else:
-            yield from (word[:WORD_CHARS_MAX] for word in _words(_SUFFIX.sub("", piece)))
+            yield from ((word[:WORD_CHARS_MAX],) for word in _words(_SUFFIX.sub("", piece)))
+
+
+def _any_of(words: tuple[str, ...]) -> str:
+    either = " | ".join(f"{_quoted(word)}:*" for word in words)
+    return f"({either})" if len(words) > 1 else either
+
+
+def _numbers(digits: str) -> tuple[str, ...]:
+    """A number as it is written, and in its one form."""
+    return tuple(dict.fromkeys((digits, one_form(f"+{digits}")[1:])))
 
 
 def _of_handle(handle: Named) -> Iterator[str]:
     yield from _words(handle.name)
     if handle.kind in _NUMBER_KINDS:
-        digits = "".join(c for c in handle.value if c.isdigit())
-        yield from (digits[-length:] for length in (len(digits), *_LAST_DIGITS) if digits)
+        for digits in _numbers("".join(c for c in handle.value if c.isdigit())):
+            yield from (digits[-length:] for length in (len(digits), *_LAST_DIGITS) if digits)
         return
     yield _joined(handle.value)
     yield from _words(handle.value)

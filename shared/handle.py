@@ -5,7 +5,8 @@ Normalization is idempotent and never guesses; what cannot be normalized stays u
 **Identity**: two handles are the same when kind, scope and normalized value are equal. Provider ids are opaque strings in the
 scope of the account they belong to (a Page, a bot, a phone number's business), because providers hand out ids per account.
 Source: RFC 5321 §2.4 (the domain of a mailbox is case-insensitive; in practice the local part is too), ITU-T E.164; one form for one
-mailbox in `shared/mailbox.py`. Whoever changes what comes out says in `shared/handle_forms.py` what came out before.
+mailbox in `shared/mailbox.py`, for one number in `shared/telephone.py`. Whoever changes what comes out says in `shared/handle_forms.py`
+what came out before.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-import phonenumbers
-
 from shared.errors import InputRejected
 from shared.ids import WorkspaceId
 from shared.mailbox import a_labels, local_content, local_part
+from shared.telephone import number_of
 
 PHONE_KINDS: Final = frozenset({"phone"})
 KINDS: Final = frozenset(
@@ -89,16 +89,12 @@ def _email(text: str) -> str:
 
 
 def _phone(text: str, region: str | None) -> str:
-    international = text.startswith("+")
-    if not international and region is None:
+    if not text.startswith("+") and region is None:
         raise InputRejected("a number without + and without the inbox's region", field="value", remedy="like +905321234567")
-    try:
-        number = phonenumbers.parse(text, None if international else region)
-    except phonenumbers.NumberParseException as error:
-        raise InputRejected("not a phone number", field="value", remedy="like +905321234567") from error
-    if not phonenumbers.is_valid_number(number):
+    number = number_of(text, region)
+    if not number:
         raise InputRejected("not a valid phone number", field="value", remedy="like +905321234567")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return number
 
 
 def partition_key(secret: bytes, workspace_id: WorkspaceId, handle: Handle) -> bytes:

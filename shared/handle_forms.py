@@ -4,10 +4,11 @@ A change of :func:`shared.handle.normalized` raises ``NORMALIZATION`` and says h
 to be changed: intake, tombstones and the walk over stored handles (`profiles/renewal.py`) ask these functions.
 
 =============  =====================================================================================================
-normalization  mail
+normalization  what it made
 =============  =====================================================================================================
 1 (0.1.0)      domains by IDNA 2003 (``faß`` is ``fass``), quotes as written; of ``<"ali veli"@x>`` it made ``aliveli"@x``
 2              domains by IDNA 2008, quotes only where they are needed
+3              one form for one telephone number (`shared/telephone.py`); of ``+54 9 11 …`` and ``+54 11 …`` it made two before
 =============  =====================================================================================================
 
 **Identity**: an earlier form may be another person's handle today. So it only refuses what was observed before an erasure; a stored
@@ -20,15 +21,19 @@ from collections.abc import Iterable
 from typing import Final
 
 from shared.errors import InputRejected
-from shared.handle import Handle, normalized
+from shared.handle import PHONE_KINDS, Handle, normalized
 from shared.mailbox import local_content
+from shared.telephone import as_given, form_before, one_form
 
-NORMALIZATION: Final = 2
+NORMALIZATION: Final = 3
 """Which of these rules `normalized` follows."""
 
 
 def earlier_forms(handle: Handle, raw: str = "") -> tuple[Handle, ...]:
     """What earlier releases may have called the handle, without what it is called now. ``raw`` as a channel gave it, where it is known."""
+    if handle.kind in PHONE_KINDS:
+        before = form_before(handle.value)
+        return (_called(handle, before),) if before else ()
     if handle.kind != "email":
         return ()
     forms: dict[str, None] = {}
@@ -39,14 +44,17 @@ def earlier_forms(handle: Handle, raw: str = "") -> tuple[Handle, ...]:
             continue
         for host in dict.fromkeys((_by_idna_2003(domain), _by_idna_2003(_u_labels(domain)), handle.value.rpartition("@")[2])):
             forms |= dict.fromkeys(f"{_folded(one)}@{host}" for one in _locals(content[0])) if host else {}
-    return tuple(Handle(kind=handle.kind, scope=handle.scope, value=one) for one in forms if one != handle.value)
+    return tuple(_called(handle, one) for one in forms if one != handle.value)
 
 
 def renewed(handle: Handle, raw: str) -> Handle:
     """What this release calls a handle that an earlier one stored with its raw value; itself when nothing else is proven.
 
-    A raw value that no release made this handle of proves nothing; neither does a form of which two mailboxes may be meant.
+    A raw value that no release made this handle of proves nothing; neither does a form of which two mailboxes may be meant. A number
+    says by itself which number it is.
     """
+    if handle.kind in PHONE_KINDS:
+        return _called(handle, one_form(handle.value))
     if handle.kind != "email" or (raw.isascii() and not _odd(raw) and not _odd(handle.value)):
         return handle
     for address in (raw, handle.value):
@@ -54,7 +62,7 @@ def renewed(handle: Handle, raw: str) -> Handle:
             now = normalized(handle.kind, address)
         except InputRejected:
             continue
-        again = Handle(kind=now.kind, scope=handle.scope, value=now.value)
+        again = _called(handle, now.value)
         if again == handle or handle in earlier_forms(again, address):
             return again
     return handle
@@ -69,16 +77,22 @@ def is_readable(handle: Handle) -> bool:
     return True
 
 
-def first_form(handle: Handle) -> Handle:
+def first_form(handle: Handle, raw: str = "") -> Handle:
     """The name under which a handle's messages travel: 0.1.0's, so that a sender keeps its partition while messages of before wait.
 
-    A function of the handle alone. Two handles may share one; they then share a partition, which does no harm.
+    Two handles may share one; they then share a partition, which does no harm. A number that 0.1.0 took for two travels as ``raw`` has it.
     """
+    if handle.kind in PHONE_KINDS:
+        return _called(handle, as_given(handle.value, raw))
     local, _, domain = handle.value.rpartition("@")
     if handle.kind != "email" or "xn--" not in domain:
         return handle
     host = _by_idna_2003(_u_labels(domain))
-    return Handle(kind=handle.kind, scope=handle.scope, value=f"{local}@{host}") if host else handle
+    return _called(handle, f"{local}@{host}") if host else handle
+
+
+def _called(handle: Handle, value: str) -> Handle:
+    return Handle(kind=handle.kind, scope=handle.scope, value=value)
 
 
 def _odd(address: str) -> bool:

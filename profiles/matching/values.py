@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias
 
 from profiles.blocked import blocked_reason
+from shared.telephone import one_form
 from shared.text import fold_turkish
 
 Kind: TypeAlias = Literal[
@@ -106,7 +107,7 @@ def _email(text: str) -> str:
 
 
 def _phone(text: str) -> str:
-    digits = "".join(c for c in text if c.isdigit()).lstrip("0")[-10:]
+    digits = one_form("+" + "".join(c for c in text if c.isdigit()).lstrip("0"))[1:][-10:]
     return digits if len(digits) >= 5 and len(set(digits)) > 1 else ""
 
 

@@ -14,8 +14,9 @@ from uuid import UUID
 
 from shared.database import Connection
 from shared.errors import InputRejected
-from shared.handle import Handle, normalized
+from shared.handle import PHONE_KINDS, Handle, normalized
 from shared.handle_forms import renewed
+from shared.telephone import as_given
 
 ANSWERED: Final = """
 left join lateral (
@@ -83,8 +84,12 @@ def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
 
 
 def address_of(person: Mapping[str, Any]) -> str:
-    """Where the row of a handle (kind, scope, value, raw) is written to: by its present name, also where an earlier release named it."""
-    return renewed(Handle(kind=person["kind"], scope=person["scope"], value=person["value"]), person["raw"]).value
+    """Where the row of a handle (kind, scope, value, raw) is written to: by its present name, also where an earlier release named it.
+
+    A number that has two forms is written to in the one it was given in.
+    """
+    handle = renewed(Handle(kind=person["kind"], scope=person["scope"], value=person["value"]), person["raw"])
+    return as_given(handle.value, person["raw"]) if handle.kind in PHONE_KINDS else handle.value
 
 
 def _domain(address: str) -> str:

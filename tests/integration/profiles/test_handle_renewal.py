@@ -1,4 +1,4 @@
-"""Handles of an earlier release, which mapped domains otherwise: their people are found, another domain's owner is nobody of them."""
+"""Handles of an earlier release, which mapped domains and numbers otherwise: their people are found, another's owner is nobody of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from ingest.adapter import Inbox
+from ingest.meta.whatsapp import draft
 from profiles.erasure_tombstones import erased_handles
 from profiles.forgetting import forget
 from profiles.handles import set_aside
@@ -178,6 +180,15 @@ async def test_an_erased_person_stays_erased_under_every_name(worker_db: Databas
     assert (await walked(worker_db, somewhere))["renewed"] == 0  # nothing brings it back
 
 
+async def test_a_row_that_was_set_aside_under_earlier_rules_is_found_as_well(worker_db: Database, somewhere: WorkspaceId) -> None:
+    known = await of_before(worker_db, somewhere, BEFORE, RAW)
+    scope = set_aside(BEFORE, 2).scope
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.handle set scope = $2 where id = $1", known.handle_id, scope)
+    (again,) = await resolved(worker_db, sighting(somewhere, met(RAW), minute=5))
+    assert (scope, again.profile_id) == ("before:2:", known.profile_id)
+
+
 async def test_a_row_that_was_set_aside_is_buried_under_the_name_it_had(worker_db: Database, somewhere: WorkspaceId) -> None:
     known = await of_before(worker_db, somewhere, BEFORE, RAW)
     await resolved(worker_db, sighting(somewhere, met(BEFORE.value), minute=5))
@@ -216,3 +227,70 @@ async def test_what_other_systems_say_of_the_owner_reaches_no_row_of_before(
     assert str(kept["", BEFORE.value]["profile_id"]) == said.json()["profile_id"] != str(known.profile_id)
     assert kept["", "a@fussball.example"]["profile_id"] not in (other.profile_id, known.profile_id)
     assert kept[set_aside(BEFORE).scope, "a@fussball.example"]["id"] == other.handle_id
+
+
+@pytest.mark.parametrize(
+    ("wa_id", "called", "number"),
+    [
+        ("5215512345678", "+52 55 1234 5678", "+525512345678"),
+        ("5491123456789", "+54 11 2345-6789", "+541123456789"),
+        ("5491123456789", "+54 9 11 2345-6789", "+541123456789"),
+        ("555481234567", "+55 54 98123-4567", "+5554981234567"),
+    ],
+)
+async def test_who_writes_by_whatsapp_and_calls_is_one_person(
+    worker_db: Database, somewhere: WorkspaceId, wa_id: str, called: str, number: str
+) -> None:
+    (call,) = await resolved(worker_db, sighting(somewhere, number_met(called)))
+    (wrote,) = await resolved(worker_db, sighting(somewhere, *by_whatsapp(wa_id), minute=5))
+    assert wrote.profile_id == call.profile_id
+    kept = await rows(worker_db, somewhere)
+    # WhatsApp is answered at its own name of them.
+    assert {value for _, value in kept} == {wa_id, number}
+    assert kept["", wa_id]["id"] == wrote.handle_id
+
+
+def number_met(raw: str) -> SeenHandle:
+    return SeenHandle(handle=normalized("phone", raw), raw=raw, assurance="channel_verified")
+
+
+def by_whatsapp(wa_id: str) -> list[SeenHandle]:
+    """The handles of a message as the Cloud API brings it."""
+    inbox = Inbox(workspace_id=uuid4(), id=uuid4(), name="wa", channel="social", provider="whatsapp", address="1100")
+    message = {"from": wa_id, "id": "wamid.1", "timestamp": "1790000000", "type": "text", "text": {"body": "Hola"}}
+    values = draft(inbox, {"field": "messages", "value": {"contacts": [{"wa_id": wa_id}], "messages": [message]}}).values
+    senders = [values["sender"], *values["other_handles"]]
+    return [SeenHandle(handle=one.handle(), raw=one.raw, assurance=one.assurance) for one in senders]
+
+
+async def test_a_number_of_before_gets_its_one_form(worker_db: Database, somewhere: WorkspaceId) -> None:
+    before, now = phone("+5491123456789"), phone("+541123456789")
+    known = await of_before(worker_db, somewhere, before, "+54 9 11 2345-6789")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.handle set kind = 'phone' where id = $1", known.handle_id)
+    done = await walked(worker_db, somewhere)
+    assert (done["renewed"], done["clashed"], done["unreadable"]) == (1, 0, 0)
+    kept = await rows(worker_db, somewhere)
+    assert kept["", before.value]["id"] == known.handle_id
+    assert kept["", now.value]["profile_id"] == known.profile_id
+    (wrote,) = await resolved(worker_db, sighting(somewhere, *by_whatsapp("5491123456789"), minute=5))
+    assert wrote.profile_id == known.profile_id
+    stored, pure = await stored_and_pure(worker_db, somewhere)
+    assert stored == pure
+    # Who is erased is erased under both forms.
+    async with worker_db.batch() as connection:
+        await forget(connection, somewhere, known.profile_id, erasure_id=uuid4(), secret=SECRET, at=datetime.now(UTC))
+        earlier = datetime(2026, 1, 1, tzinfo=UTC)
+        assert await erased_handles(connection, SECRET, somewhere, [before, now], earlier) == {before, now}
+
+
+async def test_two_people_of_two_forms_are_suggested_and_not_merged(worker_db: Database, somewhere: WorkspaceId) -> None:
+    (new,) = await resolved(worker_db, sighting(somewhere, seen(phone("+541123456789")), minute=1))
+    old = await of_before(worker_db, somewhere, phone("+5491123456789"), "+5491123456789")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.handle set kind = 'phone' where id = $1", old.handle_id)
+    assert (await walked(worker_db, somewhere))["clashed"] == 1
+    assert await apart(worker_db, somewhere) == {old.profile_id, new.profile_id}
+    async with worker_db.batch() as connection:
+        (evidence,) = await connection.fetch("select evidence from santral.suggestion where workspace_id = $1", somewhere)
+    assert evidence["evidence"] == [{"field": "phone", "level": "renewed", "weight": 0}]

@@ -15,8 +15,8 @@ def finds(query: str, text: str) -> bool:
     """What PostgreSQL does with both, for words without quotes."""
     words = text.split()
     for term in query.split(" & "):
-        word, prefix = term.rpartition("'")[0][1:], term.endswith(":*")
-        if not any(one.startswith(word) if prefix else one == word for one in words):
+        either = [(one.rpartition("'")[0][1:], one.endswith(":*")) for one in term.strip("()").split(" | ")]
+        if not any(one.startswith(word) if prefix else one == word for one in words for word, prefix in either):
             return False
     return bool(query)
 
@@ -28,6 +28,22 @@ def finds(query: str, text: str) -> bool:
 )  # fmt: skip
 def test_a_person_is_found_however_it_is_typed(asked: str) -> None:
     assert finds(search_query(asked), search_text(AYSE, {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "asked"),
+    [
+        ("phone", "+541123456789", "+54 9 11 2345-6789"),
+        ("phone", "+541123456789", "11 2345-6789"),
+        ("wa_id", "5491123456789", "+54 11 2345-6789"),
+        ("wa_id", "5491123456789", "5491123456789"),
+        ("wa_id", "5215512345678", "+52 55 1234 5678"),
+        ("wa_id", "555481234567", "(54) 98123-4567"),
+        ("phone", "+5554981234567", "+55 54 8123-4567"),
+    ],
+)
+def test_a_number_is_found_in_either_of_its_forms(kind: str, value: str, asked: str) -> None:
+    assert finds(search_query(asked), search_text([Named(kind, value, "")], {}))
 
 
 @pytest.mark.parametrize("asked", ["ayşegül", "fatma", "ayse fatma", "0533", "kim@ornek.com"])
