@@ -44,7 +44,7 @@ Kind = Literal[
 Visibility = Literal["private", "public", "unlisted"]
 Content = Literal[
     "photo", "video", "voice", "audio", "sticker", "file", "location", "contact", "order", "form", "choice", "story", "reel", "post",
-    "ad", "call", "unsupported",
+    "ad", "call", "invitation", "unsupported",
 ]  # fmt: skip
 """What a message is made of beside its words."""
 Direction = Literal["in", "out"]

@@ -118,7 +118,7 @@ def whole(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Facts given by hand with the rest of them as an ordinary message has it: nothing known, nothing signalled, open hours."""
     usual = sample()
     usual["message"] |= {"text": "", "subject": "", "provider": "", "inbox": "", "kind": "text", "visibility": "private"}
-    usual["message"] |= {"language": "", "attachments": 0, "authenticated": True}
+    usual["message"] |= {"language": "", "attachments": 0, "contents": [], "about": "", "authenticated": True}
     usual["profile"] = {"known": False, "tags": [], "attributes": {}}
     usual["conversation"] |= {"channels": [], "messages": 0, "age_s": 0}
     usual["signals"] |= {"urgency": 0.0, "language_confidence": 0.0, "keywords": []}

@@ -23,6 +23,7 @@ from router.intake.store import open_conversations
 from router.policy.decision import facts_again, profile_facts
 from router.policy.fields import TEXT_CHARS_SEEN
 from router.policy.policy import NO_POLICY, Policy, kept_policy
+from router.signals.contents import contents_of
 from shared.database import Connection
 from shared.ids import HandleId, WorkspaceId
 
@@ -31,6 +32,7 @@ _WORDS: Final = f"""
        left(coalesce(nullif(m.body->>'text_stripped', ''), m.text), {TEXT_CHARS_SEEN}) as text,
        coalesce(m.signals->>'language', '') as language, coalesce(m.body->>'authenticated', 'true') = 'true' as authenticated,
        (select count(*) from jsonb_path_query(m.body, '$.parts[*] ? (@.role == "attachment")')) as attachments,
+       coalesce(m.body->>'about', '') as about, m.body->'contents' as told, m.body->'parts' as parts,
        m.body->'filtered' as filtered, coalesce(i.name, m.inbox_id::text) as inbox
 """
 _READ: Final = f"""
@@ -131,7 +133,7 @@ async def facts_of_message(
     if row["handle_id"] is not None:
         pair = (WorkspaceId(workspace_id), HandleId(row["handle_id"]))
         snapshot = (await snapshots(connection, [pair])).get(pair)
-    facts = facts_again({}, dict(row))
+    facts = facts_again({}, _message(row, row["kind"]))
     facts["signals"] |= {name: value for name, value in row["signals"].items() if name != "language"}
     facts["conversation"] = {
         "reopened": False, "channels": list(row["channels"]), "messages": row["seq"] - 1, "age_s": row["age_s"],
@@ -210,11 +212,16 @@ async def observed(connection: Connection, workspace_id: UUID, *, after: UUID, b
     return [Observed(**dict(row)) for row in await connection.fetch(_OBSERVED, workspace_id, after, before)]
 
 
+def _message(row: Any, kind: str) -> dict[str, Any]:
+    """The message's row as its facts are made of it."""
+    contents = contents_of(kind=kind, told=row["told"], parts=row["parts"], has_words=bool(row["text"].strip()))
+    return {**dict(row), "kind": kind, "contents": contents}
+
+
 def _decided(row: Any) -> Decided:
     facts = None
     if row["kind"] == "routing" and not row["gone"]:
-        message = {**dict(row), "kind": row["message_kind"]}
-        facts = facts_again(row["record"], message)
+        facts = facts_again(row["record"], _message(row, row["message_kind"]))
     return Decided(
         id=row["id"], kind=row["kind"], conversation_id=row["conversation_id"], item_id=row["item_id"], message_id=row["message_id"],
         handle_id=row["handle_id"], record=row["record"], decided_at=row["decided_at"], facts=facts,

@@ -20,6 +20,7 @@ from router.policy.expressions import Facts, facts_of
 from router.policy.fields import message_facts
 from router.policy.plan_document import live_s_of, preferred_of
 from router.policy.policy import Choice, queue_for
+from router.signals.contents import contents_of_message
 from router.signals.signals import Signals
 from router.workspace.workspace import Queue, Workspace
 from shared.ids import new_id
@@ -87,6 +88,8 @@ class Opening:
                 subject=message.subject,
                 text=message.text_stripped or message.text,
                 attachments=sum(part.role == "attachment" for part in message.parts),
+                contents=contents_of_message(message),
+                about=message.about,
                 authenticated=message.authenticated,
                 filtered=None if message.filtered is None else message.filtered.model_dump(),
             ),

@@ -69,7 +69,8 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
     """What the rules saw then: the record's facts, and ``message.*`` from the message's row.
 
     ``message``: the row's channel, provider, kind, visibility, subject, its words without quoted mail as ``text``, language,
-    attachments (how many), authenticated, filtered (as in its body, or none); the inbox's name of today as ``inbox`` for a record that has none.
+    attachments (how many), contents (codes), about, authenticated, filtered (as in its body, or none); the inbox's name of today as
+    ``inbox`` for a record that has none.
     """
     recorded: Mapping[str, Any] = record.get("facts") or {}
     inbox = (recorded.get("message") or {}).get("inbox", message["inbox"])
@@ -78,7 +79,8 @@ def facts_again(record: Mapping[str, Any], message: Mapping[str, Any]) -> dict[s
     values["message"] = message_facts(
         channel=message["channel"], provider=message["provider"], inbox=inbox, kind=message["kind"],
         visibility=message["visibility"], language=message["language"], subject=message["subject"], text=message["text"],
-        attachments=message["attachments"], authenticated=message["authenticated"], filtered=message.get("filtered"),
+        attachments=message["attachments"], contents=message["contents"], about=message["about"],
+        authenticated=message["authenticated"], filtered=message.get("filtered"),
     )  # fmt: skip
     return values
 

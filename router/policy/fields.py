@@ -7,9 +7,11 @@ The same list serves the translation of trees, the type check of expressions and
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
+
+from shared.message import Content
 
 Type = Literal["text", "number", "yes_no", "texts", "any"]
 TEXT_CHARS_SEEN: Final = 10_000
@@ -44,6 +46,8 @@ _FIELDS: Final = (
     _field("message.subject", "text", "the subject, often empty outside mail"),
     _field("message.text", "text", f"the words without quoted mail, the first {TEXT_CHARS_SEEN} letters"),
     _field("message.attachments", "number", "how many files came with it"),
+    _field("message.contents", "texts", "what came beside words, known before files are fetched", *get_args(Content)),
+    _field("message.about", "text", "what the words are about: an ad's headline, a story's address; often empty"),
     _field("message.authenticated", "yes_no", "whether the channel vouches for the sender"),
     _field(
         "message.filter_verdict",
@@ -155,7 +159,7 @@ def operators_for(kind: Type) -> tuple[str, ...]:
 
 def message_facts(
     *, channel: str, provider: str, inbox: str, kind: str, visibility: str, language: str, subject: str, text: str,
-    attachments: int, authenticated: bool, filtered: Mapping[str, Any] | None = None,
+    attachments: int, contents: Sequence[str], about: str, authenticated: bool, filtered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """``message.*`` as rules see it: at intake, and again from the stored row. ``filtered``: a `shared.message.Filtered` as JSON."""
     filtered = filtered or {}
@@ -163,5 +167,6 @@ def message_facts(
     return {
         "channel": channel, "provider": provider, "inbox": inbox, "kind": kind, "visibility": visibility, "language": language,
         "subject": subject[:TEXT_CHARS_SEEN], "text": text[:TEXT_CHARS_SEEN], "attachments": attachments,
+        "contents": list(contents), "about": about,
         "authenticated": authenticated, "filter_verdict": filtered.get("verdict", ""), "filter_by": filtered.get("by", ""), **score,
     }  # fmt: skip

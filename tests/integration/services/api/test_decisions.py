@@ -22,6 +22,8 @@ RULES = [
     {"name": "errs", "when_cel": "profile.csat > 3", "queue": "genel"},
     {"name": "plan", "when": {"field": "profile.attributes.plan", "op": "is", "value": "gold"}, "queue": "genel"},
     {"name": "busy", "when_cel": 'queue["genel"].waiting > 1000', "queue": "genel"},
+    {"name": "made", "when": {"field": "message.contents", "op": "has", "value": "file"}, "continue": True, "tags": ["file"]},
+    {"name": "ad", "when_cel": '"ad" in message.contents && message.about == "Yaz"', "continue": True, "boost_s": 60},
     {"name": "files", "when": {"field": "message.attachments", "op": "more", "value": 0}, "queue": "genel", "boost_s": 60},
     {
         "name": "inbox",
@@ -52,6 +54,7 @@ async def taken_in(db: Database, workspace: Workspace, number: int = 36) -> None
             message_to(
                 workspace, provider, f"m{n}", who=f"p{n % 20}@ornek.com", text=TEXTS[n % len(TEXTS)], subject="Sipariş" if n % 2 else "",
                 parts=(part,) if n % 5 == 0 else (), text_stripped="kısa" if n % 7 == 0 else None, authenticated=n % 4 > 0,
+                contents=("photo", "ad") if n % 9 == 8 else (), about="Yaz" if n % 9 == 8 else "",
             )
         )  # fmt: skip
     member = await member_of(db)
@@ -78,7 +81,7 @@ async def test_every_routing_record_re_evaluates_to_itself(api: Api, worker_db: 
     assert answer["checked"] >= 30
     assert (answer["equal"], answer["items"], answer["next"]) == (answer["checked"], [], None)
     matched = {rule for row in await rows(worker_db, "select record from santral.decision") for rule in row["record"]["matched"]}
-    assert {"tags", "files", "words", "inbox"} <= matched
+    assert {"tags", "made", "ad", "files", "words", "inbox"} <= matched
     # In portions it comes to the same.
     part = await checked(api, headers, limit=7)
     assert (part["checked"], bool(part["next"])) == (7, True)
