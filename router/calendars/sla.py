@@ -4,6 +4,10 @@ A clock starts with the item, counts the open time of its calendar, stands still
 the first public answer of a person (``first_response``; on the telephone, with the call being taken) or with the work's completion.
 What it does follows from the item's row alone, so a clock that was not looked at for a while is right again after one look.
 
+An item that goes to another queue has that queue's targets from then on. What a clock has counted goes on under the new target, because
+the customer waits on; a target that the old queue did not have begins when the item comes; one that the new queue does not have ends,
+neither met nor missed. What is over (a first response) stays over.
+
 A set of targets is chosen by the policy, else it is the one named ``default``, else the shipped one. Of its targets the one that says
 most of the item holds: a tier counts more than a queue, a queue more than a channel.
 
@@ -174,6 +178,35 @@ def started(chosen: Chosen, calendar: Calendar, work: Work) -> Clock:
         kind=chosen.kind, target_s=chosen.target_s, warn_s=chosen.warn_s, started_at=work.started_at, resumed_at=work.started_at
     )
     return _running(fresh, calendar, work.started_at)
+
+
+def moved(
+    clock: Clock | None, chosen: Chosen | None, *, before: Calendar, calendar: Calendar, work: Work, at: datetime
+) -> Clock | None:
+    """The clock of an item that went to another queue at ``at``: ``chosen`` by its target there, counted by ``calendar`` from then on.
+
+    ``before`` counted it until then. None where there was none and is none. What the old target missed is kept only if the new one is
+    missed too: a miss is told once, and a later one under a longer target is told again. A met clock, and a first response that was
+    given, stay as they are.
+    """
+    if clock is not None and clock.met_at is not None:
+        return clock
+    answered = work.replied_at is not None or (work.channel == "phone" and work.assigned_at is not None)
+    if clock is None:
+        over = chosen is None or (chosen.kind == "first_response" and answered)
+        return None if over or chosen is None else started(chosen, calendar, replace(work, started_at=at))
+    kept = replace(_stopped(clock, before, at), due_at=None, warn_at=None)
+    if chosen is None:
+        return replace(kept, stopped_at=clock.stopped_at or at)
+    warned = kept.elapsed_s >= chosen.warn_s
+    missed = kept.elapsed_s >= chosen.target_s
+    fresh = replace(
+        kept, target_s=chosen.target_s, warn_s=chosen.warn_s, stopped_at=None, warned_at=kept.warned_at if warned else None,
+        breached_at=kept.breached_at if missed else None,
+    )  # fmt: skip
+    if work.state == "parked":
+        return replace(fresh, paused_at=fresh.paused_at or at)
+    return _running(replace(fresh, resumed_at=at, paused_at=None), calendar, at)
 
 
 def looked_at(clock: Clock, calendar: Calendar, work: Work, now: datetime) -> tuple[Clock, tuple[Happening, ...]]:

@@ -45,6 +45,7 @@ sla_clock = sa.Table(  # one per item and kind of target; ended by met_at or sto
     required("item_id", Uuid),
     required("kind", sa.Text),  # first_response, resolution
     required("sla", sa.Text, server_default=""),
+    sa.Column("queue_id", Uuid),  # whose target it counts; null in rows of an older release: the item's queue
     required("target_s", sa.BigInteger),
     required("warn_s", sa.BigInteger),
     required("calendar", sa.Text),

@@ -9,34 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from router.calendars.calendar import ROUND_THE_CLOCK_CALENDAR, Calendar
-from router.calendars.sla import KINDS, Clock, Happening, looked_at, started, target_for
-from router.calendars.store import (
+from router.calendars.clock_store import (
     Behind,
     NewItem,
+    adopt_clocks,
     clocks_behind,
+    clocks_follow,
+    clocks_of,
     items_without_clocks,
     lock_conversations,
     mark_escalated,
     start_clocks,
     write_clocks,
 )
+from router.calendars.sla import KINDS, Clock, Happening, looked_at, started
+from router.clocks.following import Look, Start, calendar_of, chosen_for, counted, followed, queue_of
 from router.item.goals import BOOST_MAX_S, due_key
 from router.item.item import ItemState
 from router.item.plan import OWN_QUEUE
 from router.moves.capacity import lock_agents
 from router.moves.item_store import StoredItem, item_row, lock_items, moment, write_items
 from router.moves.moves import feed, numbered
-from router.workspace.workspace import Queue, Workspace
+from router.workspace.workspace import Workspace
 from shared.database import Connection, Contended, Database
-from shared.errors import SantralError, Unprocessable
+from shared.errors import SantralError
 from shared.event import Event, EventType
 from shared.hints import Hints
 from shared.ids import new_id
@@ -70,6 +73,7 @@ class SlaClocks:
         self._workspaces = workspaces
         self._batch = batch
         self._looked_at: datetime | None = None
+        self._follow = False
 
     async def run(self) -> None:
         """Looks for ever; the worker loop around it restarts it after an unforeseen error."""
@@ -96,10 +100,15 @@ class SlaClocks:
                 return False
             now: datetime = await connection.fetchval("select clock_timestamp()")
             since = now - _CLOSED_AT_START if self._looked_at is None else self._looked_at - _CLOSED_LATER
-            fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch)
-            await start_clocks(connection, [one for item in fresh for one in self._started(item)])
-            behind = await clocks_behind(connection, limit=self._batch)
-            raised, told = await self._look(connection, behind, now)
+            self._follow = self._follow or await clocks_follow(connection)
+            if self._follow and self._looked_at is None:
+                await adopt_clocks(connection)
+            fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch, follow=self._follow)
+            moved, starts = await self._moved(connection, [item for item in fresh if item.moved], now)
+            starts += [one for item in fresh if not item.moved for one in self._started(item)]
+            await start_clocks(connection, starts, follow=self._follow)
+            behind = await clocks_behind(connection, limit=self._batch, follow=self._follow)
+            raised, told = await self._look(connection, moved, behind, now)
         if len(fresh) < self._batch:
             self._looked_at = now
         if raised:
@@ -116,67 +125,84 @@ class SlaClocks:
             for workspace_id in told:
                 self._hints.wake("stream", str(workspace_id))
 
-    def _started(self, item: NewItem) -> list[tuple[NewItem, Any, str, Clock]]:
+    def _started(self, item: NewItem) -> list[Start]:
         workspace = self._workspaces.workspace(item.workspace_id)
-        queue = None if workspace is None else _queue(workspace, item.queue_id)
-        if workspace is None or queue is None:
+        if workspace is None or queue_of(workspace, item.queue_id) is None:
             return []  # the configuration is read again within a second
-        clocks = []
+        clocks: list[Start] = []
         for kind in KINDS:
-            chosen = target_for(
-                kind, channel=item.work.channel, queue=queue.name, tier=item.tier, asked=item.sla, slas=workspace.slas,
-                queue_targets_s=queue.targets_s,
-            )  # fmt: skip
+            chosen = chosen_for(kind, item, workspace)
             if chosen is not None:
-                calendar = workspace.calendar_named(chosen.calendar, queue.calendar)
+                calendar = calendar_of(item, chosen, workspace)
                 try:
-                    clock = _counted(calendar, partial(started, chosen, work=item.work))
+                    clock = counted(calendar, partial(started, chosen, work=item.work))
                 except Exception as error:
                     _unforeseen(item.item_id, error)
                     continue
                 clocks.append((item, chosen, calendar.name, clock))
         return clocks
 
+    async def _moved(self, connection: Connection, items: Sequence[NewItem], now: datetime) -> tuple[list[Look], list[Start]]:
+        """The clocks of items that went to another queue, as they count there."""
+        looks: list[Look] = []
+        starts: list[Start] = []
+        clocks = await clocks_of(connection, items) if items else []
+        for item in items:
+            workspace = self._workspaces.workspace(item.workspace_id)
+            if workspace is None or queue_of(workspace, item.queue_id) is None:
+                continue
+            own = [one for one in clocks if (one.workspace_id, one.item_id) == (item.workspace_id, item.item_id)]
+            try:
+                followed_looks, followed_starts = followed(item, own, workspace, now)
+            except Exception as error:
+                _unforeseen(item.item_id, error)
+                continue
+            looks += followed_looks
+            starts += followed_starts
+        return looks, starts
+
     async def _look(
-        self, connection: Connection, behind: Sequence[Behind], now: datetime
+        self, connection: Connection, moved: Sequence[Look], behind: Sequence[Behind], now: datetime
     ) -> tuple[dict[tuple[UUID, UUID], Behind], set[UUID]]:
         """Brings clocks up to date and says what happened. Returns the items to raise, and the workspaces that heard something."""
-        looks: list[tuple[Behind, Clock, Sequence[Happening]]] = []
+        looks = list(moved)
         for one in behind:
             workspace = self._workspaces.workspace(one.workspace_id)
             if workspace is not None and workspace.is_bulk(one.queue_id) and not one.clock.ended:
                 # An agent put it among bulk mail, where nobody waits.
-                looks.append((one, replace(one.clock, stopped_at=now), ()))
+                looks.append(Look(before=one, clock=replace(one.clock, stopped_at=now)))
             elif workspace is not None:
                 calendar = workspace.calendar_named(one.calendar)
                 try:
-                    clock, happened = _counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
+                    clock, happened = counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
                 except Exception as error:
                     _unforeseen(one.item_id, error)
                     continue
-                looks.append((one, clock, happened))
+                looks.append(Look(before=one, clock=clock, happened=happened))
         locked = await lock_conversations(
-            connection, [(one.workspace_id, one.conversation_id) for one, _, happened in looks if happened]
+            connection, [(look.before.workspace_id, look.before.conversation_id) for look in looks if look.happened]
         )
-        kept = [look for look in looks if not look[2] or look[0].conversation_id in locked]
-        await write_clocks(connection, [(one, clock) for one, clock, _ in kept if clock != one.clock])
-        events = [self._event(one, clock, kind, now) for one, clock, happened in kept for kind in happened]
+        kept = [look for look in looks if not look.happened or look.before.conversation_id in locked]
+        changed = [look for look in kept if look.clock != look.before.clock or look.after is not None]
+        await write_clocks(connection, [(look.after or look.before, look.clock) for look in changed], follow=self._follow)
+        events = [self._event(look.before, look.told or look.clock, kind, now) for look in kept for kind in look.happened]
         agents = {(event.workspace_id, event.agent_id) for event in events if event.agent_id is not None}
         await lock_agents(connection, list(agents))
         await record(connection, await numbered(connection, events))
-        for one, _, happened in kept:
-            for kind in happened:
-                SLA_HAPPENED.labels(kind=one.clock.kind, result=kind).inc()
+        for look in kept:
+            for kind in look.happened:
+                SLA_HAPPENED.labels(kind=look.clock.kind, result=kind).inc()
         raised = {
-            (one.workspace_id, one.item_id): one
-            for one, clock, _ in kept
-            if clock.breached_at is not None and not clock.ended and not one.escalated and one.work.state == "queued"
-        }
+            (look.before.workspace_id, look.before.item_id): look.before
+            for look in kept
+            if look.after is None and look.clock.breached_at is not None and not look.clock.ended and not look.before.escalated
+            and look.before.work.state == "queued"
+        }  # fmt: skip
         return raised, {event.workspace_id for event in events}
 
     def _event(self, one: Behind, clock: Clock, kind: Happening, now: datetime) -> Event:
         workspace = self._workspaces.workspace(one.workspace_id)
-        queue = None if workspace is None else _queue(workspace, one.queue_id)
+        queue = None if workspace is None else queue_of(workspace, one.queue_id)
         data: dict[str, Any] = {
             "item_id": str(one.item_id), "kind": clock.kind, "sla": one.sla or None, "target_s": clock.target_s,
             "calendar": one.calendar, "channel": one.work.channel, "state": one.work.state, "queue_id": str(one.queue_id),
@@ -225,18 +251,6 @@ def _unforeseen(item_id: UUID, error: Exception) -> None:
     log.error("a clock cannot be counted", action="worker_failed", item=str(item_id), error=type(error).__name__)
 
 
-def _counted(calendar: Calendar, count: Callable[[Calendar], Any]) -> Any:
-    """What a calendar counts; one that never opens, which no saved one is, counts round the clock instead."""
-    try:
-        return count(calendar)
-    except Unprocessable:
-        return count(ROUND_THE_CLOCK_CALENDAR)
-
-
-def _queue(workspace: Workspace, queue_id: UUID) -> Queue | None:
-    return next((queue for queue in workspace.queues.values() if queue.id == queue_id), None)
-
-
 def _raised(stored: StoredItem, workspace: Workspace, escalate_to: str | None, now: datetime) -> tuple[ItemState | None, str]:
     """The item in the queue it is raised to, or forward in its own; None when it stands there already."""
     state = stored.state
@@ -244,10 +258,10 @@ def _raised(stored: StoredItem, workspace: Workspace, escalate_to: str | None, n
     if to is not None and to.enabled and to.id != state.queue:
         moved = replace(
             state, version=state.version + 1, queue=to.id, plan=OWN_QUEUE, step=0, step_at=now.timestamp(), exclusions={},
-            last_offered=None,
+            last_offered=None, due=stored.due_with(to.goals_s),
         )  # fmt: skip
         return moved, to.name
-    queue = _queue(workspace, state.queue)
+    queue = queue_of(workspace, state.queue)
     key = due_key(
         moment(state.enqueued_at), channel=state.terms.channel, goals={} if queue is None else queue.goals_s, boost_s=BOOST_MAX_S
     )

@@ -86,6 +86,11 @@ async def move_item(
     at = await database_now(connection)
     if change.trigger in ("decline", "customer_wrote") and stored.state.giver is not None:
         change = replace(change, gone=bool(await gone(connection, [stored])))
+    if change.queue is not None:
+        goals_s = await connection.fetchval(
+            "select goals_s from santral.queue where workspace_id = $1 and id = $2", workspace_id, change.queue
+        )
+        change = replace(change, due=stored.due_with(goals_s or {}))
     after = transition(stored.state, change, at.timestamp())
     note_id = new_id() if note else None
     move = Move(

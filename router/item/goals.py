@@ -1,7 +1,8 @@
 """The key that orders work: ``(class, due)``, smaller first, with ``due = enqueued + goal − boost``.
 
 Computed once per enqueue and never again, so a heap stays sorted, and an item is overtaken only by items that arrive less than
-``max(goal) − min(goal) + BOOST_MAX_S`` after it: the bound on starvation.
+``max(goal) − min(goal) + BOOST_MAX_S`` after it: the bound on starvation. Going to another queue is an enqueue there: the goal is that
+queue's, the customer's wait and the boost stay.
 Units: seconds; times aware UTC. The goal orders, a queue's target alarms.
 """
 
@@ -48,3 +49,8 @@ def due_key(enqueued_at: datetime, *, channel: str, goals: Mapping[str, Any], bo
         goal_s=goal,
         boost_s=boost,
     )
+
+
+def moved_due(due: float, *, channel: str, goals: Mapping[str, Any], to_goals: Mapping[str, Any]) -> float:
+    """The key of an item that goes from a queue with ``goals`` to one with ``to_goals``: what it waited and its boost kept. Epoch seconds."""
+    return due - goal_s(channel, goals) + goal_s(channel, to_goals)

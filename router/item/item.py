@@ -4,8 +4,8 @@ What may happen in which state stands in ``router/item/lifecycle.py``, what beco
 Units: seconds, times in epoch seconds (floats: the core compares millions of them). Identity: an item is its id; of two
 states of it the one with the higher version is true.
 
-The key (``urgency``, ``due``) is computed once per enqueue: nothing that happens to an item but a new enqueue
-(the customer writes to a parked item) changes it.
+The key (``urgency``, ``due``) is computed once per enqueue: nothing that happens to an item but a new enqueue (the customer writes to a
+parked item, or it goes to another queue) changes it.
 """
 
 from collections.abc import Mapping

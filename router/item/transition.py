@@ -22,7 +22,7 @@ class Change:
     """What happened, with the facts only the caller has.
 
     ``agent``: who acts, or to whom it is offered. ``queue`` / ``target``: where a transfer or an overflow goes.
-    ``due`` / ``urgency``: the key of a new enqueue. ``step``: which step was entered. ``wait_s``: how long a transfer waits,
+    ``due`` / ``urgency``: the key of a new enqueue, also in another queue. ``step``: which step was entered. ``wait_s``: how long a transfer waits,
     how long an item that overflowed may live on. ``until``: when a parked item queues again by itself. ``gone``: the agent,
     or the giver, to whom the item would return is not there any more.
     """
@@ -78,6 +78,20 @@ def _waiting(**more: Any) -> _Changed:
     return {"state": "queued", "agent": None, "deadline": None, "with_room": False, **more}
 
 
+def _lives_anew(item: ItemState, now: float) -> _Changed:
+    """The time to live counts waiting: time in an agent's hands is none, so who comes back from there lives anew."""
+    return {"expires_at": None if item.terms.live_s is None else now + item.terms.live_s}
+
+
+def _enters(item: ItemState, change: Change, now: float) -> _Changed:
+    """The first step of the plan of the queue it goes to, by the key it has there; of its own plan where the queue stays."""
+    first: _Changed = {"step": 0, "step_at": now, "exclusions": {}, "last_offered": None}
+    if change.queue is None or change.queue == item.queue:
+        return first
+    due = item.due if change.due is None else change.due
+    return {**first, "queue": change.queue, "plan": OWN_QUEUE, "due": due, "overflowed": False}
+
+
 def _offer(item: ItemState, change: Change, now: float) -> _Changed:
     if change.agent == item.giver:
         raise Conflict("who gives an item away is not asked to take it", field="agent")
@@ -119,7 +133,7 @@ def _not_taken(item: ItemState, change: Change, now: float) -> _Changed:
 def _agent_lost(item: ItemState, change: Change, now: float) -> _Changed:
     if item.state == "offered":
         return _not_taken(item, change, now)
-    return _waiting(preferred=item.agent, wait_until=now + item.terms.sticky_s)
+    return _waiting(preferred=item.agent, wait_until=now + item.terms.sticky_s, **_lives_anew(item, now))
 
 
 def _customer_wrote(item: ItemState, change: Change, now: float) -> _Changed:
@@ -142,6 +156,8 @@ def _enqueued_anew(item: ItemState, change: Change, now: float) -> _Changed:
         step_at=now,
         exclusions={},
         last_offered=None,
+        overflowed=False,
+        **_lives_anew(item, now),
     )
 
 
@@ -181,12 +197,10 @@ def _transfer(item: ItemState, change: Change, now: float) -> _Changed:
     return _waiting(
         giver=item.agent,
         target=change.target,
-        queue=change.queue or item.queue,
         preferred=None,
         wait_until=0.0 if wait_s is None else now + wait_s,
-        plan=item.plan if change.queue is None else OWN_QUEUE,
-        step=0,
-        step_at=now,
+        **_enters(item, change, now),
+        **_lives_anew(item, now),
     )
 
 
@@ -201,7 +215,8 @@ def _target_unavailable(item: ItemState, change: Change, now: float) -> _Changed
 def _delivery_failed(item: ItemState, change: Change, now: float) -> _Changed:
     if item.state == "offered" or item.giver is not None:
         return {}
-    return _waiting(preferred=change.agent or item.agent, wait_until=now + item.terms.sticky_s, hold_until=0.0)
+    lives = {} if item.state == "queued" else _lives_anew(item, now)
+    return _waiting(preferred=change.agent or item.agent, wait_until=now + item.terms.sticky_s, hold_until=0.0, **lives)
 
 
 def _done(item: ItemState, change: Change, now: float) -> _Changed:
@@ -222,13 +237,8 @@ def _time_to_live_passed(item: ItemState, change: Change, now: float) -> _Change
     if item.overflowed or change.queue is None:
         return _final("canceled")
     return {
-        "queue": change.queue,
-        "plan": OWN_QUEUE,
-        "step": 0,
-        "step_at": now,
+        **_enters(item, change, now),
         "overflowed": True,
-        "exclusions": {},
-        "last_offered": None,
         "expires_at": None if change.wait_s is None else now + change.wait_s,
     }
 
@@ -242,19 +252,8 @@ def _overflow(item: ItemState, change: Change, now: float) -> _Changed:
 
 def _hand_over(item: ItemState, change: Change, now: float) -> _Changed:
     """A bot is done with it: anybody may take it, by the key it has, in the first step of its plan."""
-    return _waiting(
-        queue=change.queue or item.queue,
-        giver=None,
-        target=None,
-        preferred=None,
-        wait_until=0.0,
-        hold_until=0.0,
-        plan=item.plan if change.queue is None else OWN_QUEUE,
-        step=0,
-        step_at=now,
-        exclusions={},
-        last_offered=None,
-    )
+    lives = {} if item.state == "offered" else _lives_anew(item, now)
+    return _waiting(giver=None, target=None, preferred=None, wait_until=0.0, hold_until=0.0, **_enters(item, change, now), **lives)
 
 
 def _final(state: State) -> _Changed:

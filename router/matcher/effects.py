@@ -120,11 +120,16 @@ def _change(effect: Effect, stored: StoredItem, away: set[UUID]) -> tuple[Change
         trigger: Trigger = "offer" if effect.kind == "offer" else "assign"
         return Change(trigger=trigger, agent=effect.agent), _record(effect.decision, given=stored.state.target == effect.agent)
     if isinstance(effect, Escalate):
-        return Change(trigger="overflow", queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
+        return _overflowing("overflow", stored), None
     assert isinstance(effect, Advance)
     if effect.trigger == "time_to_live_passed":
-        return Change(trigger=effect.trigger, queue=stored.overflow_id, wait_s=stored.state.terms.live_s), None
+        return _overflowing(effect.trigger, stored), None
     return Change(trigger=effect.trigger, agent=effect.agent, gone=stored.state.id in away), None
+
+
+def _overflowing(trigger: Trigger, stored: StoredItem) -> Change:
+    due = stored.due_with(stored.overflow_goals_s)
+    return Change(trigger=trigger, queue=stored.overflow_id, wait_s=stored.state.terms.live_s, due=due)
 
 
 def _escalated(carried: Carried, workspace: UUID, effect: Escalate, found: StoredItem | None) -> StoredItem | None:

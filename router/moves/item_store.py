@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.item.goals import moved_due
 from router.item.item import OPEN, Exclusion, ItemState, Terms
 from router.item.terms import terms_for
 from router.moves.capacity import Held
@@ -22,7 +23,7 @@ i.expires_at, i.overflowed, i.timer_at, i.decision_id, i.external, i.outcome->'e
 case when i.reopened_from is null or i.assigned_at is not null or i.outcome ? 'failed' then false else exists (
     select 1 from santral.decision d where d.workspace_id = i.workspace_id and d.id = i.decision_id and d.item_id = i.id
 ) end as with_room,
-q.name as queue_name, q.offer_s, q.wrap_s, o.id as overflow_id, w.settings
+q.name as queue_name, q.offer_s, q.wrap_s, q.goals_s, o.id as overflow_id, o.goals_s as overflow_goals_s, w.settings
 """
 _FROM: Final = """
 from santral.work_item i
@@ -82,7 +83,10 @@ where i.workspace_id = n.workspace_id and i.id = n.id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredItem:
-    """An item's state with what only the row knows. ``overflow_id``: the queue to which its queue overflows."""
+    """An item's state with what only the row knows. ``overflow_id``: the queue to which its queue overflows.
+
+    ``goals_s`` / ``overflow_goals_s``: the goals by channel of its queue, and of that one.
+    """
 
     workspace_id: UUID
     conversation_id: UUID
@@ -95,8 +99,14 @@ class StoredItem:
     settings: Mapping[str, Any]
     external: bool
     overflow_id: UUID | None
+    goals_s: Mapping[str, Any]
+    overflow_goals_s: Mapping[str, Any]
     state: ItemState
     escalated: Sequence[str] | None = None  # the last alarm: its reason and the queue
+
+    def due_with(self, goals_s: Mapping[str, Any]) -> float:
+        """Its key in a queue with these goals, epoch seconds."""
+        return moved_due(self.state.due, channel=self.state.terms.channel, goals=self.goals_s, to_goals=goals_s)
 
 
 def epoch(at: datetime | None) -> float | None:
@@ -146,8 +156,8 @@ def stored_item(row: Mapping[str, Any]) -> StoredItem:
     return StoredItem(
         workspace_id=row["workspace_id"], conversation_id=row["conversation_id"], kind=row["kind"], queue_name=row["queue_name"],
         offer_id=row["offer_id"], held=held, decision_id=row["decision_id"], last_agent_id=row["last_agent_id"],
-        settings=row["settings"], external=row["external"], overflow_id=row["overflow_id"], state=state,
-        escalated=row["escalated"],
+        settings=row["settings"], external=row["external"], overflow_id=row["overflow_id"], goals_s=row["goals_s"],
+        overflow_goals_s=row["overflow_goals_s"] or {}, state=state, escalated=row["escalated"],
     )  # fmt: skip
 
 

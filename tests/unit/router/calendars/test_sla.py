@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router.calendars.calendar import ROUND_THE_CLOCK_CALENDAR, Calendar, elapsed
 from router.calendars.hours import calendar_from
-from router.calendars.sla import Chosen, Clock, Sla, Target, Work, looked_at, started, target_for
+from router.calendars.sla import Chosen, Clock, Sla, Target, Work, looked_at, moved, started, target_for
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 OFFICE = calendar_from({"time_zone": "UTC", "hours": {day: [["09:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}})
@@ -159,3 +159,44 @@ def test_what_is_counted_is_the_time_outside_the_pauses(steps: list[int], calend
         assert breached == (counted >= target_s or clock.breached_at is not None)
         assert (clock.breached_at is not None) == (counted >= target_s)
         assert clock.runs == (item.state != "parked")
+
+
+def test_in_another_queue_what_was_waited_goes_on_under_its_target() -> None:
+    clock = started(chosen(4 * 3600), OFFICE, work())
+    at = MONDAY + HOUR
+    longer = moved(clock, chosen(8 * 3600), before=OFFICE, calendar=ROUND_THE_CLOCK_CALENDAR, work=work(), at=at)
+    assert longer is not None
+    assert (longer.started_at, longer.elapsed_s, longer.due_at, longer.target_s) == (MONDAY, 3600, at + 7 * HOUR, 8 * 3600)
+    shorter = moved(clock, chosen(1800), before=OFFICE, calendar=OFFICE, work=work(), at=at)
+    assert shorter is not None
+    assert looked_at(shorter, OFFICE, work(), at)[1] == ("breached",)
+    assert shorter.due_at == at
+
+
+def test_in_another_queue_a_miss_is_told_again_only_where_it_is_another() -> None:
+    missed, happened = looked_at(started(chosen(3600), OFFICE, work()), OFFICE, work(), MONDAY + 2 * HOUR)
+    assert happened == ("breached",)
+    at = MONDAY + 2 * HOUR
+    same = moved(missed, chosen(1800), before=OFFICE, calendar=OFFICE, work=work(), at=at)
+    later = moved(missed, chosen(3 * 3600), before=OFFICE, calendar=OFFICE, work=work(), at=at)
+    assert same is not None
+    assert later is not None
+    assert looked_at(same, OFFICE, work(), at + HOUR)[1] == ()
+    assert looked_at(later, OFFICE, work(), at + HOUR)[1] == ("breached",)
+
+
+def test_in_another_queue_clocks_end_begin_and_stay_over() -> None:
+    at = MONDAY + HOUR
+    ended = moved(started(chosen(), OFFICE, work()), None, before=OFFICE, calendar=OFFICE, work=work(), at=at)
+    assert ended is not None
+    assert (ended.stopped_at, ended.due_at, ended.next_at, ended.breached_at) == (at, None, None, None)
+    again = moved(ended, chosen(), before=OFFICE, calendar=OFFICE, work=work(), at=at + 2 * HOUR)
+    assert again is not None
+    assert (again.elapsed_s, again.due_at, again.ended) == (3600, at + 5 * HOUR, False)
+    begun = moved(None, chosen(kind="resolution"), before=OFFICE, calendar=OFFICE, work=work(replied_at=MONDAY), at=at)
+    assert begun is not None
+    assert (begun.started_at, begun.due_at) == (at, at + 4 * HOUR)
+    assert moved(None, chosen(), before=OFFICE, calendar=OFFICE, work=work(replied_at=MONDAY), at=at) is None
+    assert moved(None, None, before=OFFICE, calendar=OFFICE, work=work(), at=at) is None
+    met, _ = looked_at(started(chosen(), OFFICE, work()), OFFICE, work(replied_at=MONDAY + HOUR), at)
+    assert moved(met, chosen(60), before=OFFICE, calendar=OFFICE, work=work(replied_at=MONDAY + HOUR), at=at) == met

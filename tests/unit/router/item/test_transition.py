@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.item.item import FINAL, OPEN, ItemState, State, Terms, Trigger, holders
+from router.item.item import FINAL, OPEN, Exclusion, ItemState, State, Terms, Trigger, holders
 from router.item.lifecycle import LEGAL
-from router.item.plan import Plan, Step
+from router.item.plan import OWN_QUEUE, Plan, Step
 from router.item.transition import Change, transition
 from shared.errors import Conflict
 
@@ -97,8 +97,40 @@ def test_only_a_new_enqueue_changes_the_key(way: tuple[State, Trigger], pick: tu
         after = transition(before, change, now)
     except Conflict:
         return
-    if (state, trigger) not in ENQUEUED_ANEW or after.state != "queued":
-        assert (after.due, after.urgency, after.enqueued_at) == (before.due, before.urgency, before.enqueued_at)
+    if (state, trigger) in ENQUEUED_ANEW and after.state == "queued":
+        return
+    assert (after.urgency, after.enqueued_at) == (before.urgency, before.enqueued_at)
+    assert after.due == (before.due if after.queue == before.queue else change.due)
+
+
+@pytest.mark.parametrize(
+    ("state", "change"),
+    [
+        ("assigned", Change(trigger="transfer", agent=A, queue=OTHER, due=9.0)),
+        ("assigned", Change(trigger="hand_over", agent=A, queue=OTHER, due=9.0)),
+        ("queued", Change(trigger="overflow", queue=OTHER, due=9.0, wait_s=60.0)),
+        ("queued", Change(trigger="time_to_live_passed", queue=OTHER, due=9.0, wait_s=60.0)),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.trigger,
+)
+def test_in_another_queue_an_item_begins_its_plan_its_time_to_live_and_its_key(state: State, change: Change) -> None:
+    terms, declined = replace(TERMS, live_s=60.0), {B: Exclusion(count=3, until=NOW)}
+    before = item(state, terms=terms, expires_at=50.0, step=1, exclusions=declined, overflowed=state == "assigned")
+    after = transition(before, change, NOW)
+    assert (after.state, after.queue, after.due, after.enqueued_at) == ("queued", OTHER, 9.0, 100.0)
+    assert (after.plan, after.step, after.step_at, after.exclusions) == (OWN_QUEUE, 0, NOW, {})
+    assert (after.expires_at, after.overflowed) == (NOW + 60, state == "queued")
+
+
+@pytest.mark.parametrize(
+    ("state", "trigger"),
+    [("assigned", "agent_lost"), ("assigned", "transfer"), ("assigned", "delivery_failed"), ("parked", "customer_wrote"),
+     ("parked", "delivery_failed"), ("wrapping", "hand_over")],
+)  # fmt: skip
+def test_what_comes_back_from_an_agent_lives_anew(state: State, trigger: Trigger) -> None:
+    """Its first wait is over, and days in somebody's hands are no wait: it must not expire on the spot."""
+    old = item(state, terms=replace(TERMS, live_s=60.0), expires_at=160.0)
+    assert transition(old, Change(trigger=trigger, agent=A, target=B), NOW).expires_at == NOW + 60
 
 
 def test_final_states_are_ends_and_open_ones_can_be_canceled() -> None:

@@ -1,0 +1,1 @@
+alter table santral.sla_clock add column queue_id uuid;
