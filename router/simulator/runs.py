@@ -33,11 +33,7 @@ def simulate(
     Raises `InputRejected` for a document that no agent could ever serve.
     """
     scenario = scenario_of(document, recorded)
-    if processes <= 1 or document.runs == 1:
-        played = [one_run(document, recorded, number, show) for number in range(document.runs)]
-    else:
-        played = _spread(document, recorded, min(processes, document.runs), show)
-    told = over_runs(played, document.confidence)
+    told = over_runs(play(document, range(document.runs), recorded, processes=processes, show=show), document.confidence)
     if scenario.span_s is not None:
         stretches = bins(scenario.warm_up_s, scenario.span_s)
         told["over_time"] = [
@@ -55,13 +51,29 @@ def simulate(
     }
 
 
+def play(
+    document: Document,
+    numbers: Sequence[int],
+    recorded: Sequence[Arrival] = (),
+    *,
+    processes: int = 1,
+    show: Show = lambda run, share: None,
+) -> list[dict[str, Any]]:
+    """The measures of each of these runs, in their order. A run is the same whichever others are played."""
+    if processes <= 1 or len(numbers) == 1:
+        return [one_run(document, recorded, number, show) for number in numbers]
+    return _spread(document, recorded, numbers, min(processes, len(numbers)), show)
+
+
 def one_run(document: Document, recorded: Sequence[Arrival], number: int, show: Show) -> dict[str, Any]:
     """One run's measures."""
     scenario = scenario_of(document, recorded)
     return measures(run_of(scenario, number).play(lambda share: show(number, share)), scenario)
 
 
-def _spread(document: Document, recorded: Sequence[Arrival], processes: int, show: Show) -> list[dict[str, Any]]:
+def _spread(
+    document: Document, recorded: Sequence[Arrival], numbers: Sequence[int], processes: int, show: Show
+) -> list[dict[str, Any]]:
     """Each process plays every so-many-th run and tells over a pipe of its own: nothing is shared that a killed one could hold."""
     context = multiprocessing.get_context("spawn")
     played: dict[int, dict[str, Any]] = {}
@@ -69,7 +81,7 @@ def _spread(document: Document, recorded: Sequence[Arrival], processes: int, sho
     try:
         for first in range(processes):
             ours, theirs = context.Pipe(duplex=False)
-            worker = context.Process(target=_work, args=(document, recorded, first, processes, theirs), daemon=True)
+            worker = context.Process(target=_work, args=(document, recorded, numbers[first::processes], theirs), daemon=True)
             workers[ours] = worker
             worker.start()
             theirs.close()
@@ -90,11 +102,11 @@ def _spread(document: Document, recorded: Sequence[Arrival], processes: int, sho
             worker.kill()  # it holds nothing that would have to be put back
             worker.join()
             pipe.close()
-    if len(played) < document.runs:
+    if len(played) < len(numbers):
         raise Unavailable(
-            f"{document.runs - len(played)} of {document.runs} runs ended early", remedy="look at memory; try --processes 1"
+            f"{len(numbers) - len(played)} of {len(numbers)} runs ended early", remedy="look at memory; try --processes 1"
         )
-    return [played[number] for number in range(document.runs)]
+    return [played[number] for number in numbers]
 
 
 def _end(pipe: Connection, worker: SpawnProcess) -> None:
@@ -102,8 +114,8 @@ def _end(pipe: Connection, worker: SpawnProcess) -> None:
     pipe.close()
 
 
-def _work(document: Document, recorded: Sequence[Arrival], first: int, step: int, told: Connection) -> None:
+def _work(document: Document, recorded: Sequence[Arrival], numbers: Sequence[int], told: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's; it ends us
-    for number in range(first, document.runs, step):
+    for number in numbers:
         told.send((number, one_run(document, recorded, number, lambda run, share: told.send((run, float(share))))))
     told.close()

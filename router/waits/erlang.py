@@ -28,6 +28,10 @@ class ErlangC:
         """The share that waits at most so long."""
         return 1 - self.p_wait * math.exp(-self.drain * within_s)
 
+    def quantile(self, share: float) -> float:
+        """The wait that this share (0 <= share < 1) of everybody does not exceed, in seconds."""
+        return max(0.0, math.log(self.p_wait / (1 - share)) / self.drain)
+
 
 def erlang_b(load: float, agents: int) -> float:
     """The share turned away when nobody may wait; ``load`` in agents' work (arrival rate × handling time)."""

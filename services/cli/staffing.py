@@ -1,10 +1,11 @@
-"""`santral staffing`: how many agents keep a service level, by simulation, with Erlang's formulas beside it."""
+"""`santral staffing`: how many agents keep a service level, by Erlang's formulas or by simulation until chance is out of the answer."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,12 +14,15 @@ from rich.table import Table
 
 from router.simulator.document import Document, document_of
 from router.simulator.quantities import per_second, seconds
-from router.simulator.runs import simulate
-from router.simulator.staffing import Goal, group_of, staffing
+from router.simulator.runs import play
+from router.simulator.staffing import ITEMS_MAX, Goal, group_of, staffing
 from services.cli.simulation_files import read_document, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
 from shared.errors import InputRejected
 
+_METHODS: Final = {"erlang_c": "Erlang C", "erlang_a": "Erlang A"}
+_ALONE_MAX: Final = 20_000
+_ITEMS_MIN, _ITEMS_PER_LOAD = 10_000, 200
 _TARGET: Final = re.compile(r"^(\d+(?:\.\d+)?)\s*%?\s*/\s*(.+)$")
 
 
@@ -37,8 +41,10 @@ def register(app: typer.Typer) -> None:
         max_abandonment: Annotated[float | None, typer.Option(min=0, max=1, help="At most this share leaves.")] = None,
         group: Annotated[str | None, typer.Option(help="Whose number is asked for, in a document with several groups.")] = None,
         kind: Annotated[str | None, typer.Option("--class", help="The target of this class instead of everybody's.")] = None,
-        runs: Annotated[int | None, typer.Option(min=2, max=1000, help="Runs per number of agents.")] = None,
+        runs: Annotated[int | None, typer.Option(min=2, max=1000, help="Simulated runs at first; more where needed.")] = None,
         seed: Annotated[int | None, typer.Option(help="The same seed, the same customers.")] = None,
+        by_simulation: Annotated[bool, typer.Option("--simulate", help="Simulate even where a formula is exact.")] = False,
+        max_items: Annotated[int, typer.Option(min=1, help="At most so many customers simulated per number.")] = ITEMS_MAX,
         out: Annotated[Path | None, typer.Option(help="Write the answer here as JSON.")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
     ) -> None:
@@ -48,7 +54,7 @@ def register(app: typer.Typer) -> None:
         document = read_document(given, runs=runs, seed=seed) if given else _simple(rate, aht, patience, runs=runs, seed=seed)
         share, within_s = _goal(target)
         goal = Goal(share=share, within_s=within_s, occupancy_max=max_occupancy, abandonment_max=max_abandonment, kind=kind)
-        answer = staffing(document, group_of(document, group), goal, _play)
+        answer = staffing(document, group_of(document, group), goal, _play, always=by_simulation, items_max=max_items)
         answer = {**answer, "shrinkage": shrinkage, "scheduled": math.ceil(answer["agents"] / (1 - shrinkage) - 1e-9)}
         if out is not None:
             write_answer(out, answer)
@@ -58,21 +64,22 @@ def register(app: typer.Typer) -> None:
             _show(answer)
 
 
-def _play(document: Document) -> dict[str, Any]:
-    count = sum(group.count for group in document.agents)
-    with progress(f"{count} agents", document.runs) as shown:
-        return simulate(document, processes=processors(), show=shown)
+def _play(document: Document, numbers: Sequence[int], title: str) -> list[dict[str, Any]]:
+    little = (document.horizon.items or _ALONE_MAX) * len(numbers) < _ALONE_MAX  # over before other processes have begun
+    with progress(title, len(numbers)) as shown:
+        return play(document, numbers, processes=1 if little else processors(), show=shown)
 
 
 def _simple(rate: str | None, aht: str | None, patience: str | None, *, runs: int | None, seed: int | None) -> Document:
     flow = _read(rate, "--rate", per_second)
-    service = {"kind": "exponential", "mean": _read(aht, "--aht", seconds)}
+    handling_s = _read(aht, "--aht", seconds)
+    service = {"kind": "exponential", "mean": handling_s}
     leaving = {} if patience is None else {"patience": {"kind": "exponential", "mean": _read(patience, "--patience", seconds)}}
     return document_of(
         {
             "classes": [{"name": "customers", "arrivals": {"rate": flow}, "service": service, **leaving}],
             "agents": [{"name": "agents"}],
-            "horizon": {"items": 10_000},
+            "horizon": {"items": max(_ITEMS_MIN, math.ceil(_ITEMS_PER_LOAD * flow * handling_s))},
             "runs": runs or 8,
             "seed": 1 if seed is None else seed,
         }
@@ -107,26 +114,31 @@ def _show(answer: dict[str, Any]) -> None:
     goal = answer["goal"]
     whose = f" of {goal['class']}" if goal["class"] else ""
     scheduled = f"; {answer['scheduled']} scheduled with {100 * answer['shrinkage']:g} % shrinkage" if answer["shrinkage"] else ""
-    typer.echo(
-        f"{answer['agents']} agents ({answer['group']}) answer {100 * goal['share']:g} %{whose} in {goal['within_s']:g} s{scheduled}."
-    )
+    low, high = answer["between"]
+    number = f"{high} agents" if low == high else f"Between {low} and {high} agents"
+    typer.echo(f"{number} ({answer['group']}) answer {100 * goal['share']:g} %{whose} in {goal['within_s']:g} s{scheduled}.")
     theories = [name for name in ("erlang_c", "erlang_a") if any(one.get(name) for one in answer["tried"])]
-    titles = {"erlang_c": "Erlang C", "erlang_a": "Erlang A"}
-    table = Table("agents", "in time", "mean wait s", "p99 s", "max s", "leave", "occupancy", *(titles[one] for one in theories))
+    titles = [_METHODS[one] for one in theories]
+    table = Table("agents", "in time", "mean wait s", "p99 s", "max s", "leave", "occupancy", "played", *titles)
     for column in table.columns:
         column.justify = "right"
     for one in answer["tried"]:
         half = one["service_level"]["half_width"]
-        level = f"{100 * one['service_level']['mean']:.1f}{f' ± {100 * half:.1f}' if half is not None else ''} %"
-        told = [f"{100 * one[name]['service_level']:.1f} %" if one[name] else "no end" for name in theories]
+        level = f"{100 * one['service_level']['mean']:.2f}{f' ± {100 * half:.2f}' if half else ''} %"
+        told = [f"{100 * one[name]['service_level']:.2f} %" if one[name] else "no end" for name in theories]
         table.add_row(
-            f"{'→ ' if one['agents'] == answer['agents'] else ''}{one['agents']}", level, _mean(one["wait_mean"]),
-            _mean(one["wait_p99"]), _mean(one["wait_max"]), _share(one["p_abandon"]), _share(one["occupancy"]), *told,
+            f"{'→ ' if low <= one['agents'] <= high else ''}{one['agents']}", level, _mean(one["wait_mean"]),
+            _mean(one["wait_p99"]), _mean(one["wait_max"]), _share(one["p_abandon"]), _share(one["occupancy"]),
+            f"{one['items']:,}", *told,
         )  # fmt: skip
     print_table(table)
-    typer.echo(
-        f"{answer['runs']} runs each; mean ± half of the {100 * answer['confidence']:g} % interval. In time: of all who came."
-    )
+    if answer["method"] in _METHODS:
+        typer.echo(f"By {_METHODS[answer['method']]}, which is exact here; --simulate plays it. In time: of all who came.")
+        return
+    percent = 100 * answer["confidence"]
+    typer.echo(f"{answer['items']:,} customers simulated; mean ± half of the {percent:g} % interval. In time: of all who came.")
+    if low != high:
+        typer.echo(f"The intervals of {low} to {high - 1} still hold the target; --max-items lets more be played.")
 
 
 def _mean(one: dict[str, Any] | None) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import factorial, fsum
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.waits.erlang import erlang_a, erlang_b, erlang_c
 
+BLOCKED = [(1.0, 1, 0.5), (1.0, 2, 0.2), (2.0, 3, 4 / 19), (10.0, 10, 0.214582), (20.0, 20, 0.158892), (100.0, 100, 0.075700)]
+"""Traffic tables of Erlang B: load, lines, share turned away."""
 TABLE = [
     (200, 180, 11, 0.682118, 122.781, 0.38961),
     (200, 180, 12, 0.449388, 40.445, 0.64016),
@@ -33,9 +37,19 @@ def test_erlang_a() -> None:
     )
 
 
-def test_erlang_b() -> None:
-    assert erlang_b(3.0, 4) == pytest.approx(0.2061068702)
-    assert erlang_b(10.0, 1) == pytest.approx(10 / 11)
+@pytest.mark.parametrize(("load", "lines", "blocked"), [*BLOCKED, (3.0, 4, 0.2061068702), (10.0, 1, 10 / 11)])
+def test_erlang_b(load: float, lines: int, blocked: float) -> None:
+    assert erlang_b(load, lines) == pytest.approx(blocked, abs=5e-7)
+
+
+@pytest.mark.parametrize(("load", "agents"), [(0.5, 1), (3.0, 5), (10.0, 14), (25.0, 27), (48.0, 60)])
+def test_erlang_c_is_the_sum_it_is_defined_by(load: float, agents: int) -> None:
+    busy = load**agents / factorial(agents) * agents / (agents - load)
+    p_wait = busy / (fsum(load**one / factorial(one) for one in range(agents)) + busy)
+    line = erlang_c(load, 1.0, agents)
+    assert line.p_wait == pytest.approx(p_wait, rel=1e-12)
+    p99 = line.quantile(0.99)
+    assert line.service_level(p99) == pytest.approx(max(0.99, 1 - p_wait), rel=1e-12)
 
 
 @given(load=st.floats(0.1, 30), agents=st.integers(1, 40), patience_s=st.floats(0.5, 500))

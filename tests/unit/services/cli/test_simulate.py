@@ -14,6 +14,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from router.simulator.document import document_of
+from router.simulator.theory import Theory, theory_of
 from services.cli.main import create_app, sentence
 from tests.support.simulations import exponential, simple
 
@@ -94,14 +96,86 @@ def test_what_cannot_be_read_or_written_is_said_at_once(line: Path, tmp_path: Pa
     assert "--out" in refused("simulate", "--record", "2026-05-04T00:00Z..2026-05-05T00:00Z")
 
 
-def test_how_many_agents(line: Path) -> None:
-    told = answer("staffing", line, "--target", "90/20", "--runs", 2, "--max-abandonment", 0.05)
-    kept = {one["agents"]: one["keeps"] for one in told["tried"]}
-    assert kept[told["agents"]]
-    assert not kept[told["agents"] - 1]
-    best = next(one for one in told["tried"] if one["agents"] == told["agents"])
-    assert best["erlang_a"]["service_level"] == pytest.approx(best["service_level"]["mean"], abs=0.06)
-    assert best["erlang_c"]["service_level"] < best["erlang_a"]["service_level"]
+STAFFED = [
+    # calls an hour, handling, target, patience, agents: the smallest number of which Erlang C or Erlang A keeps the target
+    ("45/h", 240, "80/20", None, 5),
+    ("200/h", 180, "80/20", None, 14),
+    ("360/h", 240, "80/20", None, 29),
+    ("2000/h", 240, "80/20", None, 142),
+    ("60/h", 60, "80/20", None, 3),
+    ("200/h", 180, "80/20", 60, 12),
+    ("2000/h", 240, "90/10", 120, 141),
+]
+
+
+@pytest.mark.parametrize(("rate", "aht", "target", "patience", "agents"), STAFFED)
+def test_how_many_agents_by_formula(rate: str, aht: int, target: str, patience: int | None, agents: int) -> None:
+    words = ("staffing", "--rate", rate, "--aht", aht, "--target", target, *(() if patience is None else ("--patience", patience)))
+    told = answer(*words)
+    assert (told["agents"], told["between"], told["items"]) == (agents, [agents, agents], 0)
+    assert told["method"] == ("erlang_c" if patience is None else "erlang_a")
+    kept = {one["agents"]: one for one in told["tried"]}
+    share = float(target.split("/")[0]) / 100
+    assert kept[agents]["service_level"]["mean"] >= share > kept[agents - 1]["service_level"]["mean"]
+    assert "which is exact here" in santral(*words).stdout
+
+
+def test_a_simulation_goes_on_until_the_interval_leaves_the_target(line: Path) -> None:
+    words = ("staffing", line, "--target", "90/20", "--runs", 2, "--simulate", "--max-items", 20_000)
+    told = answer(*words)
+    best = {one["agents"]: one for one in told["tried"]}
+    low, high = told["between"]
+    assert (best[low - 1]["keeps"], best[high]["keeps"], told["method"]) == (False, True, "simulation")
+    assert all(best[count]["keeps"] is None for count in range(low, high))
+    assert best[high]["service_level"]["low"] > 0.9 > best[low - 1]["service_level"]["high"]
+    assert low <= 14 <= high, "Erlang A says 14"
+    assert best[high]["erlang_a"]["service_level"] == pytest.approx(best[high]["service_level"]["mean"], abs=0.03)
+    assert best[high]["erlang_c"]["service_level"] < best[high]["erlang_a"]["service_level"]
+    assert told["items"] == sum(one["items"] for one in told["tried"])
+    again = answer("staffing", line, "--target", "10/20", "--simulate", "--max-items", 1)
+    assert again == answer("staffing", line, "--target", "10/20", "--simulate", "--max-items", 1), "the same seed, the same answer"
+
+
+def test_what_is_not_decided_within_the_bound_is_said(tmp_path: Path) -> None:
+    """At 45 calls an hour of 240 s five agents answer 80.006 % in time: no simulation of this length tells that from 80 %."""
+    given, out = tmp_path / "line.json", tmp_path / "answer.json"
+    given.write_text(json.dumps({**simple("45/h", 240, 6), "horizon": {"items": 2000}, "runs": 4}))
+    shown = santral("staffing", given, "--simulate", "--max-items", 20_000, "--out", out).stdout
+    told = json.loads(out.read_text())
+    assert (told["agents"], told["between"]) == (6, [5, 6])
+    assert next(one["keeps"] for one in told["tried"] if one["agents"] == 5) is None
+    assert "Between 5 and 6 agents (team) answer 80 % in 20 s" in shown
+    assert "customers simulated" in shown
+    assert "--max-items" in shown
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"offer": {"delay": {"kind": "deterministic", "value": 5}}},
+        {"sticky": {"share": 0.5, "deadline": 60}},
+        {"park": {"share": 0.5, "reply": exponential(60)}},
+        {"wrap": exponential(10)},
+        {"patience": {"kind": "deterministic", "value": 60}},
+        {"service": {"kind": "deterministic", "value": 60}},
+    ],
+)
+def test_a_formula_is_used_only_where_it_is_exact(other: dict[str, Any]) -> None:
+    assert _theory(simple("60/h", 60, 3)) is not None
+    assert _theory(simple("60/h", 60, 3, **other)) is None
+
+
+def test_newest_first_and_a_cold_start_have_no_formula_and_slots_have_one() -> None:
+    assert _theory(simple("60/h", 60, 3, order="lifo")) is None
+    assert _theory({**simple("60/h", 60, 3), "warm_up": {"items": 0}}) is None
+    slots = _theory(simple("200/h", 180, 7, slots=2))
+    assert slots is not None
+    assert slots.shown(7, 20.0)["erlang_c"]["service_level"] == pytest.approx(0.88835, abs=1e-5)
+
+
+def _theory(given: dict[str, Any]) -> Theory | None:
+    document = document_of(given)
+    return theory_of(document, document.agents[0])
 
 
 def test_how_many_agents_of_a_group_for_a_class() -> None:
@@ -113,9 +187,9 @@ def test_how_many_agents_of_a_group_for_a_class() -> None:
 
 
 def test_shrinkage_and_occupancy() -> None:
-    words = ("staffing", "--rate", "60/h", "--aht", "1m", "--target", "80/20", "--runs", 2)
+    words = ("staffing", "--rate", "60/h", "--aht", "1m", "--target", "80/20")
     assert answer(*words)["agents"] == 3
-    told = answer(*words, "--max-occupancy", 0.25, "--shrinkage", 0.3)
+    told = answer(*words, "--max-occupancy", 0.24, "--shrinkage", 0.3)
     assert (told["agents"], told["scheduled"]) == (5, 8)
 
 
