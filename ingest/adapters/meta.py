@@ -30,18 +30,16 @@ from ingest.adapter import (
     Unparsed,
     require_carried,
 )
-from ingest.meta import page, whatsapp
+from ingest.meta import page, page_public, whatsapp
 from ingest.signatures import verify_meta
 from shared.errors import Unauthenticated, Unprocessable
 
 GRAPH: Final = "https://graph.facebook.com/v23.0"
-_FIELDS_OF_FEED: Final = frozenset({"feed", "comments"})
+_LISTS: Final = ("changes", "messaging", "standby", "calls")
+"""Where an entry holds its elements."""
+_OBJECTS: Final = {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}
 _SHAPE_ERRORS: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, OSError)
 _TRANSIENT_CODES: Final = frozenset({1, 2, 4, 17, 32, 80007, 130429, 131000, 131016, 131048, 131056, 613})
-
-
-def _object_of(provider: str) -> str:
-    return {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}[provider]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +94,8 @@ class MetaAdapter:
             kind, entries = envelope["object"], list(envelope["entry"])
         except (*_SHAPE_ERRORS, RecursionError) as error:
             return [Unparsed(inbox=None, original=request.body, reason=f"not one of Meta's envelopes: {error!r}")]
+        if kind not in _OBJECTS.values():
+            return [Unparsed(inbox=None, original=request.body, reason=f"the object {kind!r} is not handled")]
         return [parsed for entry in entries for parsed in _entry(target, kind, entry)]
 
     def reply(self, reply: Reply) -> Call:
@@ -132,14 +132,16 @@ def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:
     if not isinstance(entry, dict):
         yield _unparsed(kind, {}, {"entry": entry}, "an entry that is not an object")
         return
+    if not any(name in entry for name in _LISTS):
+        yield _unparsed(kind, entry, {}, "an entry that holds nothing that is known")
     frame = {name: entry[name] for name in ("id", "time") if name in entry}
-    for list_name in ("changes", "messaging", "standby"):
+    for list_name in _LISTS:
         for element in _elements(kind, entry.get(list_name) or []):
             inbox: Inbox | None = None
             try:
                 address = _address(kind, entry, element)
                 inbox = target.inbox_at(address)
-                if inbox is None or _object_of(inbox.provider) != kind:
+                if inbox is None or _OBJECTS[inbox.provider] != kind:
                     yield _unparsed(kind, frame, {list_name: [element]}, f"no inbox has the account {address}")
                     continue
                 yield from list(_element(_lent(target, inbox), kind, entry, element, list_name))
@@ -167,18 +169,32 @@ def _lent(target: Target, inbox: Inbox) -> Inbox:
 
 
 def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterator[Draft]:
-    if list_name != "changes":
+    if list_name == "calls":
+        found: Draft | None = page.call(inbox, element)
+    elif list_name != "changes":
         yield from page.direct(inbox, element)
+        return
     elif kind == "whatsapp_business_account":
-        yield whatsapp.draft(inbox, element)
-    elif kind == "page" and element["field"] == "feed":
-        comment = page.feed_comment(inbox, element["value"])
-        if comment is not None:
-            yield comment
-    elif kind == "instagram" and element["field"] == "comments":
-        yield page.instagram_comment(inbox, element["value"], int(entry["time"]))
+        found = whatsapp.draft(inbox, element)
+    elif str(element["field"]).startswith("messag") or element["field"] == "standby":
+        yield from page.direct(inbox, element["value"])  # the same events, as the dashboard and some logins send them
+        return
     else:
-        raise ValueError(f"field {element['field']} is not handled")
+        found = _public(inbox, kind, element["field"], element["value"], entry.get("time"))
+    if found is not None:
+        yield found
+
+
+def _public(inbox: Inbox, kind: str, field: Any, value: Mapping[str, Any], time: Any) -> Draft | None:
+    if kind == "instagram" and field in ("comments", "live_comments"):
+        return page_public.instagram_comment(inbox, value, time)
+    if kind == "page" and field == "feed":
+        return page_public.feed(inbox, value, time)
+    if kind == "page" and field == "mention":
+        return page_public.mention(inbox, value, time)
+    if kind == "page" and field == "ratings":
+        return page_public.rating(inbox, value, time)
+    raise ValueError(f"field {field} is not handled")
 
 
 def _unparsed(kind: str, frame: Mapping[str, Any], element: Mapping[str, Any], reason: str, inbox: Inbox | None = None) -> Unparsed:

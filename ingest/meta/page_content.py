@@ -25,8 +25,8 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a draft that say what was written. Raises ``TypeError`` or ``AttributeError`` on another shape."""
     attachments = list(message.get("attachments") or ())
     contents = [_content(one) for one in attachments]
-    words = [clean_text(str(message.get("text") or "")), *(line for one in attachments for line in _place(one))]
-    about = [*_story(message), *_ad(message), *(_link(one) for one in attachments if _content(one) in _REFERRED)]
+    words = [clean_text(str(message.get("text") or "")), *(line for one in attachments for line in _words(one))]
+    about = [*_story(message), *_ad(message), _product(message), *(_link(one) for one in attachments if _content(one) in _REFERRED)]
     if message.get("is_unsupported"):
         contents.append("unsupported")
     if _story(message):
@@ -35,6 +35,8 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
         contents.append("ad")
     if message.get("quick_reply"):
         contents.append("choice")
+    if not (any(words) or contents):
+        contents.append("unsupported")
     values: dict[str, Any] = {"text": "\n".join(word for word in words if word)}
     if contents:
         values["contents"] = tuple(dict.fromkeys(contents))
@@ -51,14 +53,19 @@ def _content(attachment: Mapping[str, Any]) -> str:
     return _CONTENTS.get(str(attachment.get("type", "")), "unsupported")
 
 
-def _place(attachment: Mapping[str, Any]) -> Iterator[str]:
-    """The words of a place; nothing of anything else."""
+def _words(attachment: Mapping[str, Any]) -> Iterator[str]:
+    """The words of a place, or of a template's text and cards; nothing of anything else."""
+    payload = attachment.get("payload") or {}
     if attachment.get("type") == "location":
-        payload = attachment.get("payload") or {}
         at = payload.get("coordinates") or {}
         yield clean_line(str(attachment.get("title") or payload.get("title") or ""))
         if "lat" in at and "long" in at:
             yield f"{at['lat']},{at['long']}"
+    if attachment.get("type") == "template":
+        yield clean_text(str(payload.get("text") or ""))
+        for holder in (payload, payload.get("generic") or {}, payload.get("product") or {}):
+            for card in holder.get("elements") or ():
+                yield " · ".join(clean_line(str(card[name])) for name in ("title", "subtitle") if card.get(name))
 
 
 def _link(attachment: Mapping[str, Any]) -> str:
@@ -78,3 +85,9 @@ def _ad(message: Mapping[str, Any]) -> list[str]:
     referral = message.get("referral") or {}
     context = referral.get("ads_context_data") or {}
     return [str(one) for one in (context.get("ad_title"), referral.get("source_url") or referral.get("ref")) if one]
+
+
+def _product(message: Mapping[str, Any]) -> str:
+    """The product from whose page somebody writes, by its id."""
+    referral = message.get("referral") or {}
+    return str((referral.get("product") or {}).get("id") or "")

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
-from ingest.meta.whatsapp_content import about_of, content_of
+from ingest.meta.calls import call_values, customer_of
+from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
 from shared.handle import normalized
 from shared.message import Automatic, DeliveryReceipt, Sender
@@ -25,10 +26,12 @@ LISTS: Final = {
     "messages": ("messages", "statuses", "errors"),
     "smb_message_echoes": ("message_echoes",),
     "user_id_update": ("user_id_update",),
+    "calls": ("calls",),
 }
 """By field of a change: the lists whose elements are read, each by itself."""
 _STATES: Final = {"sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed"}
-_CHANGED_ID: Final = re.compile(r"changed from ([A-Z]{2}\.[A-Za-z0-9.]{1,160}) to \S")
+_USER_ID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,160}")
+_CHANGED_ID: Final = re.compile(rf"changed from ({_USER_ID.pattern}) to \S")
 
 
 def elements(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -43,8 +46,11 @@ def elements(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from found or [dict(change)]
 
 
-def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft:
-    """The draft of one of `elements`. Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs."""
+def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
+    """The draft of one of `elements`; None for a call that rings, whose end is told too.
+
+    Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs.
+    """
     value = change["value"]
     name = next((name for name in LISTS.get(change["field"], ()) if value.get(name)), None)
     if name is None:
@@ -56,8 +62,10 @@ def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft:
         return _status(inbox, one)
     if name == "user_id_update":
         return _changed_id(inbox, one)
-    contacts = value.get("contacts") or []
-    return _echo(inbox, one) if name == "message_echoes" else _message(inbox, one, contacts)
+    if name == "message_echoes":
+        return _echo(inbox, one)
+    contacts = [contact for contact in value.get("contacts") or () if isinstance(contact, Mapping)]
+    return _call(inbox, one, contacts) if name == "calls" else _message(inbox, one, contacts)
 
 
 def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft:
@@ -65,20 +73,40 @@ def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[st
     number, user = message.get("from"), message.get("from_user_id")
     if not (number or user) and message["type"] == "system":
         number, user = message["system"].get("wa_id"), _former_id(message["system"]) or message["system"].get("user_id")
-    contact = next((one for one in contacts if _is_of(one, number, user)), {})
-    name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
-    senders = _senders(inbox, user or contact.get("user_id"), number or contact.get("wa_id"), name)
+    senders = _customer(inbox, number, user, contacts)
     values = _values(inbox, message, senders)
     if values.get("kind") == "system":
-        values["other_handles"] = (*values["other_handles"], *_changed_to(inbox, message["system"], senders))
+        values["other_handles"] = (*values["other_handles"], *_changed_to(inbox, message.get("system") or {}, senders))
     if values.get("kind", "text") == "text":
         values["window_expires_at"] = values["sent_at"] + WINDOW
-    about = about_of(message)
-    if about:
-        values |= {"about": about, "contents": (*values.get("contents", ()), "ad")}
     if message.get("group_id"):
         values["traits"] = {**values.get("traits", {}), "group": str(message["group_id"])}
     return Draft(inbox=inbox, external_id=wamid, values=values)
+
+
+def _call(inbox: Inbox, one: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft | None:
+    """A call that ended. Who calls may be written to for a day, as who writes."""
+    values = call_values(one)
+    if values is None:
+        return None
+    senders = _customer(inbox, *customer_of(one), contacts)
+    values |= {"sender": senders[0], "other_handles": tuple(senders[1:]), "defines": (f"ext:{inbox.id}:{one['id']}",)}
+    if values["direction"] == "in":
+        values["window_expires_at"] = values["sent_at"] + WINDOW
+    return Draft(inbox=inbox, external_id=str(one["id"]), values=values)
+
+
+def _customer(inbox: Inbox, number: Any, user: Any, contacts: list[Mapping[str, Any]]) -> list[Sender]:
+    """The writer's handles and name, from the message and from the one contact that is the writer's own."""
+    number, user = _apart(number, user)
+    contact = next((one for one in contacts if _is_of(one, number, user)), {})
+    name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
+    return _senders(inbox, user or contact.get("user_id"), number or contact.get("wa_id"), name)
+
+
+def _apart(number: Any, user: Any) -> tuple[Any, Any]:
+    """A user id that stands where the number should be is no number."""
+    return (None, user or number) if number and _USER_ID.fullmatch(str(number)) else (number, user)
 
 
 def _is_of(contact: Mapping[str, Any], number: Any, user: Any) -> bool:
@@ -90,7 +118,8 @@ def _is_of(contact: Mapping[str, Any], number: Any, user: Any) -> bool:
 
 def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
     """What somebody of ours wrote in the phone's app: an outgoing line to the person, never work and no window."""
-    senders = _senders(inbox, message.get("to_user_id"), message.get("to"), "")
+    number, user = _apart(message.get("to"), message.get("to_user_id"))
+    senders = _senders(inbox, user, number, "")
     values = _values(inbox, message, senders) | {"direction": "out", "automatic": Automatic(kind="echo")}
     return Draft(inbox=inbox, external_id=str(message["id"]), values=values)
 

@@ -16,10 +16,23 @@ from shared.text import clean_line, clean_text
 _MEDIA: Final = {"image": "photo", "video": "video", "audio": "audio", "voice": "voice", "document": "file", "sticker": "sticker"}
 _LINES_MAX: Final = 200
 _HIDDEN: Final = frozenset({"flow_token"})
+_NOTICES: Final = frozenset({"request_welcome"})
+"""Types in which nobody wrote: somebody opened the chat."""
 
 
 def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a draft that say what was written. Raises ``KeyError``, ``TypeError`` or ``ValueError`` where a part is missing."""
+    values = _content(message)
+    ad = _ad(message)
+    about = [*ad, _product(message), _file_name(message)]
+    if any(about):
+        values["about"] = " · ".join(one for one in about if one)[:ABOUT_CHARS_MAX]
+    if ad:
+        values["contents"] = (*values.get("contents", ()), "ad")
+    return values
+
+
+def _content(message: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(message["type"])
     if kind == "text":
         return {"text": clean_text(str(message["text"]["body"]))}
@@ -41,14 +54,28 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
         system = message["system"]
         traits = {"event": str(system.get("type", "")), "new_wa_id": str(system.get("new_wa_id") or system.get("wa_id") or "")}
         return {"kind": "system", "text": clean_text(str(system.get("body", ""))), "traits": traits}
+    if kind in _NOTICES:
+        return {"kind": "system", "text": "", "traits": {"event": kind}}
     return _shown(kind, message)
 
 
-def about_of(message: Mapping[str, Any]) -> str:
+def _ad(message: Mapping[str, Any]) -> list[str]:
     """The ad or post somebody came from: its headline, its words, its address."""
     referral = message.get("referral") or {}
     told = (clean_line(str(referral.get(name) or "")) for name in ("headline", "body", "source_url"))
-    return " · ".join(one for one in told if one)[:ABOUT_CHARS_MAX]
+    return [one for one in told if one]
+
+
+def _product(message: Mapping[str, Any]) -> str:
+    """The product of the catalog that somebody asks about, by the seller's own id."""
+    product = (message.get("context") or {}).get("referred_product") or {}
+    return clean_line(str(product.get("product_retailer_id") or ""))
+
+
+def _file_name(message: Mapping[str, Any]) -> str:
+    """A document's name where its caption is the text."""
+    document = message.get("document") or {}
+    return clean_line(str(document.get("filename") or "")) if document.get("caption") else ""
 
 
 def _shown(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ _NOW: Final = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 _ID: Final = UUID(int=1)
 _PUT_TO_WORK: Final = frozenset({"text", "comment", "review", "voicemail", "missed_call"})
 _SAID: Final = frozenset({"text", "comment", "review"})
-_NUMBERS: Final = frozenset({"phone", "wa_id"})
 _OWN_IDS: Final = frozenset({"psid", "igsid", "fb_user", "ig_user"})
 _CHANNEL: Final = re.compile(r"^[A-Za-z0-9]+/(.+?)(-[0-9a-f]{8}(;[12])?)?$")
 
@@ -124,8 +123,8 @@ def _told(one: Arrived) -> str:
     return "\n".join((one.message.text, one.message.about, *one.files, *one.message.traits.values()))
 
 
-def _values(message: InboundMessage, kinds: frozenset[str]) -> list[str]:
-    handles = [one for one in (message.sender, *message.other_handles) if one is not None and one.kind in kinds]
+def _values(message: InboundMessage, kind: str) -> list[str]:
+    handles = [one for one in (message.sender, *message.other_handles) if one is not None and one.kind == kind]
     return sorted({one.value.lstrip("+") for one in handles})
 
 
@@ -183,8 +182,8 @@ OF_A_MESSAGE: Final[Mapping[str, Callable[[Arrived], Any]]] = {
     "shown": lambda one: _shows(one.message),
     "clean": lambda one: _is_clean(one.message),
     "user": lambda one: _user(one.message),
-    "number": lambda one: _values(one.message, _NUMBERS),
-    "bsuid": lambda one: _values(one.message, frozenset({"bsuid"})),
+    "number": lambda one: _values(one.message, "wa_id") or _values(one.message, "phone"),
+    "bsuid": lambda one: _values(one.message, "bsuid"),
     "name": lambda one: one.message.sender.name if one.message.sender else "",
     "group": lambda one: list(one.message.traits.values()),
     "thread": lambda one: [ref.rsplit(":", 1)[-1] for ref in (*one.message.refs, *one.message.defines)],

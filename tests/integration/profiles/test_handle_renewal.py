@@ -258,8 +258,9 @@ def by_whatsapp(wa_id: str) -> list[SeenHandle]:
     """The handles of a message as the Cloud API brings it."""
     inbox = Inbox(workspace_id=uuid4(), id=uuid4(), name="wa", channel="social", provider="whatsapp", address="1100")
     message = {"from": wa_id, "id": "wamid.1", "timestamp": "1790000000", "type": "text", "text": {"body": "Hola"}}
-    values = draft(inbox, {"field": "messages", "value": {"contacts": [{"wa_id": wa_id}], "messages": [message]}}).values
-    senders = [values["sender"], *values["other_handles"]]
+    found = draft(inbox, {"field": "messages", "value": {"contacts": [{"wa_id": wa_id}], "messages": [message]}})
+    assert found is not None
+    senders = [found.values["sender"], *found.values["other_handles"]]
     return [SeenHandle(handle=one.handle(), raw=one.raw, assurance=one.assurance) for one in senders]
 
 
