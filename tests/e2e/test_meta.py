@@ -83,13 +83,13 @@ def status(wamid: str, state: str) -> dict[str, Any]:
     return change(statuses=[{"id": wamid, "status": state, "timestamp": str(int(time.time())), "recipient_id": "x"}])
 
 
-async def reply_to(meta: Meta, conversation: dict[str, Any], text: str) -> str:
+async def reply_to(meta: Meta, conversation: dict[str, Any], text: str, **more: Any) -> str:
     for name in ("Ece", "Mert"):
         await meta.counter.online(name, "away")
     await meta.counter.online("Deniz")
     await meta.counter.held("Deniz", conversation["id"])
     answer = await meta.counter.agents["Deniz"].post(
-        f"/v1/conversations/{conversation['id']}/replies", json={"content": {"kind": "text", "text": text}}
+        f"/v1/conversations/{conversation['id']}/replies", json={"content": {"kind": "text", "text": text, **more}}
     )
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
@@ -241,19 +241,42 @@ async def test_what_was_sent_until_a_watermark_is_read(meta: Meta) -> None:
     await state_of(meta, reply_id, "read")
 
 
-async def test_a_public_comment_is_answered_in_public(meta: Meta) -> None:
-    person, comment = f"F{uuid4().hex[:8]}", f"P1_{uuid4().hex[:8]}"
-    value = {
-        "item": "comment", "verb": "add", "comment_id": comment, "post_id": "PAGE1_P1", "parent_id": "PAGE1_P1",
-        "from": {"id": person, "name": "Mert"}, "message": "Kargo ücretsiz mi?", "created_time": int(time.time()),
-    }  # fmt: skip
-    body = {"object": "page", "entry": [{"id": "PAGE1", "time": 1, "changes": [{"field": "feed", "value": value}]}]}
+def public_word(what: str, person: str, said: str) -> dict[str, Any]:
+    """A change of the Page's: a comment under its post, a visitor's post, a recommendation."""
+    now, author = int(time.time()), {"from": {"id": person, "name": "Mert"}, "message": "Kargo ücretsiz mi?"}
+    if what == "recommendation":
+        told = {"open_graph_story_id": said, "reviewer_id": person, "reviewer_name": "Mert", "review_text": "Kargo ücretsiz mi?"}
+        return {"field": "ratings", "value": {"item": "rating", "verb": "add", "created_time": now, **told}}
+    place = {"comment_id": said, "post_id": "PAGE1_P1", "parent_id": "PAGE1_P1"} if what == "comment" else {"post_id": said}
+    return {"field": "feed", "value": {"item": what, "verb": "add", "created_time": now, **place, **author}}
+
+
+@pytest.mark.parametrize("what", ["comment", "post", "recommendation"])
+async def test_what_is_said_in_public_is_answered_in_public(meta: Meta, what: str) -> None:
+    person, said = f"F{uuid4().hex[:8]}", f"P1_{uuid4().hex[:8]}"
+    body = {"object": "page", "entry": [{"id": "PAGE1", "time": 1, "changes": [public_word(what, person, said)]}]}
     assert (await meta.deliver(body)).status_code == 200
 
     conversation = await conversation_with(meta, person)
     assert conversation["visibility"] == "public"
     await state_of(meta, await reply_to(meta, conversation, "Evet, 300 TL üzeri ücretsiz."), "sent")
-    assert meta.graph.calls[-1]["path"] == f"/{comment}/comments"
+    assert meta.graph.calls[-1]["path"] == f"/{said}/comments"
+
+
+async def test_a_missed_whatsapp_call_is_answered_with_words_that_quote_nothing(meta: Meta) -> None:
+    number, now = f"9053{uuid4().int % 10**8:08d}", str(int(time.time()))
+    call = {
+        "id": f"wacid.{uuid4()}", "from": number, "to": "902125550000", "event": "terminate", "direction": "USER_INITIATED",
+        "timestamp": now, "status": "FAILED",
+    }  # fmt: skip
+    contact = {"profile": {"name": "Can"}, "wa_id": number}
+    assert (await meta.deliver(change(field="calls", contacts=[contact], calls=[call]))).status_code == 200
+    conversation = await meta.counter.conversation_of(number, kind="wa_id")
+    assert [(one["kind"], one["direction"]) for one in conversation["messages"]] == [("missed_call", "in")]
+    await state_of(meta, await reply_to(meta, conversation, "Sizi şimdi arayalım mı?", quote=True), "sent")
+    body = meta.graph.calls[-1]["body"]
+    assert (body["to"], body["text"]["body"]) == (number, "Sizi şimdi arayalım mı?")
+    assert "context" not in body
 
 
 async def test_a_refused_reply_fails_with_metas_reason(meta: Meta) -> None:
