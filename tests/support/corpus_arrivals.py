@@ -82,9 +82,12 @@ def _meta() -> Target:
 
 
 def _telephone(entry: Mapping[str, Any]) -> Target:
-    settings = {"time_zone": entry.get("zone", "Europe/Istanbul"), "inbound_contexts": entry.get("contexts", ["from-trunk"])}
-    own = entry.get("own", [""])
-    inbox = _inbox("asterisk", channel="phone", address=own[0], settings=settings, region=entry.get("region", "TR"))
+    settings = {
+        "time_zone": entry.get("zone", "Europe/Istanbul"),
+        "inbound_contexts": entry.get("contexts", ["from-trunk"]),
+        "numbers": entry.get("own", []),
+    }
+    inbox = _inbox("asterisk", channel="phone", settings=settings, region=entry.get("region", "TR"))
     return Target(id=inbox.id, workspace_id=_ID, provider="asterisk", settings=settings, inboxes=[inbox])
 
 
