@@ -49,6 +49,9 @@ Content = Literal[
 """What a message is made of beside its words."""
 Direction = Literal["in", "out"]
 
+MOVED: Final = "moved"
+"""The trait of a channel's notice (kind ``system``) that says that its sender is where the writer is reached from now on."""
+
 
 class Sender(BaseModel):
     """Who wrote, as the channel shows it. ``assurance`` says how far the channel itself vouches for this handle."""

@@ -18,7 +18,7 @@ from ingest.meta.calls import call_values, customer_of
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import Automatic, DeliveryReceipt, Sender
+from shared.message import MOVED, Automatic, DeliveryReceipt, Sender
 from shared.text import clean_line
 
 WINDOW: Final = timedelta(hours=24)
@@ -70,13 +70,9 @@ def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
 
 def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft:
     wamid = str(message["id"])
-    number, user = message.get("from"), message.get("from_user_id")
-    if not (number or user) and message["type"] == "system":
-        number, user = message["system"].get("wa_id"), _former_id(message["system"]) or message["system"].get("user_id")
-    senders = _customer(inbox, number, user, contacts)
-    values = _values(inbox, message, senders)
-    if values.get("kind") == "system":
-        values["other_handles"] = (*values["other_handles"], *_changed_to(inbox, message.get("system") or {}, senders))
+    user, number, name = _person(message.get("from"), message.get("from_user_id"), contacts)
+    values = _notice(inbox, message, user, number, name) if message["type"] == "system" else None
+    values = values or _values(inbox, message, _senders(inbox, user, number, name))
     if values.get("kind", "text") == "text":
         values["window_expires_at"] = values["sent_at"] + WINDOW
     if message.get("group_id"):
@@ -89,19 +85,19 @@ def _call(inbox: Inbox, one: Mapping[str, Any], contacts: list[Mapping[str, Any]
     values = call_values(one)
     if values is None:
         return None
-    senders = _customer(inbox, *customer_of(one), contacts)
+    senders = _senders(inbox, *_person(*customer_of(one), contacts))
     values |= {"sender": senders[0], "other_handles": tuple(senders[1:]), "defines": (f"ext:{inbox.id}:{one['id']}",)}
     if values["direction"] == "in":
         values["window_expires_at"] = values["sent_at"] + WINDOW
     return Draft(inbox=inbox, external_id=str(one["id"]), values=values)
 
 
-def _customer(inbox: Inbox, number: Any, user: Any, contacts: list[Mapping[str, Any]]) -> list[Sender]:
-    """The writer's handles and name, from the message and from the one contact that is the writer's own."""
+def _person(number: Any, user: Any, contacts: list[Mapping[str, Any]]) -> tuple[Any, Any, str]:
+    """The writer's user id, number and name, from the message and from the one contact that is the writer's own."""
     number, user = _apart(number, user)
     contact = next((one for one in contacts if _is_of(one, number, user)), {})
     name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
-    return _senders(inbox, user or contact.get("user_id"), number or contact.get("wa_id"), name)
+    return user or contact.get("user_id"), number or contact.get("wa_id"), name
 
 
 def _apart(number: Any, user: Any) -> tuple[Any, Any]:
@@ -158,11 +154,24 @@ def _senders(inbox: Inbox, user: Any, number: Any, name: str) -> list[Sender]:
     return senders
 
 
-def _changed_to(inbox: Inbox, system: Mapping[str, Any], known: list[Sender]) -> list[Sender]:
-    """The handles that WhatsApp says are the same person's from now on, or were until now."""
-    ids = ((system.get("user_id"), system.get("new_wa_id") or system.get("wa_id")), (_former_id(system), None))
-    found = [one for user, number in ids if user or number for one in _senders(inbox, user, number, "")]
-    return [one for one in dict.fromkeys(found) if one not in known]
+def _notice(inbox: Inbox, message: Mapping[str, Any], user: Any, number: Any, name: str) -> dict[str, Any] | None:
+    """A notice that somebody is another number or id from now on; None where it says nothing of the kind.
+
+    The number goes first: what came before is linked to it and not to the id, so that the id has one number.
+    """
+    system = message.get("system") or {}
+    now_user, now_number = system.get("user_id"), system.get("new_wa_id") or system.get("wa_id")
+    if not (now_user or now_number):
+        return None
+    now = sorted(_senders(inbox, now_user, now_number, name), key=lambda one: one.kind != "wa_id")
+    ids = ((user, number), (_former_id(system), None))
+    former = [one for user, number in ids if user or number for one in _senders(inbox, user, number, name)]
+    return _moved(_values(inbox, message, list(dict.fromkeys([*now, *former]))))
+
+
+def _moved(values: dict[str, Any]) -> dict[str, Any]:
+    """A notice whose sender is where somebody is reached from now on; the other handles are theirs too, or were."""
+    return values | {"traits": {**values["traits"], MOVED: "yes"}}
 
 
 def _former_id(system: Mapping[str, Any]) -> str | None:
@@ -185,7 +194,7 @@ def _changed_id(inbox: Inbox, update: Mapping[str, Any]) -> Draft:
         "authenticated": True,
         "traits": {"event": "user_id_update"},
     }
-    return Draft(inbox=inbox, external_id=f"user_id_update:{ids['previous']}:{ids['current']}", values=values)
+    return Draft(inbox=inbox, external_id=f"user_id_update:{ids['previous']}:{ids['current']}", values=_moved(values))
 
 
 def _status(inbox: Inbox, status: Mapping[str, Any]) -> Draft:

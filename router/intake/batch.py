@@ -20,7 +20,7 @@ from router.intake.batch_view import BatchView, Conversation, Key, Person, Provi
 from router.intake.bulk import looks_bulk
 from router.intake.effects import Effects
 from router.intake.leaving_bulk import leave_bulk
-from router.intake.lookups import Resolution, look_ups, readable_sender
+from router.intake.lookups import Resolution, former_ids, look_ups, readable_sender
 from router.intake.quarantine import write_entries
 from router.intake.receipts import insert_receipts, known_before
 from router.intake.taking_in import TakingIn
@@ -159,6 +159,10 @@ class Batch:
     async def _find(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
         """Locks the handles, then looks up and locks every conversation that may be continued."""
         handles = set(work.senders.values())
+        for arrival in fresh:
+            if arrival.message is not None:
+                who = work.resolved.get((arrival.workspace_id, arrival.id))
+                handles |= {(arrival.workspace_id, one) for one in former_ids(arrival.message, who)}
         profiles = await store.lock_handles(connection, handles) if handles else {}
         if len(profiles) < len(handles):
             raise Contended("a handle was removed between resolving and taking in", retry_after_s=1)
@@ -216,7 +220,8 @@ class Batch:
             snapshot = snapshots.get((arrival.workspace_id, who.identity_handle_id))
             work.people[key] = Person(
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
-                assurance=arrival.message.sender.assurance, snapshot=snapshot, degraded=degraded,
+                assurance=arrival.message.sender.assurance, former_ids=former_ids(arrival.message, who),
+                snapshot=snapshot, degraded=degraded,
                 open_conversations=None if snapshot is None else counted.get((arrival.workspace_id, snapshot.profile_id)),
                 contacted=None if snapshot is None else met.get((arrival.workspace_id, snapshot.profile_id)),
             )  # fmt: skip

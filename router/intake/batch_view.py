@@ -92,11 +92,13 @@ class Conversation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Who wrote: the locked handle, its profile and what is known of it. ``snapshot`` None: not known in time;
-    ``open_conversations`` None: no rule asks; ``contacted`` None: nobody asked whether they were ever answered."""
+    ``open_conversations`` None: no rule asks; ``contacted`` None: nobody asked whether they were ever answered;
+    ``former_ids``: with a notice that they moved, their further handles."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
+    former_ids: tuple[UUID, ...] = ()
     snapshot: Any = None
     open_conversations: int | None = None
     contacted: bool | None = None

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from router.intake.arrivals import Arrival, Workspaces
 from router.intake.batch_view import Key
-from router.intake.threads import thread_key
+from router.intake.threads import has_moved, thread_key
+from shared.message import InboundMessage
 
 
 class Resolution(Protocol):
@@ -22,6 +23,8 @@ class Resolution(Protocol):
     def profile_id(self) -> UUID: ...
     @property
     def identity_handle_id(self) -> UUID: ...
+    @property
+    def other_handle_ids(self) -> Sequence[UUID]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,17 @@ def look_ups(
         if who is not None and who.identity_handle_id != who.handle_id:
             profile = who.profile_id
         since = _since(arrival, workspace.reopen_within_s)
-        handles.setdefault((*sender, key), {"w": owner, "h": sender[1], "k": key, "p": profile, "since": since})
+        for handle_id in (sender[1], *former_ids(message, who)):
+            handles.setdefault((owner, handle_id, key), {"w": owner, "h": handle_id, "k": key, "p": profile, "since": since})
         people.setdefault(
             (arrival.workspace_id, profile), {"w": owner, "p": profile, "since": _since(arrival, workspace.continue_within_s)}
         )
     return LookUps(refs=list(refs.values()), handles=list(handles.values()), profiles=list(people.values()))
+
+
+def former_ids(message: InboundMessage, who: Resolution | None) -> tuple[UUID, ...]:
+    """The further handles of a notice that somebody moved, those of before among them: their conversations are this person's."""
+    return tuple(who.other_handle_ids) if who is not None and has_moved(message) else ()
 
 
 def readable_sender(arrival: Arrival) -> tuple[UUID, str, str, str] | None:

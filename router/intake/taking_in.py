@@ -8,6 +8,7 @@
 | mail that is only marked | a customer's words or automatic mail, as the workspace's ``marked_mail`` says |
 | bulk mail from nobody we know, where there is a queue for it | work there; a person's words in its conversation take it out |
 | automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
+| a notice that somebody's number or id changed | the same, but answers go to the new one where they went to the old |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
 | a missed call | stored, work of kind ``callback`` |
 | an answered or outgoing call | stored; the work was done on the phone |
@@ -56,7 +57,9 @@ class TakingIn:
         key = thread_key(message)
         writer = None
         if person is not None:
-            writer = Writer(handle_id=person.handle_id, profile_id=person.profile_id, assurance=person.assurance)
+            writer = Writer(
+                handle_id=person.handle_id, profile_id=person.profile_id, assurance=person.assurance, former_ids=person.former_ids
+            )
         chosen = choose(message, writer, key, self._view.candidates)
         conversation = None if chosen is None else self._view.conversations.get((chosen.workspace_id, chosen.id))
         accepted_at = min(message.accepted_at, self._view.now)
@@ -155,6 +158,12 @@ class TakingIn:
         aside = False
         if not amends and not machine:
             aside = not answered_as(conversation, message, handle_id, accepted_at)
+        if (
+            person is not None
+            and conversation.last_handle_id in person.former_ids
+            and conversation.last_inbox_id == message.inbox_id
+        ):
+            conversation.last_handle_id = handle_id
         if message.direction == "out" and not amends:
             conversation.last_out_at = accepted_at
         if message.window_expires_at is not None and not machine:

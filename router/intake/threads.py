@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from shared.handle import assurance_rank
-from shared.message import UNVERIFIED_SCOPE, InboundMessage
+from shared.message import MOVED, UNVERIFIED_SCOPE, InboundMessage
 
 _SHARED_REFS: Final = ("ext:", "post:", "thread:")
 _THREADS: Final = ("thread:", "post:")
@@ -42,11 +42,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Who wrote, once resolved."""
+    """Who wrote, once resolved. ``former_ids``: with a notice that they moved, their further handles."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
+    former_ids: tuple[UUID, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,6 +100,11 @@ def may_continue(message: InboundMessage, assurance: str) -> bool:
     return message.channel != "email" or message.authenticated
 
 
+def has_moved(message: InboundMessage) -> bool:
+    """Whether a channel says that somebody is reached elsewhere from now on."""
+    return message.kind == "system" and MOVED in message.traits
+
+
 def is_denied(message: InboundMessage) -> bool:
     """Whether the domain a mail claims to come from says that it does not."""
     return message.channel == "email" and message.sender is not None and message.sender.scope == UNVERIFIED_SCOPE
@@ -124,9 +130,10 @@ def choose(message: InboundMessage, writer: Writer | None, key: str, candidates:
             return found
     if writer is None:
         return None
-    found = candidates.by_handle.get((workspace, writer.handle_id, key))
-    if found is not None:
-        return found
+    for handle_id in (writer.handle_id, *writer.former_ids):
+        found = candidates.by_handle.get((workspace, handle_id, key))
+        if found is not None:
+            return found
     if key or not may_continue(message, writer.assurance):
         return None
     found = candidates.by_profile.get((workspace, writer.profile_id))

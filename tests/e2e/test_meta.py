@@ -191,6 +191,36 @@ async def test_a_strangers_contact_joins_nobody_and_an_odd_status_holds_nobody_b
     await state_of(meta, reply, "read")
 
 
+async def test_an_answer_follows_a_number_that_changed(meta: Meta) -> None:
+    old, new = f"9053{uuid4().int % 10**8:08d}", f"9054{uuid4().int % 10**8:08d}"
+    user = f"TR.{uuid4().int % 10**14}"
+    await meta.deliver(whatsapp(old, f"wamid.{uuid4()}", "Merhaba"))
+    conversation = await meta.counter.conversation_of(old, kind="wa_id")
+    moved = {
+        "from": old, "id": f"wamid.{uuid4()}", "timestamp": str(int(time.time())), "type": "system",
+        "system": {"type": "user_changed_number", "wa_id": new, "user_id": user, "body": f"changed from {old} to {new}"},
+    }  # fmt: skip
+    await meta.deliver(change(messages=[moved]))
+    assert (await meta.counter.conversation_of(new, kind="wa_id", at_least=2))["id"] == conversation["id"]
+    await state_of(meta, await reply_to(meta, conversation, "Buyurun"), "sent")
+    assert meta.graph.calls[-1]["body"]["to"] == new
+    # The id that came with it has the new number, also where a message names none.
+    await meta.deliver(whatsapp("", f"wamid.{uuid4()}", "Buradayım", user=user))
+    assert (await meta.counter.conversation_of(user, kind="bsuid", at_least=4))["id"] == conversation["id"]
+    await state_of(meta, await reply_to(meta, conversation, "Görüşmek üzere"), "sent")
+    assert meta.graph.calls[-1]["body"]["to"] == new
+
+
+async def test_who_also_calls_is_one_person_and_answered_at_whatsapps_own_number(meta: Meta) -> None:
+    line = f"55{uuid4().int % 10**8:08d}"
+    await meta.counter.post("¿Dónde está mi pedido?", kind="phone", value=f"+52{line}", verified=True)
+    await meta.deliver(whatsapp(f"521{line}", f"wamid.{uuid4()}", "Hola"))
+    conversation = await meta.counter.conversation_of(f"521{line}", kind="wa_id", at_least=2)
+    assert conversation["customer"]["value"] == f"+52{line}"
+    await state_of(meta, await reply_to(meta, conversation, "Mañana"), "sent")
+    assert meta.graph.calls[-1]["body"]["to"] == f"521{line}"
+
+
 async def test_the_phones_app_writes_a_line_and_no_work(meta: Meta) -> None:
     number, wamid = f"9053{uuid4().int % 10**8:08d}", f"wamid.{uuid4()}"
     await meta.deliver(whatsapp(number, wamid, "Merhaba"))
