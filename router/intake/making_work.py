@@ -94,6 +94,7 @@ async def make_work(
         signals_of(message, words=workspace.words, languages=workspace.languages, marked_mail="work"), thanks=False
     )  # somebody said that there is more to it
     conversation, who = await _locked(connection, workspace, place, row["handle_id"] if wrote else None, now, snapshots)
+    signals = signals.said_after(conversation.language)
     if not wrote and conversation.last_in_at is None and conversation.last_out_at is None:
         raise Conflict(
             "nobody but the author of this report is in its conversation, and reports are not answered", field="message_id",

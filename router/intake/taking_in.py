@@ -70,7 +70,8 @@ class TakingIn:
                 self.effects.receipt(message)
                 return
             conversation = self._opened(message, person, key, accepted_at, workspace)
-        signals = self._signals(arrival.signals, message, conversation, accepted_at, workspace)
+        signals = arrival.signals.said_after(conversation.language)
+        signals = self._signals(signals, message, conversation, accepted_at, workspace)
         bulk = None if amends else bulk_queue_for(message, signals, person, conversation, workspace)
         if bulk is not None:
             signals = replace(signals, do_not_answer=True)
@@ -126,7 +127,7 @@ class TakingIn:
         return Conversation(
             workspace_id=workspace.id, id=new_id(), handle_id=person.handle_id, inbox_id=message.inbox_id,
             last_inbox_id=message.inbox_id, last_handle_id=person.handle_id, channel=message.channel, channels=[message.channel],
-            visibility=message.visibility, subject=message.subject, language="", state="closed", seq=0, thread_key=key,
+            visibility=message.visibility, subject=message.subject, language=_preferred(person, workspace), state="closed", seq=0, thread_key=key,
             last_agent_id=None, opened_at=accepted_at, profile_id=person.profile_id, is_new=True,
             asked=asked_of(message),
         )  # fmt: skip
@@ -189,6 +190,12 @@ class TakingIn:
             conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine or aside else handle_id,
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
+
+
+def _preferred(person: Person, workspace: Workspace) -> str:
+    """The language a customer is known to prefer, where the workspace speaks it."""
+    told = "" if person.snapshot is None else str(person.snapshot.language)[:2].lower()
+    return told if told in workspace.languages else ""
 
 
 def _is_machines(message: InboundMessage, signals: Signals) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from router.signals.language import language_of
+from router.signals.language import Heard, language_of
 from shared.message import InboundMessage
 from shared.text import fold_turkish
 
@@ -71,7 +71,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What was seen. ``language`` empty: the text says too little, the conversation's counts.
+    """What was seen. ``language`` empty: the text says nothing of it; where it is not ``language_sure`` a known one counts (`said_after`).
 
     ``do_not_answer``: no machine of ours may answer it; ``marks`` name what says so, a field or a part each.
     ``label``, ``labels`` (the surest first) and ``model`` are an operator's own classifier's, empty without one.
@@ -79,6 +79,7 @@ class Signals:
 
     language: str = ""
     language_confidence: float = 0.0
+    language_sure: bool = False
     urgency: float = 0.0
     complaint: bool = False
     thanks: bool = False
@@ -102,6 +103,10 @@ class Signals:
     def automatic(self) -> bool:
         """A machine wrote: stored and shown, but it wakes nobody."""
         return self.auto_reply or self.bounce or self.bulk or self.echo
+
+    def said_after(self, before: str) -> Signals:
+        """The same, in a conversation whose language is known to be ``before``; empty while nobody knows."""
+        return self if self.language_sure or not before else replace(self, language=before)
 
     def repeated(self) -> Signals:
         """The same, when the customer writes again before anybody answered."""
@@ -156,7 +161,7 @@ def signals_of(
     person = seen_of_a_machine is not None and seen_of_a_machine.marked_only and marked_mail == "work"
     automatic = "" if seen_of_a_machine is None or person else seen_of_a_machine.kind
     text = message.text_stripped or message.text
-    language, confidence = (message.language[:2], 1.0) if message.language else language_of(text, languages)
+    told = Heard(language=message.language[:2], confidence=1.0, is_sure=True) if message.language else language_of(text, languages)
     looked_at = f"{message.subject} {text[:TEXT_LOOKED_AT]}"
     folded = folded_text(looked_at)
     shouting = _shouts(looked_at)
@@ -176,7 +181,8 @@ def signals_of(
         seen.append("exclamation")
         urgency += 0.2
     return Signals(
-        language=language, language_confidence=confidence, urgency=round(urgency, 2), complaint=complaint is not None,
+        language=told.language, language_confidence=told.confidence, language_sure=told.is_sure,
+        urgency=round(urgency, 2), complaint=complaint is not None,
         thanks=not message.parts and only_thanks(text), person=words.person.search(folded) is not None, shouting=shouting,
         auto_reply=automatic in _AUTOMATIC_KINDS, bounce=automatic in ("bounce", "feedback"), bulk=automatic == "bulk",
         echo=automatic == "echo", keywords=tuple(seen), do_not_answer=seen_of_a_machine is not None,

@@ -8,11 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from profiles.identify import Identification, identify
 from router.commands.offer import accept
 from router.commands.work import done, park
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
-from shared.ids import new_id
+from shared.handle import normalized
+from shared.ids import WorkspaceId, new_id
 from shared.message import Automatic, Call, DeliveryReceipt
 from tests.support.intake_line import Line, Member, assert_contiguous, member_of, message_to, rows
 from tests.support.shift import shift_of
@@ -113,6 +115,30 @@ async def test_what_follows_joins_by_handle_reference_and_person(worker_db: Data
     await member.take(line)
     assert len(await rows(worker_db, "select 1 from santral.conversation")) == 3
     await assert_contiguous(worker_db)
+
+
+async def test_a_conversation_keeps_its_language_until_enough_is_said(
+    worker_db: Database, workspace: Workspace, member: Member
+) -> None:
+    line = Line()
+    line.add(message_to(workspace, "webchat", "1", who="v1", text="Siparişim nerede?"))
+    for number, text in enumerate(("super", "ok", "👍", "12345", "olur", "Where is my invoice?", "danke"), 2):
+        line.add(message_to(workspace, "webchat", str(number), who="v1", text=text))
+    # Whose language is known needs to say nothing of it; who says enough is believed.
+    known = Identification(
+        workspace_id=WorkspaceId(workspace.id), handles=(normalized("email", "known@ornek.com"),), raws=("",), source="crm",
+        assurance="channel_verified", observed_at=datetime.now(UTC), actor="key:crm", traits={"language": "en"},
+    )  # fmt: skip
+    async with worker_db.batch() as connection:
+        await identify(connection, known)
+    line.add(message_to(workspace, "smtp", "20", who="known@ornek.com", text="tamam"))
+    line.add(message_to(workspace, "smtp", "21", who="known@ornek.com", text="Bu akşam gelir mi acaba?"))
+    line.add(message_to(workspace, "webchat", "30", who="v2", text="olur"))
+    await member.take(line)
+    said = await rows(
+        worker_db, "select m.external_id, m.signals->>'language' as language from santral.message m order by m.external_id::int"
+    )
+    assert [row["language"] for row in said] == ["tr", "tr", "tr", "tr", "tr", "tr", "en", "en", "en", "tr", ""]
 
 
 async def test_machines_wake_nobody(worker_db: Database, workspace: Workspace, member: Member) -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from router.calendars.hours import calendar_of
 from router.intake.quarantine_limit import QuarantineLimit, QuarantineLimitReached
 from router.item.goals import BOOST_MAX_S, due_key, goal_s
-from router.signals.language import language_of
 from router.signals.signals import folded_text, only_thanks, signals_of, words_of
 from shared.errors import Unprocessable
 from shared.message import Automatic, InboundMessage
@@ -108,15 +107,6 @@ def test_shouting_and_exclamation_add_up() -> None:
 @given(st.text(max_size=60))
 def test_the_short_fold_is_the_fold(text: str) -> None:
     assert fold_turkish(folded_text(text)) == fold_turkish(text)
-
-
-def test_languages() -> None:
-    assert language_of("Merhaba, siparişim nerede?", ("tr", "en"))[0] == "tr"
-    assert language_of("Hello, where is my order?", ("tr", "en"))[0] == "en"
-    assert language_of("ok", ("tr", "en"), before="tr") == ("tr", 0.0)
-    assert language_of("1234567890", ("tr", "en"), before="en") == ("en", 0.0)
-    assert language_of("anything", ("de",)) == ("de", 1.0)
-    assert language_of("anything", ("tlh", "xx"), before="tr") == ("tr", 0.0)
 
 
 @given(st.integers(-(10**7), 10**7), st.sampled_from(["email", "chat", "phone", "social", "fax"]), st.integers(-5, 10**7))
