@@ -36,10 +36,19 @@ case when i.provider = 'smtp' then array(
     union all
     select a from jsonb_array_elements_text(
         case when jsonb_typeof(w.settings->'own_addresses') = 'array' then w.settings->'own_addresses' else '[]' end) a
+) when i.channel = 'phone' then array(
+    select o.address from santral.inbox o where o.workspace_id = i.workspace_id and o.channel = 'phone' and o.address > ''
+    union all
+    select a from santral.inbox o cross join lateral jsonb_array_elements_text(
+        case when jsonb_typeof(o.settings->'numbers') = 'array' then o.settings->'numbers' else '[]' end) a
+    where o.workspace_id = i.workspace_id and o.channel = 'phone'
+    union all
+    select a from jsonb_array_elements_text(
+        case when jsonb_typeof(w.settings->'own_addresses') = 'array' then w.settings->'own_addresses' else '[]' end) a
 ) end
 """
-"""Where a workspace receives mail, for statements that call a mail inbox ``i`` and its workspace ``w``: its inboxes' addresses and aliases,
-and what it lists itself."""
+"""Where a workspace receives mail, or is called, for statements that call an inbox ``i`` and its workspace ``w``: its inboxes' addresses,
+aliases and numbers, and what it lists itself."""
 _CONNECTIONS: Final = "select workspace_id, id, provider, path_token, settings, secrets from santral.connection"
 _INBOXES: Final = f"""
 select i.workspace_id, i.id, i.name, i.channel, i.provider, i.connection_id, i.address, i.path_token, i.settings, i.secrets,

@@ -104,12 +104,12 @@ def hub_of(handles: Sequence[Handle]) -> Handle:
 
 
 def checked(given: Identification, own: Collection[Handle]) -> None:
-    """Raises `Unprocessable` naming the handle that can never be one of a person's."""
+    """Raises `Unprocessable` naming the handle that can never be one of a person's. Who called without a number may stand alone."""
     unique: dict[tuple[str, str], str] = {}
     for place, handle in enumerate(given.handles):
         at = f"handles.{place}.value"
-        why = blocked_reason(handle.kind, handle.value) or ("own" if handle in own else None)
-        if why is not None:
+        why = blocked_reason(handle.kind, handle.value, handle.scope) or ("own" if handle in own else None)
+        if why is not None and not (handle.kind == "visitor" and len(given.handles) == 1):
             raise Unprocessable(
                 f"this {handle.kind} stands for nobody ({why.replace('_', ' ')})", field=at, remedy="leave the handle out"
             )
@@ -147,7 +147,7 @@ async def _begin(
         [
             {
                 "id": known[one.key].id, "kind": one.key[1].kind, "scope": one.key[1].scope, "value": one.key[1].value,
-                "name": one.name, "first_seen_at": one.first_seen_at, "shared": False, "shared_by": "",
+                "name": one.name, "first_seen_at": one.first_seen_at, "shared": one.kept_apart != "", "shared_by": one.kept_apart,
                 "profile_id": known[one.key].id,
             }
             for one in wanted
@@ -259,7 +259,7 @@ def _wanted(given: Identification) -> list[WantedHandle]:
         found[handle] = WantedHandle(
             key=(given.workspace_id, handle), raw=raw, name=given.name if handle == hub else "", assurance=given.assurance,
             first_seen_at=given.observed_at, last_seen_at=given.observed_at, present=handle == hub or given.assurance != "asserted",
-            kept_apart="",
+            kept_apart=blocked_reason(handle.kind, handle.value, handle.scope) or "",
         )  # fmt: skip
     return [found[handle] for handle in sorted(found)]
 

@@ -24,7 +24,7 @@ from shared.errors import Conflict, InputRejected, NotFound
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _PERSON: Final = """
-select m.id, m.kind, m.value, m.shared, m.shared_by, m.profile_id, now() as as_of from santral.handle h
+select m.id, m.kind, m.scope, m.value, m.shared, m.shared_by, m.profile_id, now() as as_of from santral.handle h
 join santral.handle m on m.workspace_id = h.workspace_id and m.profile_id = h.profile_id
 where h.workspace_id = $1 and h.id = $2 order by m.first_seen_at, m.id
 """
@@ -180,7 +180,7 @@ async def _person(connection: Connection, workspace_id: WorkspaceId, any_id: UUI
 def _linkable(handles: Sequence[Any], asked: UUID, *, field: str) -> HandleId:
     """The handle that was named, where it may link; else the person's oldest that may."""
     for row in sorted(handles, key=lambda row: row["id"] != asked):
-        if not row["shared"] and blocked_reason(row["kind"], row["value"]) is None:
+        if not row["shared"] and blocked_reason(row["kind"], row["value"], row["scope"]) is None:
             return HandleId(row["id"])
     if all(row["shared_by"] == ERASED_KIND for row in handles):
         raise Conflict("this person was erased", field=field, remedy="what they write later is a new profile's")

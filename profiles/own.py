@@ -1,6 +1,7 @@
 """A workspace's own addresses and numbers: they stand in many messages and are nobody's handle. Pure.
 
-Its inboxes' addresses, and those a workspace lists itself (a former address, a shared alias). What is no address is left out.
+Its inboxes' addresses, the numbers of its switchboards, and those a workspace lists itself (a former address, a shared alias). What is no
+address is left out.
 **Identity**: the normalized handle.
 """
 
@@ -12,6 +13,16 @@ from typing import Final
 from shared.errors import InputRejected
 from shared.handle import Handle, normalized
 
+ADDRESSES: Final = """
+(select jsonb_agg(jsonb_build_array(own.channel, own.address)) from (
+    select x.channel, x.address from santral.inbox x where x.workspace_id = w.id and x.address <> ''
+    union all
+    select x.channel, n from santral.inbox x cross join lateral jsonb_array_elements_text(
+        case when jsonb_typeof(x.settings->'numbers') = 'array' then x.settings->'numbers' else '[]' end) n
+    where x.workspace_id = w.id and x.channel = 'phone') own)
+"""
+"""The (channel, address) pairs of the inboxes of a workspace, for statements that call it ``w``: where they receive, and a switchboard's
+``numbers``."""
 _KINDS: Final = {"email": "email", "phone": "phone"}
 
 

@@ -137,7 +137,9 @@ def _live(link: Link, known: Mapping[UUID, Node], as_of: datetime) -> bool:
         return False
     if link.a == link.b or link.a not in known or link.b not in known or assurance_rank(link.assurance) < MERGING_RANK:
         return False
-    return not any(node.shared or blocked_reason(node.kind, node.value) is not None for node in (known[link.a], known[link.b]))
+    return not any(
+        node.shared or blocked_reason(node.kind, node.value, node.scope) is not None for node in (known[link.a], known[link.b])
+    )
 
 
 def _met_too_many(live: Iterable[Link], known: Mapping[UUID, Node], rules: Rules) -> frozenset[UUID]:

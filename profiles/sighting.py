@@ -103,7 +103,7 @@ def identity_of(senders: Sequence[SeenHandle]) -> SeenHandle:
         if (
             seen.handle.kind in DEFAULT_RULES.immutable_unique
             and seen.assurance == "authenticated"
-            and blocked_reason(seen.handle.kind, seen.handle.value) is None
+            and blocked_reason(seen.handle.kind, seen.handle.value, seen.handle.scope) is None
         ):
             return seen
     return senders[0]
@@ -142,7 +142,7 @@ def _widened(
 ) -> WantedHandle:
     present = present or seen.assurance != "asserted"
     if known is None:
-        why = blocked_reason(seen.handle.kind, seen.handle.value) or ("own" if key in own else "")
+        why = blocked_reason(seen.handle.kind, seen.handle.value, seen.handle.scope) or ("own" if key in own else "")
         return WantedHandle(
             key=key, raw=seen.raw, name=seen.name, assurance=seen.assurance, first_seen_at=sighting.seen_at,
             last_seen_at=sighting.seen_at, present=present, kept_apart=why,

@@ -2,27 +2,33 @@
 
 **Identity**: a call by its linkedid; rows that come after the call was settled are posted with ``?amends=true`` and become
 amendments of it. Calls between extensions are no customer contact and make no message.
+Which way a call went, and which numbers are ours, is told by the inbox's settings: ``agents`` and ``trunks`` name devices, ``numbers`` the
+company's own numbers, ``extensions`` the form of those inside, ``inbound_contexts`` the contexts of calls from outside. Settings that are
+wrong put every row in quarantine, with the setting named.
 Answers: 200 stored (rows that cannot be read are in quarantine) · 401 wrong secret · 503 not stored, post again.
-Source: see `ingest/phone/cdr.py`.
+Source: see `ingest/phone/cdr.py`, `ingest/phone/switchboard.py`.
 """
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.adapter import Call as OutgoingCall
 from ingest.adapter import Capabilities, Challenge, Draft, Inbox, Outcome, Parsed, Reply, Request, Target, Unparsed
-from ingest.phone.cdr import WITHHELD, JoinedCall, Row, joined, lines_of, read_row
+from ingest.phone.cdr import Row, lines_of, read_row
+from ingest.phone.joined import JoinedCall, joined
+from ingest.phone.switchboard import switchboard_of
 from ingest.signatures import verify_bearer
+from shared.callers import CALL_SCOPE
 from shared.errors import InputRejected, Unprocessable
 from shared.handle import normalized
 from shared.message import Call, Sender
 
-_EXTENSION: Final = r"[0-9*#]{1,5}|[a-z_]*"
+_RECORDED: Final = (
+    "call_id", "direction", "answered", "started_at", "ended_at", "talk_s", "wait_s", "caller", "callee", "agents", "dispositions",
+)  # fmt: skip
 
 
 class AsteriskAdapter:
@@ -44,6 +50,8 @@ class AsteriskAdapter:
                 "inbound_contexts": {"type": "array", "items": text},
                 "columns": {"type": "array", "items": text},
                 "agents": {"type": "object", "additionalProperties": text},
+                "trunks": {"type": "array", "items": {**text, "minLength": 1}},
+                "numbers": {"type": "array", "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
             },
         }
         secrets = {
@@ -68,20 +76,20 @@ class AsteriskAdapter:
         parsed: list[Parsed] = []
         calls: dict[str, list[Row]] = {}
         try:
-            zone = ZoneInfo(str(inbox.settings.get("time_zone", "UTC")))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            return [Unparsed(inbox=inbox, original=request.body, reason=f"the inbox's time_zone: {error}")]
+            board = switchboard_of(inbox.settings, region=inbox.region, own=(inbox.address, *inbox.own_addresses))
+        except ValueError as error:
+            return [Unparsed(inbox=inbox, original=request.body, reason=str(error))]
         for line in lines_of(request.body.decode("utf-8", "replace")):
             try:
-                row = read_row(line, zone=zone, columns=inbox.settings.get("columns", ()))
-            except (ValueError, KeyError, InputRejected, csv.Error) as error:
+                row = read_row(line, zone=board.zone, columns=board.columns)
+            except (ValueError, csv.Error) as error:
                 parsed.append(Unparsed(inbox=inbox, original=line.encode(), reason=str(error)))
                 continue
             calls.setdefault(row.call_id, []).append(row)
         for rows in calls.values():
-            draft = _draft(inbox, joined(rows), rows, amends=amends)
-            if draft is not None:
-                parsed.append(draft)
+            call = joined(rows, board)
+            if call is not None:
+                parsed.append(_draft(inbox, call, rows, amends=amends))
         return parsed
 
     def reply(self, reply: Reply) -> OutgoingCall:
@@ -91,35 +99,13 @@ class AsteriskAdapter:
         return Outcome(state="failed", reason="a telephone log carries no answer")
 
 
-def _direction(inbox: Inbox, call: JoinedCall) -> str:
-    if call.context in inbox.settings.get("inbound_contexts", ()):
-        return "in"
-    extension = re.compile(str(inbox.settings.get("extensions") or _EXTENSION))
-    caller_inside = extension.fullmatch(call.caller) is not None
-    callee_inside = extension.fullmatch(call.callee) is not None
-    if caller_inside and callee_inside:
-        return "internal"
-    return "out" if caller_inside else "in"
-
-
-def _draft(inbox: Inbox, call: JoinedCall, rows: Sequence[Row], *, amends: bool) -> Draft | None:
-    direction = _direction(inbox, call)
-    if direction == "internal":
-        return None
-    number = call.caller if direction == "in" else call.callee
-    record = Call.model_validate(
-        {
-            "call_id": call.call_id, "direction": direction, "answered": call.answered, "started_at": call.started_at,
-            "ended_at": call.ended_at, "talk_s": call.talk_s, "wait_s": call.wait_s, "caller": call.caller, "callee": call.callee,
-            "agents": call.agents, "dispositions": call.dispositions,
-        }
-    )  # fmt: skip
+def _draft(inbox: Inbox, call: JoinedCall, rows: Sequence[Row], *, amends: bool) -> Draft:
     values: dict[str, Any] = {
-        "kind": "call" if call.answered or direction == "out" else "missed_call",
-        "direction": direction,
-        "sender": _sender(inbox, number, call),
+        "kind": call.kind,
+        "direction": call.direction,
+        "sender": _sender(inbox, call),
         "sent_at": call.started_at,
-        "call": record,
+        "call": Call.model_validate({name: getattr(call, name) for name in _RECORDED}),
         "defines": (f"ext:{inbox.id}:{call.call_id}",),
         "authenticated": False,
     }
@@ -132,15 +118,17 @@ def _draft(inbox: Inbox, call: JoinedCall, rows: Sequence[Row], *, amends: bool)
     return Draft(inbox=inbox, external_id=external_id, values=values, original=original)
 
 
-def _sender(inbox: Inbox, number: str, call: JoinedCall) -> Sender:
-    """The customer's number; one that is withheld or cannot be normalized stands for this call alone, never for a person."""
-    if number.strip().lower() not in WITHHELD:
+def _sender(inbox: Inbox, call: JoinedCall) -> Sender:
+    """The customer's number; without one that can be a number, the call alone stands for whoever called, never for a person."""
+    if call.number:
         try:
-            phone = normalized("phone", number, region=inbox.region)
+            phone = normalized("phone", call.number, region=inbox.region)
         except InputRejected:
-            return Sender(kind="visitor", scope=f"call:{inbox.id}", value=call.call_id, raw=number, name=call.name)
-        return Sender(kind="phone", value=phone.value, raw=number, name=call.name, assurance="channel_verified")
-    return Sender(kind="visitor", scope=f"call:{inbox.id}", value=call.call_id, raw=number, name=call.name)
+            pass
+        else:
+            return Sender(kind="phone", value=phone.value, raw=call.number, name=call.name, assurance="channel_verified")
+    raw = call.caller if call.direction == "in" else call.callee
+    return Sender(kind="visitor", scope=f"{CALL_SCOPE}{inbox.id}", value=call.call_id, raw=raw)
 
 
 ADAPTER = AsteriskAdapter()

@@ -1,11 +1,11 @@
-"""Asterisk's call detail records: rows of Master.csv, and the calls they join to.
+"""Asterisk's call detail records: rows of Master.csv.
 
 A row is one path between two channels, not one call: parallel dials, queues, transfers and parking make several.
 
 Source: Asterisk, "CDR Specification"; `cdr_csv` column order.
 **Identity**: a row by (uniqueid, linkedid, sequence), a call by its linkedid; without those
 columns a row is its own call, named by its digest.
-**Units**: seconds; times in the PBX's zone unless ``usegmtime=yes``, given by the inbox.
+**Units**: seconds; times in the PBX's zone unless ``usegmtime=yes``, given by the inbox; what they mean is `ingest/phone/times.py`'s.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ingest.phone.times import moments
 from shared.text import clean_line
 
 BASE: Final = (
@@ -39,10 +40,8 @@ _LAYOUTS: Final = {
     )
 }
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
-_CHANNEL_SUFFIX: Final = re.compile(r"-[0-9a-fA-F]{8}(;[12])?$")
-WITHHELD: Final = frozenset(
-    {"", "anonymous", "restricted", "private", "unavailable", "unknown", "withheld", "+266696687", "266696687"}
-)
+_CHANNEL_SUFFIX: Final = re.compile(r"-(?:[0-9a-fA-F]{8}|[0-9]{2,})(?:;[12])?$")
+_REQUIRED: Final = frozenset({"src", "dst", "channel", "dstchannel", "start", "disposition"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,39 +60,19 @@ class Row:
     start: datetime
     answer: datetime | None
     end: datetime
-    talk_s: int
     disposition: str
+    sequence: int
     line: str
 
     @property
-    def agent(self) -> str:
-        """The device that was reached, without its per-call suffix; empty for an application or a local leg."""
-        if not self.dst_channel or self.dst_channel.startswith("Local/"):
-            return ""
-        return _CHANNEL_SUFFIX.sub("", self.dst_channel)
-
-    @property
     def answered(self) -> bool:
-        """A real agent's device took this leg."""
-        return self.disposition == "ANSWERED" and bool(self.agent)
+        """Somebody or something took this leg."""
+        return self.disposition == "ANSWERED" and self.answer is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinedCall:
-    """A call's rows as one. ``wait_s`` from the first ring to the first agent; ``talk_s`` while any agent was on it."""
-
-    call_id: str
-    caller: str
-    callee: str
-    context: str
-    name: str
-    answered: bool
-    started_at: datetime
-    ended_at: datetime
-    wait_s: int
-    talk_s: int
-    agents: tuple[str, ...]
-    dispositions: tuple[str, ...]
+def device_of(channel: str) -> str:
+    """A channel's name without the part that tells its calls apart: ``PJSIP/101-00000002`` → ``PJSIP/101``."""
+    return _CHANNEL_SUFFIX.sub("", channel)
 
 
 def lines_of(text: str) -> Iterator[str]:
@@ -116,11 +95,21 @@ def read_row(line: str, *, zone: ZoneInfo, columns: Sequence[str] = ()) -> Row:
     if len(fields) != len(names) or not names:
         wanted = str(len(columns)) if columns else ", ".join(str(count) for count in sorted(_LAYOUTS))
         raise ValueError(f"{len(fields)} columns where {wanted} are expected; set the inbox's columns to the order in cdr.conf")
+    if missing := sorted(_REQUIRED - set(names)):
+        raise ValueError(f"the inbox's columns lack {', '.join(missing)}; set them to the order in cdr.conf")
     values = {name: clean_line(value) for name, value in zip(names, fields, strict=True)}
-    start = _time(values, "start", zone)
-    end = _time(values, "end", zone) if values.get("end") else start
+    start = _time(values, "start")
     digest = hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
     unique, linked = values.get("uniqueid", ""), values.get("linkedid", "")
+    when = moments(
+        zone,
+        start=start,
+        answer=_time(values, "answer") if values.get("answer") else None,
+        end=_time(values, "end") if values.get("end") else start,
+        duration_s=_seconds(values, "duration"),
+        billsec_s=_seconds(values, "billsec"),
+        ids=(unique, linked),
+    )
     return Row(
         call_id=linked or unique or f"row-{digest}",
         key=f"{unique}/{linked}/{values['sequence']}" if values.get("sequence") else digest,
@@ -131,64 +120,34 @@ def read_row(line: str, *, zone: ZoneInfo, columns: Sequence[str] = ()) -> Row:
         channel=values["channel"],
         dst_channel=values["dstchannel"],
         app=values.get("lastapp", ""),
-        start=start,
-        answer=_time(values, "answer", zone) if values.get("answer") else None,
-        end=end,
-        talk_s=_seconds(values, "billsec"),
+        start=when.start,
+        answer=when.answer,
+        end=when.end,
         disposition=values["disposition"].upper(),
+        sequence=int(values["sequence"]) if values.get("sequence", "").isdecimal() else 0,
         line=line,
     )
 
 
-def _time(values: Mapping[str, str], column: str, zone: ZoneInfo) -> datetime:
+def _time(values: Mapping[str, str], column: str) -> datetime:
+    """A local time as it stands in the row."""
     try:
-        return datetime.strptime(values[column], _TIME).replace(tzinfo=zone).astimezone(UTC)
+        at = datetime.strptime(values[column], _TIME)  # noqa: DTZ007
     except ValueError as error:
         raise ValueError(f"{column}: {values[column]!r} is not a time like 2026-03-04 13:11:18") from error
+    if not 1970 <= at.year < 9999:
+        raise ValueError(f"{column}: {values[column]!r} is not a time that a call can have")
+    return at
 
 
-def _seconds(values: Mapping[str, str], column: str) -> int:
+def _seconds(values: Mapping[str, str], column: str) -> int | None:
+    """A count of seconds; None where the row has none."""
     try:
-        return int(values.get(column) or 0)
+        return int(values[column]) if values.get(column) else None
     except ValueError as error:
         raise ValueError(f"{column}: {values[column]!r} is not a number of seconds") from error
 
 
 def _name(clid: str) -> str:
-    """``"Ayşe Yılmaz" <0532…>`` → the name; a bare number is no name."""
-    name = clid.partition("<")[0].strip().strip('"').strip()
-    return "" if name.strip("+").isdigit() else name
-
-
-def joined(rows: Sequence[Row]) -> JoinedCall:
-    """A call from all its rows, in any order. Missed means no row in which an agent's device answered."""
-    ordered = sorted({row.key: row for row in rows}.values(), key=lambda row: (row.start, row.key))
-    first = ordered[0]
-    taken = [row for row in ordered if row.answered and row.answer is not None]
-    answered_at = min((row.answer for row in taken if row.answer is not None), default=None)
-    ended_at = max(row.end for row in ordered)
-    return JoinedCall(
-        call_id=first.call_id,
-        caller=first.src,
-        callee=first.dst,
-        context=first.context,
-        name=next((row.name for row in ordered if row.name), ""),
-        answered=bool(taken),
-        started_at=first.start,
-        ended_at=ended_at,
-        wait_s=max(0, int(((answered_at or ended_at) - first.start).total_seconds())),
-        talk_s=_covered_s(taken),
-        agents=tuple(dict.fromkeys(row.agent for row in ordered if row.agent)),
-        dispositions=tuple(row.disposition for row in ordered),
-    )
-
-
-def _covered_s(rows: Sequence[Row]) -> int:
-    """Seconds in which at least one of these rows was talking; overlapping legs count once."""
-    covered, until = 0.0, datetime.min.replace(tzinfo=UTC)
-    for row in sorted(rows, key=lambda row: row.answer or row.start):
-        begin = max(row.answer or row.start, until)
-        if row.end > begin:
-            covered += (row.end - begin).total_seconds()
-            until = row.end
-    return int(covered)
+    """``"Ayşe Yılmaz" <0532…>`` → the name, whoever it is of."""
+    return clid.partition("<")[0].strip().strip('"').strip()

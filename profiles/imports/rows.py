@@ -112,7 +112,7 @@ def _person(given: GivenRow, region: str | None, own: Collection[Handle]) -> Per
     for one in given.handles:
         column = one.field or one.kind
         handle = _handle(one, column, region)
-        why = blocked_reason(handle.kind, handle.value) or ("own" if handle in own else None)
+        why = blocked_reason(handle.kind, handle.value, handle.scope) or ("own" if handle in own else None)
         if why is not None:
             raise InputRejected(f"this stands for nobody ({why.replace('_', ' ')})", field=column, remedy="leave the cell empty")
         one_value = unique.setdefault((handle.kind, handle.scope), handle.value)

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Any, Final
 from uuid import UUID
 
+from profiles.blocked import blocked_reason
 from profiles.matching.columns import guessed_fields
 from profiles.matching.levels import level_of
 from profiles.matching.matching import Field, Model, Record, Weighed, default_model, field_of, record_of
@@ -74,14 +75,14 @@ class Known:
 
 
 async def known_of(connection: Connection, workspace_id: WorkspaceId, profile_ids: Sequence[UUID]) -> dict[UUID, Known]:
-    """These people; those that were merged away are left out. Two reads."""
+    """These people; those that were merged away, or have only handles of no single person, are left out. Two reads."""
     if not profile_ids:
         return {}
     claims: dict[UUID, list[Any]] = defaultdict(list)
     for row in await connection.fetch(_CLAIMS, workspace_id, list(profile_ids)):
         claims[row["claimant"]].append(row)
     rows = await connection.fetch(_PEOPLE, workspace_id, list(profile_ids))
-    return {row["id"]: _known(row, claims[row["id"]]) for row in rows if row["handles"]}
+    return {row["id"]: _known(row, claims[row["id"]]) for row in rows if any(map(_is_somebodys, row["handles"] or ()))}
 
 
 def record_values(person: Known) -> list[Record]:
@@ -115,6 +116,11 @@ def given_person(person: Mapping[str, Any]) -> Known:
     handles = [[None, one["kind"], one["scope"], one["value"], "channel_verified", "", False] for one in person["handles"]]
     known = _known({"id": UUID(int=0), "effective": effective, "handles": handles}, ())
     return replace(known, values={**known.values, "name": person["name"]})
+
+
+def _is_somebodys(handle: Sequence[Any]) -> bool:
+    """Whether a handle may tell who somebody is; who has no such one is nobody's duplicate."""
+    return not handle[6] and blocked_reason(handle[1], handle[3], handle[2]) is None
 
 
 def _known(row: Any, claims: Sequence[Any]) -> Known:

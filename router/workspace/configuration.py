@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.own import own_handles
+from profiles.own import ADDRESSES, own_handles
 from profiles.sighting import Key as HandleKey
 from router.calendars.calendar import Calendar
 from router.calendars.sla import Sla
@@ -38,8 +38,8 @@ select jsonb_build_array(
     (select jsonb_build_array(count(*), sum(version), sum(xmin::text::bigint)) from santral.plan),
     (select coalesce(jsonb_object_agg(workspace_id, version), '{}') from santral.policy where active))::text
 """
-_WORKSPACES: Final = "select id, settings from santral.workspace order by created_at, id"
-_INBOXES: Final = "select workspace_id, id, name, channel, address from santral.inbox"
+_WORKSPACES: Final = f"select w.id, w.settings, {ADDRESSES} as addresses from santral.workspace w order by w.created_at, w.id"
+_INBOXES: Final = "select workspace_id, id, name from santral.inbox"
 
 
 class RouterConfiguration:
@@ -109,12 +109,10 @@ class RouterConfiguration:
         plans = await read_plans(connection)
         inboxes = await connection.fetch(_INBOXES)
         names: dict[UUID, dict[UUID, str]] = {}
-        addresses: dict[UUID, list[tuple[str, str | None]]] = {}
         for row in inboxes:
             names.setdefault(row["workspace_id"], {})[row["id"]] = row["name"]
-            addresses.setdefault(row["workspace_id"], []).append((row["channel"], row["address"]))
         rows = await connection.fetch(_WORKSPACES)
-        self._own = frozenset(key for row in rows for key in _own_keys(row, addresses.get(row["id"], ())))
+        self._own = frozenset(key for row in rows for key in _own_keys(row))
         self._workspaces = {
             row["id"]: self._workspace(
                 row["id"], row["settings"], policies, queues, names.get(row["id"], {}), calendars.get(row["id"], {}),
@@ -152,7 +150,7 @@ class RouterConfiguration:
         return self._compiled[key]
 
 
-def _own_keys(workspace: Any, addresses: Iterable[tuple[str, str | None]]) -> Iterable[HandleKey]:
+def _own_keys(workspace: Any) -> Iterable[HandleKey]:
     settings = workspace["settings"]
-    for handle in own_handles(addresses, settings.get("own_addresses"), region=settings.get("region")):
+    for handle in own_handles(workspace["addresses"] or (), settings.get("own_addresses"), region=settings.get("region")):
         yield (WorkspaceId(workspace["id"]), handle)

@@ -15,12 +15,15 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.directory import OWN_ADDRESSES
+from ingest.phone.switchboard import is_own, own_numbers
 from profiles.identify import Identification, identify
 from router.commands.external_calls import agent_on, call_connected, call_ended
 from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.principal import ConversationWriter, Principal
 from services.api.work import ItemOut
+from shared.callers import CALL_SCOPE, is_withheld
 from shared.database import Connection, retried
 from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
 from shared.handle import Handle, normalized
@@ -28,8 +31,8 @@ from shared.ids import WorkspaceId
 
 router = APIRouter(prefix="/v1/calls", tags=["work"])
 CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00/]*$")]
-_INBOX: Final = """
-select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region
+_INBOX: Final = f"""
+select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region, {OWN_ADDRESSES} as own
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.channel = 'phone' and i.enabled
 """
@@ -144,8 +147,12 @@ async def _agent(connection: Connection, principal: Principal, inbox_id: UUID, b
 
 
 def _handle(inbox: Any, body: CallIn) -> Handle:
-    """The customer's number; one that is withheld or none stands for this call alone."""
-    try:
-        return normalized("phone", body.number, region=inbox["region"])
-    except InputRejected:
-        return normalized("visitor", body.call_id, scope=f"call:{inbox['id']}")
+    """The customer's number; without one, or with one of our own, the call alone stands for whoever is on the line."""
+    region = inbox["region"]
+    ours = is_own(body.number, own_numbers(inbox["own"] or (), region=region), region=region)
+    if not ours and not is_withheld(body.number):
+        try:
+            return normalized("phone", body.number, region=region)
+        except InputRejected:
+            pass
+    return normalized("visitor", body.call_id, scope=f"{CALL_SCOPE}{inbox['id']}")

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.identify import Identification, identify
-from profiles.own import own_handles
+from profiles.own import ADDRESSES, own_handles
 from router.commands.first_contact import assigned_item, open_conversation, require_no_open_work
 from router.commands.work import database_now
 from services.api.audit import audit
@@ -36,11 +36,10 @@ from shared.ids import WorkspaceId, new_id
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 _KINDS: Final = {"smtp": "email", "api": "email", "whatsapp": "wa_id", "messenger": "psid", "instagram": "igsid"}
-_INBOX: Final = """
+_INBOX: Final = f"""
 select i.id, i.provider, i.channel, i.address, coalesce(i.settings->>'region', w.settings->>'region') as region,
        w.settings->'own_addresses' as own,
-       (select jsonb_agg(jsonb_build_array(o.channel, o.address)) from santral.inbox o
-        where o.workspace_id = w.workspace_id and o.address <> '') as addresses
+       {ADDRESSES} as addresses
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.enabled
 """

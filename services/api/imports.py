@@ -22,7 +22,7 @@ from profiles.imports.export import people_after
 from profiles.imports.job import ImportJob, at_its_place, begin_job, finish_job, move_job, read_job
 from profiles.imports.rows import ROWS_MAX, GivenRow, Person, RejectedRow, understood
 from profiles.imports.seen import forget_rows, repeated
-from profiles.own import own_handles
+from profiles.own import ADDRESSES, own_handles
 from profiles.rules import profile_rules
 from services.api.audit import audit
 from services.api.lists import Cursor, cursor_of, values_of
@@ -33,11 +33,10 @@ from shared.handle import Handle
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 Json = dict[str, Any]
-_SETTINGS: Final = """
+_SETTINGS: Final = f"""
 select w.settings->>'region' as region, w.settings->'own_addresses' as own, w.settings->'profile' as profile,
        clock_timestamp() as now,
-       (select jsonb_agg(jsonb_build_array(i.channel, i.address)) from santral.inbox i
-        where i.workspace_id = w.workspace_id and i.address <> '') as inboxes
+       {ADDRESSES} as inboxes
 from santral.workspace w where w.id = $1
 """
 

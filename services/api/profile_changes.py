@@ -21,7 +21,7 @@ from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identifie
 from profiles.ledger import declare_shared
 from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_link
 from profiles.notes import Note, write_note
-from profiles.own import own_handles
+from profiles.own import ADDRESSES, own_handles
 from profiles.store import profile_view
 from profiles.survivorship import Observation
 from services.api.audit import audit
@@ -37,10 +37,9 @@ Identifier = Annotated[Principal, Depends(needs("profiles:identify"))]
 Attribute = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 VALUE_CHARS_MAX: Final = 10_000
 _AHEAD: Final = timedelta(minutes=5)
-_OWN: Final = """
+_OWN: Final = f"""
 select w.settings->>'region' as region, w.settings->'own_addresses' as own, clock_timestamp() as now,
-       (select jsonb_agg(jsonb_build_array(i.channel, i.address)) from santral.inbox i
-        where i.workspace_id = w.workspace_id and i.address <> '') as inboxes
+       {ADDRESSES} as inboxes
 from santral.workspace w where w.id = $1
 """
 _ID: Final = "0198c5f2-7b1e-7c3a-9d42-5f0e8a6b1c2d"

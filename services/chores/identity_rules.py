@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from profiles.own import own_handles
+from profiles.own import ADDRESSES, own_handles
 from profiles.rules_pass import pass_on
 from services.chores.every_workspace import follow_all, step_of_each
 from shared.database import Database
@@ -12,10 +12,9 @@ from shared.ids import WorkspaceId
 
 LOOK_EVERY_S: Final = 5.0
 PAGE_EVERY_S: Final = 0.05
-_SETTINGS: Final = """
+_SETTINGS: Final = f"""
 select w.id, w.settings->>'region' as region, w.settings->'own_addresses' as own, w.settings->'profile' as profile,
-       (select jsonb_agg(jsonb_build_array(i.channel, i.address)) from santral.inbox i
-        where i.workspace_id = w.workspace_id and i.address <> '') as inboxes
+       {ADDRESSES} as inboxes
 from santral.workspace w order by w.id
 """
 

@@ -32,7 +32,8 @@ def inbox(name: str, provider: str, channel: str, **more: Any) -> Inbox:
     return Inbox(workspace_id=UUID(int=1), id=uuid4(), name=name, provider=provider, channel=channel, region="TR", **more)
 
 
-def target_of(provider: str) -> Target:
+def target_of(provider: str, fixture: Mapping[str, Any] | None = None) -> Target:
+    """``fixture`` may say more of the inbox: its ``settings``."""
     if SHARED.get(provider) == "meta":
         inboxes = (
             inbox("wa", "whatsapp", "social", address="1100"),
@@ -47,7 +48,10 @@ def target_of(provider: str) -> Target:
         "asterisk": {"settings": {"time_zone": "Europe/Istanbul", "inbound_contexts": ["from-trunk"]}},
         "smtp": {"address": "destek@ornek.com", "settings": {"authserv_id": "mx.ornek.com"}},
     }
-    one = inbox(provider, provider, adapter_for(provider).channel, **own.get(provider, {}))
+    given = own.get(provider, {})
+    if fixture is not None and "settings" in fixture:
+        given = {**given, "settings": fixture["settings"]}
+    one = inbox(provider, provider, adapter_for(provider).channel, **given)
     secrets = {"signing_secret": SECRET, "post_secret": SECRET}
     return Target(id=one.id, workspace_id=UUID(int=1), provider=provider, secrets=secrets, inboxes=(one,), settings=one.settings)
 
@@ -87,7 +91,7 @@ def shown(parsed: Parsed) -> dict[str, Any]:
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
 def test_a_request_becomes_what_is_expected(provider: str, path: Path) -> None:
     fixture = json.loads(path.read_text())
-    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    target, adapter = target_of(provider, fixture), adapter_for(SHARED.get(provider, provider))
     request = request_of(fixture)
     adapter.verify(target, request)
     found = [shown(one) for one in adapter.parse(target, request)]
@@ -107,9 +111,10 @@ def told(parsed: Parsed) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
 def test_a_process_of_its_own_understands_the_same(provider: str, path: Path) -> None:
-    target = target_of(provider)
+    fixture = json.loads(path.read_text())
+    target = target_of(provider, fixture)
     target = replace(target, inboxes=tuple(replace(one, mask_numbers=True) for one in target.inboxes))
-    request = request_of(json.loads(path.read_text()))
+    request = request_of(fixture)
     found = answer_of(answer(b"".join(question(target, request))), target, request.body)
     assert not isinstance(found, str)
     assert [told(one) for one in found] == [told(one) for one in adapter_for(target.provider).parse(target, request)]
@@ -127,7 +132,7 @@ def test_a_process_of_its_own_reads_the_same_mail(path: Path) -> None:
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
 def test_a_wrong_or_missing_signature_is_refused(provider: str, path: Path) -> None:
     fixture = json.loads(path.read_text())
-    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    target, adapter = target_of(provider, fixture), adapter_for(SHARED.get(provider, provider))
     request = request_of(fixture)
     with pytest.raises(Unauthenticated):
         adapter.verify(target, replace(request, headers={}))
@@ -139,7 +144,7 @@ def test_a_wrong_or_missing_signature_is_refused(provider: str, path: Path) -> N
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
 def test_what_was_not_understood_can_be_parsed_again_alone(provider: str, path: Path) -> None:
     fixture = json.loads(path.read_text())
-    target, adapter = target_of(provider), adapter_for(SHARED.get(provider, provider))
+    target, adapter = target_of(provider, fixture), adapter_for(SHARED.get(provider, provider))
     for one in adapter.parse(target, request_of(fixture)):
         if isinstance(one, Unparsed):
             again = adapter.parse(target, request_of(fixture, body=one.original))

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from profiles.suggestions.people import known_of
+from shared.ids import WorkspaceId
 from shared.message import Call
 from tests.support.api import Api
 from tests.support.intake_line import rows
@@ -177,9 +179,27 @@ async def test_calls_that_cannot_be(api: Api, shift: Shift, path: str, body: Any
     assert await rows(shift.db, "select 1 from santral.conversation") == []
 
 
-async def test_a_withheld_number_is_nobodys_profile(api: Api, shift: Shift) -> None:
+@pytest.mark.parametrize("number", ["anonymous", "", "+266696687", "(0212) 555 00 00", "+902125550000"])
+async def test_a_call_without_a_customers_number_is_nobodys_profile(api: Api, shift: Shift, number: str) -> None:
+    await shift.execute("update santral.inbox set settings = $1 where name = 'asterisk'", {"numbers": ["0212 555 00 00"]})
     for call_id in ("1718.6", "1718.7"):
-        assert (await pbx(api, shift, "", {**LIVE, "call_id": call_id, "number": "anonymous"})).status_code == 201
+        body = {**LIVE, "call_id": call_id, "number": number, "name": "Ayşe Yılmaz"}
+        assert (await pbx(api, shift, "", body)).status_code == 201
         await pbx(api, shift, f"/{call_id}/end", {"inbox": "asterisk"})
-    assert len({row["profile_id"] for row in await rows(shift.db, "select profile_id from santral.handle")}) == 2
+    handles = await rows(shift.db, "select kind, value, scope, shared_by, profile_id from santral.handle order by value")
+    assert [(row["kind"], row["value"], row["shared_by"]) for row in handles] == [
+        ("visitor", "1718.6", "withheld"),
+        ("visitor", "1718.7", "withheld"),
+    ]
+    one, other = (row["profile_id"] for row in handles)
+    headers = await api.key(shift.workspace.id, "profiles:write", "profiles:identify")
+    merged = await api.client.post(f"/v1/profiles/{one}/merge", json={"with": str(other)}, headers=headers)
+    assert merged.status_code == 409, merged.text
+    named = {
+        "handles": [{"kind": "email", "value": "ayse@ornek.com"}, {name: handles[0][name] for name in ("kind", "scope", "value")}]
+    }
+    said = await api.client.post("/v1/profiles/identify", json=named, headers=headers)
+    assert (said.status_code, said.json()["field"]) == (422, "handles.1.value"), said.text
+    async with shift.db.batch(shift.workspace.id) as connection:
+        assert await known_of(connection, WorkspaceId(shift.workspace.id), [one, other]) == {}
     await shift.sound()
