@@ -1,6 +1,7 @@
 """CloudEvents 1.0 in Kafka's binary binding: attributes as ``ce_`` headers, the data as JSON.
 
-Source: CloudEvents 1.0.2, Kafka protocol binding §3.2. Times in attributes are RFC 3339.
+Source: CloudEvents 1.0.2, Kafka protocol binding §3.2; partitioning extension: the record's key is text. Times in attributes are
+RFC 3339.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def encode_event(event: Event) -> Record:
     """An event as a record under its key."""
     return Record(
         key=event.key.bytes,
+        key_text=str(event.key),
         value=event.body(),
         headers=(
             ("ce_specversion", b"1.0"),

@@ -8,10 +8,10 @@ duplicates. The consumer commits nothing for correctness: see `shared/partition_
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
 from shared.errors import TooLarge, Unavailable
+from shared.kafka_metadata import TopicUnfit, require_topic
 from shared.logs import get_log
 from shared.metrics import PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.topics import PARTITIONS
@@ -32,6 +33,7 @@ CLOSE_S: Final = 3.0
 FETCH_RECORDS: Final = 1000  # two lanes of intake take about half each
 SILENT_S: Final = 60.0
 _ANSWER_S: Final = 10.0
+_POLL_MS: Final = 200
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -62,11 +64,21 @@ class KafkaSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A record to publish."""
+    """A record to publish. Its partition comes from the octets of ``key``; on the log the key stands as text.
+
+    The text is ``key_text``, or else the octets as hexadecimal digits: consumers that keep keys as text could not read the octets,
+    and 0.1.0, whose keys they were, put the same sender into the same partition.
+    """
 
     key: bytes
     value: bytes
     headers: Headers = ()
+    key_text: str | None = None
+
+    @property
+    def written_key(self) -> bytes:
+        """The key as it stands on the log."""
+        return (self.key_text or self.key.hex()).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +98,7 @@ def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-@contextmanager
+@contextlib.contextmanager
 def kafka_errors(what: str) -> Iterator[None]:
     """The client's exceptions as ours: `TooLarge` for a record over the limit, else `Unavailable`."""
     try:
@@ -157,7 +169,10 @@ class Publisher:
         return self._producer
 
     async def publish(self, topic: str, records: Sequence[Record]) -> None:
-        """Returns when the broker has every record. Raises `TooLarge`, or `Unavailable` at the deadline, their fate then unknown."""
+        """Returns when the broker has every record.
+
+        Raises `TooLarge`; `TopicUnfit` with nothing published; `Unavailable` at the deadline, their fate then unknown.
+        """
         if not records:
             return
         with PUBLISH_SECONDS.time():
@@ -165,20 +180,38 @@ class Publisher:
                 async with asyncio.timeout(self._deadline_s):
                     producer = await self._connected()
                     with kafka_errors("publishing"):
+                        await require_topic(producer.client, topic)
                         sent = [
                             await producer.send(
                                 topic,
                                 record.value,
-                                key=record.key,
+                                key=record.written_key,
                                 headers=list(record.headers),
                                 partition=partition_of(record.key),
                             )
                             for record in records
                         ]
                         await asyncio.gather(*sent)
+            except TopicUnfit:
+                PUBLISH_FAILURES.inc()
+                raise
             except (TimeoutError, Unavailable) as error:
                 PUBLISH_FAILURES.inc()
                 raise Unavailable("the broker did not acknowledge in time", remedy="try again; see santral doctor") from error
+
+
+@contextlib.asynccontextmanager
+async def looking_at(settings: KafkaSettings, topic: str | None = None) -> AsyncIterator[aiokafka.AIOKafkaConsumer]:
+    """A consumer outside any group, for a look at the log. Raises `Unavailable`; `TopicUnfit` where ``topic`` is not as it must be."""
+    consumer = aiokafka.AIOKafkaConsumer(**settings.client(), enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        with kafka_errors("reading"):
+            await consumer.start()
+            if topic is not None:
+                await require_topic(consumer._client, topic)
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 async def log_bounds(consumer: aiokafka.AIOKafkaConsumer, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -210,7 +243,7 @@ class Reader:
         self._assignor = type("StickyAssignor", (StickyPartitionAssignor,), {})
 
     async def start(self) -> None:
-        """Joins the group. Raises `Unavailable`."""
+        """Joins the group. Raises `TopicUnfit`, `Unavailable`."""
         consumer = aiokafka.AIOKafkaConsumer(
             self._topic, **self._settings.client(), group_id=self._group, group_instance_id=self._member,
             enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
@@ -219,6 +252,8 @@ class Reader:
         )  # fmt: skip
         try:
             with kafka_errors("reading"):
+                await consumer._client.bootstrap()
+                await require_topic(consumer._client, self._topic)
                 await consumer.start()
         except BaseException:
             await consumer.stop()
@@ -241,12 +276,13 @@ class Reader:
     async def fetches(self) -> AsyncIterator[dict[int, list[Fetched]]]:
         """What each poll returned, by partition; an empty one each 200 ms without records, so that the loop can look around.
 
-        Raises `Unavailable` when the client has gone dumb: for a minute no partition, or no record although the log has more.
+        Raises `Unavailable` when the client has gone dumb: for a minute no partition, or no record although the log has more;
+        `TopicUnfit` when the topic has gone, for what comes under its name is another log.
         """
         assert self._consumer is not None, "start the reader first"
         while True:
             with kafka_errors("reading"):
-                found = await self._consumer.getmany(timeout_ms=200, max_records=FETCH_RECORDS)
+                found = await self._polled(self._consumer)
                 if found:
                     self._moved_at = time.monotonic()
                 elif time.monotonic() - self._moved_at > self._silent_s:
@@ -265,6 +301,19 @@ class Reader:
                 ]
                 for partition, records in found.items()
             }
+
+    async def _polled(self, consumer: aiokafka.AIOKafkaConsumer) -> Mapping[aiokafka.TopicPartition, Sequence[Any]]:
+        """One poll. Without its topic the group never agrees and the client would wait for ever, so that is looked at meanwhile."""
+        polling = asyncio.ensure_future(consumer.getmany(timeout_ms=_POLL_MS, max_records=FETCH_RECORDS))
+        try:
+            while not (await asyncio.wait([polling], timeout=5 * _POLL_MS / 1000))[0]:
+                await require_topic(consumer._client, self._topic)
+            found: Mapping[aiokafka.TopicPartition, Sequence[Any]] = polling.result()
+            if not found:
+                await require_topic(consumer._client, self._topic)
+            return found
+        finally:
+            polling.cancel()
 
     async def _require_alive(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         """The client may stay up and never join or fetch again after a broker's restart; only asking the broker shows it."""

@@ -189,18 +189,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _frame(topic: str, record: Record) -> bytes:
-    body = json.dumps(
-        {
-            "t": topic,
-            "k": b64encode(record.key).decode(),
-            "v": b64encode(record.value).decode(),
-            "h": [[name, b64encode(value).decode()] for name, value in record.headers],
-        }
-    ).encode()
+    frame: dict[str, Any] = {
+        "t": topic,
+        "k": b64encode(record.key).decode(),
+        "v": b64encode(record.value).decode(),
+        "h": [[name, b64encode(value).decode()] for name, value in record.headers],
+    }
+    if record.key_text is not None:
+        frame["n"] = record.key_text
+    body = json.dumps(frame).encode()
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
 def _unframed(body: bytes) -> tuple[str, Record]:
     frame = json.loads(body)
     headers = tuple((name, b64decode(value)) for name, value in frame["h"])
-    return frame["t"], Record(key=b64decode(frame["k"]), value=b64decode(frame["v"]), headers=headers)
+    record = Record(key=b64decode(frame["k"]), value=b64decode(frame["v"]), headers=headers, key_text=frame.get("n"))
+    return frame["t"], record

@@ -51,7 +51,9 @@ async def look_at_topics(settings: Settings) -> Sequence[Finding]:
         check = f"topic {plan.topic}"
         if plan.state == "missing":
             found.append(fail(check, "missing", "run: santral topics apply"))
-        elif any("partitions" in one for one in plan.differences):
+        elif plan.state == "half made":
+            found.append(fail(check, "; ".join(plan.differences), "run: santral topics apply"))
+        elif plan.reshaped:
             found.append(fail(check, "; ".join(plan.differences), "choose another SANTRAL_TOPIC_PREFIX"))
         elif plan.differences:
             found.append(warn(check, "; ".join(plan.differences), "set it on the topic: kafka-configs.sh --alter"))

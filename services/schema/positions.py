@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import aiokafka
-
 from shared.database import Database
-from shared.kafka import KafkaSettings, kafka_errors, log_bounds
+from shared.kafka import KafkaSettings, log_bounds, looking_at
 from shared.kafka_topics import cluster_id
 from shared.topics import PARTITIONS
 
@@ -71,10 +69,5 @@ async def accept_loss(db: Database, settings: KafkaSettings, topic: str) -> list
 
 async def _log(settings: KafkaSettings, topic: str) -> Mapping[int, tuple[int, int]]:
     """The log's first offset and its next, by partition."""
-    consumer = aiokafka.AIOKafkaConsumer(**settings.client())
-    with kafka_errors("reading"):
-        try:
-            await consumer.start()
-            return await log_bounds(consumer, topic, range(PARTITIONS))
-        finally:
-            await consumer.stop()
+    async with looking_at(settings, topic) as consumer:
+        return await log_bounds(consumer, topic, range(PARTITIONS))

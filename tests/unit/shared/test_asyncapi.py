@@ -44,6 +44,7 @@ def test_a_message_is_what_the_document_says(text: str, subject: str, refs: list
     record = encode_message(message, key=b"k" * 16)
     valid(DOCUMENT["components"]["schemas"]["InboundMessage"], json.loads(record.value))
     valid(DOCUMENT["components"]["messages"]["message"]["headers"], headers_of(record))
+    valid(DOCUMENT["components"]["messages"]["message"]["bindings"]["kafka"]["key"], record.written_key.decode())
 
 
 def test_an_event_is_what_the_document_says() -> None:

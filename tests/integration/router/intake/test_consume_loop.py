@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+
+import aiokafka
 
 from services.router.intake_loop import IntakeLoop
 from shared.database import Connection, Database
 from shared.embedded.postgres import PostgresUrls
 from shared.errors import Unavailable
+from shared.handle import Handle, partition_key
 from shared.hints import Hints
-from shared.kafka import KafkaSettings, Publisher, Reader, Record
+from shared.ids import WorkspaceId
+from shared.kafka import KafkaSettings, Publisher, Reader, Record, partition_of
+from shared.spool import Spool
 from shared.topics import Topics
 from tests.support.intake_line import Member, assert_contiguous, counts, member_of, message_to, record_of, rows
+from tests.support.log_reader import read_topic
 from tests.support.workspaces import Workspace
 
 
@@ -128,3 +139,50 @@ async def test_while_the_database_refuses_everything_waits(
         await until(worker_db, "select count(*) from santral.message", 50)
         assert tries > 3
     await assert_contiguous(worker_db)
+
+
+def spooled_by_the_first_release(folder: Path, topic: str, given: Sequence[Record]) -> None:
+    """A spool as 0.1.0 wrote it: length and CRC-32 of a JSON object with topic, key, value and headers in Base64."""
+    folder.mkdir()
+    with open(folder / "spool.log", "wb") as file:
+        for record in given:
+            told = [[name, b64encode(value).decode()] for name, value in record.headers]
+            frame = {"t": topic, "k": b64encode(record.key).decode(), "v": b64encode(record.value).decode(), "h": told}
+            body = json.dumps(frame).encode()
+            file.write(struct.pack(">II", len(body), zlib.crc32(body)) + body)
+
+
+async def test_one_sender_under_octets_and_under_text_is_one_line(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace, kafka: str, topics: Topics, tmp_path: Path
+) -> None:
+    """0.1.0 published 16 octets as the key: it and this release work side by side, and what it spooled is drained by this one."""
+    key = partition_key(b"s" * 32, WorkspaceId(workspace.id), Handle(kind="email", value="ayse@ornek.com"))
+    numbered = [replace(record_of(message_to(workspace, "smtp", str(number))), key=key) for number in range(9)]
+    spooled_by_the_first_release(tmp_path / "spool", topics.messages, numbered[3:6])
+    spool = Spool(tmp_path / "spool")
+    async with publishing(kafka) as publisher:
+        await published_by_the_first_release(kafka, topics.messages, numbered[:3])
+        assert await spool.drain(publisher.publish) == 3
+        await published_by_the_first_release(kafka, topics.messages, numbered[6:7])
+        await publisher.publish(topics.messages, numbered[7:])
+    spool.close()
+    found = await read_topic(kafka, topics.messages)
+    assert {one.partition for one in found} == {partition_of(key)}
+    text = key.hex().encode()
+    assert [one.key for one in found] == [key, key, key, text, text, text, key, text, text]
+    async with running(worker_db, database_urls, kafka, topics):
+        await until(worker_db, "select count(*) from santral.message", 9)
+    order = await rows(worker_db, "select external_id from santral.message order by seq")
+    assert [one["external_id"] for one in order] == [str(number) for number in range(9)]
+    assert (await counts(worker_db))["quarantine"] == 0
+
+
+async def published_by_the_first_release(kafka: str, topic: str, given: Sequence[Record]) -> None:
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True)
+    await producer.start()
+    try:
+        for record in given:
+            partition = partition_of(record.key)
+            await producer.send_and_wait(topic, record.value, record.key, partition, headers=list(record.headers))
+    finally:
+        await producer.stop()
