@@ -97,6 +97,21 @@ async def set_presence(
     return await agent_view(connection, workspace_id=workspace_id, agent_id=agent_id)
 
 
+async def note_no_answer(connection: Connection, *, workspace_id: UUID, agent_id: UUID, offer_id: UUID) -> None:
+    """An offer ran out at an agent: not responding, until they say otherwise. What they chose after it began stands."""
+    heard = await connection.fetchval(
+        "select a.presence in ('online', 'busy') and a.presence_at <= o.made_at from santral.offer o"
+        " join santral.agent a on a.workspace_id = o.workspace_id and a.id = o.agent_id"
+        " where o.workspace_id = $1 and o.id = $2 and a.id = $3",
+        workspace_id, offer_id, agent_id,
+    )  # fmt: skip
+    if heard:
+        await set_presence(
+            connection, workspace_id=workspace_id, agent_id=agent_id, presence="not_responding", reason="offer not answered",
+            actor="dispatch",
+        )  # fmt: skip
+
+
 async def renew_lease(connection: Connection, *, workspace_id: UUID, agent_id: UUID) -> None:
     """Keeps the agent's lease for another 30 s of the database's clock, and tells dispatch."""
     renewed = await connection.fetchval(

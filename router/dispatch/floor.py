@@ -266,8 +266,9 @@ class Floor:
             self.unshown[agent] = None
         else:
             self.show(agent)
-        if agent.held and agent.lost(now):
-            self.changed_items.update(agent.held)
+        for item in agent.held:
+            if agent.deaf_to(item.facts.terms.channel, now) is not None:
+                self.changed_items[item] = None
         if agent.personal.size:
             away = not agent.present(now)
             for entry in agent.personal:

@@ -158,6 +158,15 @@ class Agent:
         """Whether it makes sense to wait for this agent in particular: there, even if busy."""
         return not self.removed and self.presence in ("online", "busy") and not self.lost(now)
 
+    def deaf_to(self, channel: str, now: float) -> str | None:
+        """Why an offer of this channel does not reach the agent any more; None while it does: there, even if busy, and open for it."""
+        if self.lost(now):
+            return "lease_lost"
+        if self.presence not in ("online", "busy"):
+            return self.presence
+        rule = self.channels.get(channel)
+        return None if rule is not None and rule.enabled else "channel_disabled"
+
     def lost(self, now: float) -> bool:
         """Whether the agent's lease has run out."""
         return self.removed or (self.lease_until is not None and self.lease_until <= now)

@@ -43,8 +43,13 @@ def _look_held(floor: Floor, item: Item, now: float) -> None:
     elif agent is None or agent.removed:
         agent = floor.agents.get(item.agent, agent)
     floor.hold(item, agent)
-    if agent is not None and agent.lost(now) and item.state in ("offered", "assigned"):
-        grace_s = 0.0 if item.state == "offered" or agent.removed else item.facts.terms.grace_s
+    if agent is not None and item.state == "offered":
+        deaf = agent.deaf_to(item.facts.terms.channel, now)
+        if deaf is not None:
+            _say(floor, item, "agent_lost", now, reason=deaf)
+            return
+    if agent is not None and agent.lost(now) and item.state == "assigned":
+        grace_s = 0.0 if agent.removed else item.facts.terms.grace_s
         if grace_s is not None:
             lost_at = now if agent.removed or agent.lease_until is None else agent.lease_until
             if lost_at + grace_s <= now:
@@ -197,9 +202,9 @@ def _escalate(floor: Floor, item: Item, reason: Literal["all_declined", "exhaust
         floor.effects.append(Escalate(item=item.id, item_version=item.version, reason=reason))
 
 
-def _say(floor: Floor, item: Item, trigger: Trigger, now: float) -> None:
+def _say(floor: Floor, item: Item, trigger: Trigger, now: float, *, reason: str = "") -> None:
     if item.said != trigger or now >= item.said_at + SAY_AGAIN_S:
         item.said = trigger
         item.said_at = now
-        floor.effects.append(Advance(item=item.id, item_version=item.version, trigger=trigger, agent=item.agent))
+        floor.effects.append(Advance(item=item.id, item_version=item.version, trigger=trigger, agent=item.agent, reason=reason))
     floor.timers.arm(item, item.said_at + SAY_AGAIN_S)

@@ -122,12 +122,16 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """Time has done something to the item: apply this change of ``router/item/item.py``. Said again after a second."""
+    """Time has done something to the item: apply this change of ``router/item/item.py``. Said again after a second.
+
+    ``reason``: why an offer was taken back, as a word.
+    """
 
     item: UUID
     item_version: int
     trigger: Trigger
     agent: UUID | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

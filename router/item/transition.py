@@ -130,9 +130,16 @@ def _not_taken(item: ItemState, change: Change, now: float) -> _Changed:
     return _waiting(target=None, giver=giver, exclusions={**item.exclusions, item.agent: exclusion})
 
 
+def _taken_back(item: ItemState, change: Change) -> _Changed:
+    """The offer could not be heard any more. As if it had not been made: who comes back may be asked at once."""
+    if item.target is not None and item.giver is not None and not change.gone:
+        return _taken(item.giver)
+    return _waiting(target=None, giver=None if change.gone or item.target is not None else item.giver)
+
+
 def _agent_lost(item: ItemState, change: Change, now: float) -> _Changed:
     if item.state == "offered":
-        return _not_taken(item, change, now)
+        return _taken_back(item, change)
     return _waiting(preferred=item.agent, wait_until=now + item.terms.sticky_s, **_lives_anew(item, now))
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from router.commands.presence import set_presence
+from router.commands.presence import note_no_answer
 from router.dispatch.vocabulary import Advance, Committed, Decision, Effect, Escalate, Refused, Reserve, Told, Widen
 from router.item.item import Trigger
 from router.item.transition import Change, transition
@@ -111,7 +111,7 @@ def _move(stored: StoredItem | None, effect: Effect, at: datetime, away: set[UUI
         after = transition(stored.state, change, at.timestamp())
     except Conflict:
         return None
-    reason = effect.reason if isinstance(effect, Escalate) else ""
+    reason = effect.reason if isinstance(effect, Escalate | Advance) else ""
     return Move(stored=stored, after=after, trigger=change.trigger, actor="dispatch", reason=reason, decision=decision)
 
 
@@ -190,13 +190,10 @@ async def _written(connection: Connection, carried: Carried, workspace: UUID, ef
     carried.answers[workspace].append(moved.move.after)
     if moved.move.trigger == "time_to_live_passed" and moved.move.after.state == "canceled":
         await quarantine_expired(connection, [moved.move.stored], at)
-    agent = moved.move.stored.state.agent
-    if isinstance(effect, Advance) and effect.trigger == "offer_expired" and agent is not None:
+    stored = moved.move.stored
+    if isinstance(effect, Advance) and effect.trigger == "offer_expired" and stored.state.agent and stored.offer_id:
         OFFERS_EXPIRED.inc()
-        await set_presence(
-            connection, workspace_id=workspace, agent_id=agent, presence="not_responding", reason="offer not answered",
-            actor="dispatch",
-        )  # fmt: skip
+        await note_no_answer(connection, workspace_id=workspace, agent_id=stored.state.agent, offer_id=stored.offer_id)
 
 
 def _record(decision: Decision, *, given: bool) -> dict[str, Any]:

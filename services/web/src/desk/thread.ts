@@ -52,6 +52,7 @@ const TOLD: ReadonlySet<string> = new Set([
   "item.canceled",
   "offer.declined",
   "offer.expired",
+  "offer.revoked",
   "profile.merged",
   "conversation.merged",
   "conversation.split",

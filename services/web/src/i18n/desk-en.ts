@@ -122,6 +122,7 @@ export const en: DeskMessages = {
     "item.canceled": "Canceled",
     "offer.declined": "Offer declined",
     "offer.expired": "Offer expired",
+    "offer.revoked": "Offer taken back",
     "profile.merged": "Customer records joined",
     "conversation.merged": "Conversations merged",
     "conversation.split": "Messages became a conversation of their own",

@@ -130,6 +130,7 @@ export const tr = {
     "item.canceled": "İş iptal edildi",
     "offer.declined": "Teklif geri çevrildi",
     "offer.expired": "Teklifin süresi doldu",
+    "offer.revoked": "Teklif geri alındı",
     "profile.merged": "Müşteri kayıtları birleşti",
     "conversation.merged": "Görüşmeler birleştirildi",
     "conversation.split": "Mesajlar ayrı bir görüşme oldu",

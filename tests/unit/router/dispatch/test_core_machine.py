@@ -372,6 +372,16 @@ class Life(RuleBasedStateMachine):
                 assert known.owner is None, item
 
     @invariant()
+    def no_offer_rings_where_nobody_hears_it(self) -> None:
+        """Away, offline, lost, or closed for the channel: taken back, as far as the shell has written what the core said."""
+        for item in self.world.items.values():
+            if item.state == "offered" and item.id not in self.world.untold and item.agent is not None:
+                agent = self.world.core._floor.agents.get(item.agent)
+                known = self.world.core._floor.items[item.id]
+                if agent is not None and agent.deaf_to(item.terms.channel, self.world.now) is not None:
+                    assert known.said == "agent_lost", item
+
+    @invariant()
     def i12_unanswered_text_has_an_open_item(self) -> None:
         for item in self.unanswered:
             assert self.world.items[item].state not in ("parked", "wrapping", "completed")

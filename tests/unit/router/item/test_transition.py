@@ -151,3 +151,13 @@ def test_a_giver_keeps_the_capacity_until_somebody_accepts() -> None:
     assert (refused.state, holders(refused)) == ("assigned", (A,))
     nobody = transition(asked, Change(trigger="decline", agent=B, gone=True), NOW)
     assert (nobody.state, holders(nobody)) == ("queued", ())
+
+
+def test_an_offer_that_is_taken_back_counts_against_nobody() -> None:
+    offered = item("offered", preferred=A, wait_until=NOW + 5, expires_at=NOW + 60, last_offered=A)
+    back = transition(offered, Change(trigger="agent_lost", agent=A), NOW)
+    assert (back.state, back.due, back.enqueued_at, back.exclusions) == ("queued", 500.0, 100.0, {})
+    assert (back.preferred, back.expires_at) == (A, NOW + 60)
+    given = item("offered", target=A, giver=B)
+    assert transition(given, Change(trigger="agent_lost", agent=A), NOW).agent == B
+    assert transition(given, Change(trigger="agent_lost", agent=A, gone=True), NOW).giver is None
