@@ -18,6 +18,7 @@ from uuid import UUID
 from profiles.blocked import blocked_reason
 from profiles.matching.levels import level_of
 from profiles.matching.matching import Field, Record
+from profiles.matching.split_dates import agree
 from profiles.partition import Link, Node, partition
 
 _HANDLES: Final = frozenset({"email", "phone"})
@@ -67,7 +68,7 @@ def _agree(fields: Sequence[Field], one: Record, other: Record) -> bool:
         if not here or not there:
             continue
         top = here == there
-        if spec.kind == "date" and not top:
+        if spec.kind == "date" and not agree(here, there):
             return False
         if spec.kind in _NAMES and spec.kind != "text":
             if not top and level_of(spec.kind, here, there) < (2 if spec.kind.endswith("_name") else 4):

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from profiles.matching.levels import LEVELS, MISSING, SWAPPED, Level, level_of, swapped
+from profiles.matching.split_dates import Parts, fuller, split_date
 from profiles.matching.values import Kind, compared
 
 Record: TypeAlias = tuple[str, ...]
 WEIGHT_MAX: Final = 24.0
 SHARE_OF_REST: Final = 0.6
+YEAR_WEIGHT_MAX: Final = 6.0  # two people of some seventy years have one in common that often
 _GROUPS: Final[Mapping[str, str]] = {
     "address": "where", "place": "where", "postcode": "where", "number": "where", "category": "", "given_name": "", "family_name": "",
     "name": "",
@@ -29,11 +31,27 @@ _TELLING: Final = frozenset({"given_name", "family_name", "name", "place", "cate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A field of a record and how it is compared. ``group`` holds fields that repeat each other; empty stands alone."""
+    """A field of a record and how it is compared. ``group`` holds fields that repeat each other; empty stands alone.
+
+    ``parts``: columns that say a part of the same date; where all of it is in parts, no column has the field's name.
+    """
 
     name: str
     kind: Kind
     group: str = ""
+    parts: Parts = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that the value may come from."""
+        return (self.name, *(column for _, column in self.parts))
+
+    def form(self, values: Mapping[str, str | None]) -> str:
+        """The compared form of a record's value: of a date and its parts whichever says more."""
+        own = compared(self.kind, values.get(self.name))
+        if not self.parts:
+            return own
+        return fuller(own, split_date({part: values.get(column) or "" for part, column in self.parts}))
 
 
 class Evidence(NamedTuple):
@@ -68,7 +86,7 @@ def field_of(name: str, kind: Kind) -> Field:
 
 def record_of(fields: Sequence[Field], values: Mapping[str, str | None]) -> Record:
     """The compared forms of a record's values, in the order of the fields."""
-    return tuple(compared(one.kind, values.get(one.name)) for one in fields)
+    return tuple(one.form(values) for one in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +137,8 @@ class Model:
         if level == MISSING:
             return 0.0
         weights = self.weights[place]
+        if self.fields[place].kind == "date" and value.endswith("0000") and level == len(weights) - 1:
+            return min(weights[level], YEAR_WEIGHT_MAX)
         if level < len(weights) - 1 or self.frequencies is None or self.fields[place].kind not in _TELLING:
             return weights[level]
         share = self.frequencies.values[place].get(value, 1) / self.frequencies.records

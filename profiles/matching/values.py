@@ -75,6 +75,14 @@ def email_parts(form: str) -> tuple[str, str]:
     return local, domain
 
 
+def month_of(text: str) -> int:
+    """The month that one or two digits (no calendar need have it) or a name in any case say; 0: none."""
+    parts = _PARTS.findall(fold_turkish(text))
+    if not parts or parts[0].isalpha():
+        return _MONTHS.get(parts[0][:3], 0) if parts else 0
+    return int(parts[0]) if len(parts[0]) <= 2 else 0
+
+
 def _words(text: str) -> str:
     words = " ".join(_WORD.findall(text)[:_TOKENS_MAX])
     return "" if words in _NOTHING else words

@@ -15,7 +15,7 @@ from uuid import UUID
 from profiles.blocked import blocked_reason
 from profiles.matching.columns import guessed_fields
 from profiles.matching.levels import level_of
-from profiles.matching.matching import Field, Model, Record, Weighed, default_model, field_of, record_of
+from profiles.matching.matching import Model, Record, Weighed, default_model, field_of, record_of
 from profiles.matching.values import Kind, compared
 from profiles.snapshot import shown_name
 from shared.database import Connection
@@ -126,10 +126,11 @@ def _is_somebodys(handle: Sequence[Any]) -> bool:
 def _known(row: Any, claims: Sequence[Any]) -> Known:
     handles = [handle for handle in row["handles"] if not handle[6]]
     values = {"name": shown_name(row["effective"], [(handle[4], handle[5]) for handle in row["handles"]])}
-    for spec in _attributes(row["effective"]):
+    said = {name: str(kept["value"]) for name, kept in row["effective"].items() if isinstance(kept["value"], str | int)}
+    for spec in guessed_fields([name for name in said if name != "name"]):
         target = _NAME_OF.get(spec.kind)
         if target is not None and target not in ("email", "phone"):
-            values.setdefault(target, str(row["effective"][spec.name]["value"]))
+            values.setdefault(target, spec.form(said) if spec.parts else said[spec.name])
     emails = [handle[3] for handle in handles if handle[1] == "email"]
     phones = [handle[3] for handle in handles if handle[1] in _PHONES]
     return Known(
@@ -140,7 +141,3 @@ def _known(row: Any, claims: Sequence[Any]) -> Known:
         external_ids={handle[2]: handle[3] for handle in handles if handle[1] == "external_id"},
         claims=frozenset(claim["owner"] for claim in claims),
     )
-
-
-def _attributes(effective: Mapping[str, Any]) -> tuple[Field, ...]:
-    return guessed_fields([name for name, kept in effective.items() if isinstance(kept["value"], str | int) and name != "name"])

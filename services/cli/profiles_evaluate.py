@@ -18,7 +18,10 @@ from services.client.labelled_list import THRESHOLD, Question, Shown, evaluated
 Files = Annotated[list[Path], typer.Option("--csv", help="CSV or JSON Lines; twice: pairs of the two files.")]
 Maps = Annotated[
     list[str] | None,
-    typer.Option("--map", help="kind=column, like family_name=surname; again, or with commas. Left out: guessed from names."),
+    typer.Option(
+        "--map",
+        help="kind=column, like family_name=surname; again, or with commas; birth_year=, birth_month=, birth_day=. Left out: guessed.",
+    ),
 ]
 
 
@@ -68,8 +71,15 @@ def _progress() -> Iterator[Shown]:
         yield lambda what, share: bar.update(task, description=what, completed=share)
 
 
+def _with(field: dict[str, Any]) -> str:
+    others = [column for column in field.get("parts", ()) if column not in field["column"].split("+")]
+    return f" (with {', '.join(others)})" if others else ""
+
+
 def _print(report: dict[str, Any]) -> None:
-    compared = ", ".join(f"{field['column']} as {field['kind']}" for field in report["fields"])
+    compared = ", ".join(f"{field['column']} as {field['kind']}{_with(field)}" for field in report["fields"])
+    if report["repeated_columns"]:
+        typer.echo(f"not compared, for a date says it already: {', '.join(report['repeated_columns'])}")
     blocking, chosen, automatic, best = report["blocking"], report["suggestions"], report["automatic"], report["best"]
     typer.echo(f"{report['rows']} rows, {report['true_pairs']} true pairs; compared: {compared}")
     typer.echo(

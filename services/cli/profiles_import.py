@@ -35,7 +35,11 @@ def add_to(group: typer.Typer) -> None:
 def _import(
     file: Annotated[Path, typer.Argument(help="CSV or JSON Lines.")],
     maps: Annotated[
-        list[str] | None, typer.Option("--map", help="target=column; again, or with commas. Left out: understood from the names.")
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="target=column; again, or with commas. Split dates: birth_year=, birth_month=, birth_day=. Left out: guessed from names.",
+        ),
     ] = None,
     source: Annotated[str, typer.Option("--source", help="The system the list comes from.")] = "crm",
     assurance: Annotated[

@@ -20,6 +20,7 @@ from profiles.matching.blocking import candidates
 from profiles.matching.columns import folded_column, guessed_fields, mapped_fields
 from profiles.matching.learning import learned_model, measured_model
 from profiles.matching.matching import Field, Record, record_of
+from profiles.matching.repeats import without_repeats
 from profiles.matching.report import THRESHOLDS, Truth, at_thresholds, best_of, comparable, scores
 from services.client.table_file import TableFile, single_pairs, table_file
 from shared.errors import InputRejected
@@ -53,6 +54,7 @@ class Question:
 class _Loaded:
     fields: tuple[Field, ...]
     ignored: list[str]
+    repeated: list[str]  # say again what a date says, and are not compared
     records: list[Record]
     rows: list[dict[str, str]]  # only what truth needs: id and cluster
     sources: list[int]
@@ -86,7 +88,11 @@ def evaluated(question: Question, shown: Shown = lambda _what, _share: None) -> 
     ]
     return {
         "rows": len(loaded.records),
-        "fields": [{"column": spec.name, "kind": spec.kind} for spec in loaded.fields],
+        "fields": [
+            {"column": spec.name, "kind": spec.kind, **({"parts": [column for _, column in spec.parts]} if spec.parts else {})}
+            for spec in loaded.fields
+        ],
+        "repeated_columns": loaded.repeated,
         "ignored_columns": loaded.ignored,
         "trained": question.train,
         "true_pairs": total,
@@ -123,7 +129,12 @@ def _loaded(question: Question, shown: Shown) -> _Loaded:
             "no column's name is understood", field="--map", remedy=f"kind=column, for some of {', '.join(columns[:40])}"
         )
     found = _Loaded(
-        fields=fields, ignored=[name for name in columns if name not in {f.name for f in fields}], records=[], rows=[], sources=[]
+        fields=fields,
+        ignored=[name for name in columns if name not in {one for spec in fields for one in spec.columns}],
+        repeated=[],
+        records=[],
+        rows=[],
+        sources=[],
     )
     asked = [name for name in (question.truth, question.id_column) if name is not None]
     kept = {*asked, *(name for name in columns if folded_column(name) in {*_TRUTHS, *_IDS})}
@@ -131,7 +142,7 @@ def _loaded(question: Question, shown: Shown) -> _Loaded:
         for row in table.rows():
             if row.problem:
                 raise InputRejected(f"{table.path.name}, row {row.number}: {row.problem}", field="--csv", remedy="repair the row")
-            values = {name: _text(row.values.get(name)) for name in {*kept, *(spec.name for spec in fields)}}
+            values = {name: _text(row.values.get(name)) for name in {*kept, *(one for spec in fields for one in spec.columns)}}
             found.records.append(record_of(fields, values))
             found.rows.append({name: values[name] for name in kept})
             found.sources.append(source)
@@ -139,6 +150,7 @@ def _loaded(question: Question, shown: Shown) -> _Loaded:
                 shown(f"reading {table.path.name}", 0.2 * (source + 0.5) / len(tables))
     if len(found.records) < 2:
         raise InputRejected(f"{len(found.records)} rows", field="--csv", remedy="at least two")
+    found.fields, found.records, found.repeated = without_repeats(found.fields, found.records)
     return found
 
 
