@@ -53,6 +53,7 @@ class WhatsApp:
         )
         (change,) = elements({"field": "messages", "value": {"messages": [message]}})
         one = draft(inbox, change)
+        assert one is not None
         return draft_message(one, message_id=uuid4(), accepted_at=SystemClock().now(), external_id=one.external_id or "")
 
 
