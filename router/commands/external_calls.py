@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.commands.first_contact import assigned_item, open_conversation
+from router.commands.reached import end_callbacks
 from router.commands.work import ItemView, item_of
 from router.item.transition import Change, transition
 from router.moves.capacity import lock_agents
@@ -83,17 +84,19 @@ async def call_connected(
     actor: str,
     at: datetime,
     queue: str | None = None,
-) -> ItemView:
+) -> tuple[ItemView, list[UUID]]:
     """Registers a call that an agent is on, incoming or outgoing, in a conversation of its own. Again: the item as it is.
 
-    Raises `NotFound` (queue). The agent's capacity is taken whether there is room or not.
+    Returns also the call-backs that ended by it. Raises `NotFound` (queue). The agent's capacity is taken whether there is room or not.
     """
     await connection.execute(
         "select 1 from santral.handle where workspace_id = $1 and id = $2 for no key update", workspace_id, handle_id
     )
     known = await connection.fetchrow(_BY_REF, workspace_id, _ref(inbox_id, call_id))
     if known is not None:
-        return await item_of(connection, workspace_id, known["id"])
+        return await item_of(connection, workspace_id, known["id"]), []
+    people = [(workspace_id, handle_id)]
+    ended = await end_callbacks(connection, people, at, actor=actor, call_id=call_id, connected_at=at)
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=handle_id, inbox_id=inbox_id, channel="phone", subject="", agent_id=agent_id,
         at=at,
@@ -106,7 +109,7 @@ async def call_connected(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel="phone", agent_id=agent_id, actor=actor, at=at,
         queue=queue, kind="call", external=True,
     )  # fmt: skip
-    return await item_of(connection, workspace_id, item_id)
+    return await item_of(connection, workspace_id, item_id), ended
 
 
 async def call_ended(

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from router.commands.bot_handover import hand_over_to_people
 from router.commands.external_calls import settle_calls
+from router.commands.reached import end_callbacks, waiting_callbacks
 from router.intake import store
 from router.intake.arrivals import Arrival, Workspaces
 from router.intake.batch_view import BatchView, Conversation, Key, Person, ProviderWord
@@ -137,6 +138,8 @@ class Batch:
         await wake_items(connection, effects, now)
         await leave_bulk(connection, effects.leaving, now)
         await hand_over_to_people(connection, effects.persons, now)
+        # First, so that a call which ended a call-back counts as work of its own.
+        await end_callbacks(connection, effects.called, now, actor="pbx")
         await settle_calls(connection, effects.calls, now)
         if effects.words:
             await self._on_provider_words(connection, effects.words)
@@ -179,6 +182,13 @@ class Batch:
                 candidates.by_handle[found.workspace_id, row["given_id"], row["ref"]] = found
             else:
                 candidates.by_profile[found.workspace_id, row["given_id"]] = found
+        called = {
+            work.senders[key]
+            for one in fresh
+            if one.message is not None and one.message.call is not None and (key := (one.workspace_id, one.id)) in work.senders
+        }
+        for waits in await waiting_callbacks(connection, called):
+            owners[waits.workspace_id, waits.conversation_id] = waits.profile_id
         if owners:
             view.conversations = await store.lock_conversations(connection, owners)
             if any(one.merged_into is not None for one in view.conversations.values()):

@@ -58,6 +58,7 @@ class Effects:
     persons: set[Key] = field(default_factory=set)  # open items whose customer asks for a person
     words: list[ProviderWord] = field(default_factory=list)
     calls: list[CallRecord] = field(default_factory=list)
+    called: set[Key] = field(default_factory=set)  # handles of who called or was called
     touched: dict[Key, Conversation] = field(default_factory=dict)
     rule_errors: int = 0
     rule_seconds: list[float] = field(default_factory=list)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from router.intake.batch_view import BatchView, Conversation, LastItem, Person
 from router.intake.effects import Effects, Leaving, Wake
+from router.item.calls import kind_of_work
 from router.item.goals import due_key
 from router.policy.agent_filter import PERSON
 from router.policy.decision import profile_facts, routing_record
@@ -26,7 +27,6 @@ from router.workspace.workspace import Queue, Workspace
 from shared.ids import new_id
 from shared.message import InboundMessage
 
-_CALLBACKS: Final = frozenset({"missed_call", "voicemail"})
 Route = tuple[Choice, Facts, bool, bool]
 """A choice with the facts it was made from; whether work is reopened; whether the customer could not be looked up."""
 
@@ -127,7 +127,7 @@ class Opening:
         boost = choice.boost_s + (workspace.reopen_boost_s if reopened else 0)
         key = due_key(accepted_at, channel=message.channel, goals=queue.goals_s, boost_s=boost, strict=choice.due_class == 0)
         item_id = new_id()
-        kind = "callback" if message.kind in _CALLBACKS else "conversation"
+        kind = kind_of_work(message.kind, None if message.sender is None else message.sender.kind)
         plan = workspace.plans.get(choice.plan or "", queue.plan)
         sticky = None if before is None or choice.bulk else (before.agent_id or before.last_agent_id)
         sticky_s, owner = workspace.sticky_s(message.channel), None

@@ -10,8 +10,9 @@
 | automatic mail, a bounce, an echo of our own, a system notice | stored and shown, never work; moves nothing of how it is answered |
 | a notice that somebody's number or id changed | the same, but answers go to the new one where they went to the old |
 | an edit, a deletion, a reaction | stored beside what it amends, as an amendment |
-| a missed call | stored, work of kind ``callback`` |
-| an answered or outgoing call | stored; the work was done on the phone |
+| a missed call, a voicemail | stored, work: of kind ``callback`` where there is a number |
+| an answered or outgoing call | stored; the work was done on the phone; a call-back to the same number ends |
+| any call in a conversation with words | stored; who is answered, and where, stays |
 | a delivery receipt | handed to the courier, no message |
 
 Taking a message in either changes the view and the effects completely, or raises before it changed anything.
@@ -31,14 +32,14 @@ from router.intake.bulk import bulk_queue_for
 from router.intake.effects import Effects
 from router.intake.opening import Opening
 from router.intake.threads import Writer, asked_of, choose, moves_answer, thread_key
+from router.item.calls import CALLS
 from router.signals.signals import Signals
 from router.workspace.workspace import Workspace
 from shared.ids import new_id
-from shared.message import InboundMessage
+from shared.message import Call, InboundMessage
 
 _AMENDMENTS: Final = frozenset({"edit", "delete", "reaction"})
 _NO_WORK: Final = frozenset({"system", "call", "reaction", "delete"})
-_CALLBACKS: Final = frozenset({"missed_call", "voicemail"})
 
 
 class TakingIn:
@@ -63,6 +64,10 @@ class TakingIn:
         chosen = choose(message, writer, key, self._view.candidates)
         conversation = None if chosen is None else self._view.conversations.get((chosen.workspace_id, chosen.id))
         accepted_at = min(message.accepted_at, self._view.now)
+        if conversation is None and message.kind == "edit" and message.call is not None:
+            # Late rows of a call that made no message before: they are what is known of it.
+            over = message.call.answered or message.direction == "out"
+            message = message.model_copy(update={"kind": "call" if over else "missed_call"})
         amends = message.kind in _AMENDMENTS and conversation is not None
         if conversation is None:
             if person is None:
@@ -90,15 +95,20 @@ class TakingIn:
             item = conversation.item
             if signals.person and item is not None and item.state in ("offered", "assigned", "wrapping"):
                 self.effects.persons.add((conversation.workspace_id, item.id))
-        if message.kind == "call" and message.call is not None and message.call.answered:
-            self.effects.calls.append(
-                CallRecord(
-                    workspace_id=conversation.workspace_id, conversation_id=conversation.id, inbox_id=message.inbox_id,
-                    call=message.call,
-                )
-            )  # fmt: skip
+        if message.call is not None:
+            self._call(message, message.call, conversation, person)
         if message.automatic is not None and message.automatic.kind == "bounce" and message.automatic.permanent:
             self.effects.words.append(_bounce(message, conversation, self._view.now, self._named(message)))
+
+    def _call(self, message: InboundMessage, call: Call, conversation: Conversation, person: Person | None) -> None:
+        if person is not None:
+            self.effects.called.add((conversation.workspace_id, person.handle_id))
+        if call.answered:
+            self.effects.calls.append(
+                CallRecord(
+                    workspace_id=conversation.workspace_id, conversation_id=conversation.id, inbox_id=message.inbox_id, call=call
+                )
+            )  # fmt: skip
 
     def _receipt(self, message: InboundMessage) -> None:
         assert message.receipt is not None
@@ -158,7 +168,8 @@ class TakingIn:
         machine = _is_machines(message, signals)
         aside = False
         if not amends and not machine:
-            aside = not answered_as(conversation, message, handle_id, accepted_at)
+            # A call beside words moves nothing either, but nobody has to be warned of it.
+            aside = not answered_as(conversation, message, handle_id, accepted_at) and message.kind not in CALLS
         if (
             person is not None
             and conversation.last_handle_id in person.former_ids
@@ -211,7 +222,7 @@ def answered_as(conversation: Conversation, message: InboundMessage, handle_id: 
         conversation.subject = message.subject
     if message.direction != "in":
         return True
-    moves = moves_answer(
+    moves = (message.kind not in CALLS or all(channel == message.channel for channel in conversation.channels)) and moves_answer(
         message, is_recipient=handle_id == conversation.last_handle_id, asked_before=conversation.asked, nobody_yet=nobody_yet
     )
     conversation.last_in_at = accepted_at

@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from router.item.calls import CALLS
 from shared.errors import Conflict, Unprocessable
 
 Kind = Literal["merge", "split", "move"]
@@ -107,7 +108,9 @@ def facts_of(place: Place) -> Facts:
     spoken = [one for one in came if one.kind not in _AMENDMENTS] or came
     sent = [one for one in place.messages if one.direction == "out" and one.kind not in _AMENDMENTS]
     ordered = sorted(spoken, key=lambda one: (one.at, one.seq))
-    last = next(reversed([one for one in ordered if not one.aside] or ordered), None)
+    moved = [one for one in ordered if not one.aside] or ordered
+    # A call beside words says when the customer last spoke to us, not where they are answered.
+    last = next(reversed([one for one in moved if one.kind not in CALLS] or moved), None)
     return Facts(
         last_in_at=ordered[-1].at if ordered else None,
         last_out_at=max((one.at for one in sent), default=None),

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.item.calls import kind_of_work
 from router.item.goals import due_key
 from router.item.item import OPEN, holders
 from router.item.terms import terms_for
@@ -26,6 +27,7 @@ from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
 
+_HANDLE_KIND: Final = "select kind from santral.handle where workspace_id = $1 and id = $2"
 _RANK: Final = ("wrapping", "parked", "queued", "offered", "assigned")
 _OPEN_IDS: Final = """
 select id from santral.work_item where workspace_id = $1 and conversation_id = any($2::uuid[]) and state = any($3)
@@ -209,7 +211,7 @@ async def begin(
         return None
     item_id = new_id()
     key = due_key(said.at, channel=said.channel, goals=row["goals_s"])
-    kind = "callback" if said.kind in ("missed_call", "voicemail") else "conversation"
+    kind = kind_of_work(said.kind, await connection.fetchval(_HANDLE_KIND, workspace_id, said.handle_id))
     sticky_s = terms_for(said.channel, row["settings"]).sticky_s
     await connection.execute(
         _INSERT, workspace_id, item_id, conversation_id, row["queue_id"], said.channel, kind, key.due_class, key.due_at, said.at, at,

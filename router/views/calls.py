@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.item.calls import CALLS
 from shared.database import Connection
 
-KINDS: Final = ("call", "missed_call", "voicemail")
 _CALLS: Final = """
 select m.id, m.conversation_id, m.seq, m.kind, m.direction, m.channel, m.agent_id, m.body->'call' as call, m.accepted_at as at
 from santral.conversation c join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id
@@ -35,5 +35,5 @@ async def list_calls(
 ) -> list[dict[str, Any]]:
     """Calls, missed ones and voicemails with these handles, newest first; those before (time, id, kind) in a mixed history."""
     at, row_id, kind = before or (None, None, None)
-    rows = await connection.fetch(_CALLS, workspace_id, list(handle_ids), list(KINDS), at, row_id, kind, limit)
+    rows = await connection.fetch(_CALLS, workspace_id, list(handle_ids), list(CALLS), at, row_id, kind, limit)
     return [dict(row) for row in rows]

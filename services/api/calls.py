@@ -19,6 +19,7 @@ from ingest.directory import OWN_ADDRESSES
 from ingest.phone.switchboard import is_own, own_numbers
 from profiles.identify import Identification, identify
 from router.commands.external_calls import agent_on, call_connected, call_ended
+from router.commands.reached import REASON
 from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.principal import ConversationWriter, Principal
@@ -82,12 +83,14 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
             assurance="asserted", observed_at=at, actor=principal.actor, name=body.name,
         )  # fmt: skip
         (attached,) = (await identify(connection, who)).handles
-        item = await call_connected(
+        item, reached = await call_connected(
             connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,
             agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue,
         )  # fmt: skip
         details = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}
         await audit(connection, principal, "call.connected", "item", str(item.id), details)
+        for ended_id in reached:
+            await audit(connection, principal, "item.cancel", "item", str(ended_id), {"reason": REASON, "call_id": body.call_id})
         return item
 
     return ItemOut(**asdict(await _done(request, principal, work)))

@@ -9,10 +9,13 @@ from tests.support.counter import Counter
 from tests.support.serving import said_by
 
 
-def row(caller: str, call: str, *, number: int, agent: str = "", disposition: str = "NO ANSWER", answer: str = "") -> str:
+def row(
+    caller: str, call: str, *, number: int, agent: str = "", disposition: str = "NO ANSWER", answer: str = "", hour: int = 13, dst: str = "800",
+    context: str = "from-trunk", channel: str = "PJSIP/trunk-00000001",
+) -> str:  # fmt: skip
     fields = [
-        "", caller, "800", "from-trunk", f'"Ayşe Yılmaz" <{caller}>', "PJSIP/trunk-00000001", agent, "Queue", "", "2026-03-04 13:11:18",
-        answer, "2026-03-04 13:12:18", 60, 0, disposition, "DOCUMENTATION", call, "", "", call, number,
+        "", caller, dst, context, f'"Ayşe Yılmaz" <{caller}>', channel, agent, "Queue", "", f"2026-03-04 {hour}:11:18",
+        answer, f"2026-03-04 {hour}:12:18", 60, 0, disposition, "DOCUMENTATION", call, "", "", call, number,
     ]  # fmt: skip
     return ",".join('"{}"'.format(str(field).replace('"', '""')) for field in fields)
 
@@ -65,3 +68,35 @@ async def test_a_missed_call_becomes_a_call_back_and_the_file_again_nothing(coun
     await ingest(counter, again)
     await counter.post("Sıradaki", value=f"marker-{uuid4()}@ornek.com")
     assert len((await counter.conversation_of(f"+90{missed[1:]}", kind="phone"))["messages"]) == 1
+
+
+async def test_a_customer_who_was_reached_is_not_called_back(counter: Counter, tmp_path: Path) -> None:
+    number, withheld = f"0533{uuid4().int % 10**7:07d}", f"pbx-{uuid4()}"
+    desk, trunk, answer = "PJSIP/101-00000003", "PJSIP/trunk-00000009", "2026-03-04 14:11:40"
+    file = tmp_path / "Master.csv"
+    file.write_text(
+        "\n".join(
+            [
+                row(number, f"pbx-{uuid4()}", number=1),
+                row("anonymous", withheld, number=2),
+                row("101", f"pbx-{uuid4()}", number=3, hour=14, dst=number, context="from-internal", channel=desk, agent=trunk,
+                    disposition="ANSWERED", answer=answer),
+                "",
+            ]
+        )
+    )  # fmt: skip
+    await ingest(counter, file)
+    called = await counter.conversation_of(f"+90{number[1:]}", kind="phone", at_least=2)
+    assert [one["kind"] for one in called["messages"]] == ["missed_call", "call"]
+    assert (called["messages"][1]["direction"], called["customer"]["name"]) == ("out", "Ayşe Yılmaz")
+    canceled = (await counter.admin.get("/v1/items", params={"state": "canceled", "limit": 200})).json()["items"]
+    ended = (
+        await counter.admin.get(f"/v1/items/{next(one['id'] for one in canceled if one['conversation_id'] == called['id'])}")
+    ).json()
+    assert (ended["kind"], ended["state"]) == ("callback", "canceled")
+    inboxes = (await counter.admin.get("/v1/inboxes")).json()["items"]
+    scope = f"call:{next(one['id'] for one in inboxes if one['name'] == 'switchboard')}"
+    caller = {"handles": [{"kind": "visitor", "scope": scope, "value": withheld}]}
+    nobody = (await counter.admin.post("/v1/profiles/lookup", json=caller)).json()["items"][0]["profile_id"]
+    (theirs,) = (await counter.admin.get(f"/v1/profiles/{nobody}/timeline")).json()["conversations"]
+    assert (theirs["item"]["state"] in ("queued", "offered", "assigned"), theirs["customer"]["name"]) == (True, "")

@@ -152,12 +152,11 @@ async def test_a_call_nobody_registered_becomes_a_finished_item(shift: Shift, mo
 
 
 async def test_a_call_in_the_middle_of_other_work_leaves_that_as_it_is(shift: Shift) -> None:
-    await shift.writes(
-        "", provider="asterisk", who=NUMBER, kind="missed_call", call=record("1718.4", answered=False, talk_s=0, agents=())
-    )
+    sender = {"kind": "phone", "value": NUMBER, "assurance": "channel_verified"}
+    await shift.writes("Faturam yanlış", provider="api", sender=sender)
     item = await shift.newest()
     await shift.writes("", provider="asterisk", who=NUMBER, kind="call", call=record("1718.5"))
-    assert (await shift.state(item), (await shift.item(item))["kind"]) == ("queued", "callback")
+    assert (await shift.state(item), (await shift.item(item))["kind"]) == ("queued", "conversation")
     assert len(await rows(shift.db, "select 1 from santral.work_item")) == 1
     await shift.sound()
 

@@ -72,6 +72,17 @@ def test_words_that_moved_nothing_move_nothing_here() -> None:
     assert done.source.facts.last_handle_id == HANDLES[0]
 
 
+@pytest.mark.parametrize("kind", ["call", "missed_call", "voicemail"])
+def test_a_call_beside_words_moves_nothing_of_who_is_answered(kind: str) -> None:
+    call = said(4, who=1, kind=kind, channel="phone")
+    merged = placements.merge(place("calls", call, who=1), place("mail", said(1)))
+    facts = merged.target.facts
+    assert (facts.last_in_at, facts.last_handle_id, facts.last_inbox_id) == (call.at, HANDLES[0], INBOXES[0])
+    assert facts.channels == ("email", "phone")
+    # Where there are only calls, the last one says who called.
+    assert place("calls", said(1, kind=kind), call).facts.last_handle_id == HANDLES[1]
+
+
 def test_edits_and_notes_are_no_contact() -> None:
     source = place("a", said(1), said(2, kind="edit"), said(3, direction="note"), said(4, direction="out", kind="reaction"))
     assert (source.facts.last_in_at, source.facts.last_out_at) == (said(1).at, None)
