@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from profiles.consent import Statement, consent_for
 from shared.errors import Unprocessable
+from shared.time_zones import zone_of
 
 SERVICE: Final = "service"
 PREFERENCES: Final = ("preferred_channel", "language", "quiet_hours", "time_zone")
@@ -93,7 +94,7 @@ def checked_preference(name: str, value: Any, *, field: str) -> None:
             "preferred_channel": lambda: _CHANNEL.fullmatch(value) is not None,
             "language": lambda: _LANGUAGE.fullmatch(value) is not None,
             "quiet_hours": lambda: _HOURS.fullmatch(value) is not None,
-            "time_zone": lambda: _known_zone(value) is not None,
+            "time_zone": lambda: zone_of(value) is not None,
         }[name]()
     )
     if not good:
@@ -102,13 +103,4 @@ def checked_preference(name: str, value: Any, *, field: str) -> None:
 
 
 def _zone(person: Any, workspace: str) -> ZoneInfo:
-    return _known_zone(person) or _known_zone(workspace) or ZoneInfo("UTC")
-
-
-def _known_zone(name: Any) -> ZoneInfo | None:
-    if not isinstance(name, str) or not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    return zone_of(person) or zone_of(workspace) or ZoneInfo("UTC")

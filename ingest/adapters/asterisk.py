@@ -4,7 +4,7 @@
 amendments of it. Calls between extensions are no customer contact and make no message.
 Which way a call went, and which numbers are ours, is told by the inbox's settings: ``agents`` and ``trunks`` name devices, ``numbers`` the
 company's own numbers, ``extensions`` the form of those inside, ``inbound_contexts`` the contexts of calls from outside. Settings that are
-wrong put every row in quarantine, with the setting named.
+wrong put every row in quarantine, with the setting named; a pattern that cannot be used counts as not given.
 Answers: 200 stored (rows that cannot be read are in quarantine) · 401 wrong secret · 503 not stored, post again.
 Source: see `ingest/phone/cdr.py`, `ingest/phone/switchboard.py`.
 """
@@ -45,7 +45,7 @@ class AsteriskAdapter:
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                "time_zone": text,
+                "time_zone": {"type": "string", "format": "time-zone"},
                 "extensions": {"type": "string", "format": "regex"},
                 "inbound_contexts": {"type": "array", "items": text},
                 "columns": {"type": "array", "items": text},

@@ -52,12 +52,12 @@ class MetaAdapter:
     channels: frozenset[str] = frozenset({"social", "chat"})
 
     def settings_schema(self) -> Mapping[str, Any]:
-        text = {"type": "string"}
+        text, address = {"type": "string"}, {"type": "string", "format": "uri"}
         connection = {
             "settings": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {"app_id": text, "graph_url": {"type": "string", "format": "uri"}, "portfolio": text},
+                "properties": {"app_id": text, "graph_url": address, "portfolio": text},
             },
             "secrets": {
                 "type": "object",
@@ -66,7 +66,7 @@ class MetaAdapter:
             },
         }
         inbox = {
-            "settings": {"type": "object", "additionalProperties": False, "properties": {"graph_url": text}},
+            "settings": {"type": "object", "additionalProperties": False, "properties": {"graph_url": address}},
             "secrets": {"type": "object", "additionalProperties": False, "properties": {"access_token": text}},
         }
         return {"connection": connection, "inbox": inbox}

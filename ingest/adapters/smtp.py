@@ -76,7 +76,7 @@ class SmtpAdapter:
             "properties": {
                 "from_name": text,
                 "authserv_id": text,
-                "aliases": {"type": "array", "items": text},
+                "aliases": {"type": "array", "items": {"type": "string", "format": "idn-email"}},
                 "border_filter": {"enum": list(FILTERS)},
             },
         }

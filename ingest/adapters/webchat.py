@@ -107,7 +107,7 @@ class WebchatAdapter:
             "additionalProperties": False,
             "properties": {
                 "title": {"type": "string", "maxLength": 100},
-                "origins": {"type": "array", "items": {"type": "string", "format": "uri"}},
+                "origins": {"type": "array", "items": {"type": "string", "format": "origin"}},
                 "locale": {"enum": ["tr", "en"]},
             },
         }

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from router.calendars.calendar import DAY_S, Calendar, Span, day_number, intervals
 from router.calendars.public_holidays import PUBLIC, Holidays, checked_holidays
 from shared.errors import Unprocessable
+from shared.time_zones import zone_of
 
 DEFAULT: Final = "default"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -111,10 +112,10 @@ _REMEDIES: Final[Mapping[str, str]] = {
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise Unprocessable(f"no time zone {name!r}", field="time_zone", remedy=_REMEDIES["time_zone"]) from error
+    zone = zone_of(name)
+    if zone is None:
+        raise Unprocessable(f"no time zone {name!r}", field="time_zone", remedy=_REMEDIES["time_zone"])
+    return zone
 
 
 def _holidays(given: HolidaysDocument | None) -> Holidays | None:

@@ -18,6 +18,7 @@ from shared.database import Connection
 from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
+from shared.time_zones import zone_of
 
 DAYS_BACK: Final = 14
 SHOWN_MAX: Final = 100
@@ -88,7 +89,4 @@ def _next_day(row: Mapping[str, Any]) -> date | None:
 
 
 def _zone(name: str | None) -> ZoneInfo:
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError):
-        return ZoneInfo("UTC")
+    return zone_of(name) or ZoneInfo("UTC")

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -23,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from ingest.adapter import Inbox
+from ingest.setting_formats import origin_of
 from services.api.credentials import new_token
 from shared.database import Database
 from shared.errors import Forbidden, InputRejected, NotFound, Unauthenticated
@@ -71,14 +71,8 @@ async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
     )  # fmt: skip
     return Widget(
         inbox=inbox, title=settings.get("title") or row["workspace_title"] or row["name"], locale=settings.get("locale", "tr"),
-        origins=tuple(normal_origin(one) for one in settings.get("origins", ())), identity_secret=secrets.get("identity_secret"),
+        origins=tuple(one for given in settings.get("origins", ()) if (one := origin_of(given))), identity_secret=secrets.get("identity_secret"),
     )  # fmt: skip
-
-
-def normal_origin(text: str) -> str:
-    """An origin as browsers send it, from however it was written in the settings."""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def allowed_origin(connection: HTTPConnection, widget: Widget) -> str | None:

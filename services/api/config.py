@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request, Response
 
+from ingest.setting_formats import wrong_in_workspace
 from services.api.audit import audit
 from services.api.calendars import calendar_codecs
 from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
@@ -204,10 +204,8 @@ def _add_workspace(router: APIRouter) -> None:
         request: Request, principal: ConfigWriter, body: WorkspaceIn, if_match: Annotated[str | None, Header()] = None
     ) -> WorkspaceOut:
         """Replaces the workspace's settings."""
-        try:
-            ZoneInfo(body.settings.time_zone)
-        except (KeyError, ValueError) as error:
-            raise Unprocessable("no such time zone", field="settings.time_zone", remedy="like Europe/Istanbul") from error
+        for wrong in wrong_in_workspace(body.settings.model_dump()):
+            raise Unprocessable(wrong.message, field=f"settings.{wrong.field}", remedy=wrong.remedy)
         async with _context(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
             _require_version(if_match, dict(known))

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
-from jsonschema import Draft202012Validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.registry import adapter_for
+from ingest.setting_formats import FORMATS, wrong_in
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
 from router.calendars.calendar import ALWAYS
@@ -269,6 +269,17 @@ class Agents(Plain):
         return AgentOut(**known, queues=queues, user=await context.name_of(user, row["user_id"]))
 
 
+class Users(Plain):
+    """Users; the address is where they are written to."""
+
+    def __init__(self) -> None:
+        super().__init__(user, UserIn, UserOut)
+
+    async def columns(self, context: Context, given: UserIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
+        _require("idn-email", given.email, "email")
+        return await super().columns(context, given, known)
+
+
 class Reached:
     """What connections and inboxes share: an adapter's settings, secrets that only go in, an unguessable address."""
 
@@ -281,9 +292,9 @@ class Reached:
         if schema is None:
             raise Unprocessable(f"{provider} has no {self._part}", field="provider", remedy="name another provider")
         for name, given in (("settings", settings), ("secrets", secrets_given)):
-            for error in Draft202012Validator(schema[name]).iter_errors(dict(given)):
-                where = ".".join([name, *(str(part) for part in error.absolute_path)])
-                raise Unprocessable(error.message[:300], field=where, remedy=f"see the settings of {provider}")
+            for wrong in wrong_in(schema[name], given):
+                where = f"{name}.{wrong.field}" if wrong.field else name
+                raise Unprocessable(wrong.message, field=where, remedy=wrong.remedy or f"see the settings of {provider}")
 
     def sealed(self, context: Context, given: Mapping[str, str], known: Mapping[str, Any] | None) -> bytes | None:
         """Secrets given replace those of the same name; others stay."""
@@ -337,6 +348,8 @@ class Inboxes(Plain):
                 field="channel",
                 remedy=f"one of {', '.join(sorted(adapter.channels))}",
             )
+        if channel == "email" and given.provider != "api":
+            _require("idn-email", given.address, "address")
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
         return {
             **await super().columns(context, given, known),
@@ -356,6 +369,12 @@ class Inboxes(Plain):
         )  # fmt: skip
 
 
+def _require(name: str, value: str | None, field: str) -> None:
+    """Raises `Unprocessable` where a value is not of its format; one that is left out or empty is none."""
+    if value and not FORMATS[name].takes(value):
+        raise Unprocessable(FORMATS[name].message, field=field, remedy=FORMATS[name].remedy)
+
+
 def codecs() -> dict[str, Codec]:
     """Every kind of configuration by the path it stands under."""
     return {
@@ -364,7 +383,7 @@ def codecs() -> dict[str, Codec]:
         "queues": Queues(),
         "skills": Plain(skill, SkillIn, SkillOut),
         "roles": Roles(),
-        "users": Plain(user, UserIn, UserOut),
+        "users": Users(),
         "agents": Agents(),
     }
 

@@ -29,6 +29,7 @@ from services.doctor.database import (
 from services.doctor.finding import Finding, examined, fail, graded, ok, warn
 from services.doctor.kafka import look_at_cluster, look_at_lag, look_at_topics
 from services.doctor.marked_mail import look_at_marked_mail
+from services.doctor.saved_settings import look_at_saved_settings
 from services.frame.settings import Settings
 from services.supervisor.folder import PROCESSES
 from shared.database import Database
@@ -123,6 +124,7 @@ async def _with_database(settings: Settings, db: Database) -> list[Finding]:
         ("replies", lambda: look_at_deliveries(db), _DATABASE),
         ("marked mail", lambda: look_at_marked_mail(db), _DATABASE),
         ("handles", lambda: look_at_handles(db), _DATABASE),
+        ("settings", lambda: look_at_saved_settings(db), _DATABASE),
     ]
     found = list(cluster)
     for check, look, remedy in looks:

@@ -109,6 +109,18 @@ def told(parsed: Parsed) -> tuple[Any, ...]:
     return parsed.inbox and (parsed.inbox.id, parsed.inbox.mask_numbers), parsed.original, values, parts
 
 
+@pytest.mark.parametrize("extensions", ["(", "(?!1)[0-9]{4}", ""])
+def test_a_pattern_that_cannot_be_used_counts_as_none(extensions: str) -> None:
+    """As a release left it that saved it unchecked: the calls are taken in as without it."""
+    target, adapter = target_of("asterisk"), adapter_for("asterisk")
+    broken = replace(target.inboxes[0], settings={**target.settings, "extensions": extensions})
+    for path in sorted(FIXTURES.glob("asterisk/*.request.json")):
+        request = request_of(json.loads(path.read_text()))
+        found = [told(one) for one in adapter.parse(replace(target, inboxes=(broken,)), request)]
+        usual = [told(one) for one in adapter.parse(target, request)]
+        assert [one[1:] for one in found] == [one[1:] for one in usual] != []
+
+
 @pytest.mark.parametrize(("provider", "path"), list(cases()))
 def test_a_process_of_its_own_understands_the_same(provider: str, path: Path) -> None:
     fixture = json.loads(path.read_text())

@@ -32,6 +32,17 @@ MESSAGE = {"inbox": "api", "external_id": "form-1", "from": {"kind": "email", "v
         ("/v1/policies", {"document": {"default_queue": "nowhere"}}, "default_queue"),
         ("/v1/inboxes", {"name": "x", "provider": "webchat", "settings": {"titel": "x"}}, "settings"),
         ("/v1/inboxes", {"name": "x", "provider": "telex"}, "provider"),
+        ("/v1/inboxes", {"name": "x", "provider": "asterisk", "settings": {"extensions": "("}}, "settings.extensions"),
+        ("/v1/inboxes", {"name": "x", "provider": "asterisk", "settings": {"time_zone": "Europe"}}, "settings.time_zone"),
+        (
+            "/v1/inboxes",
+            {"name": "x", "provider": "webchat", "settings": {"origins": ["a.example", "https://["]}},
+            "settings.origins.1",
+        ),
+        ("/v1/inboxes", {"name": "x", "provider": "smtp", "settings": {"aliases": ["nobody"]}}, "settings.aliases.0"),
+        ("/v1/inboxes", {"name": "x", "provider": "smtp", "address": "not an address"}, "address"),
+        ("/v1/connections", {"name": "x", "provider": "meta", "settings": {"graph_url": "graph.example"}}, "settings.graph_url"),
+        ("/v1/users", {"name": "x", "role": "agent", "email": "nobody"}, "email"),
     ],
 )
 async def test_what_is_not_acceptable_is_named(api: Api, workspace: Workspace, path: str, body: Any, field: str) -> None:
@@ -345,6 +356,13 @@ async def test_a_file_from_before_marked_mail_was_a_choice_makes_none(api: Api, 
         assert answer.json()["settings"]["marked_mail"] == kept
     refused = await api.client.put("/v1/workspace", json={"settings": {"marked_mail": "perhaps"}}, headers=admin)
     assert (refused.status_code, refused.json()["field"]) == (422, "body.settings.marked_mail")
+    for wrong, field in (
+        ({"time_zone": "Europe"}, "time_zone"), ({"time_zone": "../x"}, "time_zone"), ({"languages": ["tr", "türkçe"]}, "languages.1"),
+        ({"own_addresses": ["a@ornek.com", "0212 555 00 00"]}, "own_addresses.1"),
+    ):  # fmt: skip
+        refused = await api.client.put("/v1/workspace", json={"settings": wrong}, headers=admin)
+        assert (refused.status_code, refused.json()["field"]) == (422, f"settings.{field}")
+        assert refused.json()["remedy"]
 
 
 async def test_pictures_of_a_mail_are_shown_small_and_without_what_stands_beside_them(

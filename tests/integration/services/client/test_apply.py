@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from services.client.apply import apply_file
 from services.client.workspace_file import read_workspace_file
 from shared.database import Database
+from shared.errors import Unprocessable
 from tests.support.api import listening, running_api
 from tests.support.intake_line import rows
 from tests.support.workspaces import Workspace
@@ -40,3 +43,16 @@ async def test_a_file_applies_as_before_after_the_migration_wrote_down_what_is_s
         await apply_file(read_workspace_file(path), url=url, api_key=token)
     (row,) = await rows(worker_db, "select settings from santral.workspace where id = $1", workspace.id)
     assert (row["settings"]["region"], row["settings"]["marked_mail"]) == ("DE", "aside")
+
+
+async def test_a_setting_that_cannot_be_used_is_refused_with_its_place(
+    api_db: Database, worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "workspace.yaml"
+    path.write_text('inboxes:\n  - {name: pbx, provider: asterisk, settings: {extensions: "("}}\n', encoding="utf-8")
+    async with running_api(api_db, worker_db) as api, listening(api) as address:
+        token = (await api.key(workspace.id))["authorization"].removeprefix("Bearer ")
+        with pytest.raises(Unprocessable) as refused:
+            await apply_file(read_workspace_file(path), url=address.replace("ws:", "http:"), api_key=token)
+    assert "settings.extensions" in f"{refused.value.field} {refused.value}"
+    assert "RE2" in (refused.value.remedy or "")

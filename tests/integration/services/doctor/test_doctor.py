@@ -87,7 +87,13 @@ async def test_what_waits_is_counted(
             workspace.id, NORMALIZATION,
             [{"what": "renewed", "handle": "h1", "other": "h2"}, {"what": "clash", "handle": "h3", "other": "h4"}],
         )  # fmt: skip
+        await connection.execute(
+            "update santral.inbox set settings = '{\"extensions\": \"(\"}' where workspace_id = $1 and provider = 'asterisk'",
+            workspace.id,
+        )
     found = await examine(settings_for(database_urls, kafka, topics))
+    ((state, text),) = of(found, "settings")
+    assert (state, "settings.extensions cannot be used: not a pattern" in text) == ("WARN", True), text
     (renewed, clashed) = of(found, "handles")
     assert renewed == ("OK", f"{name}: 1 have their present name beside the one of an earlier release: h1")
     assert clashed == ("WARN", f"{name}: 2 have a present name that is somebody else's: h3 …")

@@ -175,7 +175,6 @@ def test_what_ends_in_a_mailbox_is_a_voicemail() -> None:
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"extensions": "[1-4"}, "extensions"),
         ({"time_zone": "Europe/Nowhere"}, "time_zone"),
         ({"numbers": "0212"}, "numbers"),
         ({"trunks": [1]}, "trunks"),
