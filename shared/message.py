@@ -41,6 +41,8 @@ Kind = Literal[
     "system",
     "unparsed",
 ]
+AMENDMENTS: Final = frozenset({"edit", "delete", "reaction"})
+"""Kinds of messages that are about another one, which stands in ``in_reply_to``."""
 Visibility = Literal["private", "public", "unlisted"]
 Content = Literal[
     "photo", "video", "voice", "audio", "sticker", "file", "location", "contact", "order", "form", "choice", "story", "reel", "post",

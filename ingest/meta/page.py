@@ -21,6 +21,7 @@ WINDOW: Final = timedelta(hours=24)
 _SILENT: Final = frozenset(
     {"optin", "pass_thread_control", "take_thread_control", "request_thread_control", "app_roles", "account_linking"}
 )
+_OURS: Final[dict[str, Any]] = {"direction": "out", "automatic": Automatic(kind="echo")}
 
 
 def direct(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
@@ -35,20 +36,18 @@ def direct(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
         mid = str(edit["mid"])
         # Without its words it is no edit: it would empty what was written.
         values = {"kind": "edit", "text": clean_text(str(edit["text"])), "in_reply_to": mid}
+        person, side = _side(inbox, event)
         yield _draft(
-            inbox,
-            f"{mid}:edit:{edit.get('num_edit', event['timestamp'])}",
-            event["sender"]["id"],
-            moment(event["timestamp"]),
-            values,
+            inbox, f"{mid}:edit:{edit.get('num_edit', event['timestamp'])}", person, moment(event["timestamp"]), {**values, **side}
         )
     elif "reaction" in event:
         reaction = event["reaction"]
         # Some reactions have a name and no emoji; an empty one would say that it was taken back.
         told = str(reaction.get("emoji") or reaction.get("reaction") or "") if reaction.get("action") == "react" else ""
         values = {"kind": "reaction", "text": clean_text(told), "in_reply_to": str(reaction["mid"])}
+        person, side = _side(inbox, event)
         yield _draft(
-            inbox, f"{reaction['mid']}:reaction:{event['timestamp']}", event["sender"]["id"], moment(event["timestamp"]), values
+            inbox, f"{reaction['mid']}:reaction:{event['timestamp']}", person, moment(event["timestamp"]), {**values, **side}
         )
     elif "delivery" in event or "read" in event:
         yield from _receipts(inbox, event)
@@ -101,20 +100,24 @@ def _receipts(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
 def _message(inbox: Inbox, event: Mapping[str, Any], at: datetime) -> Draft:
     message = event["message"]
     mid = str(message["mid"])
-    is_echo = bool(message.get("is_echo"))
-    person = event["recipient" if is_echo else "sender"]["id"]
-    ours: dict[str, Any] = {"direction": "out", "automatic": Automatic(kind="echo")} if is_echo else {}
+    person, side = _side(inbox, event)
     if message.get("is_deleted"):
-        return _draft(inbox, f"{mid}:deleted", person, at, {"kind": "delete", "in_reply_to": mid, **ours})
+        return _draft(inbox, f"{mid}:deleted", person, at, {"kind": "delete", "in_reply_to": mid, **side})
     app = inbox.settings.get("app_id")
-    if is_echo and app and str(message.get("app_id")) == str(app):
+    if message.get("is_echo") and app and str(message.get("app_id")) == str(app):
         # Our own reply on its way back: its text is in the conversation already.
         return _receipt(inbox, mid, "sent", at)
-    values = content_of(message) | ours
+    values = content_of(message) | side
     quoted = (message.get("reply_to") or {}).get("mid")
     if quoted:
         values["in_reply_to"] = str(quoted)
     return _draft(inbox, mid, person, at, values)
+
+
+def _side(inbox: Inbox, event: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The person an event is exchanged with, and the fields that say that our own side wrote it: an echo comes from the account itself."""
+    ours = str(event["sender"]["id"]) == inbox.address or bool((event.get("message") or {}).get("is_echo"))
+    return (event["recipient"]["id"], _OURS) if ours else (event["sender"]["id"], {})
 
 
 def _draft(inbox: Inbox, external_id: str, person: Any, at: datetime, values: dict[str, Any]) -> Draft:

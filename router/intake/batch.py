@@ -178,6 +178,8 @@ class Batch:
                 candidates.by_ref[found.workspace_id, row["ref"]] = found
                 if row["message_id"] is not None:
                     view.named[found.workspace_id, row["ref"]] = row["message_id"]
+                if row["writer_id"] is not None:
+                    candidates.writers[found.workspace_id, row["ref"]] = row["writer_id"]
             elif via == "handle":
                 candidates.by_handle[found.workspace_id, row["given_id"], row["ref"]] = found
             else:

@@ -54,8 +54,14 @@ _GOES_ON: Final = """c.state = 'open' and c.visibility = 'private' and c.thread_
 # Asked once a statement, of an index in its order whatever the statistics say: who never merged anything pays no look-up for it.
 _ANY_MERGED: Final = """(
              select x.merged_into from santral.conversation x where x.merged_into is not null order by x.merged_into limit 1) is not null"""
+# Whose message a channel's id names, where that is not in their own conversation: who amends it follows it there.
+_WRITER: Final = """(
+        select h.profile_id from santral.receipt r
+        join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+        join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
+        where g.ref like 'ext:%' and r.workspace_id = g.w and r.id = t.message_id and m.handle_id not in (c.handle_id, c.last_handle_id))"""
 _FIND: Final = f"""
-select 'ref' as via, g.w, g.ref, null::uuid as given_id, {_FOUND}, t.message_id,
+select 'ref' as via, g.w, g.ref, null::uuid as given_id, {_FOUND}, t.message_id, {_WRITER} as writer_id,
        (select h.profile_id from santral.handle h where h.workspace_id = g.w and h.id = c.handle_id) as profile_id
 from jsonb_to_recordset($1::jsonb) as g(w uuid, ref text, c uuid)
 left join lateral (
@@ -67,7 +73,7 @@ cross join lateral (
     where n.workspace_id = g.w and n.id = coalesce(g.c, t.conversation_id) limit 1
 ) c
 union all
-select 'handle', g.w, g.k, g.h, {_FOUND}, null, g.p
+select 'handle', g.w, g.k, g.h, {_FOUND}, null, null, g.p
 from jsonb_to_recordset($2::jsonb) as g(w uuid, h uuid, k text, p uuid, since timestamptz)
 cross join lateral (
     select * from (
@@ -91,7 +97,7 @@ cross join lateral (
     ) c order by c.state = 'open' desc, c.opened_at desc limit 1
 ) c
 union all
-select 'profile', g.w, null, g.p, {_FOUND}, null, g.p
+select 'profile', g.w, null, g.p, {_FOUND}, null, null, g.p
 from jsonb_to_recordset($3::jsonb) as g(w uuid, p uuid, since timestamptz)
 cross join lateral (
     select * from (

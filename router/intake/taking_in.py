@@ -36,9 +36,8 @@ from router.item.calls import CALLS
 from router.signals.signals import Signals
 from router.workspace.workspace import Workspace
 from shared.ids import new_id
-from shared.message import Call, InboundMessage
+from shared.message import AMENDMENTS, Call, InboundMessage
 
-_AMENDMENTS: Final = frozenset({"edit", "delete", "reaction"})
 _NO_WORK: Final = frozenset({"system", "call", "reaction", "delete"})
 
 
@@ -68,7 +67,7 @@ class TakingIn:
             # Late rows of a call that made no message before: they are what is known of it.
             over = message.call.answered or message.direction == "out"
             message = message.model_copy(update={"kind": "call" if over else "missed_call"})
-        amends = message.kind in _AMENDMENTS and conversation is not None
+        amends = message.kind in AMENDMENTS and conversation is not None
         if conversation is None:
             if person is None:
                 # Our own words to nobody we know (a comment under our own post): the receipt remembers, there is no customer.
@@ -196,7 +195,12 @@ class TakingIn:
             bulk=bulk,
         )
         kind: Any = "message.amended" if amends else "message.received"
-        effects.event(kind, conversation, now, _measures(message, signals, language, accepted_at), seq=seq)
+        measures = _measures(message, signals, language, accepted_at)
+        if amends and (about := self._named(message)) is not None:
+            measures["amends"] = about
+        effects.event(kind, conversation, now, measures, seq=seq)
+        for ref in message.defines:
+            self._view.named.setdefault((message.workspace_id, ref), message.id)
         self._view.candidates.add(
             conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine or aside else handle_id,
             is_open=is_work or conversation.state == "open",

@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from shared.handle import assurance_rank
-from shared.message import MOVED, UNVERIFIED_SCOPE, InboundMessage
+from shared.message import AMENDMENTS, MOVED, UNVERIFIED_SCOPE, InboundMessage
 
 _SHARED_REFS: Final = ("ext:", "post:", "thread:")
 _THREADS: Final = ("thread:", "post:")
@@ -57,6 +57,8 @@ class Candidates:
     by_ref: dict[tuple[UUID, str], Found] = field(default_factory=dict)
     by_handle: dict[tuple[UUID, UUID, str], Found] = field(default_factory=dict)
     by_profile: dict[tuple[UUID, UUID], Found] = field(default_factory=dict)
+    writers: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
+    """The person of the message that a channel's id names, wherever somebody put it."""
 
     def add(self, conversation: Found, *, refs: Sequence[str], handle_id: UUID, is_open: bool) -> None:
         """A conversation this batch opened or continued; the first that defined a reference keeps it."""
@@ -126,7 +128,7 @@ def choose(message: InboundMessage, writer: Writer | None, key: str, candidates:
     workspace = message.workspace_id
     for ref in message.refs:
         found = candidates.by_ref.get((workspace, ref))
-        if found is not None and _reaches(message, ref, key, found, writer):
+        if found is not None and (_reaches(message, ref, key, found, writer) or _amends_own(message, ref, writer, candidates)):
             return found
     if writer is None:
         return None
@@ -138,6 +140,13 @@ def choose(message: InboundMessage, writer: Writer | None, key: str, candidates:
         return None
     found = candidates.by_profile.get((workspace, writer.profile_id))
     return None if found is None or found.visibility != "private" or found.thread_key else found
+
+
+def _amends_own(message: InboundMessage, ref: str, writer: Writer | None, candidates: Candidates) -> bool:
+    """Whether somebody amends their own message: it follows that message, also into another customer's conversation."""
+    if message.kind not in AMENDMENTS or writer is None:
+        return False
+    return candidates.writers.get((message.workspace_id, ref)) == writer.profile_id
 
 
 def _reaches(message: InboundMessage, ref: str, key: str, found: Found, writer: Writer | None) -> bool:

@@ -77,8 +77,9 @@ async def split(
 
     Raises `NotFound`, `Conflict`, `Unprocessable`.
     """
-    rows.require_carried(len(messages))
-    stored = await rows.lock(connection, workspace_id, {conversation_id}, messages)
+    together = await rows.with_amendments(connection, workspace_id, conversation_id, messages)
+    rows.require_carried(len(together))
+    stored = await rows.lock(connection, workspace_id, {conversation_id}, together)
     source = stored[conversation_id]
     done = placements.split(source.place, new_id(), messages)
     items = await _locked_items(connection, workspace_id, (conversation_id,))
@@ -93,11 +94,12 @@ async def split(
 async def move(
     connection: Connection, *, workspace_id: UUID, message_id: UUID, into: UUID, reason: str | None, actor: str
 ) -> Operated:  # fmt: skip
-    """Puts one message into another conversation. Raises `NotFound`, `Conflict`, `Unprocessable`."""
+    """Puts one message, and what amends it, into another conversation. Raises `NotFound`, `Conflict`, `Unprocessable`."""
     conversation_id = await where_is(connection, workspace_id, message_id)
     if conversation_id == into:
         raise Conflict("the message is in this conversation", field="conversation", remedy="name another one")
-    stored = await rows.lock(connection, workspace_id, {conversation_id, into}, [message_id])
+    together = await rows.with_amendments(connection, workspace_id, conversation_id, [message_id])
+    stored = await rows.lock(connection, workspace_id, {conversation_id, into}, together)
     source, target = stored[conversation_id], stored[into]
     done = placements.move(source.place, target.place, message_id)
     items = await _locked_items(connection, workspace_id, (conversation_id, into))
@@ -244,17 +246,17 @@ async def _tell(
     for place in (source, target):
         agent = work.agents_of(items, place.id)
         events.append(about(id=new_id(), type=_TOLD[told.kind], conversation_id=place.id, agent_id=agent, data=data))
-    if not (single and not told.undone):
-        events += [
-            about(
-                id=new_id(), type="message.moved", conversation_id=one.to_id,
-                data={
-                    "operation_id": str(told.operation_id), "message_id": str(one.message_id), "from_conversation_id": str(came_from),
-                    "from_seq": one.from_seq, **({"undone": True} if told.undone else {}),
-                },
-            )
-            for one in carried
-        ]  # fmt: skip
+    # A move's own event stands at the number of its message; what amends that one comes after it.
+    events += [
+        about(
+            id=new_id(), type="message.moved", conversation_id=one.to_id,
+            data={
+                "operation_id": str(told.operation_id), "message_id": str(one.message_id), "from_conversation_id": str(came_from),
+                "from_seq": one.from_seq, **({"undone": True} if told.undone else {}),
+            },
+        )
+        for one in (carried[1:] if single and not told.undone else carried)
+    ]  # fmt: skip
     placed = await numbered(connection, events)
     numbers = {(e.conversation_id, e.data.get("message_id")): e.seq for e in placed if e.type == "message.moved"}
     for one in carried:

@@ -21,15 +21,15 @@ from uuid import UUID
 
 from router.item.calls import CALLS
 from shared.errors import Conflict, Unprocessable
+from shared.message import AMENDMENTS
 
 Kind = Literal["merge", "split", "move"]
-_AMENDMENTS = frozenset({"edit", "delete", "reaction"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A message in a conversation, at its number. ``work``: the customer's words that ask for an answer; ``machine``: a program's;
-    ``aside``: words that moved nothing of who is answered."""
+    ``aside``: words that moved nothing of who is answered; ``amends``: the message here that an edit, a deletion or a reaction is about."""
 
     id: UUID
     seq: int
@@ -42,6 +42,7 @@ class Said:
     work: bool = False
     machine: bool = False
     aside: bool = False
+    amends: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +106,8 @@ class Done:
 def facts_of(place: Place) -> Facts:
     """A conversation's facts by its messages: of two, the later counts; of two at once, the one with the higher number."""
     came = [one for one in place.messages if one.direction == "in" and not one.machine]
-    spoken = [one for one in came if one.kind not in _AMENDMENTS] or came
-    sent = [one for one in place.messages if one.direction == "out" and one.kind not in _AMENDMENTS]
+    spoken = [one for one in came if one.kind not in AMENDMENTS] or came
+    sent = [one for one in place.messages if one.direction == "out" and one.kind not in AMENDMENTS]
     ordered = sorted(spoken, key=lambda one: (one.at, one.seq))
     moved = [one for one in ordered if not one.aside] or ordered
     # A call beside words says when the customer last spoke to us, not where they are answered.
@@ -287,7 +288,9 @@ def _picked(source: Place, messages: Collection[UUID]) -> list[Said]:
         raise Unprocessable(
             f"not in this conversation: {', '.join(missing[:5])}", field="messages", remedy="ids of messages of this conversation"
         )
-    return [one for one in source.messages if one.id in set(messages)]
+    # What amends a message goes where the message goes: left behind, what was deleted would be read again.
+    heads = {one.amends or one.id for one in source.messages if one.id in set(messages)}
+    return [one for one in source.messages if (one.amends or one.id) in heads]
 
 
 def _require_something_left(source: Place, going: Sequence[Said], field: str) -> None:

@@ -36,6 +36,14 @@ select m.conversation_id, m.id, m.seq, m.direction, m.kind, m.channel, m.accepte
        m.kind = 'system' or m.body ? 'automatic' as machine, m.body ? 'aside' as aside
 from santral.message m where m.workspace_id = $1 and m.conversation_id = any($2::uuid[]) order by m.seq
 """
+_AMENDING: Final = """
+select e.id, coalesce(t.id, n.message_id) as amends from santral.message e
+left join santral.message t on t.workspace_id = e.workspace_id and t.conversation_id = e.conversation_id and t.inbox_id = e.inbox_id
+  and t.external_id = e.body->>'in_reply_to'
+left join santral.thread_ref n on n.workspace_id = e.workspace_id and n.conversation_id = e.conversation_id
+  and n.ref = 'ext:' || e.inbox_id || ':' || (e.body->>'in_reply_to')
+where e.workspace_id = $1 and e.conversation_id = any($2::uuid[]) and e.kind in ('edit', 'delete', 'reaction')
+"""
 _CARRY: Final = """
 with way as (
     select * from unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::uuid[], $6::bigint[]) as w(m, f, fs, t, ts)
@@ -144,6 +152,25 @@ async def message_ids(connection: Connection, workspace_id: UUID, conversation_i
     return [row["id"] for row in rows]
 
 
+async def with_amendments(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, messages: Sequence[UUID]
+) -> list[UUID]:
+    """These messages and what goes with them, before the conversation is locked."""
+    amending = await _amending(connection, workspace_id, [conversation_id])
+    heads = {amending.get(one, one) for one in messages}
+    return [
+        *messages,
+        *(heads - set(messages)),
+        *(one for one, amends in amending.items() if amends in heads and one not in messages),
+    ]
+
+
+async def _amending(connection: Connection, workspace_id: UUID, conversations: Collection[UUID]) -> dict[UUID, UUID]:
+    """Of each amendment that stands beside its message: that message."""
+    rows = await connection.fetch(_AMENDING, workspace_id, list(conversations))
+    return {row["id"]: row["amends"] for row in rows if row["amends"] is not None}
+
+
 def require_carried(count: int) -> None:
     """Raises `Unprocessable` for more messages than one operation carries."""
     if count > MESSAGES_MAX:
@@ -171,6 +198,7 @@ async def lock(
     now_following = await connection.fetch(_FOLLOWERS, workspace_id, list(wanted))
     if not {row["id"] for row in now_following} <= rows.keys():
         raise Contended("a conversation was merged meanwhile", retry_after_s=1)
+    amending = await _amending(connection, workspace_id, wanted)
     said: dict[UUID, list[Said]] = {one: [] for one in wanted}
     for row in await connection.fetch(_MESSAGES, workspace_id, list(wanted)):
         said[row["conversation_id"]].append(
@@ -178,7 +206,7 @@ async def lock(
                 id=row["id"], seq=row["seq"], direction=row["direction"], kind=row["kind"], channel=row["channel"],
                 at=row["accepted_at"], inbox_id=row["inbox_id"], handle_id=row["handle_id"], work=row["work"],
                 machine=row["machine"],
-                aside=row["aside"],
+                aside=row["aside"], amends=amending.get(row["id"]),
             )
         )  # fmt: skip
     return {

@@ -1,35 +1,27 @@
-"""Reading conversations, their messages and events: what the API and the sockets show. Reads only, one workspace.
+"""Reading conversations and their events: what the API and the sockets show. Reads only, one workspace.
 
 Messages and events share one sequence per conversation: a message and the event that tells of it carry the same number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.views.amendments import Amendments, read_amendments
+from router.views.messages import SAID, preview_of
 from shared.database import Connection
 from shared.errors import NotFound
 
-_MESSAGE: Final = """
-select m.conversation_id, m.seq, m.id, m.direction, m.kind, m.channel, m.provider, m.inbox_id, m.handle_id, m.agent_id, m.visibility,
-       m.external_id, m.subject, m.text, m.body - 'original' as body, m.accepted_at, m.sent_at, a.name as agent_name, h.name as sender_name,
-       h.kind as sender_kind, h.value as sender_value
-from santral.message m
-left join santral.agent a on a.workspace_id = m.workspace_id and a.id = m.agent_id
-left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
-"""
-_CONVERSATION: Final = """
+_CONVERSATION: Final = f"""
 select c.id, c.handle_id, c.channel, c.channels, c.visibility, c.subject, c.language, c.state, c.seq, c.opened_at, c.last_in_at,
        c.last_out_at, c.window_expires_at, c.closed_at, c.last_agent_id, c.merged_into,
        h.profile_id, h.name as customer_name, h.kind as customer_kind,
        h.value as customer_value, h.assurance as customer_assurance, x.name as inbox, x.provider,
        i.id as item_id, i.state as item_state, i.version as item_version, i.agent_id as item_agent_id, i.due_at as item_due_at,
-       i.decision_id as item_decision_id, q.name as queue, g.name as agent_name,
-       (select m.text from santral.message m where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.direction = 'in'
-        order by m.seq desc limit 1) as preview
+       i.decision_id as item_decision_id, q.name as queue, g.name as agent_name, said.*
 from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id
 join santral.inbox x on x.workspace_id = c.workspace_id and x.id = c.last_inbox_id
@@ -38,69 +30,12 @@ left join lateral (
 ) i on true
 left join santral.queue q on q.workspace_id = c.workspace_id and q.id = i.queue_id
 left join santral.agent g on g.workspace_id = c.workspace_id and g.id = i.agent_id
+{SAID}
 """
-PREVIEW_CHARS: Final = 160
 
 
-def message_view(row: Any) -> dict[str, Any]:
-    """A message as agents see it; ``html`` says that a sanitized view can be fetched.
-
-    Of mail: ``verdict`` is the border's word on the sender (pass, none, fail, no_border), ``reply_to`` where it asks to be answered,
-    ``written_from`` the form's or list's address it came from; ``aside`` says that it moved nothing of who is answered.
-    """
-    body = row["body"]
-    traits = body.get("traits") or {}
-    files = [
-        {"n": n, "name": part["name"], "content_type": part.get("content_type"), "size_bytes": part["size_bytes"]}
-        for n, part in enumerate(body.get("parts", ()))
-        if part.get("role", "attachment") == "attachment"
-    ]
-    sender = None
-    if row["direction"] == "in":
-        sender = {"name": row["sender_name"], "kind": row["sender_kind"], "value": row["sender_value"]}
-    return {
-        "id": row["id"],
-        "conversation_id": row["conversation_id"],
-        "seq": row["seq"],
-        "direction": row["direction"],
-        "kind": row["kind"],
-        "channel": row["channel"],
-        "visibility": row["visibility"],
-        "subject": row["subject"],
-        "text": row["text"],
-        "text_stripped": body.get("text_stripped"),
-        "html": any(part.get("role") == "html" for part in body.get("parts", ())),
-        "files": files,
-        "call": body.get("call"),
-        "automatic": (body.get("automatic") or {}).get("kind"),
-        "marks": _marks(body),
-        "contents": body.get("contents") or [],
-        "about": body.get("about"),
-        "filtered": body.get("filtered"),
-        "authenticated": bool(body.get("authenticated")),
-        "verdict": traits.get("verdict"),
-        "reply_to": traits.get("reply_to"),
-        "written_from": traits.get("written_from"),
-        "aside": bool(body.get("aside")),
-        "in_reply_to": body.get("in_reply_to"),
-        "participants": body.get("participants") or [],
-        "sender": sender,
-        "agent_id": row["agent_id"],
-        "agent_name": row["agent_name"],
-        "client_id": traits.get("client_id"),
-        "at": row["sent_at"] or row["accepted_at"],
-        "accepted_at": row["accepted_at"],
-    }
-
-
-def _marks(body: Mapping[str, Any]) -> list[str]:
-    """What says that no machine may answer, by name; the kind of the mark where an earlier release kept no names."""
-    seen = body.get("automatic") or body.get("marks") or {}
-    return list(seen.get("evidence") or ([seen["kind"]] if seen else ()))
-
-
-def conversation_view(row: Any) -> dict[str, Any]:
-    """A conversation with its newest item."""
+def conversation_view(row: Any, amendments: Amendments) -> dict[str, Any]:
+    """A conversation with its newest item and a preview of what came last (`preview_of`)."""
     item = None
     if row["item_id"] is not None:
         item = {
@@ -123,7 +58,7 @@ def conversation_view(row: Any) -> dict[str, Any]:
             "profile_id": row["profile_id"], "name": row["customer_name"], "kind": row["customer_kind"],
             "value": row["customer_value"], "assurance": row["customer_assurance"],
         },
-        "preview": (row["preview"] or "")[:PREVIEW_CHARS],
+        **preview_of(row, amendments),
         "opened_at": row["opened_at"],
         "last_in_at": row["last_in_at"],
         "last_out_at": row["last_out_at"],
@@ -139,7 +74,7 @@ async def read_conversation(connection: Connection, workspace_id: UUID, conversa
     row = await connection.fetchrow(_CONVERSATION + "where c.workspace_id = $1 and c.id = $2", workspace_id, conversation_id)
     if row is None:
         raise NotFound("no such conversation", field="conversation_id")
-    return conversation_view(row)
+    return conversation_view(row, await read_amendments(connection, workspace_id, [conversation_id]))
 
 
 async def list_conversations(
@@ -172,28 +107,8 @@ order by c.opened_at desc, c.id desc limit $9
 """,
         workspace_id, state, queue, agent_id, list(handle_ids) if handle_ids is not None else None, member_id, before_at, before_id, limit,
     )  # fmt: skip
-    return [conversation_view(row) for row in rows]
-
-
-async def messages_page(
-    connection: Connection, workspace_id: UUID, conversation_id: UUID, *, after_seq: int = 0, limit: int = 200
-) -> list[dict[str, Any]]:
-    """Messages of a conversation after a sequence, oldest first."""
-    rows = await connection.fetch(
-        _MESSAGE + "where m.workspace_id = $1 and m.conversation_id = $2 and m.seq > $3 order by m.seq limit $4",
-        workspace_id, conversation_id, after_seq, limit,
-    )  # fmt: skip
-    return [message_view(row) for row in rows]
-
-
-async def read_message(connection: Connection, workspace_id: UUID, conversation_id: UUID, seq: int) -> Mapping[str, Any]:
-    """One message's row with its body. Raises `NotFound`."""
-    row = await connection.fetchrow(
-        _MESSAGE + "where m.workspace_id = $1 and m.conversation_id = $2 and m.seq = $3", workspace_id, conversation_id, seq
-    )
-    if row is None:
-        raise NotFound("no such message", field="seq")
-    return dict(row)
+    amendments = await read_amendments(connection, workspace_id, [row["id"] for row in rows])
+    return [conversation_view(row, amendments) for row in rows]
 
 
 def event_view(row: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -9,12 +10,13 @@ from uuid import UUID
 
 from router.evaluation.decision_view import with_names
 from router.item.limits import channel_rules
-from router.views.conversations import PREVIEW_CHARS
+from router.views.amendments import Amendments, read_amendments
+from router.views.messages import SAID, preview_of
 from router.waits.prediction import wait_of
 from shared.database import Connection
 from shared.errors import NotFound
 
-_ITEM: Final = """
+_ITEM: Final = f"""
 select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at, i.enqueued_at, i.queued_at, i.agent_id, i.offer_id,
        i.timer_at, i.decision_id, i.reopened_from, i.first_reply_at, i.assigned_at, q.name as queue, q.title as queue_title,
        c.subject, c.language, c.visibility, c.seq, c.last_in_at, c.last_out_at, h.profile_id, h.name as customer_name, h.kind as customer_kind,
@@ -25,8 +27,7 @@ select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at,
        (select m.text from santral.message m where i.giver_agent_id is not null and m.workspace_id = i.workspace_id
         and m.conversation_id = i.conversation_id and m.direction = 'note' and m.agent_id = i.giver_agent_id
         and m.accepted_at >= i.assigned_at order by m.seq desc limit 1) as note,
-       (select m.text from santral.message m where m.workspace_id = i.workspace_id and m.conversation_id = i.conversation_id
-        and m.direction = 'in' order by m.seq desc limit 1) as preview
+       said.*
 from santral.work_item i
 join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 join santral.conversation c on c.workspace_id = i.workspace_id and c.id = i.conversation_id
@@ -45,6 +46,7 @@ left join lateral (
     where k.workspace_id = i.workspace_id and k.item_id = i.id and k.met_at is null and k.stopped_at is null
     order by k.due_at nulls last limit 1
 ) t on true
+{SAID}
 """
 _MINE: Final = """
 where i.workspace_id = $1 and i.id in (
@@ -59,7 +61,7 @@ where o.workspace_id = $1 and o.queue_id = $2 and o.state = 'queued' and (o.due_
 """
 
 
-def item_view(row: Any) -> dict[str, Any]:
+def item_view(row: Any, amendments: Amendments) -> dict[str, Any]:
     """A work item as an agent sees it. ``transfer``: who gives it away; ``failed``: the reply that brought it back, and why."""
     offer = transfer = None
     if row["giver_agent_id"] is not None and row["state"] in ("queued", "offered"):
@@ -90,7 +92,7 @@ def item_view(row: Any) -> dict[str, Any]:
         "seq": row["seq"],
         "last_in_at": row["last_in_at"],
         "last_out_at": row["last_out_at"],
-        "preview": (row["preview"] or "")[:PREVIEW_CHARS],
+        **preview_of(row, amendments),
         "customer": {
             "profile_id": row["profile_id"], "name": row["customer_name"], "kind": row["customer_kind"],
             "value": row["customer_value"], "assurance": row["customer_assurance"],
@@ -127,7 +129,7 @@ async def desk_snapshot(connection: Connection, workspace_id: UUID, agent_id: UU
     if agent is None:
         raise NotFound("no such agent", field="agent_id")
     found = await connection.fetch(f"{_ITEM} {_MINE} order by i.enqueued_at", workspace_id, agent_id)
-    rows = await _named(connection, workspace_id, [item_view(row) for row in found])
+    rows = await _named(connection, workspace_id, found)
     queues = await connection.fetch(
         "select q.name, q.title, q.mode, (select count(*) from santral.work_item i where i.workspace_id = q.workspace_id"
         " and i.queue_id = q.id and i.state = 'queued') as waiting from santral.queue_member m"
@@ -166,12 +168,14 @@ async def read_item(connection: Connection, workspace_id: UUID, item_id: UUID) -
     row = await connection.fetchrow(_ITEM + "where i.workspace_id = $1 and i.id = $2", workspace_id, item_id)
     if row is None:
         raise NotFound("no such item", field="item_id")
-    (view,) = await _named(connection, workspace_id, [item_view(row)])
+    (view,) = await _named(connection, workspace_id, [row])
     return view
 
 
-async def _named(connection: Connection, workspace_id: UUID, views: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with the names of those whom decisions mention by id."""
+async def _named(connection: Connection, workspace_id: UUID, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """Their views, with the names of those whom decisions mention by id."""
+    amendments = await read_amendments(connection, workspace_id, [row["conversation_id"] for row in rows])
+    views = [item_view(row, amendments) for row in rows]
     records = await with_names(connection, workspace_id, [one["why"] for one in views])
     return [{**one, "why": record} for one, record in zip(views, records, strict=True)]
 
@@ -185,7 +189,7 @@ async def list_items(
         " and ($4::uuid is null or i.agent_id = $4) order by i.due_class, i.due_at, i.id limit $5",
         workspace_id, state, queue, agent_id, limit,
     )  # fmt: skip
-    return await _named(connection, workspace_id, [item_view(row) for row in rows])
+    return await _named(connection, workspace_id, rows)
 
 
 async def queue_snapshot(connection: Connection, workspace_id: UUID, queue: str, limit: int = 200) -> list[dict[str, Any]]:

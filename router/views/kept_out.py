@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.views.conversations import PREVIEW_CHARS
+from router.views.amendments import NOT_AMENDING, Amendments, read_amendments
+from router.views.messages import preview_of, said_columns
 from shared.database import Connection
 from shared.text import fold_turkish
 
@@ -20,14 +21,14 @@ from shared.text import fold_turkish
 _FOLDED: Final = """lower(translate(concat_ws(' ', m.subject, h.name, h.value),
     'İIıÇĞÖŞÜçğöşüÂÎÛâîûÄäËëÏïÉéÈèÊêÁáÀàÓóÒòÔôÑñ', 'iiiCGOSUcgosuAIUaiuAaEeIiEeEeEeAaAaOoOoOoNn'))"""
 _LIST: Final = f"""
-select m.id, m.conversation_id, m.seq, m.accepted_at, m.subject, left(coalesce(nullif(m.body->>'text_stripped', ''), m.text), {PREVIEW_CHARS})
-       as preview, m.body->'automatic' as seen, m.body->'filtered' as filtered, i.name as inbox, h.kind as sender_kind, h.value as sender_value,
+select m.id, m.conversation_id, m.seq, m.accepted_at, m.subject, {said_columns("h", "m.body - 'original'")}, m.body->'automatic' as seen,
+       m.body->'filtered' as filtered, i.name as inbox, h.kind as sender_kind, h.value as sender_value,
        h.name as sender_name
 from santral.message m
 join santral.receipt r on r.workspace_id = m.workspace_id and r.id = m.id and r.state = 'taken'
 left join santral.inbox i on i.workspace_id = m.workspace_id and i.id = m.inbox_id
 left join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
-where m.workspace_id = $1 and m.direction = 'in' and m.body ? 'automatic' and not m.body ? 'made_work'
+where m.workspace_id = $1 and m.direction = 'in' and {NOT_AMENDING} and m.body ? 'automatic' and not m.body ? 'made_work'
   and ($2::text[] is null or m.body->'automatic'->>'kind' = any($2)) and ($3::text is null or i.name = $3)
   and ($4::timestamptz is null or m.accepted_at >= $4)
   and ($5::boolean is null or coalesce((m.body->'automatic'->>'marked_only')::boolean, false) = $5)
@@ -56,10 +57,11 @@ async def list_kept_out(
         _LIST, workspace_id, None if kinds is None else list(kinds), inbox, since, marked_only, words, agent_id, in_queues, before_at,
         before_id, limit,
     )  # fmt: skip
-    return [_view(row) for row in rows]
+    amendments = await read_amendments(connection, workspace_id, [row["conversation_id"] for row in rows])
+    return [_view(row, amendments) for row in rows]
 
 
-def _view(row: Any) -> dict[str, Any]:
+def _view(row: Any, amendments: Amendments) -> dict[str, Any]:
     seen = row["seen"]
     return {
         "id": row["id"],
@@ -74,7 +76,7 @@ def _view(row: Any) -> dict[str, Any]:
         "inbox": row["inbox"] or "",
         "sender": {"kind": row["sender_kind"], "value": row["sender_value"], "name": row["sender_name"]},
         "subject": row["subject"],
-        "preview": row["preview"],
+        **preview_of(row, amendments),
     }
 
 

@@ -3,7 +3,8 @@
     client  hello {token, resume?: {incarnation, agent_seq, conversations: {id: seq}}}
     server  welcome {incarnation, agent_seq, desk?}     no desk: the resume holds, what was missed follows
             event {event}                               with agent_seq on the agent's stream, with seq on a conversation's
-            message {message}                           in a followed conversation, in place of its event
+            message {message}                           in a followed conversation, in place of its event; after the event
+                                                        of an amendment, the message that it is about, as it stands now
             queue {queue, items} · queue_item {…}       a followed queue: a snapshot, then absolute states with versions
             error {problem}
     client  follow {conversation_id, seq} · unfollow {conversation_id} · follow_queue {queue} · unfollow_queue {queue}
@@ -27,8 +28,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocketDisconnect
 
 from router.commands.presence import renew_lease
-from router.views.conversations import agent_events, conversation_events, messages_page, read_conversation
+from router.views.conversations import agent_events, conversation_events, read_conversation
 from router.views.desk import desk_snapshot, queue_snapshot
+from router.views.messages import messages_at, messages_page
 from services.api.conversations import add_deliveries
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
@@ -247,13 +249,18 @@ class AgentSocket:
                     connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE
                 )
                 messages = await messages_page(connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE)
-                await add_deliveries(connection, self._workspace_id, messages)
+                amended = {one["seq"]: one["amends"]["seq"] for one in messages if one["amends"]}
+                anew = await messages_at(connection, self._workspace_id, conversation_id, list(amended.values())) if amended else []
+                await add_deliveries(connection, self._workspace_id, [*messages, *anew])
             more = len(events) == PAGE
             end = events[-1]["seq"] if events else cursor.seq
             frames: dict[int, dict[str, Any]] = {event["seq"]: _event(event, "seq") for event in events}
-            frames |= {one["seq"]: {"type": "message", "message": one} for one in messages if one["seq"] <= end}
+            said = {one["seq"]: {"type": "message", "message": one} for one in (*messages, *anew)}
+            frames |= {one["seq"]: said[one["seq"]] for one in messages if one["seq"] <= end and not one["amends"]}
             for seq in sorted(frames):
                 await self._line.send(frames[seq])
+                if seq in amended:
+                    await self._line.send(said[amended[seq]])
                 cursor.seq = seq
                 if self._conversations.get(conversation_id) is not cursor:
                     return

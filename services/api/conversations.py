@@ -19,7 +19,8 @@ from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
 from router.views.answered import ANSWERED, address_of, recipient_in
-from router.views.conversations import conversation_events, list_conversations, messages_page, read_conversation
+from router.views.conversations import conversation_events, list_conversations, read_conversation
+from router.views.messages import messages_at, messages_page
 from services.api.audit import audit
 from services.api.files import FileOut
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
@@ -149,6 +150,10 @@ async def messages(
     Of mail: ``verdict``, our border's word on the sender's domain (``pass``, ``none``, ``fail``, ``no_border``); ``reply_to``, where it asks
     to be answered when that is not its writer's own address; ``written_from``, the form's or list's address it came from; ``aside``: it
     moved nothing of who is answered.
+
+    Each stands as it is now: ``edited_at`` with its ``earlier`` words, ``deleted_at``, ``reactions``; of what its writer deleted there are
+    neither words nor files. An edit, a deletion or a reaction is a message too, with a number of its own: ``amends`` names the one that it is
+    about, and whoever shows bubbles shows that one alone. ``contents`` says what came beside words, ``gone`` why nothing is shown.
     """
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
@@ -156,6 +161,19 @@ async def messages(
         rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
         await add_deliveries(connection, principal.workspace_id, rows)
     return Page(items=rows)
+
+
+@router.get("/conversations/{conversation_id}/messages/{seq}", summary="One message")
+async def message(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Json:
+    """The message with this number as it stands now."""
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await read_conversation(connection, principal.workspace_id, conversation_id)
+        await require_conversation(connection, principal, conversation_id)
+        rows = await messages_at(connection, principal.workspace_id, conversation_id, [seq])
+        await add_deliveries(connection, principal.workspace_id, rows)
+    if not rows:
+        raise NotFound("no such message", field="seq", remedy="a number from the conversation's messages")
+    return rows[0]
 
 
 async def add_deliveries(connection: Connection, workspace_id: UUID, rows: list[Json]) -> None:

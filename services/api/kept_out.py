@@ -68,6 +68,7 @@ class KeptOut(BaseModel):
     sender: KeptOutSender
     subject: str
     preview: str
+    preview_contents: list[str]
 
 
 class DigestedMessage(BaseModel):

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
-from router.views.conversations import read_message
+from router.views.messages import parts_of
 from services.api.principal import ConversationReader, Principal, require_conversation
 from services.api.thumbnails import EDGE_MAX
 from shared.errors import NotFound
@@ -29,9 +29,9 @@ _CID: Final = re.compile(r' src="cid:([^"]*)"', re.IGNORECASE)
 
 async def _parts(request: Request, principal: Principal, conversation_id: UUID, seq: int) -> list[Json]:
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        row = await read_message(connection, principal.workspace_id, conversation_id, seq)
+        parts = await parts_of(connection, principal.workspace_id, conversation_id, seq)
         await require_conversation(connection, principal, conversation_id)
-    return list(row["body"].get("parts", ()))
+    return parts
 
 
 def _part(parts: Sequence[Json], role: str, n: int | None) -> Json:

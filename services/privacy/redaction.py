@@ -12,6 +12,7 @@ from uuid import UUID
 
 from router.erasure.covers import UNLABELLED
 from router.moves.moves import numbered
+from router.views.messages import edits_of
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.event import Event
@@ -55,7 +56,7 @@ async def redact(
 ) -> UUID | None:
     """Redacts a message, or its file ``part``; the cause under which its files are noted. None when it was redacted before.
 
-    A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`.
+    A whole message goes with its edits. A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`.
     """
     row = await connection.fetchrow(_MESSAGE, workspace_id, conversation_id, seq)
     if row is None:
@@ -71,6 +72,17 @@ async def redact(
     cause = new_id()
     files = [*parts, *(body.get("content") or {}).get("files", ())]
     if part is None:
+        # Edits hold words of the message too; by the call's end none of them shows what was taken away.
+        for edit in await edits_of(connection, workspace_id, conversation_id, seq):
+            await redact(
+                connection,
+                workspace_id=workspace_id,
+                conversation_id=conversation_id,
+                seq=edit,
+                part=None,
+                reason=reason,
+                actor=actor,
+            )
         await connection.execute(_WHOLE, *place, {"redacted": marker})
         await connection.execute(_SUBJECT, workspace_id, conversation_id, row["subject"])
         await connection.execute(_DELIVERY, workspace_id, row["id"])

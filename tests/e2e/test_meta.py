@@ -10,9 +10,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
 from tests.support.counter import Counter
 from tests.support.meta_server import APP_SECRET, Graph, graph_server, signed
+from tests.support.pages import PICTURES, desk_of, launched
 from tests.support.waiting import eventually
 
 
@@ -245,6 +247,49 @@ async def test_a_photo_without_words_is_said(meta: Meta) -> None:
     await meta.deliver(change(contacts=[{"profile": {"name": "Can"}, "wa_id": number}], messages=[photo]))
     (message,) = (await meta.counter.conversation_of(number, kind="wa_id"))["messages"]
     assert (message["text"], message["contents"], message["about"]) == ("", ["photo", "ad"], "Yaz indirimi")
+
+
+def said(number: str, kind: str, **more: Any) -> dict[str, Any]:
+    """A WhatsApp message of any type from this number."""
+    message = {"from": number, "id": f"wamid.{uuid4()}", "timestamp": str(int(time.time())), "type": kind, **more}
+    return change(contacts=[{"profile": {"name": "Can"}, "wa_id": number}], messages=[message])
+
+
+async def test_an_open_desk_shows_what_was_edited_and_takes_back_what_was_unsent(meta: Meta) -> None:
+    number, first, second = f"9053{uuid4().int % 10**8:08d}", f"wamid.{uuid4()}", f"wamid.{uuid4()}"
+    await meta.deliver(whatsapp(number, first, "Cuma gelin"))
+    conversation = await meta.counter.conversation_of(number, kind="wa_id")
+    await state_of(meta, await reply_to(meta, conversation, "Tamam"), "sent")
+    ours = f"wamid.OUT{len(meta.graph.calls)}"
+    await meta.deliver(whatsapp(number, second, "Kartım 4242"))
+    await meta.counter.conversation_of(number, kind="wa_id", at_least=3)
+    async with launched() as browser:
+        desk = await desk_of(browser, meta.counter, "Deniz")
+        page = desk.page
+        await page.locator("santral-desk-items button.row").filter(has_text="Kartım 4242").click()
+        log = page.get_by_role("log")
+        await expect(log).to_contain_text("Cuma gelin")
+        words = {"original_message_id": first, "message": {"type": "text", "text": {"body": "Pazartesi gelin"}}}
+        await meta.deliver(said(number, "edit", edit=words))
+        await meta.deliver(said(number, "revoke", revoke={"original_message_id": second}))
+        await meta.deliver(said(number, "reaction", reaction={"message_id": ours, "emoji": "🙏"}))
+        bubbles = log.locator("santral-desk-message")
+        await expect(bubbles.nth(0)).to_contain_text("Pazartesi gelin")
+        await expect(bubbles.nth(1)).to_contain_text("🙏")
+        await expect(bubbles.nth(2)).to_contain_text("Yazanın sildiği mesaj")
+        await expect(bubbles).to_have_count(3)
+        await expect(log).not_to_contain_text("4242")
+        await expect(log).not_to_contain_text("Cuma gelin")
+        await bubbles.nth(0).get_by_role("button", name="Önceki halini göster").click()
+        await expect(bubbles.nth(0)).to_contain_text("Cuma gelin")
+        row = page.locator("santral-desk-items button.row[aria-current=true]")
+        await expect(row).to_contain_text("Yazanın sildiği mesaj")
+        await meta.deliver(said(number, "audio", audio={"id": "9002", "voice": True}, group_id="120363"))
+        await expect(row).to_contain_text("Sesli mesaj")
+        await expect(bubbles.nth(3)).to_contain_text("Grup")
+        if PICTURES:
+            await page.screenshot(path=f"{PICTURES}/amended.png")
+        assert desk.complaints == []
 
 
 async def test_what_was_sent_until_a_watermark_is_read(meta: Meta) -> None:

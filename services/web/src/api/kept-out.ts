@@ -14,6 +14,7 @@ export interface KeptOut {
   readonly sender: { readonly value: string | null; readonly name: string | null };
   readonly subject: string;
   readonly preview: string;
+  readonly preview_contents?: readonly string[];
 }
 
 export interface MadeWork {

@@ -80,6 +80,9 @@ export interface Conversation {
   readonly language: string;
   readonly customer: Customer;
   readonly preview: string;
+  readonly preview_contents?: readonly string[];
+  /** The last that came was written in a group, where others read it. */
+  readonly group?: { readonly id: string } | null;
   readonly opened_at: string;
   readonly last_in_at: string | null;
   readonly last_out_at: string | null;
@@ -167,6 +170,8 @@ export interface Item {
   readonly last_in_at: string | null;
   readonly last_out_at: string | null;
   readonly preview: string;
+  /** What came beside words or instead, as of a message: `contents`, `gone`, or `empty`. */
+  readonly preview_contents?: readonly string[];
   readonly customer: Customer;
   readonly offer: { readonly id: string; readonly made_at: string; readonly until: string } | null;
   readonly transfer?: Transfer | null;
@@ -248,6 +253,15 @@ export interface Message {
   readonly contents?: readonly string[];
   /** An ad's headline, a story's address. */
   readonly about?: string | null;
+  readonly group?: { readonly id: string } | null;
+  readonly edited_at?: string | null;
+  /** Its words before, oldest first. */
+  readonly earlier?: readonly { readonly text: string; readonly at: string }[];
+  /** Why nothing of it is shown: deleted by its writer; redacted, erased or expired here. */
+  readonly gone?: string | null;
+  readonly reactions?: readonly { readonly text: string; readonly direction: string; readonly at: string }[];
+  /** An edit, a deletion or a reaction: the message that it is about, which shows it. */
+  readonly amends?: { readonly id: string; readonly seq: number } | null;
   readonly filtered?: { readonly verdict: string; readonly by: string; readonly score: number | null } | null;
   readonly authenticated: boolean;
   /** Where a mail asks to be answered, when that is not its sender's own address. */

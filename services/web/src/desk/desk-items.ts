@@ -5,6 +5,7 @@ import type { Item } from "../api/vocabulary.ts";
 import { controls } from "../ui/controls.ts";
 import { channelIcon, icon } from "../ui/icons.ts";
 import { DeskPart, target, waits } from "./part.ts";
+import { lastSaid } from "./thread.ts";
 
 export class DeskItems extends DeskPart {
   static override styles = [
@@ -158,10 +159,10 @@ export class DeskItems extends DeskPart {
   }
 
   #preview(item: Item): string {
-    const thread = this.store.threads.get(item.conversation_id);
-    const last = thread ? [...thread.messages.values()].at(-1) : undefined;
-    const made = (last?.contents ?? []).map((one) => this.say.contents[one] ?? one).join(", ");
-    return last?.text_stripped || last?.text || made || item.preview || item.subject;
+    const last = lastSaid(this.store.threads.get(item.conversation_id));
+    const text = last?.text_stripped || last?.text || "";
+    const made = this.contents(last?.gone ? [last.gone] : last?.contents);
+    return [made, text].filter(Boolean).join(": ") || this.preview(item);
   }
 
   #state(item: Item, unread: boolean): TemplateResult | typeof nothing {

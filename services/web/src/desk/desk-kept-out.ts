@@ -93,7 +93,7 @@ export class DeskKeptOut extends DeskPart {
           ${one.evidence.length ? one.evidence.map((name) => html` <code>${name}</code>`) : say.unsaid}</p>
         ${one.reason && !one.preview.startsWith(one.reason) ? html`<p class="reason">${one.reason}</p>` : nothing}
         ${report ? html`<p class="reason">${say.report}</p>` : nothing}
-        <p class="who">${one.preview}</p>
+        <p class="who">${this.preview(one)}</p>
       </div>
       <div class="does">
         <button class="button primary" type="button" ?disabled=${busy} aria-label=${say.makeOf(subject)}

@@ -130,6 +130,35 @@ export const messageStyles = css`
     text-overflow: ellipsis;
     white-space: nowrap;
   }
+  .gone {
+    border-style: dashed;
+    background: transparent;
+  }
+  .gone .soft {
+    display: flex;
+    align-items: center;
+    gap: 0.375rem;
+    font-style: italic;
+  }
+  .earlier {
+    display: grid;
+    gap: 0.375rem;
+    margin: 0.5rem 0 0.25rem;
+    padding-left: 0.75rem;
+    border-left: 2px solid var(--line-strong);
+    font-size: var(--text-2);
+  }
+  .earlier li {
+    display: flex;
+    align-items: baseline;
+    list-style: none;
+  }
+  .reactions {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.25rem;
+    margin-top: 0.375rem;
+  }
   .foot {
     display: flex;
     align-items: center;

@@ -21,6 +21,8 @@ const TICKS: Readonly<Record<Delivery["state"], IconName>> = {
 };
 
 const THUMBNAIL_EDGE = 160;
+/** Contents that the list of files shows already. */
+const OF_FILES: ReadonlySet<string> = new Set(["photo", "video", "audio", "file", "invitation"]);
 
 export class DeskMessage extends DeskPart {
   static override properties = {
@@ -36,6 +38,7 @@ export class DeskMessage extends DeskPart {
   declare customer: string;
   #frame: HTMLIFrameElement | null = null;
   #quoted = false;
+  #earlier = false;
   #problem = "";
   readonly #pictures = new Map<number, string | null>();
 
@@ -51,11 +54,13 @@ export class DeskMessage extends DeskPart {
     const { message } = this;
     const call =
       message.call || message.kind === "call" || message.kind === "missed_call" || message.kind === "voicemail";
+    if (message.gone)
+      return html`<article class="gone">${this.#head()}<p class="soft">${icon("close", 14)} ${this.contents([message.gone])}</p></article>`;
     return html`<article>
       ${this.#head()}
       ${message.reply_to && message.direction === "in" ? html`<p class="soft small asks">${this.say.asksReplyAt(message.reply_to)}</p>` : nothing}
       ${message.subject && message.channel === "email" ? html`<h3>${message.subject}</h3>` : nothing}
-      ${call ? this.#call() : nothing} ${this.#frame ?? this.#body()} ${this.#files()} ${this.#tools()}
+      ${call ? this.#call() : nothing} ${this.#frame ?? this.#body()} ${this.#files()} ${this.#before()} ${this.#tools()} ${this.#reactions()}
       ${this.#problem ? html`<p class="notice danger">${this.#problem}</p>` : nothing}
     </article>
     ${this.#foot()}`;
@@ -87,6 +92,8 @@ export class DeskMessage extends DeskPart {
           ? html`<span class="chip warn" title=${message.filtered.by}>${this.say.filtered[message.filtered.verdict]}</span>`
           : nothing
       }
+      ${message.group ? html`<span class="chip" title=${this.say.groupMore}>${this.say.group}</span>` : nothing}
+      ${message.edited_at ? html`<span class="chip" title=${this.formats.full(message.edited_at)}>${this.say.edited}</span>` : nothing}
       <time datetime=${message.at} title=${this.formats.full(message.at)}>${this.formats.time(message.at)}</time>
     </header>`;
   }
@@ -94,10 +101,11 @@ export class DeskMessage extends DeskPart {
   #body(): TemplateResult | typeof nothing {
     const { text = "", text_stripped: stripped } = this.message;
     const short = stripped && stripped !== text ? stripped : null;
-    const { contents = [], about } = this.message;
-    const made = [contents.map((one) => this.say.contents[one] ?? one).join(", "), about ?? ""]
-      .filter(Boolean)
-      .join(": ");
+    const { contents = [], about, files, call, subject, html: formatted } = this.message;
+    // A call's and a file's own block says what it is.
+    const told = contents.filter((one) => !(call && one === "call") && !(files.length && OF_FILES.has(one)));
+    const other = text || contents.length || files.length || call || subject || formatted;
+    const made = [this.contents(other ? told : ["empty"]), about ?? ""].filter(Boolean).join(": ");
     const beside = made ? html`<p class="soft small">${words(made)}</p>` : nothing;
     if (!text && !short) return beside;
     return html`<p class="text">${words(short && !this.#quoted ? short : text)}</p>${beside}
@@ -127,6 +135,29 @@ export class DeskMessage extends DeskPart {
       <span class="disc">${icon("phone", 18)}</span>
       <div><strong>${this.say.call[name] ?? name}</strong><p class="soft small numbers">${facts.join(" · ")}</p></div>
     </div>`;
+  }
+
+  /** What it said before it was edited, on demand. */
+  #before(): TemplateResult | typeof nothing {
+    const { earlier = [] } = this.message;
+    if (earlier.length === 0) return nothing;
+    const shown = this.#earlier
+      ? html`<ol class="earlier">${earlier.map(
+          (one) =>
+            html`<li><p class="text soft">${words(one.text)}</p>
+              <time datetime=${one.at} title=${this.formats.full(one.at)}>${this.formats.time(one.at)}</time></li>`,
+        )}</ol>`
+      : nothing;
+    return html`${shown}<button class="link" type="button" aria-expanded=${this.#earlier} @click=${this.#toggleEarlier}>
+      ${this.#earlier ? this.say.noEarlier : this.say.earlier}</button>`;
+  }
+
+  #reactions(): TemplateResult | typeof nothing {
+    const { reactions = [] } = this.message;
+    if (reactions.length === 0) return nothing;
+    return html`<ul class="reactions" aria-label=${this.say.reactions}>
+      ${reactions.map((one) => html`<li class="chip" title=${this.formats.full(one.at)}>${one.text}</li>`)}
+    </ul>`;
   }
 
   #files(): TemplateResult | typeof nothing {
@@ -174,6 +205,11 @@ export class DeskMessage extends DeskPart {
 
   readonly #toggleQuoted = (): void => {
     this.#quoted = !this.#quoted;
+    this.requestUpdate();
+  };
+
+  readonly #toggleEarlier = (): void => {
+    this.#earlier = !this.#earlier;
     this.requestUpdate();
   };
 

@@ -175,7 +175,7 @@ export class DeskOffers extends DeskPart {
         ${this.#ring(offer)}
       </div>
       ${offer.transfer ? this.#from(offer.transfer) : nothing}
-      ${offer.preview ? html`<p class="preview">${offer.preview}</p>` : nothing}
+      ${this.preview(offer) ? html`<p class="preview">${this.preview(offer)}</p>` : nothing}
       ${
         this.#declining === offer.offer.id
           ? this.#reasons(offer)

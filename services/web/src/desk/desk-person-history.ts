@@ -122,7 +122,7 @@ export class DeskPersonHistory extends PersonPart {
 
   #conversation(one: Conversation, at: TemplateResult): TemplateResult {
     const current = one.id === this.store.selected;
-    const text = current ? this.say.thisOne : one.subject || one.preview || this.channel(one.channel);
+    const text = current ? this.say.thisOne : one.subject || this.preview(one) || this.channel(one.channel);
     const kept = one.item ? (this.say.states[one.item.state] ?? one.item.state) : "";
     const state = one.merged_into ? this.say.placement.goneShort : kept;
     return html`${channelIcon(one.channel, 16)}

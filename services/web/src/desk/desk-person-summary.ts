@@ -201,7 +201,7 @@ export class DeskPersonSummary extends PersonPart {
         (one) => html`<li>
           <button type="button" aria-current=${one.id === current} @click=${() => void this.store.select(one.id)}>
             ${channelIcon(one.channel, 16)}
-            <span>${one.id === current ? this.say.thisOne : one.subject || one.preview || this.channel(one.channel)}</span>
+            <span>${one.id === current ? this.say.thisOne : one.subject || this.preview(one) || this.channel(one.channel)}</span>
             <span class="faint small">${title === this.words.openItems ? this.#state(one) : this.formats.ago(one.opened_at)}</span>
           </button></li>`,
       )}</ul></section>`;

@@ -196,7 +196,7 @@ export class DeskPlacements extends DeskPart {
                 this.#choice(
                   one.id,
                   channelIcon(one.channel, 16),
-                  one.subject || one.preview || this.channel(one.channel),
+                  one.subject || this.preview(one) || this.channel(one.channel),
                   this.formats.ago(one.opened_at),
                 ),
               )}

@@ -157,6 +157,7 @@ export class DeskThread extends DeskPart {
         </p>
         ${this.#others(conversation)}
       </div>
+      ${conversation.group ? html`<span class="chip warn" title=${this.say.groupMore}>${this.say.group}</span>` : nothing}
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
       ${item && waits(item) ? this.#due(item) : nothing}
       ${state ? html`<span class="chip ${item?.state === "assigned" ? "accent" : ""}">${state}</span>` : nothing}
@@ -208,8 +209,9 @@ export class DeskThread extends DeskPart {
     return this.#arranging === "pick" ? this.#pickable(line.message, message) : message;
   }
 
-  #pickable({ id, text, subject }: Message, message: TemplateResult): TemplateResult {
-    const label = this.say.placement.pick((text || subject).slice(0, LABEL_CHARS));
+  #pickable({ id, text, subject, contents, gone }: Message, message: TemplateResult): TemplateResult {
+    const made = this.contents(gone ? [gone] : contents) || this.contents(["empty"]);
+    const label = this.say.placement.pick((text || subject || made).slice(0, LABEL_CHARS));
     return html`<div class="pick"><input type="checkbox" aria-label=${label} .checked=${this.#picked.has(id)}
       @change=${() => this.#picks(id)} />${message}</div>`;
   }

@@ -48,6 +48,22 @@ export class DeskPart extends LitElement {
     return this.say.channels[name] ?? name;
   }
 
+  /** Contents in the reader's language; a code that is not known here is shown as it is. */
+  contents(codes: readonly string[] = []): string {
+    return codes.map((one) => this.say.contents[one] ?? one).join(", ");
+  }
+
+  /** What came last in a line: contents and words; of a message with neither its subject. */
+  preview(one: {
+    readonly preview: string;
+    readonly preview_contents?: readonly string[];
+    readonly subject: string;
+  }): string {
+    const { preview, preview_contents: codes = [], subject } = one;
+    if (subject && codes.length === 1 && codes[0] === "empty") return subject;
+    return [this.contents(codes), preview].filter(Boolean).join(": ") || subject;
+  }
+
   /** Whom the agent talks with: the name, else the best handle, else nobody in particular. */
   named(who: Profile | Customer | null | undefined): string {
     if (!who) return this.say.unknownCustomer;

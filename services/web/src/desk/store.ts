@@ -327,12 +327,15 @@ export class DeskStore extends EventTarget {
   }
 
   #said(message: Message, conversationId: string): void {
+    const known = this.threads.get(conversationId)?.messages.has(message.seq) ?? false;
     this.#thread(conversationId, (thread) => withMessage(thread, message));
     // A mail may bring others into the conversation and move who is answered; chats and calls have nobody on a copy.
     if (message.channel === "email" || this.threads.get(conversationId)?.conversation.reply_to?.kind === "email")
       void this.#loadParties(conversationId);
     const seen = conversationId === this.selected && document.visibilityState === "visible";
-    if (message.direction === "in" && !seen) this.unread.add(conversationId);
+    if (message.direction === "in" && !seen && !known) this.unread.add(conversationId);
+    // Amended before it came: what stood for itself until now belongs to it.
+    if (!known && (message.edited_at || message.gone) && conversationId === this.selected) this.#rearranged.soon();
     this.#refresh.soon();
   }
 

@@ -120,6 +120,18 @@ export function fact(event: DomainEvent, name: string): string {
   return typeof value === "string" ? value : "";
 }
 
+const AMENDMENTS: ReadonlySet<string> = new Set(["edit", "delete", "reaction"]);
+
+/** Whether a message is a bubble: what amends another one is shown there, and by itself only where it has words and that one is unknown. */
+export function isBubble(message: Message): boolean {
+  return !message.amends && !(AMENDMENTS.has(message.kind) && !message.text);
+}
+
+/** The last bubble. */
+export function lastSaid(thread: Thread | undefined): Message | undefined {
+  return thread ? [...thread.messages.values()].filter(isBubble).at(-1) : undefined;
+}
+
 /** The latest word about each reply's delivery, by message id. */
 export function deliveries(thread: Thread): ReadonlyMap<string, Delivery> {
   const found = new Map<string, Delivery>();
@@ -138,6 +150,7 @@ export function lines(thread: Thread): ThreadLine[] {
   const delivery = deliveries(thread);
   const found: ThreadLine[] = [];
   for (const message of thread.messages.values()) {
+    if (!isBubble(message)) continue;
     const state = message.direction === "out" ? (delivery.get(message.id) ?? known(message)) : null;
     found.push({ kind: "message", seq: message.seq, at: message.at, message, delivery: state });
   }

@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
 import type { Conversation, DomainEvent, Message } from "../../src/api/vocabulary.ts";
-import { deliveries, lines, threadOf, withEvent, withMessage, withOutgoing, withSent } from "../../src/desk/thread.ts";
+import {
+  deliveries,
+  lastSaid,
+  lines,
+  threadOf,
+  withEvent,
+  withMessage,
+  withOutgoing,
+  withSent,
+} from "../../src/desk/thread.ts";
 
 const AT = "2026-01-05T09:00:00Z";
 const conversation = { id: "c" } as Conversation;
@@ -70,4 +79,24 @@ test("a stopped automatic answer is a line of its own and no delivery", () => {
   const thread = threadOf(conversation, [message(1)], [event(2, "reply.stopped", { reason: "too_many" })]);
   expect(lines(thread).map((line) => line.kind)).toEqual(["message", "event"]);
   expect(deliveries(thread).size).toBe(0);
+});
+
+test("what amends another message is no line of its own, and the last said is the last line", () => {
+  const edited = message(1, { text: "cuma", edited_at: AT });
+  const thread = threadOf(
+    conversation,
+    [
+      edited,
+      message(2, { kind: "edit", text: "cuma", amends: { id: "m1", seq: 1 } }),
+      message(3, { kind: "delete", text: "" }),
+      message(4, { kind: "edit", text: "kimin olduğu bilinmeyen söz" }),
+      message(5, { kind: "reaction", text: "❤", amends: { id: "m1", seq: 1 } }),
+    ],
+    [event(2, "message.amended")],
+  );
+  expect(lines(thread).map((line) => line.seq)).toEqual([1, 4]);
+  expect(lastSaid(thread)?.seq).toBe(4);
+  const anew = withMessage(thread, message(1, { text: "", gone: "deleted" }));
+  expect(lines(anew)[0]).toMatchObject({ message: { gone: "deleted" } });
+  expect(anew.seq).toBe(5);
 });
