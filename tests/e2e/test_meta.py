@@ -287,8 +287,14 @@ async def test_an_open_desk_shows_what_was_edited_and_takes_back_what_was_unsent
         await meta.deliver(said(number, "audio", audio={"id": "9002", "voice": True}, group_id="120363"))
         await expect(row).to_contain_text("Sesli mesaj")
         await expect(bubbles.nth(3)).to_contain_text("Grup")
+        await expect(page.get_by_title("Bir grupta yazıldı").first).to_be_visible()
         PICTURES.mkdir(exist_ok=True)
         await page.screenshot(path=PICTURES / "amended.png")
+        await page.get_by_role("button", name="Açık / koyu görünüm").click()
+        await page.get_by_role("button", name="English").click()
+        await expect(bubbles.nth(2)).to_contain_text("Message deleted by its writer")
+        await expect(row).to_contain_text("Voice message")
+        await page.screenshot(path=PICTURES / "amended-dark.png")
         assert desk.complaints == []
 
 

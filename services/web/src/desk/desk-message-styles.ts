@@ -153,6 +153,10 @@ export const messageStyles = css`
     align-items: baseline;
     list-style: none;
   }
+  .earlier time {
+    color: var(--ink-faint);
+    font-size: var(--text-1);
+  }
   .reactions {
     display: flex;
     flex-wrap: wrap;

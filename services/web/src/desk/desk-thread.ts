@@ -11,7 +11,7 @@ import "./desk-placements.ts";
 import type { PlacementMode } from "./desk-placements.ts";
 import { threadStyles } from "./desk-thread-styles.ts";
 import { DeskPart, isOther, target, waits } from "./part.ts";
-import { fact, lines, type Thread, type ThreadLine } from "./thread.ts";
+import { fact, isOfGroup, lines, type Thread, type ThreadLine } from "./thread.ts";
 
 const NEAR_PX = 120;
 const OTHERS = 3;
@@ -157,7 +157,7 @@ export class DeskThread extends DeskPart {
         </p>
         ${this.#others(conversation)}
       </div>
-      ${conversation.group ? html`<span class="chip warn" title=${this.say.groupMore}>${this.say.group}</span>` : nothing}
+      ${isOfGroup(thread) ? html`<span class="chip warn" title=${this.say.groupMore}>${this.say.group}</span>` : nothing}
       ${item ? html`<span class="chip">${item.queue_title || item.queue}</span>` : nothing}
       ${item && waits(item) ? this.#due(item) : nothing}
       ${state ? html`<span class="chip ${item?.state === "assigned" ? "accent" : ""}">${state}</span>` : nothing}

@@ -132,6 +132,12 @@ export function lastSaid(thread: Thread | undefined): Message | undefined {
   return thread ? [...thread.messages.values()].filter(isBubble).at(-1) : undefined;
 }
 
+/** Whether the last that came was written where others read it. */
+export function isOfGroup(thread: Thread): boolean {
+  const came = [...thread.messages.values()].filter((one) => one.direction === "in" && isBubble(one));
+  return Boolean(came.at(-1)?.group);
+}
+
 /** The latest word about each reply's delivery, by message id. */
 export function deliveries(thread: Thread): ReadonlyMap<string, Delivery> {
   const found = new Map<string, Delivery>();
