@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -168,21 +168,20 @@ def _lent(target: Target, inbox: Inbox) -> Inbox:
     return replace(inbox, settings={**target.settings, **inbox.settings})
 
 
-def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterator[Draft]:
+def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping[str, Any], list_name: str) -> Iterable[Draft]:
+    if list_name in ("messaging", "standby"):
+        return page.direct(inbox, element)
     if list_name == "calls":
-        found: Draft | None = page.call(inbox, element)
-    elif list_name != "changes":
-        yield from page.direct(inbox, element)
-        return
-    elif kind == "whatsapp_business_account":
-        found = whatsapp.draft(inbox, element)
-    elif str(element["field"]).startswith("messag") or element["field"] == "standby":
-        yield from page.direct(inbox, element["value"])  # the same events, as the dashboard and some logins send them
-        return
-    else:
-        found = _public(inbox, kind, element["field"], element["value"], entry.get("time"))
-    if found is not None:
-        yield found
+        return _any(page.call(inbox, element))
+    if kind == "whatsapp_business_account":
+        return _any(whatsapp.draft(inbox, element))
+    if str(element["field"]).startswith("messag") or element["field"] == "standby":
+        return page.direct(inbox, element["value"])  # the same events, as the dashboard and some logins send them
+    return _any(_public(inbox, kind, element["field"], element["value"], entry.get("time")))
+
+
+def _any(found: Draft | None) -> tuple[Draft, ...]:
+    return () if found is None else (found,)
 
 
 def _public(inbox: Inbox, kind: str, field: Any, value: Mapping[str, Any], time: Any) -> Draft | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.meta.events import moment
+from ingest.meta.events import given, moment, told
 from shared.message import Call
 
 
@@ -29,9 +29,9 @@ def call_values(one: Mapping[str, Any]) -> dict[str, Any] | None:
     direction = "out" if is_ours else "in"
     record = Call.model_validate(
         {
-            "call_id": str(one["id"]), "direction": direction, "answered": talk_s > 0, "talk_s": talk_s, "ended_at": ended_at,
-            "started_at": moment(one.get("start_time") or ended_at.timestamp()), "caller": str(one.get("from") or ""),
-            "callee": str(one.get("to") or ""),
+            "call_id": given(one, "id"), "direction": direction, "answered": talk_s > 0, "talk_s": talk_s, "ended_at": ended_at,
+            "started_at": moment(one.get("start_time") or ended_at.timestamp()), "caller": told(one, "from"),
+            "callee": told(one, "to"),
         }
     )  # fmt: skip
     return {

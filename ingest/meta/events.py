@@ -1,4 +1,4 @@
-"""What Meta's events share: their clock, and the people of a Page or an account.
+"""What Meta's events share: their clock, words that may be null, and the people of a Page or an account.
 
 **Units**: Unix seconds or milliseconds, as numbers or as words: Meta's own pages show the same field in both.
 **Handles**: ids that a Page or an account alone has for a person, in its scope; those of private messages are not those of public comments.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +23,23 @@ def moment(told: Any) -> datetime:
     """The time in UTC. Raises ``ValueError`` or ``TypeError`` for what is no number."""
     number = int(told)
     return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS_FROM else number, UTC)
+
+
+def given(values: Mapping[str, Any], name: str) -> str:
+    """An id or words without which there is no message, as text: null would make one thing of all that have none.
+
+    Raises ``KeyError`` or ``ValueError`` naming it.
+    """
+    value = values[name]
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError(f"no {name}")
+    return str(value)
+
+
+def told(values: Mapping[str, Any], name: str) -> str:
+    """A word that may be missing or null; empty then."""
+    value = values.get(name)
+    return "" if value is None else str(value)
 
 
 def private_person(inbox: Inbox, person: str) -> Sender:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ingest.meta.events import told
 from shared.message import ABOUT_CHARS_MAX
 from shared.text import clean_line, clean_text
 
@@ -25,7 +26,7 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a draft that say what was written. Raises ``TypeError`` or ``AttributeError`` on another shape."""
     attachments = list(message.get("attachments") or ())
     contents = [_content(one) for one in attachments]
-    words = [clean_text(str(message.get("text") or "")), *(line for one in attachments for line in _words(one))]
+    words = [clean_text(told(message, "text")), *(line for one in attachments for line in _words(one))]
     about = [*_story(message), *_ad(message), _product(message), *(_link(one) for one in attachments if _content(one) in _REFERRED)]
     if message.get("is_unsupported"):
         contents.append("unsupported")
@@ -43,14 +44,14 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
     if any(about):
         values["about"] = " · ".join(clean_line(one) for one in dict.fromkeys(about) if one)[:ABOUT_CHARS_MAX]
     if attachments:
-        values["traits"] = {"attachments": ",".join(str(one.get("type", "")) for one in attachments)}
+        values["traits"] = {"attachments": ",".join(told(one, "type") for one in attachments)}
     return values
 
 
 def _content(attachment: Mapping[str, Any]) -> str:
     if (attachment.get("payload") or {}).get("sticker_id"):
         return "sticker"
-    return _CONTENTS.get(str(attachment.get("type", "")), "unsupported")
+    return _CONTENTS.get(told(attachment, "type"), "unsupported")
 
 
 def _words(attachment: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _words(attachment: Mapping[str, Any]) -> Iterator[str]:
         if "lat" in at and "long" in at:
             yield f"{at['lat']},{at['long']}"
     if attachment.get("type") == "template":
-        yield clean_text(str(payload.get("text") or ""))
+        yield clean_text(told(payload, "text"))
         for holder in (payload, payload.get("generic") or {}, payload.get("product") or {}):
             for card in holder.get("elements") or ():
                 yield " · ".join(clean_line(str(card[name])) for name in ("title", "subtitle") if card.get(name))
@@ -70,14 +71,14 @@ def _words(attachment: Mapping[str, Any]) -> Iterator[str]:
 
 def _link(attachment: Mapping[str, Any]) -> str:
     payload = attachment.get("payload") or {}
-    told = (attachment.get("title") or payload.get("title"), payload.get("url") or payload.get("link") or attachment.get("url"))
-    return " ".join(str(one) for one in told if one)
+    link = (attachment.get("title") or payload.get("title"), payload.get("url") or payload.get("link") or attachment.get("url"))
+    return " ".join(str(one) for one in link if one)
 
 
 def _story(message: Mapping[str, Any]) -> list[str]:
     """The story that is answered; there is something to say even without its address."""
     story = (message.get("reply_to") or {}).get("story")
-    return [] if not story else [str(story.get("url") or story.get("id") or "")]
+    return [] if not story else [told(story, "url") or told(story, "id")]
 
 
 def _ad(message: Mapping[str, Any]) -> list[str]:
@@ -90,4 +91,4 @@ def _ad(message: Mapping[str, Any]) -> list[str]:
 def _product(message: Mapping[str, Any]) -> str:
     """The product from whose page somebody writes, by its id."""
     referral = message.get("referral") or {}
-    return str((referral.get("product") or {}).get("id") or "")
+    return told(referral.get("product") or {}, "id")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
-from ingest.meta.events import moment, nobody_known, public_person
+from ingest.meta.events import given, moment, nobody_known, public_person, told
 from shared.message import Automatic, Sender
 from shared.text import clean_text
 
@@ -30,12 +30,13 @@ def feed(inbox: Inbox, value: Mapping[str, Any], time: Any) -> Draft | None:
     item = str(value["item"])
     if item in _SILENT:
         return None
-    author, name = str((value.get("from") or {}).get("id", "")), str((value.get("from") or {}).get("name", ""))
-    post = str(value["post_id"])
+    writer = value.get("from") or {}
+    author, name = told(writer, "id"), told(writer, "name")
+    post = given(value, "post_id")
     if item == "comment":
         contents = tuple(content for content in ("photo", "video") if value.get(content))
-        parent = str(value.get("parent_id") or post)
-        said = str(value["comment_id"])
+        parent = told(value, "parent_id") or post
+        said = given(value, "comment_id")
         return _said(inbox, value, time, said=said, post=post, parent=parent, author=author, name=name, contents=contents)
     if not author:
         raise ValueError(f"a {item} without its author")
@@ -46,9 +47,9 @@ def feed(inbox: Inbox, value: Mapping[str, Any], time: Any) -> Draft | None:
 
 def mention(inbox: Inbox, value: Mapping[str, Any], time: Any) -> Draft:
     """A post or comment elsewhere that names the Page."""
-    post = str(value["post_id"])
-    said = str(value.get("comment_id") or post)
-    author, name = str(value["sender_id"]), str(value.get("sender_name", ""))
+    post = given(value, "post_id")
+    said = told(value, "comment_id") or post
+    author, name = given(value, "sender_id"), told(value, "sender_name")
     return _said(inbox, value, time, said=said, post=post, parent=post if said != post else "", author=author, name=name)
 
 
@@ -58,22 +59,22 @@ def rating(inbox: Inbox, value: Mapping[str, Any], time: Any) -> Draft | None:
         return None
     if value["item"] != "rating":
         raise ValueError(f"a {value['item']} on a recommendation")
-    said = str(value["open_graph_story_id"])
-    told = {**value, "message": value.get("review_text")}
-    author, name = str(value["reviewer_id"]), str(value.get("reviewer_name", ""))
-    recommended = {"recommendation": str(value.get("recommendation_type", ""))}
-    return _said(inbox, told, time, said=said, post=said, author=author, name=name, first="review", traits=recommended)
+    said = given(value, "open_graph_story_id")
+    words = {**value, "message": value.get("review_text")}
+    author, name = given(value, "reviewer_id"), told(value, "reviewer_name")
+    recommended = {"recommendation": told(value, "recommendation_type")}
+    return _said(inbox, words, time, said=said, post=said, author=author, name=name, first="review", traits=recommended)
 
 
 def instagram_comment(inbox: Inbox, value: Mapping[str, Any], time: Any) -> Draft:
     """A comment under an Instagram post or a broadcast; ``time`` is the entry's."""
-    author = value.get("from") or {}
-    person = str(author.get("id") or author.get("username") or "")
-    media = str(value["media"]["id"])
-    told = {"verb": "add", "message": value.get("text"), "created_time": time}
+    writer = value.get("from") or {}
+    person = told(writer, "id") or told(writer, "username")
+    media = given(value["media"], "id")
+    words = {"verb": "add", "message": value.get("text"), "created_time": time}
     return _said(
-        inbox, told, time, said=str(value["id"]), post=media, parent=str(value.get("parent_id") or media), author=person,
-        name=str(author.get("username", "")), is_own=bool(person) and person == str(author.get("self_ig_scoped_id")),
+        inbox, words, time, said=given(value, "id"), post=media, parent=told(value, "parent_id") or media, author=person,
+        name=told(writer, "username"), is_own=bool(person) and person == told(writer, "self_ig_scoped_id"),
     )  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def _said(
     verb = _VERBS.get(str(value.get("verb")), "system")
     kind = first if verb == "comment" else verb
     at = moment(value["created_time"] if kind == first or time is None else time)
-    text = clean_text(str(value.get("message") or ""))
+    text = clean_text(told(value, "message"))
     is_own = is_own or author == inbox.address
     amends = kind in ("edit", "delete")
     parent = parent or post

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
 from ingest.meta.calls import call_values, customer_of
+from ingest.meta.events import given, moment, told
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
 from shared.handle import normalized
@@ -69,7 +70,7 @@ def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
 
 
 def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft:
-    wamid = str(message["id"])
+    wamid = given(message, "id")
     user, number, name = _person(message.get("from"), message.get("from_user_id"), contacts)
     values = _notice(inbox, message, user, number, name) if message["type"] == "system" else None
     values = values or _values(inbox, message, _senders(inbox, user, number, name))
@@ -96,7 +97,7 @@ def _person(number: Any, user: Any, contacts: list[Mapping[str, Any]]) -> tuple[
     """The writer's user id, number and name, from the message and from the one contact that is the writer's own."""
     number, user = _apart(number, user)
     contact = next((one for one in contacts if _is_of(one, number, user)), {})
-    name = clean_line(str((contact.get("profile") or {}).get("name", "")))[:500]
+    name = clean_line(told(contact.get("profile") or {}, "name"))[:500]
     return user or contact.get("user_id"), number or contact.get("wa_id"), name
 
 
@@ -108,8 +109,8 @@ def _apart(number: Any, user: Any) -> tuple[Any, Any]:
 def _is_of(contact: Mapping[str, Any], number: Any, user: Any) -> bool:
     """Whether this is the writer's contact: one that names another number or id is somebody else's."""
     pairs = ((contact.get("wa_id"), number), (contact.get("user_id"), user))
-    told = [(theirs, ours) for theirs, ours in pairs if theirs and ours]
-    return bool(told) and all(theirs == ours for theirs, ours in told)
+    both = [(theirs, ours) for theirs, ours in pairs if theirs and ours]
+    return bool(both) and all(theirs == ours for theirs, ours in both)
 
 
 def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
@@ -117,7 +118,7 @@ def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
     number, user = _apart(message.get("to"), message.get("to_user_id"))
     senders = _senders(inbox, user, number, "")
     values = _values(inbox, message, senders) | {"direction": "out", "automatic": Automatic(kind="echo")}
-    return Draft(inbox=inbox, external_id=str(message["id"]), values=values)
+    return Draft(inbox=inbox, external_id=given(message, "id"), values=values)
 
 
 def _values(inbox: Inbox, message: Mapping[str, Any], senders: list[Sender]) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _values(inbox: Inbox, message: Mapping[str, Any], senders: list[Sender]) -> 
         "sender": senders[0],
         "other_handles": tuple(senders[1:]),
         "defines": (f"ext:{inbox.id}:{message['id']}",),
-        "sent_at": datetime.fromtimestamp(int(message["timestamp"]), UTC),
+        "sent_at": moment(message["timestamp"]),
         "authenticated": True,
         **content_of(message),
     }
@@ -176,7 +177,7 @@ def _moved(values: dict[str, Any]) -> dict[str, Any]:
 
 def _former_id(system: Mapping[str, Any]) -> str | None:
     """The id that gave way: in a field of its own, or in the notice's words."""
-    said = _CHANGED_ID.search(str(system.get("body", "")))
+    said = _CHANGED_ID.search(told(system, "body"))
     return str(system["previous_user_id"]) if system.get("previous_user_id") else said[1] if said else None
 
 
@@ -189,8 +190,8 @@ def _changed_id(inbox: Inbox, update: Mapping[str, Any]) -> Draft:
         "kind": "system",
         "sender": senders[0],
         "other_handles": (*senders[1:], *before),
-        "text": clean_line(str(update.get("detail", ""))),
-        "sent_at": datetime.fromtimestamp(int(update["timestamp"]), UTC),
+        "text": clean_line(told(update, "detail")),
+        "sent_at": moment(update["timestamp"]),
         "authenticated": True,
         "traits": {"event": "user_id_update"},
     }
@@ -201,12 +202,12 @@ def _status(inbox: Inbox, status: Mapping[str, Any]) -> Draft:
     state = _STATES[str(status["status"])]
     errors = status.get("errors") or [{}]
     reason = f"{errors[0].get('code', '')} {errors[0].get('title', '')}".strip() if state == "failed" else ""
-    receipt = DeliveryReceipt.model_validate({"provider_id": str(status["id"]), "state": state, "reason": reason})
+    receipt = DeliveryReceipt.model_validate({"provider_id": given(status, "id"), "state": state, "reason": reason})
     values = {
         "kind": "receipt",
         "receipt": receipt,
         "refs": (f"ext:{inbox.id}:{status['id']}",),
-        "sent_at": datetime.fromtimestamp(int(status["timestamp"]), UTC),
+        "sent_at": moment(status["timestamp"]),
         "authenticated": True,
     }
     return Draft(inbox=inbox, external_id=f"{status['id']}:{status['status']}", values=values)

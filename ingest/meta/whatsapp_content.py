@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ingest.meta.events import given, told
 from shared.message import ABOUT_CHARS_MAX
 from shared.text import clean_line, clean_text
 
@@ -33,27 +34,29 @@ def content_of(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(message: Mapping[str, Any]) -> dict[str, Any]:
-    kind = str(message["type"])
+    kind = given(message, "type")
     if kind == "text":
-        return {"text": clean_text(str(message["text"]["body"]))}
+        return {"text": clean_text(given(message["text"], "body"))}
     if kind == "reaction":
         reaction = message["reaction"]
         return {
             "kind": "reaction",
-            "text": clean_text(str(reaction.get("emoji") or "")),
-            "in_reply_to": str(reaction["message_id"]),
+            "text": clean_text(told(reaction, "emoji")),
+            "in_reply_to": given(reaction, "message_id"),
         }
     if kind == "edit":
         edit = message["edit"]
         inner = edit.get("message") or {}
-        body = (inner.get("text") or {}).get("body") or (inner.get(str(inner.get("type")), {}) or {}).get("caption") or ""
-        return {"kind": "edit", "text": clean_text(str(body)), "in_reply_to": str(edit["original_message_id"])}
+        kind = told(inner, "type")
+        # A caption may have been taken away; an edit that tells no words and no file would empty what was written.
+        body = told(inner[kind], "caption") if kind in _MEDIA else given(inner["text"], "body")
+        return {"kind": "edit", "text": clean_text(body), "in_reply_to": given(edit, "original_message_id")}
     if kind == "revoke":
-        return {"kind": "delete", "in_reply_to": str(message["revoke"]["original_message_id"])}
+        return {"kind": "delete", "in_reply_to": given(message["revoke"], "original_message_id")}
     if kind == "system":
         system = message["system"]
-        traits = {"event": str(system.get("type", "")), "new_wa_id": str(system.get("new_wa_id") or system.get("wa_id") or "")}
-        return {"kind": "system", "text": clean_text(str(system.get("body", ""))), "traits": traits}
+        traits = {"event": told(system, "type"), "new_wa_id": str(system.get("new_wa_id") or system.get("wa_id") or "")}
+        return {"kind": "system", "text": clean_text(told(system, "body")), "traits": traits}
     if kind in _NOTICES:
         return {"kind": "system", "text": "", "traits": {"event": kind}}
     return _shown(kind, message)
@@ -62,20 +65,20 @@ def _content(message: Mapping[str, Any]) -> dict[str, Any]:
 def _ad(message: Mapping[str, Any]) -> list[str]:
     """The ad or post somebody came from: its headline, its words, its address."""
     referral = message.get("referral") or {}
-    told = (clean_line(str(referral.get(name) or "")) for name in ("headline", "body", "source_url"))
-    return [one for one in told if one]
+    words = (clean_line(told(referral, name)) for name in ("headline", "body", "source_url"))
+    return [one for one in words if one]
 
 
 def _product(message: Mapping[str, Any]) -> str:
     """The product of the catalog that somebody asks about, by the seller's own id."""
     product = (message.get("context") or {}).get("referred_product") or {}
-    return clean_line(str(product.get("product_retailer_id") or ""))
+    return clean_line(told(product, "product_retailer_id"))
 
 
 def _file_name(message: Mapping[str, Any]) -> str:
     """A document's name where its caption is the text."""
     document = message.get("document") or {}
-    return clean_line(str(document.get("filename") or "")) if document.get("caption") else ""
+    return clean_line(told(document, "filename")) if document.get("caption") else ""
 
 
 def _shown(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,16 +86,16 @@ def _shown(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
         media = message.get(kind) or {}
         content = "voice" if media.get("voice") else _MEDIA[kind]
         words = media.get("caption") or media.get("filename") or ""
-        traits = {"media_id": str(media.get("id") or ""), "media_type": kind}
+        traits = {"media_id": told(media, "id"), "media_type": kind}
         return {"text": clean_text(str(words)), "contents": (content,), "traits": traits}
     if kind == "button":
-        return {"text": clean_text(str(message["button"].get("text", ""))), "contents": ("choice",)}
+        return {"text": clean_text(told(message["button"], "text")), "contents": ("choice",)}
     if kind == "interactive":
         return _interactive(message["interactive"])
     if kind == "location":
         place = message["location"]
-        told = [place.get("name"), place.get("address"), f"{place['latitude']},{place['longitude']}", place.get("url")]
-        return {"text": _lines(told), "contents": ("location",)}
+        words = [place.get("name"), place.get("address"), f"{place['latitude']},{place['longitude']}", place.get("url")]
+        return {"text": _lines(words), "contents": ("location",)}
     if kind == "contacts":
         return {"text": _lines(line for one in message["contacts"] for line in _card(one)), "contents": ("contact",)}
     if kind == "order":
@@ -106,12 +109,12 @@ def _shown(kind: str, message: Mapping[str, Any]) -> dict[str, Any]:
 def _interactive(given: Mapping[str, Any]) -> dict[str, Any]:
     if "nfm_reply" in given:
         reply = given["nfm_reply"]
-        return {"text": _answers(reply), "contents": ("form",), "traits": {"form": clean_line(str(reply.get("name", "")))[:200]}}
+        return {"text": _answers(reply), "contents": ("form",), "traits": {"form": clean_line(told(reply, "name"))[:200]}}
     chosen = given.get("button_reply") or given.get("list_reply")
     if not isinstance(chosen, Mapping):
         return {"text": "", "contents": ("unsupported",), "traits": {"unsupported": f"interactive {given.get('type', '')}".strip()}}
     text = _lines([chosen.get("title"), chosen.get("description")])
-    return {"text": text, "contents": ("choice",), "traits": {"choice": str(chosen.get("id", ""))}}
+    return {"text": text, "contents": ("choice",), "traits": {"choice": told(chosen, "id")}}
 
 
 def _answers(reply: Mapping[str, Any]) -> str:
@@ -122,8 +125,8 @@ def _answers(reply: Mapping[str, Any]) -> str:
         answers = {}
     if not isinstance(answers, dict):
         answers = {}
-    told = _lines(f"{name}: {_said(value)}" for name, value in answers.items() if name not in _HIDDEN)
-    return told or clean_text(str(reply.get("body") or ""))
+    lines = _lines(f"{name}: {_said(value)}" for name, value in answers.items() if name not in _HIDDEN)
+    return lines or clean_text(told(reply, "body"))
 
 
 def _said(value: Any) -> str:
@@ -145,6 +148,6 @@ def _ordered(item: Mapping[str, Any]) -> str:
     return f"{item.get('quantity', 1)} × {item.get('product_retailer_id', '')}{price}"
 
 
-def _lines(told: Any) -> str:
-    lines = [clean_line(str(one)) for one, _ in zip((one for one in told if one), range(_LINES_MAX), strict=False)]
+def _lines(words: Any) -> str:
+    lines = [clean_line(str(one)) for one, _ in zip((one for one in words if one), range(_LINES_MAX), strict=False)]
     return "\n".join(line for line in lines if line)
