@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from profiles.attribute import unfit
 from profiles.blocked import blocked_reason
 from profiles.partition import DEFAULT_RULES
 from shared.errors import InputRejected
@@ -26,7 +27,6 @@ ROWS_MAX: Final = 5000
 HANDLES_MAX: Final = 20
 TRAITS_MAX: Final = 1000
 _NAME_CHARS_MAX: Final = 500
-_VALUE_CHARS_MAX: Final = 10_000
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -151,8 +151,8 @@ def _traits(given: Mapping[str, Any]) -> dict[str, Any]:
             raise InputRejected("not a name of an attribute", field=name[:80], remedy="letters, digits and _, at most 64")
         if isinstance(value, str):
             value = value.replace("\x00", "")
-            if len(value) > _VALUE_CHARS_MAX:
-                raise InputRejected(f"{len(value)} characters", field=name, remedy=f"at most {_VALUE_CHARS_MAX}")
+        if (why := unfit(value)) is not None:
+            raise InputRejected(why[0], field=name, remedy=why[1])
         if value is not None and value != "":
             kept[name] = value
     return kept

@@ -19,6 +19,7 @@ from cel_expr_python import cel
 
 from router.policy.expression_errors import complaints
 from router.policy.expressions import DEPTH_MAX, Expression, Facts
+from router.policy.fitting import fitting
 from router.policy.source import depth
 from shared.errors import Unprocessable
 
@@ -84,7 +85,7 @@ def _met(filters: tuple[tuple[str, str], ...], agent: tuple[Any, ...]) -> tuple[
             "attributes": dict(attributes), "queues": list(queues),
         }
     }  # fmt: skip
-    facts = Facts(values=values, activation=_environment().Activation(data=values))
+    facts = Facts(values=values, activation=_environment().Activation(data=fitting(values)))
     return tuple(skill for skill, source in filters if compiled_filter(source).ask(facts).matched)
 
 

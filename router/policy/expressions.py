@@ -21,6 +21,7 @@ from cel_expr_python import cel
 
 from router.policy.expression_errors import Complaint, complaints, kind_in_words, said
 from router.policy.fields import BY_NAME, ROOTS
+from router.policy.fitting import fitting
 from router.policy.source import depth
 from shared.errors import Unprocessable
 
@@ -130,12 +131,13 @@ def _typed_environment() -> Any:
 
 
 def facts_of(values: Mapping[str, Mapping[str, Any]]) -> Facts:
-    """The facts of one message. A name that is left out is an empty map, so a rule about it errs and does not match.
+    """The facts of one message. A name that is left out is an empty map, so a rule about it errs and does not match. The engine is given what
+    fits it, ``values`` stay as they are.
 
     ``bulk`` is kept beside them: no rule asks it, the policy itself does (`router/policy/policy.py`).
     """
     whole = {name: values.get(name, {}) for name in ROOTS}
-    activation = _environment().Activation(data=whole)
+    activation = _environment().Activation(data=fitting(whole))
     return Facts(values={**whole, "bulk": values["bulk"]} if values.get("bulk") else whole, activation=activation)
 
 

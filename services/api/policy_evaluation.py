@@ -7,6 +7,7 @@ read in pages, each a short transaction of its own, so memory and locks stay sma
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -126,7 +127,7 @@ def _check(body: Evaluate) -> None:
         if unknown:
             raise Unprocessable(f"unknown facts {min(unknown)}", field="facts", remedy=f"some of {', '.join(ROOTS)}")
         try:
-            str(body.facts).encode()
+            json.dumps(body.facts, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise Unprocessable("half of a character pair", field="facts", remedy="write the character itself") from error
     if body.since is not None:

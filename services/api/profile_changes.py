@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from profiles.attribute import unfit
 from profiles.contact import checked_preference
 from profiles.erasure_tombstones import erased_handles
 from profiles.facts import observe
@@ -35,7 +36,6 @@ from shared.ids import HandleId, WorkspaceId
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 Identifier = Annotated[Principal, Depends(needs("profiles:identify"))]
 Attribute = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-VALUE_CHARS_MAX: Final = 10_000
 _AHEAD: Final = timedelta(minutes=5)
 _OWN: Final = f"""
 select w.settings->>'region' as region, w.settings->'own_addresses' as own, clock_timestamp() as now,
@@ -335,5 +335,5 @@ def _assurance(principal: Principal, asked: str | None) -> str:
 
 def _checked_value(name: str, value: Any, *, field: str) -> None:
     checked_preference(name, value, field=field)
-    if len(str(value)) > VALUE_CHARS_MAX:
-        raise Unprocessable(f"{len(str(value))} characters", field=field, remedy=f"at most {VALUE_CHARS_MAX}")
+    if (why := unfit(value)) is not None:
+        raise Unprocessable(why[0], field=field, remedy=why[1])

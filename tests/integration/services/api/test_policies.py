@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from profiles.identify import Identification, identify
 from router.workspace.configuration import RouterConfiguration
 from shared.database import Database
+from shared.handle import normalized
 from shared.hints import Hints
-from shared.ids import new_id
+from shared.ids import WorkspaceId, new_id
 from tests.support.api import Api
 from tests.support.intake_line import TABLES, Line, counts, member_of, message_to, rows
 from tests.support.workspaces import Workspace
@@ -34,6 +36,11 @@ class Policies:
         answer = await self._api.client.request(method, f"/v1/policies{path}", json=body, headers=self._headers)
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    async def evaluate(self, facts: str) -> Any:
+        """By hand, as raw JSON."""
+        headers = {**self._headers, "content-type": "application/json"}
+        return await self._api.client.post("/v1/policies/evaluate", content=f'{{"facts": {facts}}}', headers=headers)
 
     async def save(self, *rules: dict[str, Any], **values: Any) -> Any:
         return await self.call("POST", "", {"document": {"rules": list(rules), "default_queue": "genel"}, **values}, 201)
@@ -157,6 +164,41 @@ async def test_a_rule_that_errs_is_shown_with_the_message_that_broke_it(
     assert error["message_id"] == str(messages[-1].id)
     assert len(error["message_ids"]) == 5
     assert (await policies.call("GET", "/1/errors"))["items"] == []
+
+
+async def test_an_attribute_beyond_64_bits_is_no_matter_to_other_rules(
+    policies: Policies, worker_db: Database, workspace: Workspace
+) -> None:
+    await add_queue(worker_db, workspace, "vip")
+    saved = await policies.save(
+        {
+            "name": "big",
+            "when": {"field": "profile.attributes.number", "op": "more", "value": 5},
+            "continue": True,
+            "tags": ["big"],
+        },
+        {"name": "gold", "when": {"field": "profile.attributes.plan", "op": "is", "value": "gold"}, "queue": "vip"},
+    )
+    number = 12345678901234567890
+    known = Identification(
+        workspace_id=WorkspaceId(workspace.id), handles=(normalized("email", "big@ornek.com"),), raws=("",), source="crm",
+        assurance="channel_verified", observed_at=datetime.now(UTC), actor="key:crm",
+        traits={"number": number, "plan": "gold", "csat": 10**400},
+    )  # fmt: skip
+    async with worker_db.batch() as connection:
+        await identify(connection, known)
+    line, message = Line(), message_to(workspace, "smtp", "b1", who="big@ornek.com")
+    line.add(message)
+    await (await member_of(worker_db)).take(line)
+    assert (await policies.call("GET", f"/{saved['version']}/errors"))["items"] == []
+    answer = await policies.call("POST", "/evaluate", {"message_id": str(message.id)})
+    assert (answer["queue"], answer["choice"]["tags"], answer["differences"]) == ("vip", ["big"], [])
+    assert answer["facts"]["profile"]["attributes"] == {"number": number, "plan": "gold"}
+    # The same by hand, whatever JSON's numbers and depths are.
+    for value in (str(number), "1e999", "NaN", "-Infinity", "9" * 4000, "[" * 200 + "]" * 200, '"\\ud83d"'):
+        by_hand = await policies.evaluate(f'{{"profile": {{"attributes": {{"number": {value}, "plan": "gold"}}}}}}')
+        assert by_hand.status_code == (422 if "ud83d" in value else 200), (value[:20], by_hand.text[:500])
+        assert by_hand.status_code == 422 or by_hand.json()["queue"] == "vip"
 
 
 async def test_a_draft_is_asked_about_a_message_by_hand(policies: Policies) -> None:

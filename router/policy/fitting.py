@@ -1,0 +1,55 @@
+"""Facts as the expression engine can hold them. Pure.
+
+One value that it cannot hold fails every expression it is given beside, also those that never ask for it. So each is brought to the nearest
+that fits: whole numbers beyond 64 bits as the double they are near (infinite where none is), half character pairs as ``?``, texts cut where
+rules stop reading, and what lies deeper than any rule can ask as nothing.
+
+Source: Common Expression Language, language definition, "Values". **Units**: characters, levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from router.policy.fields import TEXT_CHARS_SEEN
+
+LEVELS_MAX: Final = 32
+_WHOLE: Final = range(-(2**63), 2**63)
+
+
+def fitting(value: Any, levels: int = LEVELS_MAX) -> Any:
+    """The value, or the nearest that fits. Idempotent."""
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if value is None or kind is bool or kind is float:
+        return value
+    if kind is int:
+        return value if value in _WHOLE else _double(value)
+    if levels == 0:
+        return None
+    if kind is list or kind is tuple:
+        return [fitting(one, levels - 1) for one in value]
+    if kind is dict or isinstance(value, Mapping):
+        return {_text(str(name)): fitting(one, levels - 1) for name, one in value.items()}
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    text = value[:TEXT_CHARS_SEEN]
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
