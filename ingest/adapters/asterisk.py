@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from ingest.adapter import Call as OutgoingCall
 from ingest.adapter import Capabilities, Challenge, Draft, Inbox, Outcome, Parsed, Reply, Request, Target, Unparsed
@@ -26,6 +27,7 @@ from shared.errors import InputRejected, Unprocessable
 from shared.handle import normalized
 from shared.message import Call, Sender
 
+_AMENDS: Final = "#amends"
 _RECORDED: Final = (
     "call_id", "direction", "answered", "started_at", "ended_at", "talk_s", "wait_s", "caller", "callee", "agents", "dispositions",
 )  # fmt: skip
@@ -72,18 +74,20 @@ class AsteriskAdapter:
 
     def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
         inbox = target.inboxes[0]
-        amends = request.query.get("amends") == "true"
-        parsed: list[Parsed] = []
-        calls: dict[str, list[Row]] = {}
+        lines = list(lines_of(request.body.decode("utf-8", "replace")))
+        amends = request.query.get("amends") == "true" or lines[:1] == [_AMENDS]
+        lines = [line for line in lines if line != _AMENDS]
         try:
             board = switchboard_of(inbox.settings, region=inbox.region, own=(inbox.address, *inbox.own_addresses))
         except ValueError as error:
-            return [Unparsed(inbox=inbox, original=request.body, reason=str(error))]
-        for line in lines_of(request.body.decode("utf-8", "replace")):
+            return [_unparsed(inbox, rows, str(error), amends=amends) for rows in _by_call(lines, inbox)]
+        parsed: list[Parsed] = []
+        calls: dict[str, list[Row]] = {}
+        for line in lines:
             try:
                 row = read_row(line, zone=board.zone, columns=board.columns)
             except (ValueError, csv.Error) as error:
-                parsed.append(Unparsed(inbox=inbox, original=line.encode(), reason=str(error)))
+                parsed.append(_unparsed(inbox, [line], str(error), amends=amends))
                 continue
             calls.setdefault(row.call_id, []).append(row)
         for rows in calls.values():
@@ -97,6 +101,26 @@ class AsteriskAdapter:
 
     def outcome(self, status: int, body: bytes, headers: Mapping[str, str]) -> Outcome:
         return Outcome(state="failed", reason="a telephone log carries no answer")
+
+
+def _by_call(lines: Sequence[str], inbox: Inbox) -> list[list[str]]:
+    """Lines of the same call together, so that each call can be taken in by itself; without its columns a line stands alone."""
+    given = inbox.settings.get("columns")
+    columns = given if isinstance(given, list) and all(isinstance(one, str) for one in given) else ()
+    calls: dict[str, list[str]] = {}
+    for place, line in enumerate(lines):
+        try:
+            call_id = read_row(line, zone=ZoneInfo("UTC"), columns=columns).call_id
+        except (ValueError, csv.Error):
+            call_id = f"line {place}"
+        calls.setdefault(call_id, []).append(line)
+    return list(calls.values())
+
+
+def _unparsed(inbox: Inbox, lines: Sequence[str], reason: str, *, amends: bool) -> Unparsed:
+    """Rows on their way to quarantine, as a request that says by itself whether they amend a call."""
+    original = "\n".join([_AMENDS, *lines] if amends else lines)
+    return Unparsed(inbox=inbox, original=original.encode("utf-8", "surrogatepass"), reason=reason)
 
 
 def _draft(inbox: Inbox, call: JoinedCall, rows: Sequence[Row], *, amends: bool) -> Draft:

@@ -54,6 +54,12 @@ class TakingIn:
         if message.kind == "receipt" and message.receipt is not None:
             self._receipt(message)
             return
+        if message.kind == "edit" and message.call is not None and self._is_unknown(message):
+            # Late rows of a call that made no message before: they are what is known of it.
+            over = message.call.answered or message.direction == "out"
+            message = message.model_copy(
+                update={"kind": "call" if over else "missed_call", "refs": (), "defines": message.refs, "in_reply_to": None}
+            )
         key = thread_key(message)
         writer = None
         if person is not None:
@@ -63,10 +69,6 @@ class TakingIn:
         chosen = choose(message, writer, key, self._view.candidates)
         conversation = None if chosen is None else self._view.conversations.get((chosen.workspace_id, chosen.id))
         accepted_at = min(message.accepted_at, self._view.now)
-        if conversation is None and message.kind == "edit" and message.call is not None:
-            # Late rows of a call that made no message before: they are what is known of it.
-            over = message.call.answered or message.direction == "out"
-            message = message.model_copy(update={"kind": "call" if over else "missed_call"})
         amends = message.kind in AMENDMENTS and conversation is not None
         if conversation is None:
             if person is None:
@@ -108,6 +110,9 @@ class TakingIn:
                     workspace_id=conversation.workspace_id, conversation_id=conversation.id, inbox_id=message.inbox_id, call=call
                 )
             )  # fmt: skip
+
+    def _is_unknown(self, message: InboundMessage) -> bool:
+        return all((message.workspace_id, ref) not in self._view.candidates.by_ref for ref in message.refs)
 
     def _receipt(self, message: InboundMessage) -> None:
         assert message.receipt is not None

@@ -17,7 +17,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from ingest.phone.cdr import read_row
-from shared.errors import InputRejected
 
 SETTLE_S: Final = 5.0
 SETTLED_KEPT: Final = 1000
@@ -105,7 +104,7 @@ class RecordSplitter:
     def _call_id(self, line: bytes) -> str | None:
         try:
             return read_row(line.decode("utf-8", "replace").rstrip("\r\n"), zone=_UTC, columns=self._columns).call_id
-        except (ValueError, KeyError, InputRejected, csv.Error):
+        except (ValueError, csv.Error):
             return None
 
 

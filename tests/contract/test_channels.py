@@ -205,6 +205,24 @@ def test_an_answer_that_the_channel_cannot_carry_is_refused_with_a_remedy(provid
     assert refused.value.remedy
 
 
+def test_rows_of_a_switchboard_with_wrong_settings_are_taken_in_once_they_are_right() -> None:
+    fixture = json.loads((FIXTURES / "asterisk/11_missed_then_reached.request.json").read_text())
+    adapter = adapter_for("asterisk")
+    right = target_of("asterisk", fixture)
+    wrong = target_of("asterisk", {"settings": {**fixture["settings"], "extensions": "[1-4"}})
+    for query in ({}, {"amends": "true"}):
+        request = replace(request_of(fixture), query=query)
+        kept = adapter.parse(wrong, request)
+        assert [one.reason for one in kept if isinstance(one, Unparsed)] == [
+            "the inbox's extensions: not a regular expression (unterminated character set at position 0)"
+        ] * 2, "each call by itself"
+        again = [shown(one) for entry in kept for one in adapter.parse(right, request_of(fixture, body=entry.original))]
+        wanted = [shown(one) for one in adapter.parse(right, request)]
+        assert [(one["external_id"], one["kind"], one["call"]) for one in again] == [
+            (one["external_id"], one["kind"], one["call"]) for one in wanted
+        ]
+
+
 def test_every_adapter_has_fixtures() -> None:
     with_fixtures = {path.parent.name for path in FIXTURES.glob("*/*.request.json")} | {"smtp"} | OVER_THE_SOCKET
     assert set(adapters()) <= with_fixtures

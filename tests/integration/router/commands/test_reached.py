@@ -117,6 +117,19 @@ async def test_late_rows_that_say_it_was_answered_end_it(shift: Shift) -> None:
     await shift.sound()
 
 
+async def test_late_rows_of_a_call_nobody_knew_are_that_call(shift: Shift) -> None:
+    await shift.writes("", **call("c-0", -30, answered=True))
+    reference = f"ext:{shift.workspace.inboxes['asterisk']}:c-1"
+    await shift.writes("", refs=(reference,), in_reply_to="c-1", **{**call("c-1", 0), "kind": "edit"})
+    assert await callbacks(shift) == [("queued", None)]
+    late = {**call("c-1", 0, answered=True), "kind": "edit"}
+    await shift.writes("", refs=(reference,), in_reply_to="c-1", **late)
+    assert await callbacks(shift) == ENDED
+    said = await rows(shift.db, "select kind from santral.message order by seq")
+    assert [one["kind"] for one in said] == ["call", "missed_call", "edit"]
+    await shift.sound()
+
+
 async def test_a_live_call_ends_it_and_says_who(api: Api, shift: Shift) -> None:
     await shift.writes("", **call("c-1", 0))
     item = await shift.newest()
