@@ -1,8 +1,8 @@
-"""Kafka: publishing with a deadline of our own, and reading with positions that live in the database.
+"""Kafka: how the brokers are reached, records, and publishing with a deadline of our own. Reading: `shared/kafka_reader.py`.
 
 Partition = murmur2(key) as the Java client computes it. The idempotent producer never gives up while the broker is away, so a
 deadline stands around it; after it the fate of a batch is unknown and publishing it again is right, because receipts drop
-duplicates. The consumer commits nothing for correctness: see `shared/partition_leases.py`.
+duplicates.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiokafka
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
@@ -30,10 +28,6 @@ from shared.topics import PARTITIONS
 log = get_log(__name__)
 PUBLISH_DEADLINE_S: Final = 3.0
 CLOSE_S: Final = 3.0
-FETCH_RECORDS: Final = 1000  # two lanes of intake take about half each
-SILENT_S: Final = 60.0
-_ANSWER_S: Final = 10.0
-_POLL_MS: Final = 200
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -91,6 +85,8 @@ class Fetched:
     value: bytes
     headers: Headers
     timestamp_ms: int
+    since: int | None = None
+    """Where the reader stood before it; offsets between are no records (a transaction's marks, or what was taken back). None: unknown."""
 
 
 def partition_of(key: bytes, partitions: int = PARTITIONS) -> int:
@@ -109,7 +105,7 @@ def kafka_errors(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: the broker cannot be reached ({type(error).__name__})", remedy="see santral doctor") from error
 
 
-async def _closed(closing: Coroutine[Any, Any, None], client: Any, give_up: Callable[[], None]) -> None:
+async def closed_in_time(closing: Coroutine[Any, Any, None], client: Any, give_up: Callable[[], None]) -> None:
     """Lets a client close for three seconds, then cuts its connections, upon which it ends by itself.
 
     Cancelled instead, it would leave tasks and connections behind. Never raises: there is nothing a caller could do.
@@ -149,7 +145,7 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        await _closed(producer.stop(), producer.client, lambda: producer._message_accumulator.fail_all(ProducerClosed()))
+        await closed_in_time(producer.stop(), producer.client, lambda: producer._message_accumulator.fail_all(ProducerClosed()))
 
     async def _connected(self) -> aiokafka.AIOKafkaProducer:
         async with self._starting:
@@ -198,157 +194,3 @@ class Publisher:
             except (TimeoutError, Unavailable) as error:
                 PUBLISH_FAILURES.inc()
                 raise Unavailable("the broker did not acknowledge in time", remedy="try again; see santral doctor") from error
-
-
-@contextlib.asynccontextmanager
-async def looking_at(settings: KafkaSettings, topic: str | None = None) -> AsyncIterator[aiokafka.AIOKafkaConsumer]:
-    """A consumer outside any group, for a look at the log. Raises `Unavailable`; `TopicUnfit` where ``topic`` is not as it must be."""
-    consumer = aiokafka.AIOKafkaConsumer(**settings.client(), enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        with kafka_errors("reading"):
-            await consumer.start()
-            if topic is not None:
-                await require_topic(consumer._client, topic)
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
-async def log_bounds(consumer: aiokafka.AIOKafkaConsumer, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """What the log holds, by partition: its first offset, and the one that its next record will have. Raises `Unavailable`."""
-    asked = [aiokafka.TopicPartition(topic, one) for one in partitions]
-    with kafka_errors("reading"):
-        starts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
-    return {one.partition: (starts[one], ends[one]) for one in asked}
-
-
-class Reader:
-    """A group member that hands out what one poll returned. Positions are set by the caller, nothing is committed by itself.
-
-    Leases are the caller's business and are taken in its loop, never in the client's callbacks: those swallow exceptions, and
-    records may be handed out before a seek in them takes effect.
-    """
-
-    def __init__(
-        self, settings: KafkaSettings, *, topic: str, group: str, member: str | None = None, silent_s: float = SILENT_S
-    ) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._group = group
-        self._member = member
-        self._consumer: aiokafka.AIOKafkaConsumer | None = None
-        self._silent_s = silent_s
-        self._moved_at = 0.0
-        # The client keeps an assignor's memory on its class, so two readers of one process would mix theirs up.
-        self._assignor = type("StickyAssignor", (StickyPartitionAssignor,), {})
-
-    async def start(self) -> None:
-        """Joins the group. Raises `TopicUnfit`, `Unavailable`."""
-        consumer = aiokafka.AIOKafkaConsumer(
-            self._topic, **self._settings.client(), group_id=self._group, group_instance_id=self._member,
-            enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed",
-            max_poll_records=FETCH_RECORDS, session_timeout_ms=10000, heartbeat_interval_ms=2000, max_poll_interval_ms=300000, fetch_max_wait_ms=200,
-            fetch_max_bytes=16_000_000, max_partition_fetch_bytes=4_000_000, partition_assignment_strategy=(self._assignor,),
-        )  # fmt: skip
-        try:
-            with kafka_errors("reading"):
-                await consumer._client.bootstrap()
-                await require_topic(consumer._client, self._topic)
-                await consumer.start()
-        except BaseException:
-            await consumer.stop()
-            raise
-        self._consumer = consumer
-        self._moved_at = time.monotonic()
-
-    async def stop(self) -> None:
-        """Leaves the group; without a goodbye when the broker does not answer within three seconds."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await _closed(consumer.stop(), consumer._client, lambda: None)
-
-    @property
-    def assigned(self) -> frozenset[int]:
-        """The partitions this member has now."""
-        assert self._consumer is not None, "start the reader first"
-        return frozenset(one.partition for one in self._consumer.assignment())
-
-    async def fetches(self) -> AsyncIterator[dict[int, list[Fetched]]]:
-        """What each poll returned, by partition; an empty one each 200 ms without records, so that the loop can look around.
-
-        Raises `Unavailable` when the client has gone dumb: for a minute no partition, or no record although the log has more;
-        `TopicUnfit` when the topic has gone, for what comes under its name is another log.
-        """
-        assert self._consumer is not None, "start the reader first"
-        while True:
-            with kafka_errors("reading"):
-                found = await self._polled(self._consumer)
-                if found:
-                    self._moved_at = time.monotonic()
-                elif time.monotonic() - self._moved_at > self._silent_s:
-                    await self._require_alive(self._consumer)
-            yield {
-                partition.partition: [
-                    Fetched(
-                        partition=partition.partition,
-                        offset=one.offset,
-                        key=one.key,
-                        value=one.value or b"",
-                        headers=tuple(one.headers),
-                        timestamp_ms=one.timestamp,
-                    )
-                    for one in records
-                ]
-                for partition, records in found.items()
-            }
-
-    async def _polled(self, consumer: aiokafka.AIOKafkaConsumer) -> Mapping[aiokafka.TopicPartition, Sequence[Any]]:
-        """One poll. Without its topic the group never agrees and the client would wait for ever, so that is looked at meanwhile."""
-        polling = asyncio.ensure_future(consumer.getmany(timeout_ms=_POLL_MS, max_records=FETCH_RECORDS))
-        try:
-            while not (await asyncio.wait([polling], timeout=5 * _POLL_MS / 1000))[0]:
-                await require_topic(consumer._client, self._topic)
-            found: Mapping[aiokafka.TopicPartition, Sequence[Any]] = polling.result()
-            if not found:
-                await require_topic(consumer._client, self._topic)
-            return found
-        finally:
-            polling.cancel()
-
-    async def _require_alive(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
-        """The client may stay up and never join or fetch again after a broker's restart; only asking the broker shows it."""
-        assigned = consumer.assignment()
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await consumer.end_offsets(list(assigned)) if assigned else {}
-            waiting = [one for one, end in ends.items() if await consumer.position(one) < end]
-        if waiting or not assigned:
-            what = f"{len(waiting)} partitions have records" if assigned else "it has no partition"
-            raise Unavailable(
-                f"the client handed out nothing for {self._silent_s:g} s, and {what}", remedy="start the reader again"
-            )
-        self._moved_at = time.monotonic()
-
-    def seek(self, partition: int, offset: int) -> None:
-        """The next poll of this partition starts here."""
-        assert self._consumer is not None, "start the reader first"
-        with kafka_errors("seeking"):
-            self._consumer.seek(aiokafka.TopicPartition(self._topic, partition), offset)
-
-    async def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """What the log holds, by partition: its first offset, and the one that its next record will have."""
-        assert self._consumer is not None, "start the reader first"
-        return await log_bounds(self._consumer, self._topic, partitions)
-
-    def lag(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Records behind the end, by partition, as far as the client knows."""
-        assert self._consumer is not None, "start the reader first"
-        ends = {one: self._consumer.highwater(aiokafka.TopicPartition(self._topic, one)) for one in positions}
-        return {one: max(0, end - positions[one]) for one, end in ends.items() if end is not None}
-
-    async def tell_lag_tools(self, positions: Mapping[int, int]) -> None:
-        """Commits positions for tools that watch groups; a failure costs nothing."""
-        assert self._consumer is not None, "start the reader first"
-        try:
-            await self._consumer.commit({aiokafka.TopicPartition(self._topic, one): offset for one, offset in positions.items()})
-        except (KafkaError, IllegalStateError, OSError) as error:
-            log.debug("positions were not shown to lag tools", action="dependency_down", error=str(error))

@@ -22,7 +22,6 @@ from aiokafka.protocol.metadata import MetadataRequest
 from shared.errors import Unavailable
 from shared.topics import PARTITIONS
 
-_PATIENCE_S: Final = 1.0
 _AGAIN_S: Final = 0.1
 
 
@@ -43,13 +42,13 @@ class TopicUnfit(Unavailable):
     kind = "topic-unfit"
 
 
-async def require_topic(client: AIOKafkaClient, topic: str) -> None:
+async def require_topic(client: AIOKafkaClient, topic: str, *, patience_s: float = 1.0) -> None:
     """Returns when the topic is there with all its partitions; asks the brokers only while the client does not know it so.
 
-    A broker may hear of a new topic a moment late, so it is asked for a second. Raises `TopicUnfit` with the remedy, `KafkaError`
+    A broker may hear of a new topic a moment late, so it is asked for ``patience_s``. Raises `TopicUnfit` with the remedy, `KafkaError`
     when no broker answers.
     """
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + patience_s
     while (found := len(client.cluster.partitions_for_topic(topic) or ())) != PARTITIONS:
         if time.monotonic() > until:
             what = f"has {found} partitions where {PARTITIONS} are needed" if found else "is not there"

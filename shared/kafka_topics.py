@@ -12,11 +12,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import InvalidPartitionsError, TopicAlreadyExistsError, for_code
 
 from shared.errors import Conflict
-from shared.kafka import KafkaSettings, kafka_errors, log_bounds, looking_at
+from shared.kafka import KafkaSettings, kafka_errors
 from shared.kafka_metadata import require_topic
+from shared.kafka_reader import looking_at
 from shared.topics import PARTITIONS, Topics
 
 COPIES: Final = 3
+_MADE_S: Final = 30.0  # until brokers know of a topic that the controller made
 _TOPICS_OWN: Final = 1  # config_source DYNAMIC_TOPIC_CONFIG of DescribeConfigs
 
 
@@ -87,13 +89,13 @@ async def ensure_topics(settings: KafkaSettings, topics: Topics, *, replication:
         made = [name for name in missing if _made(answer, name)]
         made += [name for name in half if await _completed(admin, name, topics)]
         for name in (*missing, *half):
-            await require_topic(admin._client, name)
+            await require_topic(admin._client, name, patience_s=_MADE_S)
         return made
 
 
 async def _never_written(settings: KafkaSettings, name: str, count: int) -> bool:
-    async with looking_at(settings) as consumer:
-        return not any(end for _, end in (await log_bounds(consumer, name, range(count))).values())
+    async with looking_at(settings, name, partitions=count) as log:
+        return not any(end for _, end in (await log.bounds(range(count))).values())
 
 
 async def _configs(admin: AIOKafkaAdminClient, name: str) -> dict[str, tuple[str, int]]:

@@ -22,7 +22,9 @@ PUBLISH_FAILURES: Final = Counter("santral_publish_failures", "Publishes that me
 INTAKE_MESSAGES: Final = Counter("santral_intake_messages", "Messages by what became of them", ["result"])
 INTAKE_BATCH_SECONDS: Final = Histogram("santral_intake_batch_seconds", "One intake transaction", buckets=_SECONDS)
 INTAKE_RETRIES: Final = Counter("santral_intake_retries", "Batches run again because the database asked")
-INTAKE_STOPPED: Final = Gauge("santral_intake_stopped", "1 while the quarantine limit has stopped consumption")
+INTAKE_STOPPED: Final = Gauge(
+    "santral_intake_stopped", "1 while intake stands still: the quarantine's limit, or a log that is not what was read"
+)
 RECORD_LAG: Final = Gauge("santral_intake_lag_records", "Records not yet taken, by partition", ["partition"])
 RECORD_AGE: Final = Gauge("santral_intake_oldest_age_seconds", "Age of the oldest record not yet taken")
 FENCED: Final = Counter("santral_fenced", "Work dropped because the lease had moved on", ["kind"])

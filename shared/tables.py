@@ -90,6 +90,9 @@ partition_lease = sa.Table(  # no workspace: who reads a partition, and how far 
     required("epoch", sa.BigInteger),
     required("next_offset", sa.BigInteger),
     at("updated_at", now=True),
+    sa.Column("last_offset", sa.BigInteger),
+    at("last_at", null=True),
+    sa.Column("last_digest", sa.LargeBinary),
 )
 
 receipt = sa.Table(

@@ -40,6 +40,10 @@ class LogRecord(Protocol):
     def headers(self) -> tuple[tuple[str, bytes], ...]: ...
     @property
     def timestamp_ms(self) -> int: ...
+    @property
+    def since(self) -> int | None:
+        """Where its reader stood before it; None where nobody counts."""
+        ...
 
 
 class Workspaces(Protocol):

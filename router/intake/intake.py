@@ -33,11 +33,13 @@ from router.intake.receipts import known_receipts
 from shared.database import Connection, Database, retried
 from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId
+from shared.log_position import Mark, mark_of
 from shared.logs import get_log
 from shared.message import InboundMessage
 from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
 
 log = get_log(__name__)
+Records = Mapping[tuple[int, int], LogRecord]
 _NOBODY: Final = frozenset({"receipt", "unparsed"})
 
 
@@ -46,9 +48,9 @@ class Leases(Protocol):
 
     async def lock_and_check(self, connection: Connection, first_offsets: Mapping[int, int]) -> set[int]: ...
 
-    async def advance(self, connection: Connection, next_offsets: Mapping[int, int]) -> None: ...
+    async def advance(self, connection: Connection, last: Mapping[int, Mark]) -> None: ...
 
-    def advanced(self, next_offsets: Mapping[int, int]) -> None: ...
+    def advanced(self, last: Mapping[int, Mark]) -> None: ...
 
 
 class Configuration(Workspaces, Protocol):
@@ -106,7 +108,7 @@ class Intake:
         if self._classifier is not None:
             arrivals = await classified(arrivals, self._classifier, self._configuration)
         if arrivals:
-            await self._divide(arrivals, taken)
+            await self._divide(arrivals, taken, {(one.partition, one.offset): one for records in fetch.values() for one in records})
         return taken
 
     async def _decoded(self, records: Sequence[LogRecord]) -> list[Arrival]:
@@ -120,14 +122,14 @@ class Intake:
     def _arrival(self, record: LogRecord) -> Arrival:
         return arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
 
-    async def _divide(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
+    async def _divide(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
         """One transaction for all; halves of it when the database refuses something in it; alone, it goes to quarantine."""
         pending: list[Sequence[Arrival]] = [arrivals]
         repeated = False
         while pending:
             part = pending.pop()
             try:
-                await retried(lambda part=part: self._attempt(part, taken), on_retry=lambda: _count_retry(taken))  # type: ignore[misc]
+                await retried(lambda part=part: self._attempt(part, taken, records), on_retry=lambda: _count_retry(taken))  # type: ignore[misc]
             except (InputRejected, Conflict) as error:
                 if isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError) and not repeated:
                     # A row that was missing or doubled may be right the second time.
@@ -150,14 +152,15 @@ class Intake:
                     )
                     pending.append([part[0].refused("refused_by_database", error)])
 
-    async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken) -> None:
+    async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
         """One transaction. Commits all of it or raises with nothing written."""
         arrivals, resolved, erased = await self._resolved(arrivals)
         first: dict[int, int] = {}
-        following: dict[int, int] = {}
+        last: dict[int, LogRecord] = {}
         for arrival in arrivals:
-            first.setdefault(arrival.partition, arrival.offset)
-            following[arrival.partition] = arrival.offset + 1
+            record = records[arrival.partition, arrival.offset]
+            first.setdefault(arrival.partition, record.offset if record.since is None else record.since)
+            last[arrival.partition] = record
         with INTAKE_BATCH_SECONDS.time():
             async with self._db.batch() as connection:
                 kept = await self._leases.lock_and_check(connection, first)
@@ -165,12 +168,12 @@ class Intake:
                 outcomes = await self.batch.take(connection, mine, resolved, erased=erased) if mine else []
                 counted = _counted(outcomes)
                 self._limit.check(counted)
-                moved = {partition: offset for partition, offset in following.items() if partition in kept}
+                moved = {partition: mark_of(record) for partition, record in last.items() if partition in kept}
                 await self._leases.advance(connection, moved)
         self._limit.count(counted)
         self._leases.advanced(moved)
         taken.outcomes += outcomes
-        taken.next_offsets |= moved
+        taken.next_offsets |= {partition: mark.offset + 1 for partition, mark in moved.items()}
         taken.fenced |= set(first) - kept
         quarantined = sum(outcome.quarantined for outcome in outcomes)
         INTAKE_MESSAGES.labels(result="quarantined").inc(quarantined)

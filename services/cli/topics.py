@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("plan", help="Show what differs from what is needed; change nothing.")(_plan)
     group.command("apply", help="Make the topics that are missing. Nothing is grown, shrunk or deleted.")(_apply)
     group.command("accept-cluster", help="Confirm that the database moves to the Kafka cluster that is configured now.")(_cluster)
-    group.command("accept-loss", help="Confirm that records which ran out of the log are lost, so that intake goes on.")(_loss)
+    group.command("accept-loss", help="Confirm that what the log no longer holds is lost, so that intake goes on.")(_loss)
     app.add_typer(group, name="topics")
 
 
@@ -57,10 +57,13 @@ def _cluster(yes: Yes = False) -> None:
 
 
 def _loss(yes: Yes = False) -> None:
-    _confirm(yes, "Records that ran out of the log before they were taken will be given up. Go on?")
+    _confirm(yes, "What the log no longer holds will be given up, and a log that is another one read from its start. Go on?")
     settings = read_settings()
     lost = _with_database(settings, lambda db: accept_loss(db, settings.kafka(), settings.topics().messages))
-    typer.echo("\n".join(f"partition {one.partition}: {one.records} records given up" for one in lost) or "Nothing is lost.")
+    typer.echo(
+        "\n".join(f"partition {one.partition}: {one.text}; read from the log's start from now on" for one in lost)
+        or "Nothing is lost."
+    )
 
 
 def _confirm(yes: bool, question: str) -> None:

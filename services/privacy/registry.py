@@ -55,6 +55,7 @@ _ACTOR: Final = "who of the workspace did it, by id"
 NEVER: Final[Mapping[str, str]] = {
     "deployment.kafka_cluster_id": _OURS, "host.process": _WORD, "host.machine": "our own machines", "host.version": _OURS,
     "host.health_url": "our own machines", "host.facts": "our own processes", "lease.kind": _WORD, "partition_lease.topic": _OURS,
+    "partition_lease.last_digest": "a digest, until the next record is taken; runs out with the log",
     "receipt.state": _WORD, "event.type": _WORD, "event.data": "ids, states and measures; published, so tested for it",
             "user.role": _CONFIGURED, "user.managed_digest": _OURS, "api_key.public_id": _OURS,
     "api_key.secret_hash": _OURS, "api_key.name": _CONFIGURED, "api_key.scopes": _WORD, "session.kind": _WORD,

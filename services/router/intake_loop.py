@@ -1,7 +1,8 @@
 """The consume loop: leases, fetches, intake, wake-ups. It decides nothing; it never skips a record.
 
 A partition's records are taken in only under its lease. Leases are taken here, between polls: records of a partition without one
-are dropped, the lease is taken, and the next poll starts at its position. Who is fenced while the broker still gives it the
+are dropped, the lease is taken, and the next poll starts at its position. Where the log under a position is not the one that was read,
+nothing is read on: readiness, metric and log say why, and each new start looks again. Who is fenced while the broker still gives it the
 partition takes the lease again after a second. Units: seconds.
 """
 
@@ -18,10 +19,11 @@ from router.intake.quarantine_limit import QuarantineLimitReached
 from services.router.intake_lanes import Fetch, Lanes
 from shared.errors import Unavailable
 from shared.hints import Hints
-from shared.kafka import SILENT_S, Reader
+from shared.kafka_metadata import TopicUnfit
+from shared.kafka_reader import SILENT_S, Reader
 from shared.logs import get_log
 from shared.metrics import INTAKE_STOPPED, RECORD_AGE, RECORD_LAG
-from shared.partition_leases import PartitionLeases
+from shared.partition_leases import LogCutOff, PartitionLeases
 
 log = get_log(__name__)
 AGAIN_S: Final = 1.0
@@ -44,14 +46,18 @@ class IntakeLoop:
         self.stopped = ""
 
     async def run(self) -> None:
-        """Reads for ever. Raises `Unavailable` when the broker is away or silent: start it again."""
+        """Reads for ever. Raises `Unavailable` when the broker is away or silent, or the log is not what was read: start it again."""
         await self._reader.start()
         self._moved_at = time.monotonic()
         try:
             async for fetch in self._reader.fetches():
                 await self._step(fetch)
         except QuarantineLimitReached as error:
-            self.stopped = str(error)
+            self._say_stopped(str(error))
+        except (LogCutOff, TopicUnfit) as error:
+            # Said until a later run finds its partitions well: somebody restores the topic, or confirms what is lost.
+            self._say_stopped(str(error))
+            raise
         finally:
             await self._lanes.stop()
             self._leases.forget(list(self._leases.held))
@@ -59,17 +65,21 @@ class IntakeLoop:
         await self._stand_still()
 
     async def check(self) -> str:
-        """For readiness: raises `Unavailable` while the limit of quarantine has stopped consumption."""
+        """For readiness: raises `Unavailable` while intake stands still, with the reason."""
         if self.stopped:
             raise Unavailable(f"intake has stopped: {self.stopped}")
         return f"{len(self._leases.held)} partitions"
 
     async def _stand_still(self) -> NoReturn:
         """Takes nothing in until somebody restarts the process; the topic keeps everything."""
-        INTAKE_STOPPED.set(1)
-        log.error("intake stops instead of draining the topic into quarantine", action="intake_stopped", reason=self.stopped)
         await asyncio.Event().wait()
         raise AssertionError("unreachable: nobody sets it")
+
+    def _say_stopped(self, reason: str) -> None:
+        INTAKE_STOPPED.set(1)
+        if reason != self.stopped:
+            log.error("intake stops, so that nothing is lost or passed over", action="intake_stopped", reason=reason)
+        self.stopped = reason
 
     async def _step(self, fetch: Fetch) -> None:
         await self._hold(fetch)
@@ -83,17 +93,20 @@ class IntakeLoop:
     async def _hold(self, fetch: Fetch) -> None:
         """Drops the leases of partitions that are gone, takes those of partitions that are new."""
         assigned = self._reader.assigned
-        self._leases.forget([one for one in self._leases.held if one not in assigned])
+        astray = self._reader.astray()
+        self._leases.forget([one for one in self._leases.held if one not in assigned or one in astray])
         now = time.monotonic()
         wanted = [one for one in sorted(assigned) if one not in self._leases.held and now >= self._fenced_at.get(one, 0) + AGAIN_S]
         if not wanted:
             return
-        bounds = await self._reader.bounds(wanted)
         for partition in wanted:
             fetch.pop(partition, None)
-            start, end = bounds[partition]
-            offset = await self._leases.take(partition, log_start=start, log_end=end)
+        for partition, offset in (await self._leases.take(wanted, self._reader.log)).items():
             self._reader.seek(partition, offset)
+        if self.stopped:
+            self.stopped = ""
+            INTAKE_STOPPED.set(0)
+            log.info("intake goes on", action="ready", name="intake")
 
     def _ours(self, fetch: Fetch) -> Fetch:
         """Records of held partitions that are not taken in yet."""
@@ -130,7 +143,7 @@ class IntakeLoop:
             return
         self._told_at = now
         positions = {partition: held.next_offset for partition, held in self._leases.held.items()}
-        lag = self._reader.lag(positions)
+        lag = await self._reader.lag(positions)
         for partition, records in lag.items():
             RECORD_LAG.labels(partition=str(partition)).set(records)
         await self._reader.tell_lag_tools(positions)

@@ -26,7 +26,7 @@ from shared.database import Database
 from shared.errors import Conflict, InputRejected, Unavailable
 from shared.hints import Hints, Waiter
 from shared.ids import new_id
-from shared.kafka import Reader
+from shared.kafka_reader import Reader
 from shared.leases import Leases
 from shared.logs import get_log
 from shared.metrics import QUARANTINE_OPEN

@@ -5,21 +5,34 @@ Both raise the leases' epochs, so a router that still reads under the old positi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from shared.database import Database
-from shared.kafka import KafkaSettings, log_bounds, looking_at
+from shared.kafka import KafkaSettings
+from shared.kafka_reader import looking_at
 from shared.kafka_topics import cluster_id
+from shared.log_position import STOPS, look
+from shared.partition_leases import positions_of
 from shared.topics import PARTITIONS
+
+_LOCK: Final = """
+select partition, next_offset from santral.partition_lease
+where topic = $1 and partition = any($2::int[]) order by partition for no key update
+"""
+_MOVE: Final = """
+update santral.partition_lease l set epoch = epoch + 1, next_offset = n.start, updated_at = now()
+from unnest($2::int[], $3::bigint[]) as n(partition, start) where l.topic = $1 and l.partition = n.partition
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """Records of one partition that ran out of the log before they were taken, or by which it was cut."""
+    """A partition that is read from its log's start from now on, and why; ``records`` is how many are missing, where that is known."""
 
     partition: int
     records: int
+    text: str
 
 
 async def accept_cluster(db: Database, settings: KafkaSettings, topic: str) -> str:
@@ -28,46 +41,39 @@ async def accept_cluster(db: Database, settings: KafkaSettings, topic: str) -> s
     Messages that were only on the old cluster are not taken in any more. Calling it again for the same cluster changes nothing.
     """
     cluster = await cluster_id(settings)
-    starts = {partition: start for partition, (start, _) in (await _log(settings, topic)).items()}
+    async with looking_at(settings, topic) as log:
+        starts = {partition: start for partition, (start, _) in (await log.bounds(range(PARTITIONS))).items()}
     async with db.batch() as connection:
         known = await connection.fetchval("select kafka_cluster_id from santral.deployment for update")
         if known != cluster:
             await connection.execute("update santral.deployment set kafka_cluster_id = $1", cluster)
-            await connection.execute(
-                "update santral.partition_lease l set epoch = epoch + 1, next_offset = n.start, updated_at = now()"
-                " from unnest($2::int[], $3::bigint[]) as n(partition, start) where l.topic = $1 and l.partition = n.partition",
-                topic, list(starts), list(starts.values()),
-            )  # fmt: skip
+            await connection.execute(_MOVE, topic, list(starts), list(starts.values()))
     return cluster
 
 
 async def accept_loss(db: Database, settings: KafkaSettings, topic: str) -> list[Lost]:
-    """Moves each position that the log no longer holds to the log's start; returns what is lost. Positions it holds stay.
+    """Moves positions that the log no longer holds to the log's start; returns which, and what is lost. Positions it holds stay.
 
-    A log that ends before the position was cut or made anew: it is read from its start, and what was taken before is known again.
+    Where one partition's log is another one, the topic was made anew: every partition is read from its start that is not shown to be the
+    same, and what was taken before is known again. Calling it again changes nothing.
     """
-    bounds = await _log(settings, topic)
+    async with db.session() as connection:
+        positions = await positions_of(connection, topic)
+    async with looking_at(settings, topic) as log:
+        comparisons = await look(log, positions)
+    anew = any(one.state == "another" for one in comparisons)
+    before = {one.partition: one.next_offset for one in positions}
+    moving = {
+        one.partition: one
+        for one in comparisons
+        if one.state in STOPS or (anew and one.state == "unknown" and before[one.partition] > one.start)
+    }
     async with db.batch() as connection:
-        rows = await connection.fetch(
-            "select partition, next_offset from santral.partition_lease where topic = $1 order by partition for no key update",
-            topic,
-        )
-        lost = [
-            Lost(partition=row["partition"], records=max(start - row["next_offset"], row["next_offset"] - end))
-            for row in rows
-            for start, end in [bounds.get(row["partition"], (0, row["next_offset"]))]
-            if not start <= row["next_offset"] <= end
-        ]
-        for one in lost:
-            await connection.execute(
-                "update santral.partition_lease set epoch = epoch + 1, next_offset = $3, updated_at = now()"
-                " where topic = $1 and partition = $2",
-                topic, one.partition, bounds[one.partition][0],
-            )  # fmt: skip
-    return lost
-
-
-async def _log(settings: KafkaSettings, topic: str) -> Mapping[int, tuple[int, int]]:
-    """The log's first offset and its next, by partition."""
-    async with looking_at(settings, topic) as consumer:
-        return await log_bounds(consumer, topic, range(PARTITIONS))
+        rows = await connection.fetch(_LOCK, topic, list(moving))
+        # A position that moved since it was compared is a router's that reads on: it is left alone.
+        moved = [moving[row["partition"]] for row in rows if row["next_offset"] == before[row["partition"]]]
+        await connection.execute(_MOVE, topic, [one.partition for one in moved], [one.start for one in moved])
+    return [
+        Lost(partition=one.partition, records=one.records, text=one.text if one.state in STOPS else "the others are another log")
+        for one in moved
+    ]

@@ -15,7 +15,8 @@ from services.router.intake_loop import IntakeLoop
 from shared.database import Connection, Database
 from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
-from shared.kafka import KafkaSettings, Publisher, Reader
+from shared.kafka import KafkaSettings, Publisher
+from shared.kafka_reader import Reader
 from shared.topics import Topics
 from tests.support.figures import Figures
 from tests.support.intake_line import TABLES, member_of, message_to, record_of

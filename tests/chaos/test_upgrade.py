@@ -23,6 +23,7 @@ from services.schema.migrations import HEAD
 from services.supervisor.demo import WORKSPACE_FILE, sign_in
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
+from shared.kafka import partition_of
 from shared.topics import Topics
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.deployment import NAMES, Deployment, Name, Running, deployment, free_ports
@@ -30,6 +31,7 @@ from tests.support.desks import desk_client
 from tests.support.effects import connect, drained, effects, require_invariants
 from tests.support.house import metric
 from tests.support.load import Load, Sent, open_load
+from tests.support.log_reader import read_topic
 from tests.support.releases import NEXT_HEAD, TODAY, Release, first_release, next_release
 from tests.support.servers import PostgresServer
 from tests.support.waiting import eventually
@@ -258,6 +260,14 @@ async def everything_is_there(there: Deployment, story: Story, gateway: Running)
     assert inbound == len(load.acknowledged)
 
 
+async def under_both_kinds_of_keys(kafka: str, topics: Topics) -> None:
+    """0.1.0's keys are 16 octets, today's their hexadecimal digits, also for what it spooled; both name the same partition."""
+    found = [(one.partition, one.key or b"") for one in await read_topic(kafka, topics.messages)]
+    octets = [(partition, key if len(key) == 16 else bytes.fromhex(key.decode())) for partition, key in found]
+    assert {len(key) for _, key in found} == {16, 32}
+    assert [partition for partition, _ in octets] == [partition_of(key) for _, key in octets]
+
+
 async def the_reply_went_out(there: Deployment, story: Story, mails: Path) -> None:
     async def sent() -> bool:
         state = await asked(there.urls.owner, "select state from santral.delivery where message_id::text = $1", story.reply_id)
@@ -308,6 +318,7 @@ async def test_from_the_first_release_by_stop_migrate_start(
             (await desk.post(f"/v1/items/{item['id']}/done")).raise_for_status()
         await redelivered(there, story.load)
         await everything_is_there(there, story, processes["gateway"])
+        await under_both_kinds_of_keys(kafka, topics)
         await require_invariants(empty.owner)
 
 

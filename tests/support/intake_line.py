@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,6 +73,15 @@ class Line:
             Fetched(partition=self.partition, offset=len(self.records), key=b"k", value=value, headers=headers, timestamp_ms=now_ms)
         )
 
+    async def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """The log's first offset and the next record's, as Kafka's says them."""
+        assert list(partitions) == [self.partition]
+        return {self.partition: (0, len(self.records))}
+
+    async def firsts(self, places: Mapping[int, int]) -> dict[int, Fetched]:
+        """The record at each offset."""
+        return {partition: self.records[offset] for partition, offset in places.items()}
+
 
 @dataclass(slots=True)
 class Member:
@@ -89,7 +98,7 @@ class Member:
         fetch = {}
         for line in lines:
             if line.partition not in self.leases.held:
-                await self.leases.take(line.partition, log_start=0)
+                await self.leases.take([line.partition], line)
             start = self.leases.held[line.partition].next_offset
             found = line.records[start : start + batch]
             if found:

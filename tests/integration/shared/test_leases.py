@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
 
 from shared.database import Database
+from shared.embedded.postgres import PostgresUrls
 from shared.errors import Unavailable
+from shared.kafka import Fetched
 from shared.leases import Leases
-from shared.partition_leases import LogCutOff, PartitionLeases
+from shared.log_position import Mark, Position, mark_of
+from shared.partition_leases import LogCutOff, PartitionLeases, positions_of
 
 TOPIC = "t.messages.v1"
 
@@ -150,31 +155,57 @@ async def test_run_keeps_them_and_gives_them_back_when_cancelled(worker_db: Data
     assert len(two.held) == 8
 
 
+@dataclass(slots=True)
+class Log:
+    """Partitions by number: the log's first offset, its end, and records by partition and offset."""
+
+    ends: dict[int, tuple[int, int]]
+    records: dict[tuple[int, int], Fetched] = field(default_factory=dict)
+
+    async def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+        return {one: self.ends.get(one, (0, 1000)) for one in partitions}
+
+    async def firsts(self, places: Mapping[int, int]) -> dict[int, Fetched]:
+        return {one: self.records.get((one, offset), fetched(one, offset)) for one, offset in places.items()}
+
+
+def fetched(partition: int, offset: int, value: bytes = b"v", at_ms: int = 1_790_000_000_000) -> Fetched:
+    return Fetched(partition=partition, offset=offset, key=b"k", value=value, headers=(), timestamp_ms=at_ms)
+
+
+def behind(partition: int, offset: int) -> dict[int, Mark]:
+    """What `advance` is given when the record before this offset was the last."""
+    return {partition: mark_of(fetched(partition, offset - 1))}
+
+
+WHOLE = Log({})
+
+
 async def test_a_partition_starts_at_the_logs_start_and_goes_on_where_its_effects_are(worker_db: Database) -> None:
     first, second = partitions_of(worker_db), partitions_of(worker_db)
-    assert await first.take(7, log_start=100) == 100
+    there = Log({7: (100, 200)})
+    assert await first.take([7], there) == {7: 100}
     async with worker_db.batch() as connection:
         assert await first.lock_and_check(connection, {7: 100}) == {7}
-        await first.advance(connection, {7: 160})
-    first.advanced({7: 160})
+        await first.advance(connection, behind(7, 160))
+    first.advanced(behind(7, 160))
     assert first.held[7].next_offset == 160
-    assert await second.take(7, log_start=100) == 160
+    assert await second.take([7], there) == {7: 160}
     assert second.held[7].epoch == first.held[7].epoch + 1
 
 
 async def test_a_zombie_reader_writes_nothing_though_its_transaction_began_first(worker_db: Database) -> None:
     zombie, heir = partitions_of(worker_db), partitions_of(worker_db)
-    for partition in (3, 4):
-        await zombie.take(partition, log_start=0)
+    await zombie.take([4, 3], WHOLE)
     async with worker_db.batch() as stopped:
         await stopped.execute("select 1")
-        await heir.take(3, log_start=0)
+        await heir.take([3], WHOLE)
         async with worker_db.batch() as connection:
             assert await heir.lock_and_check(connection, {3: 0}) == {3}
-            await heir.advance(connection, {3: 50})
+            await heir.advance(connection, behind(3, 50))
         kept = await zombie.lock_and_check(stopped, {3: 0, 4: 0})
         assert kept == {4}
-        await zombie.advance(stopped, {4: 9})
+        await zombie.advance(stopped, behind(4, 9))
     async with worker_db.session() as connection:
         rows = await connection.fetch("select partition, next_offset from santral.partition_lease order by partition")
     assert [tuple(row) for row in rows] == [(3, 50), (4, 9)]
@@ -183,11 +214,11 @@ async def test_a_zombie_reader_writes_nothing_though_its_transaction_began_first
 async def test_the_same_owner_again_is_another_fetch(worker_db: Database) -> None:
     """A partition that left and came back between two polls: what was fetched before is dropped by its position or its epoch."""
     one, other = partitions_of(worker_db), partitions_of(worker_db)
-    await one.take(0, log_start=0)
-    await other.take(0, log_start=0)
+    await one.take([0], WHOLE)
+    await other.take([0], WHOLE)
     async with worker_db.batch() as connection:
-        await other.advance(connection, {0: 30})
-    assert await one.take(0, log_start=0) == 30
+        await other.advance(connection, behind(0, 30))
+    assert await one.take([0], WHOLE) == {0: 30}
     async with worker_db.batch() as connection:
         assert await one.lock_and_check(connection, {0: 10}) == set()
         assert await one.lock_and_check(connection, {0: 30}) == {0}
@@ -198,25 +229,55 @@ async def test_the_same_owner_again_is_another_fetch(worker_db: Database) -> Non
 
 async def test_an_effect_that_fails_leaves_the_position(worker_db: Database) -> None:
     one = partitions_of(worker_db)
-    await one.take(0, log_start=0)
+    await one.take([0], WHOLE)
 
     async def fail() -> None:
         async with worker_db.batch() as connection:
             await one.lock_and_check(connection, {0: 0})
-            await one.advance(connection, {0: 500})
+            await one.advance(connection, behind(0, 500))
             raise Unavailable("in the middle")
 
     with pytest.raises(Unavailable):
         await fail()
-    assert await one.take(0, log_start=0) == 0
+    assert await one.take([0], WHOLE) == {0: 0}
 
 
-async def test_records_that_ran_out_are_counted_not_skipped(worker_db: Database) -> None:
+async def test_a_log_that_is_not_what_was_read_gives_no_lease(worker_db: Database) -> None:
     one = partitions_of(worker_db)
-    await one.take(11, log_start=40)
-    one.forget([11])
-    with pytest.raises(LogCutOff, match="ends 15 records before"):
-        await one.take(11, log_start=0, log_end=25)
-    with pytest.raises(LogCutOff, match="partition 11: 60 records"):
-        await one.take(11, log_start=100)
-    assert 11 not in one.held
+    await one.take([5, 11], Log({}))
+    async with worker_db.batch() as connection:
+        await one.advance(connection, behind(11, 40))
+    one.forget([5, 11])
+    with pytest.raises(LogCutOff, match="partition 11: the log ends 15 records before"):
+        await one.take([5, 11], Log({11: (0, 25)}))
+    with pytest.raises(LogCutOff, match="partition 11: 60 records ran out"):
+        await one.take([5, 11], Log({11: (100, 200)}))
+    with pytest.raises(LogCutOff, match="partition 11: the log has another record at 39") as refused:
+        await one.take([5, 11], Log({}, {(11, 39): fetched(11, 39, b"another")}))
+    assert str(refused.value).endswith("santral topics accept-loss)")
+    assert one.held == {}
+    assert await one.take([5, 11], Log({11: (40, 40)})) == {5: 0, 11: 40}
+
+
+async def test_before_the_schema_has_marks_positions_stand_alone(worker_db: Database, database_urls: PostgresUrls) -> None:
+    owner = await Database.open(database_urls.owner, name="test", pool_size=1)
+    async with owner.batch() as connection:
+        for column in ("last_offset", "last_at", "last_digest"):
+            await connection.execute(f"alter table santral.partition_lease drop column {column}")
+    one = partitions_of(worker_db)
+    await one.take([0], WHOLE)
+    async with worker_db.batch() as connection:
+        await one.advance(connection, behind(0, 30))
+        assert await positions_of(connection, TOPIC) == [Position(partition=0, next_offset=30)]
+    another = Log({}, {(0, 29): fetched(0, 29, b"another")})
+    assert await one.take([0], another) == {0: 30}
+    async with owner.batch() as connection:
+        await connection.execute(
+            "alter table santral.partition_lease add last_offset bigint, add last_at timestamptz, add last_digest bytea"
+        )
+    await owner.close()
+    assert await one.take([0], another) == {0: 30}, "compared from its next commit on"
+    async with worker_db.batch() as connection:
+        await one.advance(connection, behind(0, 31))
+    with pytest.raises(LogCutOff, match="another record at 30"):
+        await one.take([0], Log({}, {(0, 30): fetched(0, 30, b"another")}))

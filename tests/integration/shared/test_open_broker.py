@@ -14,8 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from services.doctor.kafka import look_at_topics
 from services.frame.settings import Settings
 from shared.errors import Conflict, Unavailable
-from shared.kafka import KafkaSettings, Publisher, Reader, Record, looking_at
+from shared.kafka import KafkaSettings, Publisher, Record
 from shared.kafka_metadata import TopicUnfit
+from shared.kafka_reader import Reader, looking_at
 from shared.kafka_topics import cluster_id, ensure_topics, plan_topics
 from shared.topics import Topics
 from tests.support.open_kafka import OpenKafka

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.errors import TooLarge, Unavailable
-from shared.kafka import Fetched, KafkaSettings, Publisher, Reader, Record, partition_of
+from shared.kafka import Fetched, KafkaSettings, Publisher, Record, partition_of
+from shared.kafka_reader import Reader
 from shared.kafka_topics import cluster_id, ensure_topics, plan_topics
 from shared.topics import PARTITIONS, Topics
 from tests.support.chaos_proxy import ChaosProxy
@@ -130,7 +131,11 @@ class Member:
     async def run(self) -> None:
         await self.reader.start()
         try:
+            sought: frozenset[int] = frozenset()
             async for fetch in self.reader.fetches():
+                for partition in self.reader.astray() | (self.reader.assigned - sought):
+                    self.reader.seek(partition, 0)
+                sought = self.reader.assigned
                 self.seen += [one for found in fetch.values() for one in found]
                 self.polled.set()
         finally:
@@ -178,8 +183,9 @@ async def test_a_reader_starts_where_it_is_told_and_knows_its_lag(kafka: str, to
     reader = Reader(KafkaSettings(bootstrap=kafka), topic=topics.messages, group=f"{topics.messages}-group")
     await reader.start()
     assert place in reader.assigned
-    assert (await reader.bounds([place]))[place][0] == 0
-    reader.seek(place, 15)
+    assert (await reader.log.bounds([place]))[place][0] == 0
+    for partition in reader.assigned:
+        reader.seek(partition, 15 if partition == place else 0)
     seen: list[Fetched] = []
     async with asyncio.timeout(20):
         async for fetch in reader.fetches():
@@ -187,8 +193,14 @@ async def test_a_reader_starts_where_it_is_told_and_knows_its_lag(kafka: str, to
             if len(seen) >= 5:
                 break
     assert [one.offset for one in seen] == [15, 16, 17, 18, 19]
-    assert reader.lag({place: 15}) == {place: 5}
+    assert await reader.lag({place: 15}) == {place: 5}
     await reader.tell_lag_tools({place: 20})
+    reader.seek(place, 500)
+    async with asyncio.timeout(20):
+        async for fetch in reader.fetches():
+            assert not fetch.get(place), "it never goes on elsewhere by itself"
+            if reader.astray() == {place}:
+                break
     await reader.stop()
 
 

@@ -202,7 +202,7 @@ async def test_a_router_that_lost_its_lease_writes_nothing(worker_db: Database, 
     assert await counts(worker_db) == before
     # A lease that moves on while its row is waited for fences too.
     third = await member_of(worker_db)
-    await third.leases.take(0, log_start=0)
+    await third.leases.take([0], line)
     async with worker_db.batch() as connection:
         await connection.execute("select 1 from santral.partition_lease for update")
         waiting = asyncio.create_task(third.take(line))

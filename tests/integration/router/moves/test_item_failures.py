@@ -329,7 +329,7 @@ async def test_profile_facts_slow_route_without_them(shift: Shift) -> None:
     )  # fmt: skip
     line = Line()
     line.add(message_to(shift.workspace, "smtp", "1"))
-    await member.leases.take(0, log_start=0)
+    await member.leases.take([0], line)
     async with asyncio.timeout(4):
         await intake.take({0: line.records})
     item = await shift.item(await shift.newest())

@@ -27,6 +27,7 @@ class FromLog:
     partition: int = 0
     offset: int = 0
     timestamp_ms: int = 0
+    since: int | None = None
 
 
 class Workspaces:
