@@ -5,6 +5,7 @@ It starts without the brokers when it has a spool, but never without the databas
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -25,9 +26,12 @@ from shared.errors import Conflict, Unavailable
 from shared.health import Check
 from shared.hints import Hints
 from shared.kafka import Publisher
+from shared.logs import get_log
 from shared.sealing import Sealer
 from shared.spool import Spool
 
+log = get_log(__name__)
+_AGAIN_S: Final = 0.5
 _UVICORN: Final[dict[str, Any]] = {"timeout_keep_alive": 75, "limit_concurrency": 2000, "ws": "none"}
 
 
@@ -85,10 +89,21 @@ async def run(settings: Settings) -> None:
 
 
 async def drain(spool: Spool, publisher: Publisher) -> None:
-    """Empties the spool whenever something is in it; raises `Unavailable` while the brokers are away, to be started again."""
+    """Empties the spool whenever something is in it, for ever; twice a second while it cannot.
+
+    Often, because what comes in at another door meanwhile (the API's, another gateway's) does not wait behind it.
+    """
+    said = ""
     while True:
         await spool.filled.wait()
-        await spool.drain(publisher.publish)
+        try:
+            await spool.drain(publisher.publish)
+            said = ""
+        except Unavailable as error:
+            if said != str(error):
+                said = str(error)
+                log.warning("messages wait in the spool", action="dependency_down", error=said)
+            await asyncio.sleep(_AGAIN_S)
 
 
 def _or_spool(broker: Check) -> Check:
