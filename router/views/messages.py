@@ -57,7 +57,7 @@ def preview_of(row: Mapping[str, Any], amendments: Amendments) -> dict[str, Any]
     """
     if row["said_id"] is None:
         return {"preview": "", "preview_contents": [], "group": None}
-    said = {name: row[f"said_{name}"] for name in _STANDS}
+    said = said_of(row)
     stands = amendments.standing(said)
     instead = [stands.gone or "empty"] if not stands.text.strip() and not stands.contents else []
     return {
@@ -65,6 +65,11 @@ def preview_of(row: Mapping[str, Any], amendments: Amendments) -> dict[str, Any]
         "preview_contents": [*stands.contents, *instead],
         "group": group_of(said["body"] or {}),
     }
+
+
+def said_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The message of a row with `said_columns`, for `Amendments.standing`."""
+    return {name: row[f"said_{name}"] for name in _STANDS}
 
 
 def group_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -177,6 +182,17 @@ async def parts_of(connection: Connection, workspace_id: UUID, conversation_id: 
         raise NotFound("no such message", field="seq")
     amendments = await read_amendments(connection, workspace_id, [conversation_id])
     return [] if amendments.standing(dict(row)).gone else list(row["body"].get("parts", ()))
+
+
+async def is_gone(connection: Connection, workspace_id: UUID, message_id: UUID) -> bool:
+    """Whether nothing of a message is shown any more; False for one that is not there."""
+    place = await connection.fetchrow(
+        "select conversation_id, seq from santral.receipt where workspace_id = $1 and id = $2", workspace_id, message_id
+    )
+    if place is None or place["seq"] is None:
+        return False
+    shown = await messages_at(connection, workspace_id, place["conversation_id"], [place["seq"]])
+    return any(one["gone"] for one in shown)
 
 
 async def edits_of(connection: Connection, workspace_id: UUID, conversation_id: UUID, seq: int) -> list[int]:

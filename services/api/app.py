@@ -86,6 +86,7 @@ _OPERATIONS: Final = {  # where the function's name alone would not say it
     "conversations": "list_conversations",
     "conversation": "read_conversation",
     "messages": "list_messages",
+    "message": "read_message",
     "events": "list_conversation_events",
     "message_html": "read_message_html",
     "message_part": "read_message_part",

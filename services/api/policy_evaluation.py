@@ -35,6 +35,7 @@ from router.policy.check import checked
 from router.policy.expressions import facts_of
 from router.policy.fields import ROOTS
 from router.policy.policy import Policy, policy_of
+from router.views.messages import is_gone
 from router.workspace.workspace import Workspace, read_queues, workspace_of
 from services.api.lists import cursor_of, id_of
 from services.api.policies import names_in
@@ -47,6 +48,7 @@ MESSAGES_MAX: Final = 10_000
 PAGE: Final = 250
 TIME_S: Final = 10.0
 RANGE_DAYS: Final = 400
+_WORDS: Final = ("message.text", "message.subject", "message.about")
 
 
 class AskedPolicy(BaseModel):
@@ -77,7 +79,8 @@ class Evaluated(BaseModel):
     """Of one message: the choice and the trace. ``before`` and ``differences``: what really happened, where it is a stored one.
 
     ``not_recorded``: facts the policy asks that nobody recorded then; attributes and open conversations among them are of today. A message that
-    joined work already there was not decided on: its profile and conversation are those of today.
+    joined work already there was not decided on: its profile and conversation are those of today. Words that their writer took back, or that
+    were taken away here, are not among the facts that are shown; the rules were asked with those of then.
     """
 
     policy_version: int | None
@@ -184,7 +187,22 @@ def _evaluated(policy: Policy, workspace: Workspace, facts: dict[str, dict[str, 
     )  # fmt: skip
 
 
+def _without_words(answer: Evaluated) -> Evaluated:
+    """The same answer of rules that saw the words, without them: their writer took them back."""
+    answer.facts["message"] |= {name.partition(".")[2]: "" for name in _WORDS}
+    for rule in answer.rules:
+        rule["saw"] = {name: "" if name in _WORDS else value for name, value in rule["saw"].items()}
+    return answer
+
+
 async def _stored(db: Database, principal: Principal, policy: Policy, workspace: Workspace, message_id: UUID) -> Evaluated:
+    answer = await _asked(db, principal, policy, workspace, message_id)
+    async with db.batch(principal.workspace_id) as connection:
+        gone = await is_gone(connection, principal.workspace_id, message_id)
+    return _without_words(answer) if gone else answer
+
+
+async def _asked(db: Database, principal: Principal, policy: Policy, workspace: Workspace, message_id: UUID) -> Evaluated:
     async with db.batch(principal.workspace_id) as connection:
         decided = await decision_of_message(connection, principal.workspace_id, message_id)
         if decided is None:

@@ -90,6 +90,26 @@ async def test_what_was_edited_or_deleted_is_read_as_it_stands_now_everywhere(ta
     await assert_contiguous(talk.shift.db)
 
 
+async def test_what_if_of_a_deleted_message_answers_without_its_words(talk: Talk) -> None:
+    await talk.says("1", "Kartım 4242")
+    conversation = await talk.of("1")
+    (only,) = await talk.shown(conversation)
+    rule = {"name": "card", "when": {"field": "message.text", "op": "contains", "value": "4242"}, "queue": "genel"}
+    asked = {"document": {"rules": [rule], "default_queue": "genel"}, "message_id": only["id"]}
+
+    async def answered() -> Any:
+        answer = await talk.api.client.post("/v1/policies/evaluate", json=asked, headers=talk.admin)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    before = await answered()
+    assert (before["rules"][0]["outcome"], before["facts"]["message"]["text"]) == ("matched", "Kartım 4242")
+    await talk.says("1d", "", about="1", kind="delete")
+    after = await answered()
+    assert (after["rules"][0]["outcome"], after["rules"][0]["saw"]) == ("matched", {"message.text": ""})
+    assert after["facts"] == {**before["facts"], "message": {**before["facts"]["message"], "text": "", "subject": "", "about": ""}}
+
+
 async def test_no_stranger_amends_and_what_came_first_waits_for_its_message(talk: Talk) -> None:
     await talk.says("1", "Cuma gelin")
     await talk.says("x", "Hesaba havale yapın", about="1", kind="edit", who="berk@ornek.com")
@@ -150,6 +170,9 @@ async def test_a_call_is_read_by_its_corrected_record(talk: Talk) -> None:
     await talk.says("c1:2", kind="edit", call=ANSWERED, about="c1")
     (call,) = await talk.shown(await talk.of("c1"))
     assert (call["kind"], call["call"]["talk_s"], call["contents"]) == ("call", 65, ["call"])
+    person = (await talk.get(f"conversations/{call['conversation_id']}"))["customer"]["profile_id"]
+    (entry,) = (await talk.get(f"profiles/{person}/timeline?kind=call"))["items"]
+    assert (entry["data"]["kind"], entry["data"]["call"]["talk_s"]) == ("call", 65)
 
 
 async def test_a_group_is_named(talk: Talk) -> None:
