@@ -10,12 +10,13 @@ from uuid import UUID
 import pytest
 
 from shared.ids import new_id
-from shared.message import Automatic, Filtered
+from shared.message import Automatic, Filtered, Part
 from tests.support.api import Api
 from tests.support.intake_line import rows
 from tests.support.shift import Shift
 from tests.support.workspaces import make_workspace
 
+PICTURE = Part(blob="b", name="a.png", content_type="image/png", size_bytes=10, inline=True)
 LIST = Automatic(kind="bulk", marked_only=True, evidence=("List-Id",))
 AWAY = Automatic(kind="out_of_office", evidence=("Auto-Submitted",))
 BOUNCE = Automatic(kind="bounce", permanent=True, reason="550 no such user", evidence=("multipart/report",))
@@ -46,7 +47,8 @@ async def conversation_of(shift: Shift, one: UUID) -> dict[str, Any]:
 async def test_each_is_listed_with_its_reason_and_found_by_kind_inbox_time_and_words(api: Api, shift: Shift) -> None:
     now = datetime.now(UTC)
     mails: list[dict[str, Any]] = [
-        {"who": "haber@ornek.net", "subject": "Kasım İNDİRİMİ %50", "automatic": LIST, "accepted_at": now - timedelta(days=3)},
+        {"who": "haber@ornek.net", "subject": "Kasım İNDİRİMİ %50", "text": "", "parts": (PICTURE,), "automatic": LIST,
+         "accepted_at": now - timedelta(days=3)},
         {"who": "ayse@ornek.com", "subject": "İzindeyim", "automatic": AWAY, "filtered": Filtered(verdict="clean", by="rspamd", score=-1.0)},
         {"who": "mailer-daemon@ornek.org", "subject": "Undelivered", "automatic": BOUNCE},
         {"who": "insan@ornek.com", "subject": "Siparişim nerede"},
@@ -62,6 +64,10 @@ async def test_each_is_listed_with_its_reason_and_found_by_kind_inbox_time_and_w
         "ayse@ornek.com", "İzindeyim", "smtp", "clean",
     )  # fmt: skip
     assert (news["marked_only"], news["evidence"]) == (True, ["List-Id"])
+    assert [(one["preview"], one["preview_contents"]) for one in (news, away)] == [
+        ("", ["photo"]),
+        ("Merhaba, siparişim nerede?", []),
+    ]
     for asked, kinds in (
         ({"kind": "bulk"}, ["bulk"]), ({"kind": ["bulk", "bounce"]}, ["bounce", "bulk"]), ({"marked_only": True}, ["bulk"]),
         ({"inbox": "smtp"}, ["bounce", "out_of_office", "bulk"]), ({"inbox": "webchat"}, []),

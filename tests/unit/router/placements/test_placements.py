@@ -89,6 +89,14 @@ def test_edits_and_notes_are_no_contact() -> None:
     assert facts_of(place("a", said(2, kind="edit"))).last_in_at == said(2).at
 
 
+def test_what_amends_a_message_goes_with_it_and_takes_it_along() -> None:
+    source = place("a", said(1), said(2), said(3, kind="delete", amends=named(2)), said(4), said(5, kind="edit", amends=named(9)))
+    for picked in ([named(2)], [named(3)]):
+        done = placements.split(source, named("new"), picked)
+        assert [one.message_id for one in done.placed] == [named(2), named(3)]
+    assert [one.message_id for one in placements.move(source, place("b", said(8)), named(2)).placed] == [named(2), named(3)]
+
+
 def test_a_split_is_of_the_customer_who_wrote_its_first_message() -> None:
     source = place("a", said(1), said(2, direction="out"), said(3, who=1, channel="chat"), said(4))
     done = placements.split(source, named("new"), [named(2), named(3)])
