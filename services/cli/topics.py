@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
     """Adds the group."""
     group = typer.Typer(help="The Kafka topics: compare, make, confirm.", no_args_is_help=True)
     group.command("plan", help="Show what differs from what is needed; change nothing.")(_plan)
-    group.command("apply", help="Make the topics that are missing. Nothing is grown, shrunk or deleted.")(_apply)
+    group.command(
+        "apply", help="Make the topics that are missing, complete those never written to. What holds records stays as it is."
+    )(_apply)
     group.command("accept-cluster", help="Confirm that the database moves to the Kafka cluster that is configured now.")(_cluster)
     group.command("accept-loss", help="Confirm that what the log no longer holds is lost, so that intake goes on.")(_loss)
     app.add_typer(group, name="topics")
