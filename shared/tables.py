@@ -120,7 +120,7 @@ event = sa.Table(
     sa.Column("agent_id", Uuid),
     sa.Column("agent_seq", sa.BigInteger),
     sa.Column("profile_id", Uuid),
-    required("data", Json, server_default=sa.text("'{}'")),
+    required("data", Json, server_default=sa.text("'{}'"), info={"pii": True}),  # what people gave as a reason or an outcome
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.Index(
         "event_conversation_seq_ix", "workspace_id", "conversation_id", "seq", unique=True,

@@ -39,9 +39,9 @@ async def people_after(
     connection: Connection, workspace_id: WorkspaceId, after: UUID | None, limit: int
 ) -> tuple[list[dict[str, Any]], UUID | None]:
     """A page of people, and the id to go on after; None on the last page. Who has no handle that may link is left out."""
-    rows = await connection.fetch(_PEOPLE, workspace_id, after, limit)
-    people = [_person(row) for row in rows if row["handles"]]
-    return [one for one in people if one["handles"]], rows[-1]["id"] if len(rows) == limit else None
+    rows = await connection.fetch(_PEOPLE, workspace_id, after, limit + 1)
+    people = [_person(row) for row in rows[:limit] if row["handles"]]
+    return [one for one in people if one["handles"]], rows[limit - 1]["id"] if len(rows) > limit else None
 
 
 def _person(row: Any) -> dict[str, Any]:

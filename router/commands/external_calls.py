@@ -22,14 +22,15 @@ from router.moves.capacity import lock_agents
 from router.moves.item_store import lock_items
 from router.moves.moves import Move, numbered, write_moves
 from shared.database import Connection
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.event import Event
 from shared.ids import new_id
 from shared.message import Call
 from shared.outbox import record
 
 _BY_REF: Final = """
-select i.id, i.state, i.external from santral.thread_ref t
+select i.id, i.state, i.external, c.handle_id from santral.thread_ref t
+join santral.conversation c on c.workspace_id = t.workspace_id and c.id = t.conversation_id
 join santral.work_item i on i.workspace_id = t.workspace_id and i.conversation_id = t.conversation_id
 where t.workspace_id = $1 and t.ref = $2 and i.external order by i.id desc limit 1
 """
@@ -87,13 +88,18 @@ async def call_connected(
 ) -> tuple[ItemView, list[UUID]]:
     """Registers a call that an agent is on, incoming or outgoing, in a conversation of its own. Again: the item as it is.
 
-    Returns also the call-backs that ended by it. Raises `NotFound` (queue). The agent's capacity is taken whether there is room or not.
+    Returns also the call-backs that ended by it. Raises `NotFound` (queue), `Conflict` where this id is another number's call. The agent's
+    capacity is taken whether there is room or not.
     """
     await connection.execute(
         "select 1 from santral.handle where workspace_id = $1 and id = $2 for no key update", workspace_id, handle_id
     )
     known = await connection.fetchrow(_BY_REF, workspace_id, _ref(inbox_id, call_id))
     if known is not None:
+        if known["handle_id"] != handle_id:
+            raise Conflict(
+                f"this call is known with another number: item {known['id']}", field="call_id", remedy="a new call has a new id"
+            )
         return await item_of(connection, workspace_id, known["id"]), []
     people = [(workspace_id, handle_id)]
     ended = await end_callbacks(connection, people, at, actor=actor, call_id=call_id, connected_at=at)

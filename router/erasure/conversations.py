@@ -13,6 +13,7 @@ from uuid import UUID
 
 from profiles.erasure_tombstones import is_one_of, names_one_of
 from router.erasure.covers import COVERS
+from router.erasure.words import erase_audited
 from router.item.transition import Change, transition
 from router.moves.item_store import lock_items
 from router.moves.moves import Move, write_moves
@@ -129,6 +130,7 @@ async def erase_conversations(connection: Connection, person: Person, *, cause: 
             for one in locked
         ]  # fmt: skip
         await write_moves(connection, moves, at)
+    counts["audit"] += await erase_audited(connection, person.workspace_id, conversations)
     for cover in COVERS:
         if conversations or "{messages}" in cover.rows:
             counts[cover.table] += await erase_rows(connection, cover, person)

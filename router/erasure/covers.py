@@ -17,6 +17,9 @@ _STRAY: Final = (
 UNLABELLED: Final = "signals - '{label,labels}'::text[]"
 """A message's signals without what an operator's model said of its words."""
 
+WORDLESS: Final = "x.data - 'reason' #- '{outcome,reason}' #- '{outcome,note}' #- '{outcome,failed}'"
+"""An event's data without what people wrote into it: why, and what came of the work."""
+
 COVERS: Final = (
     Cover(
         table="conversation", rows="x.id = any({conversations})", columns=("subject",), kind="conversations",
@@ -37,6 +40,14 @@ COVERS: Final = (
     Cover(
         table="work_item", rows="x.conversation_id = any({conversations})", columns=("outcome",), kind="work_items",
         erase={"outcome": "'{\"erased\": true}'"}, also=("id", "conversation_id", "channel", "state", "enqueued_at", "closed_at"),
+    ),
+    Cover(
+        table="offer", columns=("reason",), kind="offers", erase={"reason": "''"}, also=("id", "item_id", "state", "made_at"),
+        rows="x.item_id in (select i.id from santral.work_item i where i.workspace_id = $1 and i.conversation_id = any({conversations}))",
+    ),
+    Cover(
+        table="event", rows="x.conversation_id = any({conversations})", columns=("data",), kind="events", erase={"data": WORDLESS},
+        also=("id", "conversation_id", "seq", "type", "at"),
     ),
     Cover(
         table="decision",

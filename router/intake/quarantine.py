@@ -19,7 +19,6 @@ from shared.database import Connection
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
-PAGE_MAX: Final = 200
 _WRITE: Final = """
 insert into santral.quarantine
     (workspace_id, id, message_id, inbox_id, reason, error, error_hash, record, headers, source, accepted_at)
@@ -113,7 +112,7 @@ async def list_entries(
     limit: int = 50,
 ) -> list[Entry]:
     """Entries, newest first; ``before`` is the last id of the page before."""
-    rows = await connection.fetch(_LIST, workspace_id, state, error_hash, before, min(limit, PAGE_MAX))
+    rows = await connection.fetch(_LIST, workspace_id, state, error_hash, before, limit)
     return [Entry(**dict(row)) for row in rows]
 
 

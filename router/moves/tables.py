@@ -87,7 +87,7 @@ offer = sa.Table(
     required("agent_id", Uuid),
     required("decision_id", Uuid),
     required("state", sa.Text),  # open, accepted, declined, expired, rescinded, revoked
-    required("reason", sa.Text, server_default=""),
+    required("reason", sa.Text, server_default="", info={"pii": True}),  # the agent's own words for declining
     at("made_at", now=True),
     at("until"),
     at("closed_at", null=True),

@@ -16,8 +16,11 @@ from router.waits.prediction import wait_of
 from shared.database import Connection
 from shared.errors import NotFound
 
+Place = tuple[int, datetime, UUID]
+"""Where an item stands in the order of service: class, due, id."""
+
 _ITEM: Final = f"""
-select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_at, i.enqueued_at, i.queued_at, i.agent_id, i.offer_id,
+select i.id, i.conversation_id, i.state, i.version, i.channel, i.kind, i.due_class, i.due_at, i.enqueued_at, i.queued_at, i.agent_id, i.offer_id,
        i.timer_at, i.decision_id, i.reopened_from, i.first_reply_at, i.assigned_at, q.name as queue, q.title as queue_title,
        c.subject, c.language, c.visibility, c.seq, c.last_in_at, c.last_out_at, h.profile_id, h.name as customer_name, h.kind as customer_kind,
        h.value as customer_value, h.assurance as customer_assurance, d.record as decision, d.kind as decision_kind,
@@ -181,15 +184,20 @@ async def _named(connection: Connection, workspace_id: UUID, rows: Sequence[Any]
 
 
 async def list_items(
-    connection: Connection, workspace_id: UUID, *, state: str | None, queue: str | None, agent_id: UUID | None, limit: int
-) -> list[dict[str, Any]]:
-    """Items in the order they will be served."""
+    connection: Connection, workspace_id: UUID, *, state: str | None, queue: str | None, agent_id: UUID | None, limit: int,
+    after: Place | None = None,
+) -> tuple[list[dict[str, Any]], Place | None]:  # fmt: skip
+    """Items in the order they will be served, those after this place; with the place of the last one where more follow."""
     rows = await connection.fetch(
         _ITEM + "where i.workspace_id = $1 and ($2::text is null or i.state = $2) and ($3::text is null or q.name = $3)"
-        " and ($4::uuid is null or i.agent_id = $4) order by i.due_class, i.due_at, i.id limit $5",
-        workspace_id, state, queue, agent_id, limit,
+        " and ($4::uuid is null or i.agent_id = $4)"
+        " and ($6::smallint is null or (i.due_class, i.due_at, i.id) > ($6, $7::timestamptz, $8::uuid))"
+        " order by i.due_class, i.due_at, i.id limit $5",
+        workspace_id, state, queue, agent_id, limit + 1, *(after or (None, None, None)),
     )  # fmt: skip
-    return await _named(connection, workspace_id, rows)
+    last = rows[limit - 1] if len(rows) > limit else None
+    views = await _named(connection, workspace_id, rows[:limit])
+    return views, None if last is None else (last["due_class"], last["due_at"], last["id"])
 
 
 async def queue_snapshot(connection: Connection, workspace_id: UUID, queue: str, limit: int = 200) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -23,7 +22,8 @@ from router.views.conversations import conversation_events, list_conversations, 
 from router.views.messages import messages_at, messages_page
 from services.api.audit import audit
 from services.api.files import FileOut
-from services.api.lists import Cursor, Limit, Page, moment_of, next_of
+from services.api.idempotency import same_call
+from services.api.lists import Cursor, Limit, Page, moment_of, next_of, next_seq, seq_of
 from services.api.participants import participants_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from services.api.profile_consent import require_first_contact
@@ -143,8 +143,9 @@ async def conversation(request: Request, principal: ConversationReader, conversa
 
 @router.get("/conversations/{conversation_id}/messages", summary="Messages, oldest first")
 async def messages(
-    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200
-) -> Page[Json]:
+    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200,
+    cursor: Cursor = None,
+) -> Page[Json]:  # fmt: skip
     """Messages after a sequence number, each reply with its delivery.
 
     Of mail: ``verdict``, our border's word on the sender's domain (``pass``, ``none``, ``fail``, ``no_border``); ``reply_to``, where it asks
@@ -158,9 +159,10 @@ async def messages(
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
-        rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
-        await add_deliveries(connection, principal.workspace_id, rows)
-    return Page(items=rows)
+        after = seq_of(cursor) or after_seq
+        rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
+        await add_deliveries(connection, principal.workspace_id, rows[:limit])
+    return Page(items=rows[:limit], next=next_seq(rows, limit))
 
 
 @router.get("/conversations/{conversation_id}/messages/{seq}", summary="One message")
@@ -192,15 +194,16 @@ async def add_deliveries(connection: Connection, workspace_id: UUID, rows: list[
 
 @router.get("/conversations/{conversation_id}/events", summary="Events, in order")
 async def events(
-    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200
-) -> Page[Json]:
+    request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200,
+    cursor: Cursor = None,
+) -> Page[Json]:  # fmt: skip
     """A conversation's events after a sequence number, without gaps."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
-        return Page(
-            items=await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after_seq, limit=limit)
-        )
+        after = seq_of(cursor) or after_seq
+        rows = await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
+    return Page(items=rows[:limit], next=next_seq(rows, limit))
 
 
 @router.post("/conversations/{conversation_id}/replies", status_code=202, summary="Answer")
@@ -251,26 +254,6 @@ async def _write(
     if isinstance(body.content, TemplateContent):
         await require_first_contact(connection, principal.workspace_id, conversation_id, purpose=body.content.purpose)
     return await send_reply(connection, principal, conversation_id, body, reply_id, secret)
-
-
-async def same_call(connection: Connection, workspace_id: UUID, marker: str, body: BaseModel, message_id: UUID) -> UUID | None:
-    """The message an equal call with this marker made before; None when this call is the first and makes ``message_id``.
-
-    Raises `Unprocessable` when the marker was used for another body.
-    """
-    digest = hashlib.sha256(body.model_dump_json().encode()).digest()
-    await connection.execute(
-        "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4) on conflict do nothing",
-        workspace_id, marker, digest, message_id,
-    )  # fmt: skip
-    known = await connection.fetchrow(
-        "select body_hash, message_id from santral.idempotency where workspace_id = $1 and key = $2", workspace_id, marker
-    )
-    assert known is not None
-    if known["body_hash"] != digest:
-        raise Unprocessable("this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new reply")
-    made: UUID = known["message_id"]
-    return None if made == message_id else made
 
 
 async def send_reply(

@@ -24,9 +24,9 @@ from services.api.conversations import (
     TemplateContent,
     TextContent,
     read_reply_state,
-    same_call,
     send_reply,
 )
+from services.api.idempotency import same_call
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
 from shared.database import Connection, retried

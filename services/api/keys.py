@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.api.audit import audit
 from services.api.credentials import new_token
-from services.api.lists import Page
+from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import SCOPES, Principal, needs
 from shared.errors import Forbidden, NotFound, Unprocessable
 from shared.ids import new_id
@@ -49,15 +49,16 @@ class NewKey(KeyOut):
 
 
 @router.get("", summary="List keys")
-async def list_keys(request: Request, principal: KeyWriter) -> Page[KeyOut]:
-    """Every key of the workspace, revoked ones included."""
+async def list_keys(request: Request, principal: KeyWriter, limit: Limit = 200, cursor: Cursor = None) -> Page[KeyOut]:
+    """Every key of the workspace, oldest first, revoked ones included."""
+    after_at, after_id = moment_of(cursor) or (None, None)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await connection.fetch(
             "select id, name, public_id, scopes, created_at, expires_at, revoked_at from santral.api_key"
-            " where workspace_id = $1 order by created_at limit 200",
-            principal.workspace_id,
+            " where workspace_id = $1 and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid)) order by created_at, id limit $4",
+            principal.workspace_id, after_at, after_id, limit + 1,
         )  # fmt: skip
-    return Page(items=[KeyOut(**dict(row)) for row in rows])
+    return Page(items=[KeyOut(**dict(row)) for row in rows[:limit]], next=next_of(rows, limit, "created_at"))
 
 
 @router.post("", status_code=201, summary="Make a key")

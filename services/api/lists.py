@@ -55,6 +55,17 @@ def moment_of(cursor: str | None) -> tuple[datetime, UUID] | None:
         raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
 
 
+def place_of(cursor: str | None) -> tuple[int, datetime, UUID] | None:
+    """The class, time and id that a cursor of a list in the order of service carries. Raises `Unprocessable` for one that is not ours."""
+    values = values_of(cursor, 3)
+    if values is None:
+        return None
+    try:
+        return int(values[0]), datetime.fromisoformat(values[1]), UUID(values[2])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
+
+
 def id_of(cursor: str | None) -> UUID | None:
     """The id that a cursor of a list by id carries. Raises `Unprocessable` for one that is not ours."""
     values = values_of(cursor, 1)
@@ -64,6 +75,28 @@ def id_of(cursor: str | None) -> UUID | None:
         return UUID(values[0])
     except (ValueError, TypeError, AttributeError) as error:
         raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
+
+
+def plain_id_of(cursor: str | None) -> UUID | None:
+    """The id that a cursor is, in lists whose `next` is one. Raises `Unprocessable` for anything else."""
+    try:
+        return None if cursor is None else UUID(cursor)
+    except ValueError as error:
+        raise Unprocessable("not a cursor", field="cursor", remedy="copy `next` of the page before") from error
+
+
+def seq_of(cursor: str | None) -> int | None:
+    """The number that a cursor of a list in a conversation's order carries. Raises `Unprocessable` for one that is not ours."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before")
+    return int(cursor)
+
+
+def next_seq(rows: Sequence[Mapping[str, Any]], limit: int) -> str | None:
+    """The next page's cursor when one row more than ``limit`` was read; the list is ordered by ``seq``, which ``after_seq`` takes too."""
+    return str(rows[limit - 1]["seq"]) if len(rows) > limit else None
 
 
 def next_of(rows: Sequence[Mapping[str, Any]], limit: int, by: str) -> str | None:

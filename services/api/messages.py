@@ -1,12 +1,12 @@
 """`POST /v1/messages`: another system hands a message in; `GET` tells at once what became of it.
 
-The idempotency row is written first, then the record is produced, then ``published_at`` is set; a retry, or a second call at the same
+The idempotency rows, of the key and of the
+message's own id, are written first, then the record is produced, then ``published_at`` is set; a retry, or a second call at the same
 time, produces again and gets the equal answer, because equal external ids give equal message ids and the receipt drops duplicates.
 """
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from ingest.adapter import Inbox, Target
 from ingest.adapters.api import PostedMessage, draft_of
+from services.api.idempotency import same_call, same_message
 from services.api.principal import Principal, needs
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
@@ -76,28 +77,26 @@ Key = Annotated[
 
 @router.post("", status_code=202, summary="Hand a message in")
 async def post_message(request: Request, principal: Writer, body: PostedMessage, response: Response, key: Key = None) -> Taken:
-    """Takes the message in: 202 when it is durable, with its id; 503 with Retry-After when it is not."""
+    """Takes the message in: 202 when it is durable, with its id; 503 with Retry-After when it is not.
+
+    The same message again is answered the same. An ``external_id`` that is known with another body is refused (409) and names the message
+    that has it; a key that was used for another body is 422.
+    """
     state = request.app.state
-    digest = hashlib.sha256(body.model_dump_json(by_alias=True).encode()).digest()
     async with state.db.batch(principal.workspace_id) as connection:
         inbox = await _inbox(connection, principal.workspace_id, body.inbox)
         draft = draft_of(inbox, body)
         message_id = state.receiver.identify(draft)
-        marker = key or f"message:{message_id}"
-        # The update changes nothing; it makes the row that was there before come back.
-        known = await connection.fetchval(
-            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4)"
-            " on conflict (workspace_id, key) do update set key = excluded.key returning body_hash",
-            principal.workspace_id, marker, digest, message_id,
-        )  # fmt: skip
-    if key is not None and known != digest:
-        raise Unprocessable("this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new message")
+        marker = f"message:{message_id}"
+        if key is not None:
+            await same_call(connection, principal.workspace_id, key, body, message_id)
+        await same_message(connection, principal.workspace_id, marker, body, message_id)
     target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, inboxes=(inbox,))
     await state.receiver.receive(target, [draft])
     async with state.db.batch(principal.workspace_id) as connection:
         await connection.execute(
-            "update santral.idempotency set published_at = coalesce(published_at, now()) where workspace_id = $1 and key = $2",
-            principal.workspace_id, marker,
+            "update santral.idempotency set published_at = coalesce(published_at, now()) where workspace_id = $1 and key = any($2)",
+            principal.workspace_id, [marker, *filter(None, [key])],
         )  # fmt: skip
     response.headers["location"] = f"/v1/messages/{message_id}"
     return Taken(id=message_id)

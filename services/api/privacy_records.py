@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from profiles.store import profile_view
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page
+from services.api.lists import Cursor, Limit, Page, plain_id_of
 from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs, require_conversation
 from services.api.profile_seen import View, views_of
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.redaction import RedactionReason, redact
 from services.privacy.retention import plan
 from shared.database import retried
-from shared.errors import Unavailable, Unprocessable
+from shared.errors import Unavailable
 from shared.logs import get_log
 
 router = APIRouter(prefix="/v1", tags=["profiles"])
@@ -92,14 +92,10 @@ async def list_profile_views(
     request: Request, principal: Watcher, profile_id: UUID, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[View]:
     """Newest first, under every id the person ever had; who and when, never what was shown."""
-    try:
-        before = None if cursor is None else UUID(cursor)
-    except ValueError as error:
-        raise Unprocessable("not a cursor", field="cursor", remedy="copy `next` of the page before") from error
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         ids = [handle.id for handle in view.handles]
-        found = await views_of(connection, principal.workspace_id, ids, before=before, limit=limit + 1)
+        found = await views_of(connection, principal.workspace_id, ids, before=plain_id_of(cursor), limit=limit + 1)
     return Page(items=found[:limit], next=str(found[limit - 1].id) if len(found) > limit else None)
 
 

@@ -21,7 +21,7 @@ from ingest.directory import OWN_ADDRESSES
 from ingest.parse import Parser
 from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import Principal, needs
 from shared.cloudevent import decode_message
 from shared.database import Connection
@@ -46,13 +46,10 @@ class Replay(BaseModel):
 @router.get("", summary="Open entries, newest first")
 async def entries(request: Request, principal: Reader, limit: Limit = 50, cursor: Cursor = None, state: str = "open") -> Page[Json]:
     """Without their bytes."""
-    after = values_of(cursor, 1)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        found = await list_entries(
-            connection, principal.workspace_id, state=state, before=UUID(after[0]) if after else None, limit=limit
-        )
-    items = [_shown(entry) for entry in found]
-    return Page(items=items, next=cursor_of(found[-1].id) if len(found) == limit else None)
+        found = await list_entries(connection, principal.workspace_id, state=state, before=id_of(cursor), limit=limit + 1)
+    items = [_shown(entry) for entry in found[:limit]]
+    return Page(items=items, next=cursor_of(found[limit - 1].id) if len(found) > limit else None)
 
 
 @router.get("/{entry_id}", summary="One entry with its bytes and reason")

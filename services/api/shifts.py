@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.api.audit import audit
-from services.api.lists import Limit, Page
+from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import ConfigReader, ConfigWriter
 from shared.errors import NotFound, Unprocessable
 from shared.ids import new_id
@@ -41,19 +41,23 @@ class ShiftOut(BaseModel):
 
 
 @router.get("/agents/{agent_id}/shifts", summary="An agent's dated shifts and leave")
-async def list_shifts(request: Request, principal: ConfigReader, agent_id: UUID, limit: Limit = 100) -> Page[ShiftOut]:
+async def list_shifts(
+    request: Request, principal: ConfigReader, agent_id: UUID, limit: Limit = 100, cursor: Cursor = None
+) -> Page[ShiftOut]:
     """Those that are not over, the next one first."""
+    after_at, after_id = moment_of(cursor) or (None, None)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await connection.fetch(
             "select id, agent_id, kind, starts_at, ends_at, reason from santral.shift where workspace_id = $1 and agent_id = $2"
-            " and ends_at > clock_timestamp() order by starts_at, id limit $3",
-            principal.workspace_id, agent_id, limit,
+            " and ends_at > clock_timestamp() and ($3::timestamptz is null or (starts_at, id) > ($3, $4::uuid))"
+            " order by starts_at, id limit $5",
+            principal.workspace_id, agent_id, after_at, after_id, limit + 1,
         )  # fmt: skip
         if not rows and not await connection.fetchval(
             "select 1 from santral.agent where workspace_id = $1 and id = $2", principal.workspace_id, agent_id
         ):
             raise NotFound("no such agent", field="agent_id")
-    return Page(items=[ShiftOut(**dict(row)) for row in rows])
+    return Page(items=[ShiftOut(**dict(row)) for row in rows[:limit]], next=next_of(rows, limit, "starts_at"))
 
 
 @router.post("/agents/{agent_id}/shifts", status_code=201, summary="Add a shift or leave")

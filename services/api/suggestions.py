@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from profiles.store import profile_view
 from profiles.suggestions.suggestions import decide, list_suggestions, look_again, people_of, progress_of
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, cursor_of, values_of
+from services.api.lists import Cursor, Limit, cursor_of, id_of
 from services.api.principal import Principal, ProfileReader, ProfileWriter
 from services.api.profiles import require_profile
 from shared.database import Connection, retried
@@ -29,24 +29,28 @@ async def list_all_suggestions(
     """Newest first."""
     if principal.visibility != "workspace":
         raise Forbidden("this list is about everybody", field="Authorization", remedy="ask for those of one profile")
-    values = values_of(cursor, 1)
-    before = UUID(str(values[0])) if values else None
+    before = id_of(cursor)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await list_suggestions(connection, principal.workspace_id, state=state, before=before, limit=limit + 1)
-    following = cursor_of(rows[limit - 1]["id"]) if len(rows) > limit else None
-    return {"items": rows[:limit], "next": following}
+    return _page(rows, limit)
+
+
+def _page(rows: list[Json], limit: int) -> Json:
+    return {"items": rows[:limit], "next": cursor_of(rows[limit - 1]["id"]) if len(rows) > limit else None}
 
 
 @router.get("/profiles/{profile_id}/suggestions", summary="Who else this person may be", description=_EVIDENCE)
 async def list_profile_suggestions(
-    request: Request, principal: ProfileReader, profile_id: UUID, state: State = "open", limit: Limit = 50
+    request: Request, principal: ProfileReader, profile_id: UUID, state: State = "open", limit: Limit = 50, cursor: Cursor = None
 ) -> Json:
     """Of one person, by any id they ever had."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_profile(connection, principal, [handle.id for handle in view.handles])
-        rows = await list_suggestions(connection, principal.workspace_id, state=state, profile_id=view.id, limit=limit)
-    return {"items": rows, "next": None}
+        rows = await list_suggestions(
+            connection, principal.workspace_id, state=state, profile_id=view.id, before=id_of(cursor), limit=limit + 1
+        )
+    return _page(rows, limit)
 
 
 @router.get("/suggestions/progress", summary="How far looking for duplicates is")

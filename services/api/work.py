@@ -18,7 +18,7 @@ from router.commands.bot_handover import hand_over
 from router.moves.notes import NOTE_CHARS_MAX
 from router.views.desk import desk_snapshot, list_items, read_item, transfer_targets
 from services.api.audit import audit
-from services.api.lists import Limit, Page
+from services.api.lists import Cursor, Limit, Page, cursor_of, place_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
 from shared.database import Connection, retried
 from shared.errors import Forbidden, Unprocessable
@@ -165,6 +165,7 @@ async def decline(request: Request, principal: ConversationWriter, offer_id: UUI
 async def items(
     request: Request, principal: ConversationReader, limit: Limit = 100, queue: str | None = None, agent: UUID | None = None,
     state: Literal["queued", "offered", "assigned", "parked", "wrapping", "completed", "abandoned", "canceled"] | None = None,
+    cursor: Cursor = None,
 ) -> Page[Json]:  # fmt: skip
     """With an agent's visibility: the items of the queues they work in, or their own."""
     if principal.visibility == "own":
@@ -174,9 +175,10 @@ async def items(
             await _require_member(connection, principal, queue)
         elif principal.visibility in ("queue", "team"):
             agent = agent or principal.agent_id
-        return Page(
-            items=await list_items(connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, limit=limit)
+        found, last = await list_items(
+            connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, limit=limit, after=place_of(cursor)
         )
+    return Page(items=found, next=None if last is None else cursor_of(last[0], last[1].isoformat(), last[2]))
 
 
 async def _require_member(connection: Connection, principal: Principal, queue: str) -> None:
@@ -276,7 +278,7 @@ async def assign(request: Request, principal: ConversationWriter, item_id: UUID,
     _require_supervisor(principal)
     if body.override and not body.reason.strip():
         raise Unprocessable("an override without a reason", field="reason", remedy="say why the agent's limit is exceeded")
-    given = {"agent": str(body.agent)} | ({"override": True, "reason": body.reason} if body.override else {})
+    given = {"agent": str(body.agent)} | ({"override": True} if body.override else {})
     view = await _command(
         request, principal, "item.assign", item_id,
         lambda c: work.assign(
@@ -290,14 +292,13 @@ async def assign(request: Request, principal: ConversationWriter, item_id: UUID,
 
 @router.post("/items/{item_id}/cancel", summary="End an open item without an answer")
 async def cancel(request: Request, principal: ConversationWriter, item_id: UUID, body: Canceled) -> ItemOut:
-    """From every open state; for those who see the whole workspace. The reason is kept in the audit and with the item."""
+    """From every open state; for those who see the whole workspace. The reason is kept with the item."""
     _require_supervisor(principal)
     view = await _command(
         request, principal, "item.cancel", item_id,
         lambda c: work.cancel(
             c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=body.reason
         ),
-        {"reason": body.reason},
     )  # fmt: skip
     return ItemOut(**asdict(view))
 

@@ -20,6 +20,7 @@ from uuid import UUID
 from profiles.erasure_tombstones import is_one_of
 from profiles.forgetting import come_again, forget, person_handles, visitors_of
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
+from router.erasure.words import erase_words
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.quarantine import entries_come_again, entries_of, needles_of
@@ -164,6 +165,8 @@ class Erasures:
             person = Person(workspace_id=job["workspace_id"], messages=tuple(found))
             counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
         if end is None:
+            words = [text for one in handles for text in (one.handle.value, one.raw, one.name)]
+            counts.update(await erase_words(connection, job["workspace_id"], words))
             return "person", {}, counts
         return "quarantine", {"after": str(end)}, counts
 

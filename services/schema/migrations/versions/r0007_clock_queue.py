@@ -1,4 +1,7 @@
-"""Which queue's target a clock of a service level counts, so that clocks follow an item to another queue."""
+"""Which queue's target a clock counts, so that clocks follow an item to another queue; and what an erasure may take out of the audit.
+
+The audit stays append-only for every role: the function takes nothing but the reasons of canceled and assigned work, which 0.1.0 wrote there.
+"""
 
 from __future__ import annotations
 

@@ -134,13 +134,14 @@ export class DeskApi {
   }
 
   /** Everything with a place in the conversation's order, page by page, oldest first. */
-  async #after<T extends { readonly seq?: number | null }>(path: string): Promise<T[]> {
+  async #after<T>(path: string): Promise<T[]> {
     const found: T[] = [];
+    let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const after = found.at(-1)?.seq ?? 0;
-      const { items } = await this.client.json<Page<T>>(path, { query: { after_seq: after, limit: PAGE } });
+      const { items, next } = await this.client.json<Page<T>>(path, { query: { limit: PAGE, ...(cursor && { cursor }) } });
       found.push(...items);
-      if (items.length < PAGE) break;
+      if (next === null) break;
+      cursor = next;
     }
     return found;
   }

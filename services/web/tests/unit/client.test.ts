@@ -53,14 +53,14 @@ test("a refused token tells once that the session is over", async () => {
 });
 
 test("a long conversation is read page by page", async () => {
-  const page = (from: number, count: number) =>
-    json({ items: Array.from({ length: count }, (_, n) => ({ seq: from + n })), next: null });
-  answers(page(1, 200), page(201, 30));
+  const page = (from: number, count: number, next: string | null) =>
+    json({ items: Array.from({ length: count }, (_, n) => ({ seq: from + n })), next });
+  answers(page(1, 200, "200"), page(201, 30, null));
   const found = await new DeskApi(new Client()).messages("c");
   expect(found).toHaveLength(230);
   expect(asked.map((one) => one.path)).toEqual([
-    "/v1/conversations/c/messages?after_seq=0&limit=200",
-    "/v1/conversations/c/messages?after_seq=200&limit=200",
+    "/v1/conversations/c/messages?limit=200",
+    "/v1/conversations/c/messages?limit=200&cursor=200",
   ]);
 });
 

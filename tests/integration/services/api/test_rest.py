@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from PIL import Image
 
+from ingest.adapters.api import PostedMessage
 from shared.cloudevent import decode_message
 from shared.database import Database
 from shared.ids import new_id
@@ -197,6 +200,40 @@ async def test_a_posted_message_has_one_identity(api: Api, workspace: Workspace)
     published = [decode_message(dict(record.headers), record.value) for record in api.broker.records]
     assert {str(message.id) for message in published} == {first.json()["id"]}
     assert published[0].text == "Merhaba"
+
+
+async def test_an_external_id_stands_for_one_body_with_and_without_a_key(
+    api: Api, workspace: Workspace, worker_db: Database
+) -> None:
+    headers = await api.key(workspace.id, "messages:write")
+
+    async def posted(text: str, external_id: str = "e-1", key: str | None = None) -> httpx.Response:
+        body = {**MESSAGE, "external_id": external_id, "text": text}
+        return await api.client.post("/v1/messages", json=body, headers=headers | ({"idempotency-key": key} if key else {}))
+
+    first = await posted("Merhaba")
+    assert first.status_code == 202
+    for key in (None, "k-1"):
+        assert (await posted("Merhaba", key=key)).json() == first.json()
+        refused = await posted("Başka", key=None if key is None else "k-2")
+        assert (refused.status_code, refused.json()["field"]) == (409, "external_id")
+        assert first.json()["id"] in refused.json()["detail"]
+    assert (await posted("Başka", "e-2", key="k-1")).status_code == 422
+    answers = await asyncio.gather(*(posted(f"metin {n % 2}", "e-3", key=f"k-3-{n}" if n < 3 else None) for n in range(6)))
+    assert sorted(one.status_code for one in answers) == [202] * 3 + [409] * 3
+    # What 0.1.0 remembered, by a key or by the message's id, is over all fields with their defaults.
+    async with worker_db.batch() as connection:
+        old = hashlib.sha256(PostedMessage.model_validate(MESSAGE | {"external_id": "e-4"}).model_dump_json(by_alias=True).encode())
+        message = (await posted("Merhaba", "e-4")).json()["id"]
+        await connection.execute("delete from santral.idempotency where message_id = $1", UUID(message))
+        await connection.execute(
+            "insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, 'old', $2, $3)",
+            workspace.id, old.digest(), UUID(message),
+        )  # fmt: skip
+    assert (await posted("Merhaba", "e-4", key="old")).status_code == 202
+    assert (await posted("Merhaba", "e-4")).status_code == 202
+    assert (await posted("Başka", "e-4", key="old")).status_code == 422
+    assert (await posted("Başka", "e-4")).status_code == 409
 
 
 async def test_a_broker_that_is_down_is_503_and_nothing_is_accepted(api: Api, workspace: Workspace) -> None:
