@@ -23,7 +23,7 @@ class Pull(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentState:
-    """One agent's row, absolute.
+    """One agent's row, absolute. Who is not ``enabled`` takes nothing until somebody enables them again.
 
     ``used``, ``counts``, ``interruptible_used`` and ``exclusive_held`` count offered, assigned and wrapping work.
     ``lease_until`` None: never lost. ``ramp_until``: until then at least ``ramp_s`` pass between two items, and none
@@ -35,6 +35,7 @@ class AgentState:
     version: int
     queues: Mapping[UUID, Pull]
     channels: Mapping[str, ChannelRule]
+    enabled: bool = True
     presence: Presence = "online"
     lease_until: float | None = None
     budget: int = 100

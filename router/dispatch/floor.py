@@ -5,6 +5,7 @@ the agents and items that have to be looked at again. Units: epoch seconds.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -25,6 +26,7 @@ from router.dispatch.vocabulary import (
 )
 from router.item.admission import ABSENT, admissible
 from router.item.item import FINAL, ItemState
+from router.item.plan import OWN_QUEUE
 
 GONE_MAX = 8192
 
@@ -82,6 +84,9 @@ class Floor:
 
     def _take_queue(self, one: QueueState) -> None:
         self.book.compare_by(one.id, one.comparator)
+        if one.pulled != (one.id in self.book.pulled):
+            self.book.pulled ^= {one.id}
+            self.changed_items.update(dict.fromkeys(item for item in self.items.values() if item.facts.plan is not OWN_QUEUE))
         if (one.order == "newest_first") != (one.id in self.newest_first):
             self.newest_first ^= {one.id}
             self.changed_items.update(dict.fromkeys(item for item in self.items.values() if item.facts.queue == one.id))
@@ -100,6 +105,7 @@ class Floor:
                 return
             agent = self.agents[facts.id] = Agent(facts)
             self.book.enroll(agent)
+            self.book.judge_again(facts.queues)
         elif facts.version < agent.version:
             return
         else:
@@ -110,11 +116,20 @@ class Floor:
                 self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
                 agent.read(facts)
                 self.book.enroll(agent)
+                self._judge_again((*before.queues, *facts.queues))
             else:
                 agent.read(facts)
+                if facts.enabled != before.enabled:
+                    self._judge_again(facts.queues)
             if lease is not None and agent.lease_until is not None:
                 agent.lease_until = max(lease, agent.lease_until)
         self.changed_agents[agent] = None
+
+    def _judge_again(self, queues: Iterable[UUID]) -> None:
+        """Where nobody can meet a step any more, items that wait in it go on."""
+        if self.book.judge_again(queues):
+            planned = (item for item in self.items.values() if item.state == "queued" and item.facts.plan is not OWN_QUEUE)
+            self.changed_items.update(dict.fromkeys(planned))
 
     def _remove_agent(self, one: AgentRemoved) -> None:
         self._remember_gone(one.id, one.version)
@@ -125,6 +140,7 @@ class Floor:
         agent.removed = True
         self.timers.disarm(agent)
         self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
+        self._judge_again(agent.facts.queues)
         self.changed_items.update(dict.fromkeys(agent.held))
         self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
         self.changed_agents.pop(agent, None)

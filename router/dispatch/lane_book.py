@@ -1,7 +1,8 @@
-"""All lanes of a workspace, and who is a member of which queue."""
+"""All lanes of a workspace, who is a member of which queue, and which requirements somebody there can ever meet."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from router.dispatch.agents import Comparator, Pull
@@ -18,6 +19,8 @@ class LaneBook:
         self.members: dict[UUID, dict[Agent, Pull]] = {}
         self.comparators: dict[UUID, Comparator] = {}
         self.opened_for: dict[Agent, None] = {}  # agents who joined a new lane since the owner looked
+        self.pulled: set[UUID] = set()  # queues whose agents take by themselves
+        self._able: dict[tuple[UUID, Requirement], bool] = {}  # what was asked, and is true still
 
     def lane(self, queue: UUID, channel: str, requires: Requirement, slope: float) -> Lane:
         """The lane, opened with its members when it is new; their statuses are to be told then."""
@@ -37,6 +40,25 @@ class LaneBook:
             self.members.setdefault(queue, {})[agent] = pull
             for lane in self._by_queue.get(queue, ()):
                 self._join(lane, agent, pull)
+
+    def can_ever(self, queue: UUID, requires: Requirement) -> bool:
+        """Whether any agent of the workspace, there or not, is enabled, a member of the queue and meets the requirement."""
+        if queue in self.pulled:
+            return True
+        known = self._able.get((queue, requires))
+        if known is None:
+            members = self.members.get(queue, {})
+            known = any(one.facts.enabled and meets(one.facts.skills, requires) for one in members)
+            self._able[queue, requires] = known
+        return known
+
+    def judge_again(self, queues: Iterable[UUID]) -> bool:
+        """Forget who can meet what in these queues, for an agent there is another one now; whether nobody is left to meet something."""
+        concerned = {*queues}
+        before = {key: able for key, able in self._able.items() if key[0] in concerned}
+        for key in before:
+            del self._able[key]
+        return any(able and not self.can_ever(*key) for key, able in before.items())
 
     def strike(self, agent: Agent) -> list[Item]:
         """Take an agent out of all lanes. Returns the items somebody declined there: their turn may have changed."""

@@ -15,6 +15,7 @@ from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.sorted_entries import Entry
 from router.dispatch.vocabulary import Candidate, Decision
 from router.item.admission import admissible
+from router.item.item import ItemState
 from router.item.plan import turns
 
 _FIRST: Final = (0,)
@@ -61,6 +62,12 @@ def standing(item: Item, lanes: tuple[Lane, ...]) -> Literal["open", "all_declin
             elif found == "nobody":
                 found = "exhausted"
     return found
+
+
+def can_ever(book: LaneBook, facts: ItemState, step: int) -> bool:
+    """Whether any agent of the workspace, there or not, can meet what this step of the item's plan names."""
+    one = facts.plan.steps[step]
+    return any(book.can_ever(queue or facts.queue, one.requires) for queue in one.queues)
 
 
 def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, Lane | None] | None:
@@ -183,6 +190,7 @@ def decide(
         waited_s=now - facts.enqueued_at,
         candidates=tuple(candidates),
         excluded=excluded,
+        unmet=tuple(step for step in range(item.step) if not can_ever(book, facts, step)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from router.dispatch.floor import Floor
 from router.dispatch.lanes import Agent, Item, Lane
-from router.dispatch.matching import standing
+from router.dispatch.matching import can_ever, standing
 from router.dispatch.vocabulary import Advance, Escalate, Widen
 from router.item.admission import admissible
 from router.item.item import State, Trigger
@@ -169,18 +169,25 @@ def _lanes(floor: Floor, item: Item) -> tuple[Lane, ...]:
 
 
 def _widen(floor: Floor, item: Item, now: float) -> None:
-    """Enter the steps whose time has come, or that nobody is left before."""
+    """Enter the steps whose time has come, or before which nobody is left, or nobody can ever be.
+
+    What a passed step names stays within reach: who is added later takes the item by it.
+    """
     facts = item.facts
     steps = facts.plan.steps
     while True:
         timeout_s = steps[item.step].timeout_s
         last = item.step + 1 == len(steps)
-        if timeout_s is not None and item.step_at + timeout_s <= now:
+        over = timeout_s is not None and item.step_at + timeout_s <= now
+        if timeout_s is not None and (over or (last and not any(can_ever(floor.book, facts, step) for step in range(len(steps))))):
             if last:
                 _escalate(floor, item, "plan_passed")
                 break
             item.step_at += timeout_s
-            reason: Literal["timeout", "all_declined"] = "timeout"
+            reason: Literal["timeout", "all_declined", "nobody"] = "timeout"
+        elif not last and not can_ever(floor.book, facts, item.step):
+            item.step_at = now
+            reason = "nobody"
         elif facts.exclusions and not last and standing(item, _lanes(floor, item)) != "open":
             item.step_at = now
             reason = "all_declined"

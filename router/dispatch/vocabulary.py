@@ -45,6 +45,8 @@ Order = Literal["due", "newest_first"]
 class QueueState:
     """How a queue chooses among agents, and how it orders who waits. One that was never told: by load, by key.
 
+    ``pulled``: its agents take from it by themselves and are not known as members here.
+
     Urgency goes before either order. Where an agent takes from queues of different orders, give it priorities among
     them: newest first, slopes and keys do not compare.
     """
@@ -52,6 +54,7 @@ class QueueState:
     id: UUID
     comparator: Comparator
     order: Order = "due"
+    pulled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,8 @@ class Decision:
     """Why this agent. ``candidates`` starts with the winner, best first, at most eleven.
 
     ``excluded`` counts agents by reason, within the queue through which the item was matched; an item that was
-    waiting for one agent in particular (``personal``) excludes everybody else by ``sticky_wait``.
+    waiting for one agent in particular (``personal``) excludes everybody else by ``sticky_wait``. ``unmet``: steps of the plan so
+    far that no agent of the workspace can ever meet; they were not waited out.
     """
 
     queue: UUID
@@ -93,6 +97,7 @@ class Decision:
     waited_s: float
     candidates: tuple[Candidate, ...]
     excluded: Mapping[str, int]
+    unmet: tuple[int, ...] = ()
 
 
 UNEXPLAINED = Decision(
@@ -136,7 +141,7 @@ class Advance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widen:
-    """The item entered a later step of its plan.
+    """The item entered a later step of its plan. ``nobody``: no agent of the workspace could ever meet the step before it.
 
     Store it without a new version: the core goes on at once, and a reservation by the version it knows may follow in
     the same answer. Who forgets to store it loses nothing, the core comes to the same step again.
@@ -146,7 +151,7 @@ class Widen:
     item_version: int
     step: int
     step_at: float
-    reason: Literal["timeout", "all_declined"]
+    reason: Literal["timeout", "all_declined", "nobody"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,7 @@ def _record(decision: Decision, *, given: bool) -> dict[str, Any]:
         "comparator": decision.comparator,
         "personal": decision.personal,
         "step": decision.step,
+        **({"unmet": list(decision.unmet)} if decision.unmet else {}),
         "key": {"class": decision.urgency, "due": decision.due},
         "waited_s": round(decision.waited_s, 3),
         "candidates": [

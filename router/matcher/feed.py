@@ -52,7 +52,7 @@ join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_a
   on given.workspace_id = a.workspace_id and given.id = a.id
 """
 )
-_QUEUES: Final = "select workspace_id, id, comparator from santral.queue where workspace_id = any($1::uuid[])"
+_QUEUES: Final = "select workspace_id, id, comparator, enabled and mode = 'pull' as pulled from santral.queue where workspace_id = any($1::uuid[])"
 _MEMBERS: Final = """
 select m.workspace_id, m.agent_id from santral.queue_member m
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
@@ -112,7 +112,7 @@ async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, l
     if changes.queues:
         rows = await connection.fetch(_QUEUES, list({workspace for workspace, _ in changes.queues}))
         for row in rows:
-            told.setdefault(row["workspace_id"], []).append(QueueState(id=row["id"], comparator=row["comparator"]))
+            told.setdefault(row["workspace_id"], []).append(_queue_state(row))
         members = await connection.fetch(_MEMBERS, _given(changes.queues))
         changes.agents |= {(row["workspace_id"], row["agent_id"]) for row in members}
     if changes.agents:
@@ -134,7 +134,7 @@ async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[
     workspaces = [row["id"] for row in await connection.fetch(_WORKSPACES) if row["id"].int % SLOTS in wanted]
     told: dict[UUID, list[Told]] = {workspace: [] for workspace in workspaces}
     for row in await connection.fetch(_QUEUES, workspaces):
-        told[row["workspace_id"]].append(QueueState(id=row["id"], comparator=row["comparator"]))
+        told[row["workspace_id"]].append(_queue_state(row))
     async for row in connection.cursor(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces, prefetch=_PREFETCH):
         told[row["workspace_id"]].append(agent_state(dict(row)))
     async for one in read_open_items(connection, workspaces):
@@ -143,6 +143,10 @@ async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[
 
 
 _GONE: Final = 2**62
+
+
+def _queue_state(row: Any) -> QueueState:
+    return QueueState(id=row["id"], comparator=row["comparator"], pulled=row["pulled"])
 
 
 def agent_state(row: Mapping[str, Any]) -> AgentState:
@@ -160,6 +164,7 @@ def agent_state(row: Mapping[str, Any]) -> AgentState:
         version=row["version"],
         queues={UUID(queue): Pull(priority, delay_s) for queue, (priority, delay_s) in row["queues"].items()},
         channels=rules,
+        enabled=row["enabled"],
         presence=presence if row["enabled"] else "offline",
         lease_until=lease,
         budget=row["budget"],

@@ -289,6 +289,17 @@ class World:
             for queue in one.queues
         )
 
+    def can_ever(self, item: ItemState, step: int) -> bool:
+        """Whether anybody enabled, there or not, meets what this step names."""
+        one = item.plan.steps[step]
+        return any(
+            agent.enabled
+            and (queue or item.queue) in agent.queues
+            and all(agent.skills.get(skill, 0) >= level for skill, level in one.requires)
+            for agent in self.agents.values()
+            for queue in one.queues
+        )
+
     def others_there(self, item: ItemState, but: UUID, step: int) -> list[UUID]:
         return [
             agent.id

@@ -236,6 +236,11 @@ class Life(RuleBasedStateMachine):
         queues = QUEUES if kind == 2 else (QUEUES[kind],)
         self.shift(self.pick_agent(pick), skills=skills, queues=dict.fromkeys(queues, Pull()))
 
+    @rule(pick=PICK, enabled=st.booleans())
+    def switched_off(self, pick: int, enabled: bool) -> None:
+        """Whoever is not enabled is not there, and does not count as somebody who might be."""
+        self.shift(self.pick_agent(pick), enabled=enabled, presence="online" if enabled else "offline")
+
     @precondition(lambda self: len(self.world.agents) > 1)
     @rule(pick=PICK)
     def leaves_for_good(self, pick: int) -> None:
@@ -380,6 +385,15 @@ class Life(RuleBasedStateMachine):
                 known = self.world.core._floor.items[item.id]
                 if agent is not None and agent.deaf_to(item.terms.channel, self.world.now) is not None:
                     assert known.said == "agent_lost", item
+
+    @invariant()
+    def nobody_waits_in_a_step_that_nobody_can_ever_meet(self) -> None:
+        """But in the last one, and while a refusal's pause or a promise lasts."""
+        for item in self.world.waiting:
+            known = self.world.core._floor.items[item.id]
+            held = known.pending is not None or known.hold_until > self.world.now or item.target is not None
+            if not held and item.id not in self.world.untold and known.step + 1 < len(item.plan.steps):
+                assert self.world.can_ever(item, known.step), (item, known.step)
 
     @invariant()
     def i12_unanswered_text_has_an_open_item(self) -> None:

@@ -218,6 +218,56 @@ def test_i10_the_only_agent_is_asked_again_after_the_cool_down_and_at_most_three
     assert reasons == ["all_declined", "all_declined", "exhausted"]
 
 
+FRENCH = Plan((Step(requires=(("fr", 3),), timeout_s=60.0), Step(timeout_s=60.0)))
+
+
+def test_a_step_that_nobody_can_ever_meet_is_passed_at_once_and_the_decision_says_so() -> None:
+    world = World()
+    world.agent(101, Q)
+    world.item(1, Q, plan=FRENCH)
+    assert [agent for _, agent in world.offers] == [uid(101)]
+    widen = next(one for one in world.effects if isinstance(one, Widen))
+    assert (widen.step, widen.reason) == (1, "nobody")
+    reserve = next(one for one in world.effects if isinstance(one, Reserve))
+    assert (reserve.decision.step, reserve.decision.unmet) == (1, (0,))
+
+
+def test_who_can_meet_a_step_is_waited_for_though_away_and_no_more_when_gone_for_good() -> None:
+    """Whoever is disabled, loses the skill, leaves the queue or is removed was the last; away is not gone."""
+    gone: list[dict[str, object]] = [{"enabled": False, "presence": "offline"}, {"skills": {}}, {"queues": {}}]
+    for changed in [*gone, None]:
+        world = World()
+        world.agent(101, Q)
+        french = world.agent(102, Q, skills={"fr": 3}, presence="offline")
+        item = world.item(1, Q, plan=FRENCH)
+        world.wait(30)
+        assert world.state(item) == "queued"
+        if changed is None:
+            world.remove_agent(french)
+        else:
+            world.set_agent(french, **changed)
+        assert world.holder(item) == uid(101)
+
+
+def test_who_is_added_later_takes_by_the_step_that_was_passed() -> None:
+    world = World()
+    world.agent(101, Q, presence="offline")
+    item = world.item(1, Q, plan=FRENCH)
+    world.agent(102, uid(2), skills={"fr": 3})
+    world.set_agent(uid(102), queues={Q: Pull()})
+    assert world.holder(item) == uid(102)
+
+
+def test_a_plan_that_nobody_can_ever_meet_overflows_at_once() -> None:
+    world = World()
+    world.agent(101, uid(2))
+    world.item(1, Q, plan=FRENCH)
+    assert [one.reason for one in world.effects if isinstance(one, Escalate)] == ["plan_passed"]
+    world.core.step(QueueState(id=Q, comparator="load", pulled=True), world.now)
+    world.item(2, Q, plan=FRENCH)
+    assert len([one for one in world.effects if isinstance(one, Escalate)]) == 1, "who takes by themselves is not known here"
+
+
 def test_i10_two_agents_are_asked_in_turn_never_twice_in_a_row() -> None:
     world = World()
     world.agent(101, Q)
@@ -262,6 +312,7 @@ def test_i9_a_plan_widens_and_never_shrinks() -> None:
             assert any(q == queue and set(r) <= set(requires) for q, r in reach(plan, step))
     world = World()
     world.agent(101, Q)
+    world.agent(109, Q, OTHER, skills={"tr": 4}, presence="offline")  # each step might be met
     item = world.item(1, Q, plan=plan)
     world.wait(9)
     assert world.state(item) == "queued"
@@ -295,6 +346,7 @@ def test_neighbours_are_asked_in_their_turn_however_idle_they_are() -> None:
 def test_in_a_neighbour_its_own_comparator_decides_whatever_the_delays() -> None:
     world = World()
     world.tell(QueueState(id=OTHER, comparator="least_flexible"))
+    world.agent(101, Q, presence="offline")
     world.agent(102, OTHER, uid(13), idle_since=1.0)
     one_queue = world.agent(103, pulls={OTHER: Pull(delay_s=5.0)}, idle_since=2.0)
     item = world.item(1, Q, plan=Plan((Step(timeout_s=10.0), Step(queues=(OTHER,)))))
