@@ -94,7 +94,7 @@ async def assigned_item(
     if found is None:
         raise NotFound("no such queue", field="queue", remedy="the name of a queue that is enabled")
     await lock_agents(connection, [(workspace_id, agent_id)])
-    claim = Claim(workspace_id=workspace_id, agent_id=agent_id, channel=channel, override=external)
+    claim = Claim(workspace_id=workspace_id, agent_id=agent_id, channel=channel, queue_id=found["id"], override=external)
     granted = (await hold(connection, [claim])).get(agent_id)
     if granted is None:
         raise Conflict("the agent has no room for it", field="agent", remedy="finish or park something first, or go online")

@@ -27,8 +27,10 @@ class AgentState:
 
     ``used``, ``counts``, ``interruptible_used`` and ``exclusive_held`` count offered, assigned and wrapping work.
     ``lease_until`` None: never lost. ``ramp_until``: until then at least ``ramp_s`` pass between two items, and none
-    comes before ``not_before``. ``idle_since``: when the agent last finished something. ``last_offer_at`` serves
-    round robin only.
+    comes before ``not_before``. ``idle_since``: when the agent last finished something. ``turns``: when each queue last
+    asked the agent, for round robin. ``items_max``: at most so many items of a queue at once, of every queue that has such a
+    limit. ``recent``: when the last new items came, oldest first; in any ``new_items_s`` at most ``new_items_max`` come (0: any
+    number).
     """
 
     id: UUID
@@ -45,7 +47,11 @@ class AgentState:
     counts: Mapping[str, int] = field(default_factory=dict)
     skills: Mapping[str, int] = field(default_factory=dict)
     idle_since: float = 0.0
-    last_offer_at: float = 0.0
+    turns: Mapping[UUID, float] = field(default_factory=dict)
+    items_max: Mapping[UUID, int] = field(default_factory=dict)
+    recent: tuple[float, ...] = ()
+    new_items_max: int = 0
+    new_items_s: float = 0.0
     not_before: float = 0.0
     ramp_until: float = 0.0
     ramp_s: float = 0.0

@@ -21,7 +21,7 @@ from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.matching import best_agent, best_item, decide
 from router.dispatch.overdue import look
 from router.dispatch.vocabulary import UNEXPLAINED, Effect, Reserve, Told
-from router.item.admission import admissible
+from router.item.item import is_new_to
 
 RETRY_S = 0.02
 
@@ -181,7 +181,7 @@ class Dispatch:
         heapify(heads)
         while heads and room:
             _, number, agent, item = heads[0]
-            if item.entry is not None and admissible(agent, item.facts.terms.channel, now) is None:
+            if item.entry is not None and agent.fits(item, now):
                 chosen = best_agent(item, self._floor.unshown, now)
                 assert chosen is not None, "an agent's best item has a best agent"
                 self._reserve(item, *chosen, now)
@@ -226,7 +226,10 @@ class Dispatch:
         state: Literal["offered", "assigned"] = "assigned" if straight else "offered"
         deadline = None if straight else now + terms.offer_s
         agent.add(channel, 1)
-        agent.last_offer_at = now
+        met = facts.queue if lane is None else lane.queue
+        new = agent.facts.new_items_max > 0 and is_new_to(facts, agent.id)
+        if new or floor.book.in_turn:
+            agent.took(now, floor.book.in_turn & {facts.queue, met}, new=new)
         if now < agent.facts.ramp_until:
             agent.not_before = max(agent.not_before, now + agent.facts.ramp_s)
         if self._sure:
@@ -236,7 +239,7 @@ class Dispatch:
         else:
             floor.reservations[self._ticket] = Reservation(item, agent, channel, state, deadline)
             item.pending = self._ticket
-            agent.pending[self._ticket] = channel
+            agent.promised(self._ticket, channel, now, new=new)
         floor.refresh(agent, now, taking=True)
         floor.effects.append(
             Reserve(
@@ -245,6 +248,7 @@ class Dispatch:
                 item_version=version,
                 agent=agent.id,
                 channel=channel,
+                queue=met,
                 kind="assign" if straight else "offer",
                 deadline_s=None if straight else terms.offer_s,
                 decision=decision,

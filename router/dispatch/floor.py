@@ -4,7 +4,7 @@ Takes over what it is told, by version: an old or repeated telling changes nothi
 the agents and items that have to be looked at again. Units: epoch seconds.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -189,6 +189,7 @@ class Floor:
             return
         item, agent = reservation.item, reservation.agent
         agent.pending.pop(one.ticket, None)
+        agent.fresh.pop(one.ticket, None)
         agent.version = max(agent.version, one.agent_version)
         item.pending = None
         item.version = max(item.version, one.item_version)
@@ -222,7 +223,7 @@ class Floor:
         assert item.pending is not None
         reservation = self.reservations.pop(item.pending)
         agent = reservation.agent
-        if agent.pending.pop(item.pending, None) is not None:
+        if agent.released(item.pending):
             agent.add(reservation.channel, -1)
         item.pending = None
         if not agent.removed:
@@ -239,7 +240,7 @@ class Floor:
             self.release(item)
         self.unplace(item)
         if item.held_by is not None:
-            item.held_by.held.pop(item, None)
+            self.hold(item, None)
         self.timers.disarm(item)
         self.changed_items.pop(item, None)
         self.new_items.pop(item, None)
@@ -261,8 +262,12 @@ class Floor:
             return
         freed = agent.personal.size > 0
         unshown = False
+        if agent.facts.items_max or agent.full:
+            freed = self._count(agent) or freed
         for channel, places in agent.lanes.items():
             status = admissible(agent, channel, now)
+            if status is None and agent.open_at > now:
+                status = "limit_reached"
             if status is None and agent.status.get(channel, "offline") is not None:
                 freed = True
             agent.status[channel] = status
@@ -289,12 +294,26 @@ class Floor:
             away = not agent.present(now)
             for entry in agent.personal:
                 # What waits only while there is room goes to anybody as soon as something else took it.
-                if away or (entry[4].facts.with_room and admissible(agent, entry[4].facts.terms.channel, now) is not None):
+                if away or (entry[4].facts.with_room and not agent.fits(entry[4], now)):
                     self.changed_items[entry[4]] = None
         if agent.lease_until is not None and agent.lease_until > now:
             self.timers.arm(agent, agent.lease_until)
         if agent.not_before > now:
             self.timers.arm(agent, agent.not_before)
+        if agent.open_at > now:
+            self.timers.arm(agent, agent.open_at)
+
+    def _count(self, agent: Agent) -> bool:
+        """Count what the agent has of each queue that has a limit, and tell its lanes; whether there is room where was none."""
+        has = Counter(item.facts.queue for item in agent.held)
+        has.update(self.reservations[ticket].item.facts.queue for ticket in agent.pending)
+        before, agent.full = agent.full, frozenset(queue for queue, most in agent.facts.items_max.items() if has[queue] >= most)
+        for channel, places in agent.lanes.items() if agent.full != before else ():
+            if channel in agent.shown:
+                for place in places:
+                    if place.lane.queue in before ^ agent.full:
+                        place.lane.update(agent, agent.shown[channel])
+        return bool(before - agent.full)
 
     def show(self, agent: Agent) -> None:
         """Tell the agent's lanes of the room that it keeps; harmless when they know."""
@@ -308,9 +327,13 @@ class Floor:
     def hold(self, item: Item, agent: Agent | None) -> None:
         """Remember to whom the item is offered or assigned."""
         if item.held_by is not agent:
-            if item.held_by is not None:
-                item.held_by.held.pop(item, None)
-            item.held_by = agent
+            before, item.held_by = item.held_by, agent
+            if before is not None:
+                before.held.pop(item, None)
+                if before.facts.items_max:
+                    self.changed_agents[before] = None
+            if agent is not None and agent.facts.items_max:
+                self.changed_agents[agent] = None
         if agent is not None:
             agent.held[item] = None
 

@@ -19,6 +19,7 @@ class LaneBook:
         self.members: dict[UUID, dict[Agent, Pull]] = {}
         self.comparators: dict[UUID, Comparator] = {}
         self.opened_for: dict[Agent, None] = {}  # agents who joined a new lane since the owner looked
+        self.in_turn: set[UUID] = set()  # queues that ask their agents in turn
         self.pulled: set[UUID] = set()  # queues whose agents take by themselves
         self._able: dict[tuple[UUID, Requirement], bool] = {}  # what was asked, and is true still
 
@@ -78,6 +79,7 @@ class LaneBook:
         """Choose among the queue's agents by this comparator from now on."""
         if self.comparators.get(queue, "load") != comparator:
             self.comparators[queue] = comparator
+            self.in_turn = {one for one, chosen in self.comparators.items() if chosen == "round_robin"}
             for lane in self._by_queue.get(queue, ()):
                 lane.rescore(comparator)
 

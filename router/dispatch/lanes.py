@@ -8,13 +8,14 @@ per alternative that its plan has reached.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
 from router.dispatch.agents import AgentState, Comparator
 from router.dispatch.comparators import COMPARATORS
 from router.dispatch.sorted_entries import Entry, Ranking
-from router.item.admission import ABSENT, Presence, Reason
+from router.item.admission import ABSENT, Presence, Reason, admissible
 from router.item.item import ItemState, State
 from router.item.plan import Requirement
 
@@ -83,22 +84,26 @@ class Agent:
         "counts",
         "exclusive_held",
         "facts",
+        "fresh",
+        "full",
         "held",
         "id",
         "idle_since",
         "interruptible_used",
         "lanes",
-        "last_offer_at",
         "lease_until",
         "not_before",
         "number",
+        "open_at",
         "pending",
         "personal",
         "presence",
         "ratio",
+        "recent",
         "removed",
         "shown",
         "status",
+        "turns",
         "used",
         "version",
         "wake_at",
@@ -108,6 +113,8 @@ class Agent:
         self.id = facts.id
         self.number = facts.id.int
         self.pending: dict[int, str] = {}
+        self.fresh: dict[int, float] = {}  # when those of them that are new to the agent were promised
+        self.full: frozenset[UUID] = frozenset()  # queues of which the agent has as many items as they may have
         self.held: dict[Item, None] = {}
         self.personal: Ranking[Item] = Ranking()
         self.lanes: dict[str, list[Membership]] = {}
@@ -115,7 +122,7 @@ class Agent:
         self.shown: dict[str, Reason | None] = {}  # the status that all lanes of the channel know
         self.wake_at: float | None = None
         self.removed = False
-        self.last_offer_at = facts.last_offer_at
+        self.turns: Mapping[UUID, float] = facts.turns
         self.not_before = facts.not_before
         self.facts = facts
         self.read(facts)
@@ -134,11 +141,48 @@ class Agent:
         self.counts = dict(facts.counts)
         self.idle_since = facts.idle_since
         # A row from before an open promise does not know of it: what the promise set for the ramp and the turn holds.
-        self.last_offer_at = max(self.last_offer_at, facts.last_offer_at) if self.pending else facts.last_offer_at
+        self.turns = _later(self.turns, facts.turns) if self.pending else facts.turns
+        self.recent = sorted((*facts.recent, *self.fresh.values())) if facts.new_items_max else []
+        self.pace()
         self.not_before = max(self.not_before, facts.not_before) if self.pending else facts.not_before
         for channel in self.pending.values():
             self.add(channel, 1)
         self.ratio = self.used / self.budget if self.budget > 0 else 1.0
+
+    def pace(self) -> None:
+        """Reckon when the next new item may come (0: at once)."""
+        most = self.facts.new_items_max
+        self.open_at = self.recent[-most] + self.facts.new_items_s if most and len(self.recent) >= most else 0.0
+
+    def promised(self, ticket: int, channel: str, at: float, *, new: bool) -> None:
+        """Note an item that is promised and not confirmed."""
+        self.pending[ticket] = channel
+        if new:
+            self.fresh[ticket] = at
+
+    def released(self, ticket: int) -> bool:
+        """Undo a promise; whether there was one."""
+        at = self.fresh.pop(ticket, None)
+        if at in self.recent:
+            self.recent.remove(at)
+            self.pace()
+        return self.pending.pop(ticket, None) is not None
+
+    def took(self, at: float, queues: Collection[UUID], *, new: bool) -> None:
+        """Note that it was these queues' turn to ask the agent, and that something new came."""
+        if queues:
+            self.turns = {**self.turns, **dict.fromkeys(queues, at)}
+        if new:
+            self.recent = [*self.recent[-self.facts.new_items_max :], at]
+            self.pace()
+
+    def fits(self, item: Item, now: float) -> bool:
+        """Whether one more item fits: this one, which waits for the agent alone, or stands in one of its lanes."""
+        return (
+            item.facts.queue not in self.full
+            and (self.open_at <= now or item.owner is self)
+            and admissible(self, item.facts.terms.channel, now) is None
+        )
 
     def add(self, channel: str, sign: int) -> None:
         """Count one item of the channel in (1) or out (-1)."""
@@ -181,6 +225,7 @@ class Lane:
         "channel",
         "comparator",
         "contested",
+        "guests",
         "members",
         "pools",
         "present",
@@ -201,6 +246,7 @@ class Lane:
         self.waiting: Ranking[Item] = Ranking()
         self.ages: Ranking[Item] = Ranking()  # the same items by age, kept only where a member pulls with a delay
         self.contested: dict[Item, None] = {}  # waiting items that somebody has declined or gives away
+        self.guests: dict[Item, None] = {}  # waiting items of other queues
         # per member: the delay it pulls with, its entry in the pool of that delay, or why it has no room
         self.members: dict[Agent, tuple[float, Entry[Agent] | None, Reason | None]] = {}
         self.present: dict[Agent, None] = {}
@@ -223,7 +269,12 @@ class Lane:
         self.present.pop(agent, None)
 
     def update(self, agent: Agent, status: Reason | None) -> bool:
-        """Take over a member's status, and its score where it has room. Return whether one who was there is gone."""
+        """Take over a member's status, and its score where it has room. Return whether one who was there is gone.
+
+        Who has as many items of the queue as they may have has no room here, whatever room is elsewhere.
+        """
+        if status is None and self.queue in agent.full:
+            status = "limit_reached"
         delay_s, _, before = self.members[agent]
         if status is not None and status == before:
             return False
@@ -245,13 +296,13 @@ class Lane:
 
     def entry(self, agent: Agent, requires: Requirement) -> Entry[Agent]:
         """The agent's place by this lane's comparator, smaller first, for an item that requires this."""
-        first, second = self.score(agent, requires)
+        first, second = self.score(agent, self.queue, requires)
         return (first, second, 0.0, agent.number, agent)
 
     def unaware(self, agent: Agent) -> bool:
         """Whether the agent is a member with room that the lane was not told of yet."""
         member = self.members.get(agent)
-        return member is not None and member[2] is not None and agent.status[self.channel] is None
+        return member is not None and member[2] is not None and agent.status[self.channel] is None and self.queue not in agent.full
 
     def _forget(self, agent: Agent) -> None:
         delay_s, entry, before = self.members[agent]
@@ -286,6 +337,8 @@ class Lane:
         facts = entry[4].facts
         if facts.exclusions or facts.giver is not None:
             self.contested[entry[4]] = None
+        if facts.queue != self.queue:
+            self.guests[entry[4]] = None
 
     def take(self, entry: Entry[Item]) -> None:
         """Take an item out."""
@@ -293,6 +346,7 @@ class Lane:
         if self.ages.size:
             self.ages.remove(_by_age(entry))
         self.contested.pop(entry[4], None)
+        self.guests.pop(entry[4], None)
 
     def visible(self, delay_s: float, now: float) -> bool:
         """Whether any item here has waited long enough for a member with this delay."""
@@ -310,3 +364,7 @@ Rank = tuple[int, float, float, float, int]
 
 def _by_age(entry: Entry[Item]) -> Entry[Item]:
     return (entry[2], 0.0, 0.0, entry[3], entry[4])
+
+
+def _later(ones: Mapping[UUID, float], others: Mapping[UUID, float]) -> Mapping[UUID, float]:
+    return {queue: max(ones.get(queue, 0.0), others.get(queue, 0.0)) for queue in (*ones, *others)}

@@ -14,7 +14,6 @@ from router.dispatch.lane_book import LaneBook
 from router.dispatch.lanes import Agent, Item, Lane, Rank
 from router.dispatch.sorted_entries import Entry
 from router.dispatch.vocabulary import Candidate, Decision
-from router.item.admission import admissible
 from router.item.item import ItemState
 from router.item.plan import turns
 
@@ -76,8 +75,7 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
     ``freed``: agents with room that their lanes may not know of yet.
     """
     if item.owner is not None:
-        fits = admissible(item.owner, item.facts.terms.channel, now) is None
-        return (item.owner, None) if fits else None
+        return (item.owner, None) if item.owner.fits(item, now) else None
     facts = item.facts
     contested = bool(facts.exclusions) or facts.giver is not None
     own = item.lanes[0]
@@ -85,11 +83,12 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
     for lane, turn in zip(item.lanes, turns(facts.plan, item.step) if len(item.lanes) > 1 else _FIRST, strict=True):
         # In a lane its own comparator decides, between lanes that of the item's own queue.
         first: Entry[Agent] | None = None
+        guest = lane.queue != facts.queue
         for delay_s, pool in lane.pools.items():
             if not pool.size or (delay_s > 0 and facts.enqueued_at + delay_s > now):
                 continue
             for entry in pool:
-                if contested and barred(item, entry[4], now):
+                if (contested and barred(item, entry[4], now)) or (guest and facts.queue in entry[4].full):
                     continue
                 if first is None or entry < first:
                     first = entry
@@ -97,7 +96,7 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
         for agent in freed:
             if not lane.unaware(agent) or facts.enqueued_at + lane.members[agent][0] > now:
                 continue
-            if contested and barred(item, agent, now):
+            if (contested and barred(item, agent, now)) or (guest and facts.queue in agent.full):
                 continue
             entry = lane.entry(agent, lane.requires)
             if first is None or entry < first:
@@ -116,7 +115,7 @@ def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
     best: tuple[Rank, Item] | None = None
     for entry in agent.personal if agent.personal.size else ():
         item = entry[4]
-        if admissible(agent, item.facts.terms.channel, now) is None:
+        if agent.fits(item, now):
             pull = agent.facts.queues.get(item.facts.queue)
             best = ((pull.priority if pull else 0, entry[0], entry[1], entry[2], entry[3]), item)
             break
@@ -126,8 +125,10 @@ def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
         for lane, priority, delay_s in places:
             if not lane.waiting.size or (delay_s > 0 and not lane.visible(delay_s, now)):
                 continue
+            if agent.full and lane.queue in agent.full:
+                continue
             head = lane.waiting.first()
-            if delay_s > 0 or lane.contested:
+            if delay_s > 0 or lane.contested or (agent.full and lane.guests):
                 found = _first_for(agent, lane, delay_s, now)
                 if found is None:
                     continue
@@ -143,6 +144,8 @@ def _first_for(agent: Agent, lane: Lane, delay_s: float, now: float) -> Entry[It
     for entry in lane.waiting:
         if delay_s <= 0 or entry[2] + delay_s <= now:
             facts = entry[4].facts
+            if facts.queue in agent.full:
+                continue
             if not ((facts.exclusions or facts.giver is not None) and barred(entry[4], agent, now)):
                 return entry
     return None
@@ -190,7 +193,7 @@ def decide(
         waited_s=now - facts.enqueued_at,
         candidates=tuple(candidates),
         excluded=excluded,
-        unmet=tuple(step for step in range(item.step) if not can_ever(book, facts, step)),
+        unmet=tuple(step for step in range(item.step) if not can_ever(book, facts, step)) if item.step else (),
     )
 
 
@@ -205,10 +208,14 @@ def _runners_up(item: Item, agent: Agent, lane: Lane, unaware: Sequence[Agent], 
     found.extend(lane.entry(one, lane.requires) for one in unaware if facts.enqueued_at + lane.members[one][0] <= now)
     if len(lane.pools) > 1 or unaware:
         found.sort()
-    others = [one for one in found if one[4] is not agent and not (contested and barred(item, one[4], now))]
+    others = [
+        one
+        for one in found
+        if one[4] is not agent and not (contested and barred(item, one[4], now)) and facts.queue not in one[4].full
+    ]
     return [(one[4].id, one[4].ratio, max(0.0, now - one[4].idle_since), one[0], one[1]) for one in others[:most]]
 
 
 def _candidate(agent: Agent, lane: Lane | None, now: float) -> Candidate:
-    first, second = (agent.ratio, agent.idle_since) if lane is None else lane.score(agent, lane.requires)
+    first, second = (agent.ratio, agent.idle_since) if lane is None else lane.score(agent, lane.queue, lane.requires)
     return (agent.id, agent.ratio, max(0.0, now - agent.idle_since), first, second)

@@ -118,7 +118,7 @@ def _sticky(floor: Floor, item: Item, now: float) -> Agent | None:
         or facts.preferred in facts.exclusions
         or facts.preferred == facts.giver
         or not agent.present(now)
-        or (facts.with_room and admissible(agent, facts.terms.channel, now) is not None)
+        or (facts.with_room and (facts.queue in agent.full or admissible(agent, facts.terms.channel, now) is not None))
     ):
         item.released = True
         return None

@@ -113,13 +113,17 @@ def winner(decision: Decision) -> UUID:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
-    """Take capacity of the agent for the item: as an offer with a deadline, or at once. Answer with its ticket."""
+    """Take capacity of the agent for the item: as an offer with a deadline, or at once. Answer with its ticket.
+
+    ``queue``: through which the two met; the item's own where it waited for the agent by name.
+    """
 
     ticket: int
     item: UUID
     item_version: int
     agent: UUID
     channel: str
+    queue: UUID
     kind: Literal["offer", "assign"]
     deadline_s: float | None
     decision: Decision

@@ -22,6 +22,7 @@ Reason = Literal[
     "cap_reached",
     "budget",
     "ramp",
+    "limit_reached",
     "excluded",
     "skill_missing",
     "not_member",

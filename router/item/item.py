@@ -116,6 +116,11 @@ class ItemState:
     overflowed: bool = False
 
 
+def is_new_to(item: ItemState, agent: UUID) -> bool:
+    """Whether the item would come to this agent as to anybody: neither back to who had it, nor from a colleague who names them."""
+    return agent not in (item.preferred, item.target)
+
+
 def holders(item: ItemState) -> tuple[UUID, ...]:
     """The agents whose capacity the item uses: nobody's while it is parked, waiting or final."""
     taker = item.agent if item.state in ("offered", "assigned", "wrapping") else None

@@ -31,7 +31,8 @@ select clock_timestamp() as now, array(
 _WORKSPACES: Final = "select id from santral.workspace"
 _AGENTS: Final = """
 select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names, coalesce(f.filters, '{}') as filters,
-       w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp
+       w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp,
+       w.settings->'new_items' as workspace_new_items, l.items_max
 from santral.agent a
 join santral.workspace w on w.id = a.workspace_id
 left join lateral (
@@ -41,6 +42,12 @@ left join lateral (
     from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id
     where m.workspace_id = a.workspace_id and m.agent_id = a.id
 ) m on true
+left join lateral (
+    select jsonb_object_agg(q.id, coalesce(m.items_max, q.items_max)) as items_max
+    from santral.queue q
+    left join santral.queue_member m on m.workspace_id = q.workspace_id and m.queue_id = q.id and m.agent_id = a.id
+    where q.workspace_id = a.workspace_id and coalesce(m.items_max, q.items_max) is not null
+) l on true
 left join (
     select workspace_id, jsonb_object_agg(name, source) as filters from santral.agent_filter group by workspace_id
 ) f on f.workspace_id = a.workspace_id
@@ -158,6 +165,7 @@ def agent_state(row: Mapping[str, Any]) -> AgentState:
     lease = None if row["kind"] == "bot" else (epoch(row["lease_until"]) or 0.0)
     last_offer_at = epoch(row["last_offer_at"])
     ramp = ramp_of(row["ramp"], epoch(row["online_since"]), last_offer_at)
+    new_items = row["new_items"] or row["workspace_new_items"]
     presence: Presence = "away" if row["off_shift"] and row["presence"] in ("online", "busy") else row["presence"]
     return AgentState(
         id=row["id"],
@@ -174,7 +182,11 @@ def agent_state(row: Mapping[str, Any]) -> AgentState:
         counts=row["counts"],
         skills=skills_with_filters(row, row["queue_names"], row["filters"]),
         idle_since=row["idle_since"].timestamp(),
-        last_offer_at=last_offer_at or 0.0,
+        turns={UUID(queue): at for queue, at in row["turns"].items()},
+        items_max={UUID(queue): most for queue, most in (row["items_max"] or {}).items()},
+        recent=tuple(row["recent"]),
+        new_items_max=int(new_items["items"]) if new_items else 0,
+        new_items_s=float(new_items["window_s"]) if new_items else 0.0,
         not_before=ramp.not_before,
         ramp_until=ramp.until,
         ramp_s=ramp.every_s,

@@ -2,7 +2,8 @@
 
 Says in SQL over the agent's row what `router/item/admission.py` says in Python; whoever changes one changes the other. All or nothing
 per agent, no version equality: a presence change between decision and reservation must not lose the reservation.
-The ramp and shifts are dispatch's manners, not limits: an agent who claims sets their own pace, so the statement does not ask.
+How many items of a queue one agent may have is such a limit; those that are being transferred count for whom they are offered to.
+The ramp, the pace of new items and shifts are dispatch's manners, not limits: an agent who claims sets their own pace, so the statement does not ask.
 Callers lock conversations and items before they come here; agents are locked here, in id order.
 """
 
@@ -28,6 +29,25 @@ with wanted as (
     select (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as agent_id, w->>'c' as channel, count(*)::int as n,
            bool_or((w->>'o')::boolean) as override
     from jsonb_array_elements($1::jsonb) w group by 1, 2, 3
+), per_queue as (
+    select (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as agent_id, (w->>'q')::uuid as queue_id, count(*)::int as n,
+           (count(*) filter (where (w->>'new')::boolean))::int as new
+    from jsonb_array_elements($1::jsonb) w group by 1, 2, 3
+), paced as (
+    select p.workspace_id, p.agent_id, sum(p.new)::int as new, bool_and(case
+        when coalesce(m.items_max, q.items_max) is null then true
+        else p.n + (select count(*) from santral.work_item i where i.workspace_id = p.workspace_id and i.agent_id = p.agent_id
+                    and i.queue_id = p.queue_id and i.state in ('offered', 'assigned', 'wrapping')) <= coalesce(m.items_max, q.items_max)
+        end) as within
+    from per_queue p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id
+    left join santral.queue_member m on m.workspace_id = p.workspace_id and m.queue_id = p.queue_id and m.agent_id = p.agent_id
+    group by 1, 2
+), turned as (
+    select t.workspace_id, t.agent_id, jsonb_object_agg(t.queue_id, extract(epoch from clock_timestamp())) as turns
+    from (select distinct (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as agent_id, met::uuid as queue_id
+          from jsonb_array_elements($1::jsonb) w, jsonb_array_elements_text(w->'met') met) t
+    join santral.queue q on q.workspace_id = t.workspace_id and q.id = t.queue_id and q.comparator = 'round_robin'
+    group by 1, 2
 ), ruled as (
     select wanted.*, coalesce($2::jsonb->channel, '{"cost": 100, "cap": 0}') || jsonb_strip_nulls(
                coalesce(w.settings->'channels'->channel, '{}') || jsonb_strip_nulls(coalesce(a.channels->channel, '{}'))) as rule,
@@ -51,10 +71,23 @@ with wanted as (
 update santral.agent a
 set used = a.used + s.cost, interruptible_used = a.interruptible_used + s.interruptible_cost,
     exclusive_held = a.exclusive_held + s.exclusive_n, counts = a.counts || s.counts, version = a.version + 1,
-    last_offer_at = clock_timestamp()
+    last_offer_at = clock_timestamp(), turns = a.turns || coalesce(t.turns, '{}'),
+    recent = case when p.new = 0 or p.most is null then a.recent else (
+        select coalesce(jsonb_agg(kept.at order by kept.at), '[]') from (
+            select at::double precision as at from jsonb_array_elements_text(a.recent) at
+            union all select extract(epoch from clock_timestamp())::double precision from generate_series(1, p.new)
+            order by at desc limit p.most
+        ) kept) end
 from sums s
+join (
+    select p.*, (coalesce(nullif(o.new_items, 'null'), w.settings->'new_items')->>'items')::int as most
+    from paced p join santral.agent o on o.workspace_id = p.workspace_id and o.id = p.agent_id
+    join santral.workspace w on w.id = p.workspace_id
+) p on p.workspace_id = s.workspace_id and p.agent_id = s.agent_id
+left join turned t on t.workspace_id = s.workspace_id and t.agent_id = s.agent_id
 where a.workspace_id = s.workspace_id and a.id = s.agent_id and (
     s.override or (
+        p.within and
         a.enabled and a.presence = 'online' and (a.kind = 'bot' or a.lease_until > now())
         and s.fits and a.exclusive_held = 0 and (s.exclusive_n = 0 or s.n = 1)
         and (a.used + s.cost <= a.budget
@@ -90,11 +123,17 @@ from sums s where a.workspace_id = s.workspace_id and a.id = s.agent_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One item that wants, or uses, an agent's capacity. ``override`` exceeds it, and an event says so."""
+    """One item of a queue that wants an agent's capacity. ``override`` exceeds it, and an event says so.
+
+    ``new``: it counts for the pace of new items; ``met``: the queues through which it came, whose turn this was.
+    """
 
     workspace_id: UUID
     agent_id: UUID
     channel: str
+    queue_id: UUID
+    new: bool = True
+    met: tuple[UUID, ...] = ()
     override: bool = False
 
 
@@ -119,7 +158,11 @@ class Granted:
 
 
 def _wanted(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    return [{"w": str(c.workspace_id), "a": str(c.agent_id), "c": c.channel, "o": c.override} for c in claims]
+    return [
+        {"w": str(c.workspace_id), "a": str(c.agent_id), "c": c.channel, "o": c.override, "q": str(c.queue_id), "new": c.new,
+         "met": [str(one) for one in {c.queue_id, *c.met}]}
+        for c in claims
+    ]  # fmt: skip
 
 
 async def lock_agents(connection: Connection, agents: Sequence[tuple[UUID, UUID]]) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from router.item.item import ItemState, Trigger, holders
+from router.item.item import ItemState, Trigger, holders, is_new_to
 from router.moves.capacity import Claim, Granted, Held, hold, lock_agents, release
 from router.moves.item_store import StoredItem, item_row, moment, write_items
 from shared.database import Connection
@@ -205,9 +205,15 @@ def _capacity(moves: Sequence[Move]) -> tuple[list[Held], dict[int, Claim]]:
         taker = _taker(move)
         if taker is not None:
             takers[place] = Claim(
-                workspace_id=move.stored.workspace_id, agent_id=taker, channel=_channel(move), override=move.override
-            )
+                workspace_id=move.stored.workspace_id, agent_id=taker, channel=_channel(move), queue_id=move.after.queue,
+                new=is_new_to(move.stored.state, taker) and move.after.target != taker, met=_met(move), override=move.override,
+            )  # fmt: skip
     return losers, takers
+
+
+def _met(move: Move) -> tuple[UUID, ...]:
+    """The queue through which dispatch found the agent."""
+    return (UUID(move.decision["queue_id"]),) if move.decision is not None and "queue_id" in move.decision else ()
 
 
 def _channel(move: Move) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
+from uuid import UUID
 
 from router.dispatch.agents import AgentState
 from router.item.admission import Presence
@@ -24,7 +26,8 @@ class SimulatedDesk:
     """One agent. ``there``: takes new work; what has begun is finished in any case, and counts as time there."""
 
     __slots__ = (
-        "_asked_at", "_began_at", "_busy_s", "_idle_since", "_presence", "_ramp_until", "_since", "_there_s", "_used_s", "counts",
+        "_asked_at", "_began_at", "_busy_s", "_idle_since", "_presence", "_ramp_until", "_recent", "_since", "_there_s", "_turns", "_used_s",
+        "counts",
         "exclusive", "interruptible", "items", "responding", "row", "service", "there", "used", "version", "worker",
     )  # fmt: skip
 
@@ -41,6 +44,8 @@ class SimulatedDesk:
         self._be()
         self._began_at = self._ramp_until = self._asked_at = 0.0
         self._idle_since = 0.0
+        self._turns: dict[UUID, float] = {}
+        self._recent: tuple[float, ...] = ()
         self.begin(0.0)
 
     def begin(self, now: float) -> None:
@@ -48,6 +53,12 @@ class SimulatedDesk:
         self._since = now
         self._used_s = self._busy_s = self._there_s = 0.0
         self.items = 0
+
+    def ask(self, queues: Iterable[UUID], now: float, *, new: bool) -> None:
+        """The agent is given or offered an item, through these queues."""
+        self._turns = {**self._turns, **dict.fromkeys(queues, now)}
+        if new and self.row.new_items_max:
+            self._recent = (*self._recent, now)[-self.row.new_items_max :]
 
     def take(self, channel: str, now: float) -> None:
         """An item comes."""
@@ -108,7 +119,11 @@ class SimulatedDesk:
             counts=self.counts,
             skills=row.skills,
             idle_since=self._idle_since,
-            last_offer_at=self._asked_at,
+            turns=self._turns,
+            items_max=row.items_max,
+            recent=self._recent,
+            new_items_max=row.new_items_max,
+            new_items_s=row.new_items_s,
         )
         return plain if self._ramp_until == 0 else self._ramped(plain)
 

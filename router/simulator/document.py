@@ -135,18 +135,20 @@ class Queue(Part):
     """How a queue orders and chooses.
 
     ``key``: what is due first. ``fifo``: who came first. ``lifo``: who came last. ``slope``: accumulating priority, age times the
-    class's slope. Urgency goes before all of them.
+    class's slope. Urgency goes before all of them. ``items_max``: at most so many items of it at one agent at once.
     """
 
     order: Literal["key", "fifo", "lifo", "slope"] = "key"
     comparator: Comparator = "load"
+    items_max: int | None = Field(default=None, ge=1, le=1000)
 
 
 class Member(Part):
-    """How a group takes from a queue: smaller priority first, and only who has waited for the delay."""
+    """How a group takes from a queue: smaller priority first, and only who has waited for the delay; its own ``items_max``."""
 
     priority: int = 0
     delay: Seconds = 0.0
+    items_max: int | None = Field(default=None, ge=1, le=1000)
 
 
 class Channel(Part):
@@ -178,6 +180,13 @@ class Ramp(Part):
     every: Positive
 
 
+class NewItems(Part):
+    """In any ``within`` at most so many new items come to an agent; what comes back to them is not new."""
+
+    items: int = Field(ge=1, le=200)
+    within: Positive
+
+
 def _names(given: Any) -> Any:
     return {one: {} for one in given} if isinstance(given, list | tuple) else given
 
@@ -197,6 +206,7 @@ class Group(Part):
     queues: Annotated[dict[Name, Member], BeforeValidator(_names)] | None = None
     shifts: tuple[Shift, ...] = ()
     ramp: Ramp | None = None
+    new_items: NewItems | None = None
     back_after: Positive = 60.0
     service: dict[Name, Duration] = Field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from random import Random
 from uuid import UUID
 
 from router.dispatch.vocabulary import Advance, Escalate, Reserve, Told, Widen
-from router.item.item import FINAL, ItemState
+from router.item.item import FINAL, ItemState, is_new_to
 from router.item.transition import Change, transition
 from router.simulator.desk import SimulatedDesk
 from router.simulator.observation import Asked
@@ -51,7 +51,9 @@ class OfferedRun(Run):
                 if effect.item in self._rows:
                     self._reserved(effect)
                 else:
-                    self._start(self._waiting.pop(effect.item), self._desks[effect.agent])
+                    customer = self._waiting.pop(effect.item)
+                    self._desks[effect.agent].ask((customer.kind.queue, effect.queue), self._now, new=True)
+                    self._start(customer, self._desks[effect.agent])
             elif isinstance(effect, Widen):
                 self._observation.widened += 1
                 if effect.item in self._rows:
@@ -77,6 +79,7 @@ class OfferedRun(Run):
     def _reserved(self, effect: Reserve) -> None:
         customer, desk = self._customers[effect.item], self._desks[effect.agent]
         before = self._rows[customer.id]
+        desk.ask((before.queue, effect.queue), self._now, new=is_new_to(before, effect.agent))
         if effect.kind == "assign":
             self._move(customer, Change(trigger="assign", agent=effect.agent))
             desk.lend(customer.kind.terms.channel, self._now)

@@ -135,7 +135,9 @@ class Run:
         """Tell the core, and do what it asks."""
         for effect in self._core.steps(told, self._now):
             if isinstance(effect, Reserve):
-                self._start(self._waiting.pop(effect.item), self._desks[effect.agent])
+                customer = self._waiting.pop(effect.item)
+                self._desks[effect.agent].ask((customer.kind.queue, effect.queue), self._now, new=True)
+                self._start(customer, self._desks[effect.agent])
             elif isinstance(effect, Widen):
                 self._observation.widened += 1
             else:

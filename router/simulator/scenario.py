@@ -113,8 +113,8 @@ def scenario_of(document: Document, recorded: Sequence[Arrival] = ()) -> Scenari
                     f"no class and no queue has the name {name}", field=f"agents {group.name}.queues", remedy="correct the name"
                 )
     channels = {one.channel for one in classes}
-    workers = tuple(worker for group in document.agents for worker in _workers(group, queues, channels, known))
-    workers = tuple(replace(one, row=_numbered(one.row, number)) for number, one in enumerate(workers))
+    workers = tuple(worker for group in document.agents for worker in _workers(group, document, queues, channels, known))
+    workers = tuple(replace(one, row=replace(one.row, id=UUID(int=number + 1))) for number, one in enumerate(workers))
     kinds = tuple(_kind(one, number, document, queues, recorded) for number, one in enumerate(classes))
     for kind in kinds:
         _check(kind, workers, {one.id: name for name, one in zip(names, _states(document, queues), strict=True)})
@@ -217,7 +217,7 @@ def plan_for(requires: Requirement) -> Plan:
     return Plan((Step(requires=requires),)) if requires else OWN_QUEUE
 
 
-def _workers(group: Group, queues: Mapping[str, UUID], channels: set[str], known: set[str]) -> list[Worker]:
+def _workers(group: Group, document: Document, queues: Mapping[str, UUID], channels: set[str], known: set[str]) -> list[Worker]:
     unknown = sorted(set(group.service) - known)
     if unknown:
         raise InputRejected(f"no class has the name {unknown[0]}", field=f"agents {group.name}.service", remedy="correct the name")
@@ -233,9 +233,12 @@ def _workers(group: Group, queues: Mapping[str, UUID], channels: set[str], known
     pulls = {queues[name]: Pull(one.priority, one.delay) for name, one in (group.queues or {}).items()}
     if group.queues is None:
         pulls = dict.fromkeys(queues.values(), Pull())
+    limits = {queues[name]: one.items_max for name, one in document.queues.items() if one.items_max is not None}
+    limits |= {queues[name]: one.items_max for name, one in (group.queues or {}).items() if one.items_max is not None}
     row = AgentState(
-        id=UUID(int=0), version=1, queues=pulls, channels=rules, budget=budget, skills=group.skills,
+        id=UUID(int=0), version=1, queues=pulls, channels=rules, budget=budget, skills=group.skills, items_max=limits,
         presence="offline" if group.shifts else "online",
+        new_items_max=group.new_items.items if group.new_items else 0, new_items_s=group.new_items.within if group.new_items else 0.0,
     )  # fmt: skip
     service = {name: one.draw() for name, one in group.service.items()}
     shifts = tuple((one.start, one.end) for one in group.shifts)
@@ -247,13 +250,6 @@ def _workers(group: Group, queues: Mapping[str, UUID], channels: set[str], known
         )
         for number in range(group.count)
     ]  # fmt: skip
-
-
-def _numbered(row: AgentState, number: int) -> AgentState:
-    return AgentState(
-        id=UUID(int=number + 1), version=1, queues=row.queues, channels=row.channels, budget=row.budget, skills=row.skills,
-        presence=row.presence,
-    )  # fmt: skip
 
 
 def _check(kind: Kind, workers: Sequence[Worker], names: Mapping[UUID, str]) -> None:

@@ -64,7 +64,11 @@ def theory_of(document: Document, group: Group) -> Theory | None:
     one = document.classes[0]
     queue = document.queues.get(one.queue)
     steady = document.warm_up is None or document.warm_up.items or document.warm_up.time
-    if not steady or (queue is not None and queue.order == "lifo") or not (_plain(one) and _equal(group, one)):
+    if (
+        not steady
+        or (queue is not None and (queue.order == "lifo" or queue.items_max is not None))
+        or not (_plain(one) and _equal(group, one))
+    ):
         return None
     rate = one.arrivals.rate if one.arrivals is not None else None
     patience = one.patience.mean if isinstance(one.patience, Exponential) else None
@@ -80,5 +84,7 @@ def _plain(one: CustomerClass) -> bool:
 
 def _equal(group: Group, one: CustomerClass) -> bool:
     """Whether every agent of the group always takes this work, as fast as everybody."""
-    pulls = group.queues is None or (one.queue in group.queues and not group.queues[one.queue].delay)
-    return pulls and meets(group.skills, tuple(one.requires.items())) and not (group.channels or group.shifts or group.service)
+    own = None if group.queues is None else group.queues.get(one.queue)
+    pulls = group.queues is None or (own is not None and not own.delay and own.items_max is None)
+    others = group.channels or group.shifts or group.service or group.new_items
+    return pulls and not others and meets(group.skills, tuple(one.requires.items()))

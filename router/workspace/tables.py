@@ -39,6 +39,7 @@ queue = sa.Table(
     sa.Column("calendar", sa.Text),  # a calendar's name; null: the workspace's default
     sa.Column("routing", Json),  # the plan as configured: a name or a document; `plan` is what it becomes
     sa.Column("wrap_s", sa.Integer),  # null: as the channel's terms say
+    sa.Column("items_max", sa.Integer),  # of this queue at one agent at once; null: any number
     required(
         "purpose", sa.Text, server_default="customers"
     ),  # customers, bulk (nobody's turn: no target, no figures, after everybody)
@@ -81,6 +82,11 @@ agent = sa.Table(
     required("presences", Json, server_default=sa.text("'{}'")),  # channel → away, busy or offline there, while online elsewhere
     at("online_since", null=True),  # the ramp begins here
     at("last_offer_at", null=True),  # when capacity was taken last
+    required("turns", Json, server_default=sa.text("'{}'")),  # queue → epoch second at which it last asked in turn
+    sa.Column("new_items", Json),  # {items, window_s}: so many new items in such a time; null: the workspace's
+    required(
+        "recent", Json, server_default=sa.text("'[]'")
+    ),  # epoch seconds at which the last new items came, where that is limited
     sa.Column("hours", Json),  # the week's shifts as a calendar's document; null: none
     required("off_shift", sa.Boolean, server_default=sa.false()),  # outside a shift, or on leave
     at("shift_next_at", null=True),  # when off_shift may change
@@ -100,6 +106,7 @@ queue_member = sa.Table(
     required("agent_id", Uuid),
     required("priority", sa.Integer, server_default="0"),
     required("delay_s", sa.Integer, server_default="0"),
+    sa.Column("items_max", sa.Integer),  # null: the queue's
     sa.PrimaryKeyConstraint("workspace_id", "queue_id", "agent_id"),
     reference("queue", "queue_id", ondelete="CASCADE"),
     reference("agent", "agent_id", ondelete="CASCADE"),

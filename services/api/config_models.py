@@ -52,8 +52,14 @@ class InboxIn(Resource):
     enabled: bool = True
 
 
+ItemsMax = Annotated[int, Field(ge=1, le=1000)]
+
+
 class QueueIn(Resource):
-    """A waiting line. Goals order it, targets alarm, both in seconds by channel; targets count the hours of its calendar."""
+    """A waiting line. Goals order it, targets alarm, both in seconds by channel; targets count the hours of its calendar.
+
+    ``items_max``: at most so many of its items at one agent at the same time; an agent's place in the queue may say another number.
+    """
 
     name: Slug
     title: Annotated[str, Field(max_length=200)] = ""
@@ -66,10 +72,21 @@ class QueueIn(Resource):
     calendar: Slug | None = None
     plan: Slug | PlanDocument | None = None
     wrap_s: Annotated[int, Field(ge=0, le=24 * 3600)] | None = None
+    items_max: ItemsMax | None = None
     purpose: Literal["customers", "bulk"] = "customers"
     """``bulk``: mail to many from nobody we know goes here (the first such queue by name): no target, out of the figures, after all other
     work, a digest a day. It has no plan, no targets and no overflow."""
     enabled: bool = True
+
+
+class NewItems(BaseModel):
+    """At most ``items`` new items come to an agent in any ``window_s`` seconds, offered or assigned. What comes back to who had it, and
+    what a colleague hands over by name, is not new. Agents who claim set their own pace, but what they claim counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: Annotated[int, Field(ge=1, le=200)]
+    window_s: Annotated[int, Field(ge=10, le=7 * 24 * 3600)]
 
 
 class ChannelIn(BaseModel):
@@ -122,13 +139,17 @@ class PlanIn(Resource, PlanDocument):
 
 
 class MembershipIn(BaseModel):
-    """An agent's place in a queue: smaller priority first, and only items that have waited ``delay_s``."""
+    """An agent's place in a queue: smaller priority first, and only items that have waited ``delay_s``.
+
+    ``items_max``: at most so many items of the queue at the same time, whatever the queue says of everybody.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     queue: Slug
     priority: Annotated[int, Field(ge=0, le=100)] = 0
     delay_s: Seconds = 0
+    items_max: ItemsMax | None = None
 
 
 class AgentIn(Resource):
@@ -145,6 +166,8 @@ class AgentIn(Resource):
     queues: list[MembershipIn] = Field(default_factory=list)
     attributes: Annotated[dict[Slug, str | int | float | bool], Field(max_length=50)] = Field(default_factory=dict)
     hours: CalendarDocument | None = None
+    new_items: NewItems | None = None
+    """This agent's own pace; left out: the workspace's."""
     enabled: bool = True
 
 
@@ -244,6 +267,7 @@ class WorkspaceSettings(BaseModel):
     terms: dict[Channel, dict[str, float | bool | None]] = Field(default_factory=dict)
     channels: dict[Channel, ChannelLimits] = Field(default_factory=dict)
     ramp: RampIn | None = None
+    new_items: NewItems | None = None
     keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
     own_addresses: list[str] = Field(default_factory=list)
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())

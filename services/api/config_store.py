@@ -234,6 +234,7 @@ class Agents(Plain):
             await context.connection.execute(
                 sa.insert(queue_member).values(
                     workspace_id=context.workspace_id, agent_id=one, priority=member.priority, delay_s=member.delay_s,
+                    items_max=member.items_max,
                     queue_id=await context.id_of(queue, member.queue, f"queues.{place}.queue"),
                 )
             )  # fmt: skip
@@ -259,12 +260,15 @@ class Agents(Plain):
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> AgentOut:
         members = await context.connection.execute(
-            sa.select(queue.c.name, queue_member.c.priority, queue_member.c.delay_s)
+            sa.select(queue.c.name, queue_member.c.priority, queue_member.c.delay_s, queue_member.c.items_max)
             .join(queue, sa.and_(queue.c.workspace_id == queue_member.c.workspace_id, queue.c.id == queue_member.c.queue_id))
             .where(queue_member.c.workspace_id == context.workspace_id, queue_member.c.agent_id == row["id"])
             .order_by(queue_member.c.priority, queue.c.name)
         )
-        queues = [{"queue": name, "priority": priority, "delay_s": delay_s} for name, priority, delay_s in members]
+        queues = [
+            {"queue": name, "priority": priority, "delay_s": delay_s, "items_max": most}
+            for name, priority, delay_s, most in members
+        ]
         known = {name: row[name] for name in AgentOut.model_fields if name in row} | {"version": row["config_version"]}
         return AgentOut(**known, queues=queues, user=await context.name_of(user, row["user_id"]))
 

@@ -97,6 +97,8 @@ class CoreWorld(World):
             # What is promised and not executed yet, the row does not say.
             held_back = known.not_before > self.now or (known.pending and agent.id != effect.agent)
             slow = any(pull.delay_s > 0 for pull in agent.queues.values())
+            if known.full or known.open_at > self.now:
+                continue
             if held_back or slow or agent.id == item.giver or not self.qualified(item, agent, decision.step):
                 continue
             if self.fits(agent, item):

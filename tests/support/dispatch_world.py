@@ -23,7 +23,7 @@ from router.dispatch.vocabulary import (
     winner,
 )
 from router.item.admission import ABSENT, DEFAULT_RULES, admissible
-from router.item.item import FINAL, ItemState, Terms, holders
+from router.item.item import FINAL, ItemState, Terms, holders, is_new_to
 from router.item.plan import OWN_QUEUE, Plan
 from router.item.transition import Change, transition
 
@@ -57,6 +57,7 @@ class World:
     said: list[Told] = field(default_factory=list)
     slow: bool = False  # reservations are executed only when ``deliver`` is called
     in_flight: list[Reserve] = field(default_factory=list)
+    promised: dict[int, float] = field(default_factory=dict)  # when what is in flight was decided: the core paces by that
 
     # --- rows
 
@@ -147,6 +148,7 @@ class World:
     def _execute(self, effect: Effect) -> list[Told]:
         if isinstance(effect, Reserve):
             if self.slow:
+                self.promised[effect.ticket] = self.now
                 self.in_flight.append(effect)
                 return []
             return self._reserve(effect, late=False)
@@ -188,7 +190,9 @@ class World:
         self._judge(effect, item, agent, late=late)
         # The core counts the ramp from its decision; it cannot know that one was executed late.
         not_before = self.now + agent.ramp_s if self.now < agent.ramp_until and not late else agent.not_before
-        self.agents[agent.id] = replace(agent, last_offer_at=self.now, not_before=not_before)
+        turns = {**agent.turns, item.queue: self.now, effect.queue: self.now}
+        recent = (*agent.recent, self.promised.pop(effect.ticket, self.now)) if is_new_to(item, agent.id) else agent.recent
+        self.agents[agent.id] = replace(agent, turns=turns, recent=recent[-20:], not_before=not_before)
         self._apply(item.id, Change(trigger=effect.kind, agent=agent.id))
         self.offers.append((item.id, agent.id))
         versions = {"item_version": self.items[item.id].version, "agent_version": self.agents[agent.id].version}
@@ -208,8 +212,18 @@ class World:
             and (agent.lease_until is None or agent.lease_until > self.now)
             and not any(agent.channels[one].exclusive for one in held)
             and held.count(item.terms.channel) < rule.cap
+            and self.has(agent, item.queue) < agent.items_max.get(item.queue, 1000)
             and (total if rule.interruptible else firm) + rule.cost <= agent.budget
         )
+
+    def has(self, agent: AgentState, queue: UUID) -> int:
+        """How many items of the queue the agent has."""
+        return sum(one.queue == queue and one.agent == agent.id and agent.id in holders(one) for one in self.items.values())
+
+    def paced(self, agent: AgentState) -> bool:
+        """Whether one more new item may come to the agent now."""
+        since = self.now - agent.new_items_s
+        return not agent.new_items_max or sum(at > since for at in agent.recent) < agent.new_items_max
 
     # --- the judge
 
@@ -219,6 +233,7 @@ class World:
         assert self.fits(agent, item), "I3"
         assert winner(effect.decision) == agent.id, "I16"
         assert agent.id != item.giver
+        assert late or effect.decision.personal or self.paced(agent), "no more new items than the pace allows"
         if item.target is not None:
             assert agent.id == item.target, "a direct transfer goes to its target"
             return

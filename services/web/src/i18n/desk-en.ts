@@ -67,6 +67,7 @@ export const en: DeskMessages = {
     cap_reached: "at the channel's limit",
     budget: "at full capacity",
     ramp: "just arrived",
+    limit_reached: "at their limit",
     excluded: "declined",
     skill_missing: "without the skill",
     not_member: "not in the queue",

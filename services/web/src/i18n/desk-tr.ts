@@ -75,6 +75,7 @@ export const tr = {
     cap_reached: "kanal sınırında",
     budget: "kapasitesi dolu",
     ramp: "yeni geldi",
+    limit_reached: "sınırına ulaştı",
     excluded: "geri çevirdi",
     skill_missing: "yeteneği eksik",
     not_member: "kuyruk üyesi değil",

@@ -13,7 +13,11 @@ from tests.support.workspaces import Workspace
 @pytest.mark.parametrize("edge", EDGES, ids=lambda edge: edge.name)
 async def test_at_the_edge(worker_db: Database, workspace: Workspace, edge: Edge) -> None:
     def claim(channel: str, *, override: bool = False) -> list[Claim]:
-        return [Claim(workspace_id=workspace.id, agent_id=workspace.agent_id, channel=channel, override=override)]
+        return [
+            Claim(
+                workspace_id=workspace.id, agent_id=workspace.agent_id, channel=channel, queue_id=workspace.queue_id, override=override
+            )
+        ]  # fmt: skip
 
     async with worker_db.batch(workspace.id) as connection:
         await connection.execute(

@@ -29,6 +29,8 @@ async def test_a_named_plan_widens_from_a_queue_to_its_neighbour(api: Api, shift
     await shift.execute("delete from santral.queue_member where agent_id = $1", ece)
     await replaced(api, key, f"agents/{ece}", {"name": "Ece", "queues": [{"queue": "fatura"}]})
     await made(api, key, "skills", {"name": "english"})
+    # Not there, but somebody who might be: else nobody waited for the step.
+    await made(api, key, "agents", {"name": "Naz", "queues": [{"queue": "genel"}], "skills": {"english": 3}})
     queue = {"name": "genel", "mode": "both", "plan": "wide"}
     first = await replaced(api, key, f"queues/{shift.workspace.queue_id}", queue)
     assert first["warnings"] == ["there is no plan wide yet: until there is, only the queue's own agents are asked"]
@@ -67,6 +69,8 @@ async def test_a_rule_names_a_plan_and_its_skills_hold_in_every_step(api: Api, s
     await made(api, key, "policies", {"document": {"rules": [rule], "default_queue": "genel"}})
     await shift.member.configuration.refresh()
     await shift.execute("update santral.agent set skills = '{\"turkish\": 4}'")
+    skills = {"turkish": 3, "returns": 2}
+    await made(api, key, "agents", {"name": "Naz", "queues": [{"queue": "genel"}], "skills": skills})  # not there now
     item = await shift.waiting()
     await shift.settle()
     assert await shift.state(item) == "queued"

@@ -230,6 +230,16 @@ class Life(RuleBasedStateMachine):
         self.lowered.add(agent)
         self.shift(agent, channels=rules, budget=budget)
 
+    @rule(pick=PICK, queue=st.sampled_from(QUEUES), most=st.sampled_from([None, 1, 1, 2]))
+    def so_many_of_a_queue(self, pick: int, queue: UUID, most: int | None) -> None:
+        agent = self.pick_agent(pick)
+        others = {one: limit for one, limit in self.world.agents[agent].items_max.items() if one != queue}
+        self.shift(agent, items_max=others if most is None else {**others, queue: most})
+
+    @rule(pick=PICK, most=st.integers(0, 3), within_s=st.sampled_from([5.0, 60.0]))
+    def so_many_new(self, pick: int, most: int, within_s: float) -> None:
+        self.shift(self.pick_agent(pick), new_items_max=most, new_items_s=within_s)
+
     @rule(pick=PICK, skills=st.sampled_from([{}, {"tr": 2}, {"tr": 5, "en": 1}]), kind=st.integers(0, 2))
     def moved(self, pick: int, skills: dict[str, int], kind: int) -> None:
         """Other skills, other queues."""
@@ -367,7 +377,24 @@ class Life(RuleBasedStateMachine):
                 if known.owner is None and item.enqueued_at + max(pulls) > world.now:
                     continue
                 known_agent = world.core._floor.agents[agent.id]
-                assert admissible(known_agent, item.terms.channel, world.now) is not None, (item, agent)
+                limited = known_agent.full or (known_agent.open_at > world.now and known.owner is None)
+                assert limited or admissible(known_agent, item.terms.channel, world.now) is not None, (item, agent)
+
+    @invariant()
+    def limits_are_counted_from_what_there_is(self) -> None:
+        """Who has as many of a queue as they may is known as full there, nobody else is; paced agents are let go on in time."""
+        world = self.world
+        if world.untold:
+            return
+        for agent in world.agents.values():
+            known = world.core._floor.agents[agent.id]
+            if agent.items_max or known.full:
+                promised = [world.items[one.item].queue for one in world.in_flight if one.ticket in known.pending]
+                assert known.full == {
+                    queue for queue, most in agent.items_max.items() if world.has(agent, queue) + promised.count(queue) >= most
+                }
+            if agent.new_items_max and not known.pending:
+                assert (known.open_at <= world.now) == world.paced(agent)
 
     @invariant()
     def i8_nobody_waits_for_one_agent_beyond_the_deadline(self) -> None:
@@ -390,6 +417,8 @@ class Life(RuleBasedStateMachine):
     def nobody_waits_in_a_step_that_nobody_can_ever_meet(self) -> None:
         """But in the last one, and while a refusal's pause or a promise lasts."""
         for item in self.world.waiting:
+            if len(item.plan.steps) == 1:
+                continue
             known = self.world.core._floor.items[item.id]
             held = known.pending is not None or known.hold_until > self.world.now or item.target is not None
             if not held and item.id not in self.world.untold and known.step + 1 < len(item.plan.steps):

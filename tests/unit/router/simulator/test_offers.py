@@ -177,3 +177,12 @@ def test_what_is_refused(asked: dict[str, Any], told: str) -> None:
 def test_a_ramp_needs_a_shift() -> None:
     with pytest.raises(InputRejected, match="ramp begins with a shift"):
         document_of({"classes": [customers(0)], "agents": [{"name": "one", "ramp": {"within": 60, "every": 5}}]})
+
+
+@pytest.mark.parametrize("asked", [{}, {"offer": {}}])
+def test_limits_of_a_queue_and_of_new_items(asked: dict[str, Any]) -> None:
+    three = {"name": "one", "slots": 3}
+    assert day(customers(0, 0, 0, **asked), three)[1] == [0, 0, 0]
+    assert day(customers(0, 0, 0, **asked), {**three, "queues": {"main": {"items_max": 1}}})[1] == [0, 10, 20]
+    assert day(customers(0, 0, 0, **asked), {**three, "new_items": {"items": 1, "within": 60}})[1] == [0, 60, 120]
+    assert day(customers(0, 0, 0, **asked), {**three, "new_items": {"items": 2, "within": 60}})[1] == [0, 0, 60]
