@@ -20,27 +20,25 @@ from shared.logs import get_log
 from shared.metrics import FENCED
 
 log = get_log(__name__)
-_COLUMNS: Final = "last_offset, last_at, last_digest"
-_KEEPS: Final = """
-select exists (select from pg_attribute where attrelid = 'santral.partition_lease'::regclass and attname = 'last_digest')
-"""
 _TAKE: Final = """
 insert into santral.partition_lease as l (topic, partition, owner, epoch, next_offset)
 select $1, n.partition, $3, 1, n.log_start from unnest($2::int[], $4::bigint[]) as n(partition, log_start) order by n.partition
 on conflict (topic, partition) do update set owner = $3, epoch = l.epoch + 1, updated_at = now()
-returning partition, epoch, next_offset, {columns}
+returning partition, epoch, next_offset, last_offset, last_at, last_digest
 """
-_READ: Final = "select partition, next_offset, {columns} from santral.partition_lease where topic = $1 order by partition"
+_READ: Final = """
+select partition, next_offset, last_offset, last_at, last_digest from santral.partition_lease where topic = $1 order by partition
+"""
 _LOCK: Final = """
 select partition, owner, epoch, next_offset from santral.partition_lease
 where topic = $1 and partition = any($2::int[]) order by partition for no key update
 """
 _ADVANCE: Final = """
-update santral.partition_lease l set next_offset = n.last_offset + 1, updated_at = now(){marks}
+update santral.partition_lease l
+set next_offset = n.last_offset + 1, updated_at = now(), last_offset = n.last_offset, last_at = n.last_at, last_digest = n.last_digest
 from unnest($2::int[], $3::bigint[], $4::timestamptz[], $5::bytea[]) as n(partition, last_offset, last_at, last_digest)
 where l.topic = $1 and l.partition = n.partition
 """
-_MARKS: Final = ", last_offset = n.last_offset, last_at = n.last_at, last_digest = n.last_digest"
 
 
 class LogCutOff(Unavailable):
@@ -64,7 +62,6 @@ class PartitionLeases:
         self._db = db
         self._topic = topic
         self._owner = owner
-        self._keeps_marks = False
         self.held: dict[int, HeldPartition] = {}
 
     async def take(self, partitions: Sequence[int], there: Log) -> dict[int, int]:
@@ -75,8 +72,7 @@ class PartitionLeases:
         wanted = sorted(partitions)
         starts = [start for _, (start, _) in sorted((await there.bounds(wanted)).items())]
         async with self._db.batch() as connection:
-            self._keeps_marks = self._keeps_marks or await keeps_marks(connection)
-            rows = await connection.fetch(_with_columns(_TAKE, self._keeps_marks), self._topic, wanted, self._owner, starts)
+            rows = await connection.fetch(_TAKE, self._topic, wanted, self._owner, starts)
         positions = [_position(row) for row in rows]
         comparisons = await look(there, positions)
         if any(one.state in STOPS for one in comparisons):
@@ -114,7 +110,7 @@ class PartitionLeases:
         if last:
             marks = list(last.values())
             values = [mark.offset for mark in marks], [mark.at for mark in marks], [mark.digest for mark in marks]
-            await connection.execute(_ADVANCE.format(marks=_MARKS if self._keeps_marks else ""), self._topic, list(last), *values)
+            await connection.execute(_ADVANCE, self._topic, list(last), *values)
 
     def advanced(self, last: Mapping[int, Mark]) -> None:
         """After the commit: what is held is behind these records now."""
@@ -129,20 +125,10 @@ class PartitionLeases:
             self.held.pop(partition, None)
 
 
-async def keeps_marks(connection: Connection) -> bool:
-    """Whether the schema has the columns of marks (revision 0008); without them positions stand alone, as 0.1.0 kept them."""
-    return bool(await connection.fetchval(_KEEPS))
-
-
 async def positions_of(connection: Connection, topic: str) -> list[Position]:
     """How far each partition of a topic was read, by anybody."""
-    rows = await connection.fetch(_with_columns(_READ, await keeps_marks(connection)), topic)
+    rows = await connection.fetch(_READ, topic)
     return [_position(row) for row in rows]
-
-
-def _with_columns(statement: str, known: bool) -> str:
-    absent = "null::bigint as last_offset, null::timestamptz as last_at, null::bytea as last_digest"
-    return statement.format(columns=_COLUMNS if known else absent)
 
 
 def _position(row: Any) -> Position:

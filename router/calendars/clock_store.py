@@ -3,8 +3,7 @@
 Two statements find the work. Both cost the open items and the running clocks, whatever else is stored: items without a clock of their
 queue, and clocks that their item's row or the time has left behind.
 
-``sla_clock.queue_id`` is the queue whose target a clock counts (since revision 0007). On a database before that, where ``follow`` is False,
-a clock counts for whichever queue its item is in, by the target it began with. Rows of an older release get their item's queue.
+``sla_clock.queue_id`` is the queue whose target a clock counts. Where an older release wrote none, it counts for the queue its item is in.
 """
 
 from __future__ import annotations
@@ -28,9 +27,6 @@ _WAITED_FOR: Final = "(i.external or i.assigned_at is distinct from i.enqueued_a
 # Nobody waits in a queue for bulk mail either.
 _FOR_CUSTOMERS: Final = """not exists (
         select 1 from santral.queue q where q.workspace_id = i.workspace_id and q.id = i.queue_id and q.purpose = 'bulk')"""
-_KNOWN: Final = """
-select exists (select from pg_attribute where attrelid = 'santral.sla_clock'::regclass and attname = 'queue_id' and not attisdropped)
-"""
 _ADOPT: Final = """
 update santral.sla_clock k set queue_id = i.queue_id from santral.work_item i
 where k.queue_id is null and i.workspace_id = k.workspace_id and i.id = k.item_id
@@ -50,26 +46,12 @@ _CLOCK: Final = (
     "kind", "target_s", "warn_s", "started_at", "resumed_at", "paused_at", "elapsed_s", "due_at", "warn_at", "warned_at",
     "breached_at", "met_at", "stopped_at",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Statements:
-    new: str
-    behind: str
-    of_items: str
-    start: str
-    write: str
-
-
-def _statements(follow: bool) -> _Statements:
-    counted_in = "coalesce(k.queue_id, i.queue_id)" if follow else "i.queue_id"
-    column = ", queue_id" if follow else ""
-    new = f"""
+_NEW: Final = f"""
 select {_WORK}, least(i.enqueued_at, d.decided_at) as started_at, d.tier, d.sla, i.counted_in is not null as moved
 from (
     select i.*, k.counted_in from santral.work_item i
     left join lateral (
-        select {counted_in} as counted_in from santral.sla_clock k
+        select coalesce(k.queue_id, i.queue_id) as counted_in from santral.sla_clock k
         where k.workspace_id = i.workspace_id and k.item_id = i.id limit 1) k on true
     where i.state not in ('completed', 'abandoned', 'canceled') and {_WAITED_FOR}
       and case when k.counted_in is null then {_FOR_CUSTOMERS} else k.counted_in <> i.queue_id end
@@ -85,14 +67,14 @@ left join lateral (
     order by d.id desc limit 1
 ) d on true
 """
-    clocks = f"""
-select {_WORK}, {counted_in} as counted_in, k.kind, k.sla, k.target_s, k.warn_s, k.calendar, k.escalate_to, k.started_at, k.resumed_at,
-       k.paused_at, k.elapsed_s, k.due_at, k.warn_at, k.warned_at, k.breached_at, k.escalated_at, k.met_at, k.stopped_at
+_CLOCKS: Final = f"""
+select {_WORK}, coalesce(k.queue_id, i.queue_id) as counted_in, k.kind, k.sla, k.target_s, k.warn_s, k.calendar, k.escalate_to,
+       k.started_at, k.resumed_at, k.paused_at, k.elapsed_s, k.due_at, k.warn_at, k.warned_at, k.breached_at, k.escalated_at, k.met_at, k.stopped_at
 from santral.sla_clock k
 join santral.work_item i on i.workspace_id = k.workspace_id and i.id = k.item_id
 """
-    behind = f"""{clocks}
-where k.met_at is null and k.stopped_at is null and ({counted_in} = i.queue_id or i.closed_at is not null) and (
+_BEHIND: Final = f"""{_CLOCKS}
+where k.met_at is null and k.stopped_at is null and (coalesce(k.queue_id, i.queue_id) = i.queue_id or i.closed_at is not null) and (
     k.next_at <= clock_timestamp()
     or i.closed_at is not null
     or (k.kind = 'first_response' and (i.first_reply_at is not null or (i.channel = 'phone' and i.assigned_at is not null)))
@@ -101,34 +83,30 @@ where k.met_at is null and k.stopped_at is null and ({counted_in} = i.queue_id o
     or (k.breached_at is not null and k.escalated_at is null and i.state = 'queued'))
 order by k.workspace_id, k.item_id, k.kind limit $1
 """
-    of_items = f"""{clocks}
+_OF_ITEMS: Final = f"""{_CLOCKS}
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on k.workspace_id = g.workspace_id and k.item_id = g.id
 """
-    start = f"""
+_START: Final = """
 insert into santral.sla_clock (workspace_id, item_id, kind, sla, target_s, warn_s, calendar, escalate_to, started_at, resumed_at,
-                               due_at, warn_at, next_at{column})
-select workspace_id, item_id, kind, sla, target_s, warn_s, calendar, escalate_to, started_at, resumed_at, due_at, warn_at, next_at{column}
+                               due_at, warn_at, next_at, queue_id)
+select workspace_id, item_id, kind, sla, target_s, warn_s, calendar, escalate_to, started_at, resumed_at, due_at, warn_at, next_at, queue_id
 from jsonb_to_recordset($1::jsonb) as n(
     workspace_id uuid, item_id uuid, kind text, sla text, target_s bigint, warn_s bigint, calendar text, escalate_to text,
     started_at timestamptz, resumed_at timestamptz, due_at timestamptz, warn_at timestamptz, next_at timestamptz, queue_id uuid)
 on conflict do nothing
 """
-    write = f"""
+_WRITE: Final = """
 update santral.sla_clock k
 set resumed_at = n.resumed_at, paused_at = n.paused_at, elapsed_s = n.elapsed_s, due_at = n.due_at, warn_at = n.warn_at,
     next_at = n.next_at, warned_at = n.warned_at, breached_at = n.breached_at, met_at = n.met_at, stopped_at = n.stopped_at,
     escalated_at = case when n.breached_at is not null then k.escalated_at end, sla = n.sla, target_s = n.target_s, warn_s = n.warn_s,
-    calendar = n.calendar, escalate_to = n.escalate_to{", queue_id = n.queue_id" if follow else ""}
+    calendar = n.calendar, escalate_to = n.escalate_to, queue_id = n.queue_id
 from jsonb_to_recordset($1::jsonb) as n(
     workspace_id uuid, item_id uuid, kind text, resumed_at timestamptz, paused_at timestamptz, elapsed_s double precision,
     due_at timestamptz, warn_at timestamptz, next_at timestamptz, warned_at timestamptz, breached_at timestamptz,
     met_at timestamptz, stopped_at timestamptz, sla text, target_s bigint, warn_s bigint, calendar text, escalate_to text, queue_id uuid)
 where k.workspace_id = n.workspace_id and k.item_id = n.item_id and k.kind = n.kind
 """
-    return _Statements(new=new, behind=behind, of_items=of_items, start=start, write=write)
-
-
-_STATEMENTS: Final = {follow: _statements(follow) for follow in (True, False)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,37 +143,31 @@ class Behind:
     work: Work
 
 
-async def clocks_follow(connection: Connection) -> bool:
-    """Whether the database can say which queue's target a clock counts: from revision 0007 on."""
-    known: bool = await connection.fetchval(_KNOWN)
-    return known
-
-
 async def adopt_clocks(connection: Connection) -> None:
     """Clocks that an older release began count for the queue in which their item is now. Twice is harmless."""
     await connection.execute(_ADOPT)
 
 
-async def items_without_clocks(connection: Connection, *, closed_since: datetime, limit: int, follow: bool) -> list[NewItem]:
+async def items_without_clocks(connection: Connection, *, closed_since: datetime, limit: int) -> list[NewItem]:
     """Open items without clocks of their queue, and items closed since then for which no clock was started."""
     return [
         NewItem(
             workspace_id=row["workspace_id"], item_id=row["item_id"], queue_id=row["queue_id"], tier=row["tier"] or "",
             sla=row["sla"] or "", work=_work(row), moved=row["moved"],
         )
-        for row in await connection.fetch(_STATEMENTS[follow].new, closed_since, limit)
+        for row in await connection.fetch(_NEW, closed_since, limit)
     ]  # fmt: skip
 
 
-async def clocks_behind(connection: Connection, *, limit: int, follow: bool) -> list[Behind]:
+async def clocks_behind(connection: Connection, *, limit: int) -> list[Behind]:
     """Clocks that the time, or their item, has left behind; not those of another queue than their item's."""
-    return [_behind(row) for row in await connection.fetch(_STATEMENTS[follow].behind, limit)]
+    return [_behind(row) for row in await connection.fetch(_BEHIND, limit)]
 
 
 async def clocks_of(connection: Connection, items: Sequence[NewItem]) -> list[Behind]:
     """All clocks of these items, ended ones too."""
     given = [one.workspace_id for one in items], [one.item_id for one in items]
-    return [_behind(row) for row in await connection.fetch(_STATEMENTS[True].of_items, *given)]
+    return [_behind(row) for row in await connection.fetch(_OF_ITEMS, *given)]
 
 
 def _behind(row: Any) -> Behind:
@@ -214,7 +186,7 @@ def _work(row: Any) -> Work:
     )  # fmt: skip
 
 
-async def start_clocks(connection: Connection, clocks: Sequence[tuple[NewItem, Chosen, str, Clock]], *, follow: bool) -> None:
+async def start_clocks(connection: Connection, clocks: Sequence[tuple[NewItem, Chosen, str, Clock]]) -> None:
     """Writes new clocks, each with its calendar's name. Calling it twice writes nothing the second time."""
     rows = [
         {
@@ -226,10 +198,10 @@ async def start_clocks(connection: Connection, clocks: Sequence[tuple[NewItem, C
         for item, chosen, calendar, clock in clocks
     ]  # fmt: skip
     if rows:
-        await connection.execute(_STATEMENTS[follow].start, rows)
+        await connection.execute(_START, rows)
 
 
-async def write_clocks(connection: Connection, clocks: Sequence[tuple[Behind, Clock]], *, follow: bool) -> None:
+async def write_clocks(connection: Connection, clocks: Sequence[tuple[Behind, Clock]]) -> None:
     """Writes what became of clocks, and which target of which queue they count."""
     rows: list[Mapping[str, Any]] = [
         {
@@ -240,7 +212,7 @@ async def write_clocks(connection: Connection, clocks: Sequence[tuple[Behind, Cl
         for behind, clock in clocks
     ]  # fmt: skip
     if rows:
-        await connection.execute(_STATEMENTS[follow].write, rows)
+        await connection.execute(_WRITE, rows)
 
 
 async def lock_conversations(connection: Connection, pairs: Sequence[tuple[UUID, UUID]]) -> set[UUID]:

@@ -21,7 +21,6 @@ from router.calendars.clock_store import (
     NewItem,
     adopt_clocks,
     clocks_behind,
-    clocks_follow,
     clocks_of,
     items_without_clocks,
     lock_conversations,
@@ -73,7 +72,6 @@ class SlaClocks:
         self._workspaces = workspaces
         self._batch = batch
         self._looked_at: datetime | None = None
-        self._follow = False
 
     async def run(self) -> None:
         """Looks for ever; the worker loop around it restarts it after an unforeseen error."""
@@ -100,14 +98,13 @@ class SlaClocks:
                 return False
             now: datetime = await connection.fetchval("select clock_timestamp()")
             since = now - _CLOSED_AT_START if self._looked_at is None else self._looked_at - _CLOSED_LATER
-            self._follow = self._follow or await clocks_follow(connection)
-            if self._follow and self._looked_at is None:
+            if self._looked_at is None:
                 await adopt_clocks(connection)
-            fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch, follow=self._follow)
+            fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch)
             moved, starts = await self._moved(connection, [item for item in fresh if item.moved], now)
             starts += [one for item in fresh if not item.moved for one in self._started(item)]
-            await start_clocks(connection, starts, follow=self._follow)
-            behind = await clocks_behind(connection, limit=self._batch, follow=self._follow)
+            await start_clocks(connection, starts)
+            behind = await clocks_behind(connection, limit=self._batch)
             raised, told = await self._look(connection, moved, behind, now)
         if len(fresh) < self._batch:
             self._looked_at = now
@@ -184,7 +181,7 @@ class SlaClocks:
         )
         kept = [look for look in looks if not look.happened or look.before.conversation_id in locked]
         changed = [look for look in kept if look.clock != look.before.clock or look.after is not None]
-        await write_clocks(connection, [(look.after or look.before, look.clock) for look in changed], follow=self._follow)
+        await write_clocks(connection, [(look.after or look.before, look.clock) for look in changed])
         events = [self._event(look.before, look.told or look.clock, kind, now) for look in kept for kind in look.happened]
         agents = {(event.workspace_id, event.agent_id) for event in events if event.agent_id is not None}
         await lock_agents(connection, list(agents))

@@ -23,7 +23,6 @@ _PRESENCES: Final = (
     "update santral.agent set presence_reason = '' where workspace_id = $1 and presence_reason ilike any($2::text[])"
 )
 _SHIFTS: Final = "update santral.shift set reason = '' where workspace_id = $1 and reason ilike any($2::text[])"
-_FORGETS: Final = "select to_regprocedure('santral.audit_forget(uuid,text[])') is not null"
 _AUDIT: Final = """
 select santral.audit_forget($1, array(
     select i.id::text from santral.work_item i where i.workspace_id = $1 and i.conversation_id = any($2::uuid[])))
@@ -41,11 +40,8 @@ async def erase_words(connection: Connection, workspace_id: UUID, words: Collect
 
 
 async def erase_audited(connection: Connection, workspace_id: UUID, conversations: Sequence[UUID]) -> int:
-    """Takes the reasons that 0.1.0 wrote into the audit of these conversations' work out of it; how many rows.
-
-    Nothing on a database before revision 0007, where no role may: there they stay until the audit's own retention.
-    """
-    if not conversations or not await connection.fetchval(_FORGETS):
+    """Takes the reasons that 0.1.0 wrote into the audit of these conversations' work out of it; how many rows."""
+    if not conversations:
         return 0
     changed: int = await connection.fetchval(_AUDIT, workspace_id, list(conversations))
     return changed

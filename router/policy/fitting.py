@@ -16,7 +16,8 @@ from typing import Any, Final
 from router.policy.fields import TEXT_CHARS_SEEN
 
 LEVELS_MAX: Final = 32
-_WHOLE: Final = range(-(2**63), 2**63)
+_LEAST: Final = -(2**63)
+_MOST: Final = 2**63 - 1
 
 
 def fitting(value: Any, levels: int = LEVELS_MAX) -> Any:
@@ -27,14 +28,39 @@ def fitting(value: Any, levels: int = LEVELS_MAX) -> Any:
     if value is None or kind is bool or kind is float:
         return value
     if kind is int:
-        return value if value in _WHOLE else _double(value)
+        return value if _LEAST <= value <= _MOST else _double(value)
     if levels == 0:
         return None
+    if (kind is list or kind is dict) and _all_fit(value, levels - 1):
+        return value
     if kind is list or kind is tuple:
         return [fitting(one, levels - 1) for one in value]
     if kind is dict or isinstance(value, Mapping):
         return {_text(str(name)): fitting(one, levels - 1) for name, one in value.items()}
     return _text(str(value))
+
+
+def _all_fit(values: Any, levels: int) -> bool:
+    """Whether nothing in a list or dictionary has to change: asked for every message, so without a call for each value."""
+    if type(values) is dict:
+        for name in values:
+            if type(name) is not str or not name.isascii() or len(name) > TEXT_CHARS_SEEN:
+                return False
+        values = values.values()
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if len(value) > TEXT_CHARS_SEEN or not (value.isascii() or _text(value) is value):
+                return False
+        elif kind is int:
+            if not _LEAST <= value <= _MOST:
+                return False
+        elif kind is list or kind is dict:
+            if levels == 0 or not _all_fit(value, levels - 1):
+                return False
+        elif kind is not bool and kind is not float and value is not None:
+            return False
+    return True
 
 
 def _text(value: str) -> str:

@@ -11,12 +11,11 @@ from uuid import uuid4
 import pytest
 
 from shared.database import Database
-from shared.embedded.postgres import PostgresUrls
 from shared.errors import Unavailable
 from shared.kafka import Fetched
 from shared.leases import Leases
-from shared.log_position import Mark, Position, mark_of
-from shared.partition_leases import LogCutOff, PartitionLeases, positions_of
+from shared.log_position import Mark, mark_of
+from shared.partition_leases import LogCutOff, PartitionLeases
 
 TOPIC = "t.messages.v1"
 
@@ -257,27 +256,3 @@ async def test_a_log_that_is_not_what_was_read_gives_no_lease(worker_db: Databas
     assert str(refused.value).endswith("santral topics accept-loss)")
     assert one.held == {}
     assert await one.take([5, 11], Log({11: (40, 40)})) == {5: 0, 11: 40}
-
-
-async def test_before_the_schema_has_marks_positions_stand_alone(worker_db: Database, database_urls: PostgresUrls) -> None:
-    owner = await Database.open(database_urls.owner, name="test", pool_size=1)
-    async with owner.batch() as connection:
-        for column in ("last_offset", "last_at", "last_digest"):
-            await connection.execute(f"alter table santral.partition_lease drop column {column}")
-    one = partitions_of(worker_db)
-    await one.take([0], WHOLE)
-    async with worker_db.batch() as connection:
-        await one.advance(connection, behind(0, 30))
-        assert await positions_of(connection, TOPIC) == [Position(partition=0, next_offset=30)]
-    another = Log({}, {(0, 29): fetched(0, 29, b"another")})
-    assert await one.take([0], another) == {0: 30}
-    async with owner.batch() as connection:
-        await connection.execute(
-            "alter table santral.partition_lease add last_offset bigint, add last_at timestamptz, add last_digest bytea"
-        )
-    await owner.close()
-    assert await one.take([0], another) == {0: 30}, "compared from its next commit on"
-    async with worker_db.batch() as connection:
-        await one.advance(connection, behind(0, 31))
-    with pytest.raises(LogCutOff, match="another record at 30"):
-        await one.take([0], Log({}, {(0, 30): fetched(0, 30, b"another")}))
