@@ -18,6 +18,8 @@ from services.api.sockets import Closed, Line
 from shared.database import Database
 from shared.ids import new_id
 from tests.support.api import Api, listening, running_api
+from tests.support.intake_line import Line as Log
+from tests.support.intake_line import member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 FRAME_S = 10
@@ -154,6 +156,29 @@ async def test_a_followed_conversation_shows_messages_and_events_in_order(
             elif frame["type"] == "event" and "seq" in frame["event"]:
                 seqs.append(frame["event"]["seq"])
         assert seqs == list(range(1, len(seqs) + 1))
+
+
+async def test_an_amendment_is_told_and_its_message_shown_anew(
+    api: Api, url: str, workspace: Workspace, worker_db: Database
+) -> None:
+    member, line, ref = await member_of(worker_db), Log(), f"ext:{workspace.inboxes['webchat']}:m1"
+    line.add(message_to(workspace, "webchat", "m1", who="v1", text="Cuma", defines=(ref,)))
+    await member.take(line)
+    (item,) = await rows(worker_db, "select id, conversation_id from santral.work_item")
+    headers = await api.agent(workspace.id, workspace.agent_id)
+    assert (await api.client.post(f"/v1/items/{item['id']}/claim", headers=headers)).status_code == 200
+    async with desk(url, headers["authorization"].removeprefix("Bearer ")) as (socket, _):
+        await socket.send(json.dumps({"type": "follow", "conversation_id": str(item["conversation_id"]), "seq": 0}))
+        came = (await read_until(socket, "message"))["message"]
+        line.add(message_to(workspace, "webchat", "m2", who="v1", kind="edit", text="Salı", in_reply_to="m1", refs=(ref,)))
+        await member.take(line)
+        api.hints.wake("stream", str(workspace.id))
+        while (frame := await read_until(socket, "event"))["event"]["type"] != "message.amended":
+            pass
+        assert frame["event"]["data"]["amends"] == came["id"]
+        # A conversation's own stream tells it, and then shows the message itself: nothing else with the number of the edit.
+        anew = await read(socket)
+        assert (anew["type"], anew["message"]["seq"], anew["message"]["text"]) == ("message", came["seq"], "Salı")
 
 
 async def test_a_queue_is_a_snapshot_then_absolute_states(api: Api, url: str, workspace: Workspace, worker_db: Database) -> None:
