@@ -67,6 +67,21 @@ _STILL_USED = (
 )
 
 
+_ACCEPTED_AWAY = """
+select e.agent_id, e.agent_seq, said.presence from santral.event e
+cross join lateral (
+    select p.data->>'presence' as presence from santral.event p
+    where p.workspace_id = e.workspace_id and p.agent_id = e.agent_id and p.type = 'presence.changed' and p.agent_seq < e.agent_seq
+    order by p.agent_seq desc limit 1) said
+where e.type = 'offer.accepted' and e.agent_id::text = e.data->>'holder_id' and said.presence not in ('online', 'busy')
+"""
+_UNHEARD = """
+select o.id, a.presence from santral.offer o
+join santral.agent a on a.workspace_id = o.workspace_id and a.id = o.agent_id
+where o.state = 'open' and a.presence not in ('online', 'busy') and a.presence_at < clock_timestamp() - interval '5 s'
+"""
+
+
 @dataclass(slots=True, kw_only=True)
 class Restless:
     """The demo's agents, each with a generator of its own. ``won`` and ``lost`` count the answers to accepts sent twice."""
@@ -175,6 +190,8 @@ async def require_dispatch_invariants(url: str, *, finished: bool) -> None:
                 "an offer not told, or told otherwise than it ended": _OFFERS_UNTOLD,
                 "a message without an item": _WITHOUT_ITEM,
                 "capacity": _WRONG_NOW,
+                "an offer accepted while away": _ACCEPTED_AWAY,
+                "an offer that rings where nobody hears it": _UNHEARD,
             }
             await _nothing(connection, checks | ({"all is finished and capacity is used": _STILL_USED} if finished else {}))
     finally:
