@@ -88,7 +88,7 @@ NEVER: Final[Mapping[str, str]] = {
                 "agent.kind": _WORD, "agent.languages": _WORD, "agent.skills": _CONFIGURED,
     "agent.channels": _CONFIGURED, "agent.counts": "measures", "agent.presence": _WORD, "agent.presence_reason": _WORD,
     "agent.title": _CONFIGURED, "agent.attributes": _CONFIGURED, "agent.hours": _CONFIGURED, "agent.presences": _CONFIGURED, "shift.kind": _WORD,
-    "agent.managed_digest": _OURS, "work_item.channel": _WORD,
+    "agent.new_items": _CONFIGURED, "agent.recent": "measures", "agent.turns": "measures", "agent.managed_digest": _OURS, "work_item.channel": _WORD,
     "work_item.kind": _WORD, "work_item.state": _WORD, "work_item.plan": _CONFIGURED, "work_item.skills": _CONFIGURED,
     "work_item.held": "measures by agent", "work_item.excluded": "measures by agent", "offer.state": _WORD,
     "decision.kind": _WORD, "dispatch_change.kind": _WORD, "quarantine.reason": _WORD,
