@@ -49,9 +49,12 @@ def form_before(number: str) -> str:
 
 
 def number_of(text: str, region: str | None) -> str:
-    """The one form of a number as somebody wrote it; empty where it is none. ``region``: the country (two letters) of one without ``+``."""
-    number = one_form(_e164(text, region))
-    return number if _is_valid(number) else ""
+    """The one form of a number as somebody wrote it; empty where it is none. ``region``: the country (two letters) of one without ``+``.
+
+    A number that is one only as it is written stays so: not every series moved.
+    """
+    written = _e164(text, region)
+    return next((number for number in (one_form(written), written) if _is_valid(number)), "")
 
 
 def as_given(number: str, raw: str) -> str:

@@ -209,12 +209,12 @@ def test_rows_of_a_switchboard_with_wrong_settings_are_taken_in_once_they_are_ri
     fixture = json.loads((FIXTURES / "asterisk/11_missed_then_reached.request.json").read_text())
     adapter = adapter_for("asterisk")
     right = target_of("asterisk", fixture)
-    wrong = target_of("asterisk", {"settings": {**fixture["settings"], "extensions": "[1-4"}})
+    wrong = target_of("asterisk", {"settings": {**fixture["settings"], "time_zone": "Europe/Nowhere"}})
     for query in ({}, {"amends": "true"}):
         request = replace(request_of(fixture), query=query)
         kept = adapter.parse(wrong, request)
         assert [one.reason for one in kept if isinstance(one, Unparsed)] == [
-            "the inbox's extensions: not a regular expression (unterminated character set at position 0)"
+            "the inbox's time_zone: no such zone 'Europe/Nowhere'"
         ] * 2, "each call by itself"
         again = [shown(one) for entry in kept for one in adapter.parse(right, request_of(fixture, body=entry.original))]
         wanted = [shown(one) for one in adapter.parse(right, request)]

@@ -138,7 +138,9 @@ export class DeskApi {
     const found: T[] = [];
     let cursor: string | undefined;
     for (let page = 0; page < PAGES_MAX; page += 1) {
-      const { items, next } = await this.client.json<Page<T>>(path, { query: { limit: PAGE, ...(cursor && { cursor }) } });
+      const { items, next } = await this.client.json<Page<T>>(path, {
+        query: { limit: PAGE, ...(cursor && { cursor }) },
+      });
       found.push(...items);
       if (next === null) break;
       cursor = next;
