@@ -57,6 +57,7 @@ class Row:
     channel: str
     dst_channel: str
     app: str
+    data: str
     start: datetime
     answer: datetime | None
     end: datetime
@@ -120,6 +121,7 @@ def read_row(line: str, *, zone: ZoneInfo, columns: Sequence[str] = ()) -> Row:
         channel=values["channel"],
         dst_channel=values["dstchannel"],
         app=values.get("lastapp", ""),
+        data=values.get("lastdata", ""),
         start=when.start,
         answer=when.answer,
         end=when.end,

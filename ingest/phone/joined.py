@@ -62,7 +62,7 @@ def joined(rows: Sequence[Row], board: Switchboard) -> JoinedCall | None:
     number = first.src if direction == "in" else first.dst
     return JoinedCall(
         call_id=first.call_id,
-        kind=_kind(direction, ordered, answered=bool(taken)),
+        kind=_kind(direction, [row for row in ordered if row.channel == first.channel or _is_local(row)], answered=bool(taken)),
         direction=direction,
         number=number if board.is_customers(number) else "",
         name=_name(first, ordered, board) if direction == "in" else "",
@@ -104,11 +104,15 @@ def _is_local(row: Row) -> bool:
     return row.channel.startswith("Local/")
 
 
-def _kind(direction: str, ordered: Sequence[Row], *, answered: bool) -> Literal["call", "missed_call", "voicemail"]:
-    """A call that ended in a mailbox is one, also when somebody answered before and passed it on: there is something to listen to."""
+def _kind(direction: str, theirs: Sequence[Row], *, answered: bool) -> Literal["call", "missed_call", "voicemail"]:
+    """A call that ended in a mailbox is a voicemail, also when somebody answered before and passed it on: there is something to hear.
+
+    ``theirs``: the caller's own paths. An agent who listens to a mailbox meanwhile left nothing in it.
+    """
     if direction == "out":
         return "call"
-    if ordered[-1].app.lower() in _VOICEMAIL or (not answered and any(row.app.lower() in _VOICEMAIL for row in ordered)):
+    mailboxes = [row.app.lower() in _VOICEMAIL for row in theirs]
+    if mailboxes[-1] or (not answered and any(mailboxes)):
         return "voicemail"
     return "call" if answered else "missed_call"
 

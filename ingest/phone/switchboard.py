@@ -32,7 +32,8 @@ from shared.time_zones import zone_of
 
 Direction = Literal["in", "out", "internal"]
 _EXTENSION: Final = r"[0-9*#]{1,5}"
-_TRUNK: Final = re.compile(r"[ig][0-9]+/.*|.*trunk.*|\+?[0-9]{7,}", re.IGNORECASE)
+_LINE: Final = re.compile(r"[ig][0-9]+/.*|.*trunk.*", re.IGNORECASE)
+_ACCOUNT: Final = re.compile(r"\+?[0-9]{7,}")
 _DIALLED: Final = re.compile(r"[-+0-9*# ()./]+")
 _ORIGINATED: Final = frozenset({"appdial", "appdial2"})
 _FOREIGN_DIGITS_MIN: Final = 6
@@ -71,7 +72,9 @@ class Switchboard:
         if not device or device.startswith("Local/"):
             return False
         place = self._place(row.dst_channel)
-        return place == "inside" or (place is None and device != device_of(caller))
+        # A line that a number is dialled through leads outside: Dial(SIP/netgsm/0533…), Dial(PJSIP/0533…@netgsm).
+        dialled = f"{device}/" in row.data or f"@{device.partition('/')[2]}" in row.data
+        return place == "inside" or (place is None and device != device_of(caller) and not dialled)
 
     def reached_customer(self, row: Row) -> bool:
         """Whether a path of an outgoing call rang a line to the outside."""
@@ -92,9 +95,11 @@ class Switchboard:
             return "outside"
         if not name or device.startswith("Local/"):
             return None
-        if self._is_extension(name) and any(character.isdigit() for character in name) and not _TRUNK.fullmatch(name):
+        if _LINE.fullmatch(name):
+            return "outside"
+        if self._is_extension(name) and any(character.isdigit() for character in name):
             return "inside"
-        return "outside" if _TRUNK.fullmatch(name) else None
+        return "outside" if _ACCOUNT.fullmatch(name) else None
 
     def _caller_inside(self, row: Row) -> bool:
         place = self._place(row.channel)

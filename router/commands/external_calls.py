@@ -166,7 +166,7 @@ async def _end(
 async def _keep(connection: Connection, one: CallRecord, at: datetime) -> None:
     """A finished item of a call that was over before we heard of it."""
     call = one.call
-    devices = [call.caller] if call.direction == "out" else [*reversed(call.agents), call.callee]
+    devices = [*call.agents, call.caller] if call.direction == "out" else [*reversed(call.agents), call.callee]
     agent_id = await agent_on(connection, workspace_id=one.workspace_id, inbox_id=one.inbox_id, devices=devices)
     item_id, measures = new_id(), measures_of(call)
     queue_id = await connection.fetchval(

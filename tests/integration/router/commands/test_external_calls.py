@@ -137,6 +137,7 @@ async def test_the_record_of_a_call_that_was_ended_adds_nothing(api: Api, shift:
         ({}, "Deniz"),
         ({"agents": ("PJSIP/999",)}, None),
         ({"direction": "out", "caller": "101", "callee": NUMBER, "agents": ("PJSIP/hat",)}, "Deniz"),
+        ({"direction": "out", "caller": "02125550000", "callee": NUMBER}, "Deniz"),
     ],
 )
 async def test_a_call_nobody_registered_becomes_a_finished_item(shift: Shift, more: dict[str, Any], agent: str | None) -> None:

@@ -74,6 +74,7 @@ def test_who_withholds_their_number_calls_us_and_is_nobody(withheld: str, dst: s
         ("101", "vmu101", DESK, "", {}, None),
         ("05334440001", "05334440002", "Local/101@queue-00000001;2", DESK, {}, "in"),
         ("101", "05334440002", "Local/101@out-00000001;2", TRUNK, {}, "out"),
+        ("", "05334440001", "PJSIP/1234567-00000001", TRUNK, {"extensions": "[0-9]{7}"}, "out"),
         ("12345", "400", NAMED, "", {"extensions": "[1-4][0-9]{2}"}, "in"),
         ("101", "05334440001", DESK, TRUNK, {"inbound_contexts": ["any"]}, "in"),
     ],
@@ -119,6 +120,13 @@ def test_agents_are_devices_of_the_house_and_the_customers_line_answers_what_we_
     forwarded = call(row("05334440001", "400", TRUNK, "PJSIP/trunk-00000009", **taken()))
     assert forwarded is not None
     assert (forwarded.kind, forwarded.answered, forwarded.agents) == ("missed_call", False, ())
+    for dialled in ("SIP/netgsm/05334440009,30", "SIP/05334440009@netgsm,30"):
+        mobile = call(row("05334440001", "400", TRUNK, "SIP/netgsm-00000009", lastapp="Dial", lastdata=dialled, **taken()))
+        assert mobile is not None
+        assert (mobile.kind, mobile.agents) == ("missed_call", ()), "a colleague's mobile, or its mailbox"
+    device = call(row("05334440001", "400", TRUNK, "SIP/bob-00000009", lastapp="Dial", lastdata="SIP/bob,,Tt", **taken()))
+    assert device is not None
+    assert (device.kind, device.agents) == ("call", ("SIP/bob",))
     hairpin = call(row("05334440001", "400", NAMED, "PJSIP/netgsm-00000009", **taken()))
     assert hairpin is not None
     assert (hairpin.kind, hairpin.agents) == ("missed_call", ())
@@ -165,6 +173,11 @@ def test_what_ends_in_a_mailbox_is_a_voicemail() -> None:
     )  # fmt: skip
     assert heard is not None
     assert (heard.kind, heard.answered) == ("call", True)
+    listens = call(
+        row(number, "400", TRUNK, DESK, **taken()), row("101", "8500", DESK, lastapp="VoiceMail", **later("20", "21", 10, 9))
+    )
+    assert listens is not None
+    assert listens.kind == "call"
     own_mailbox = call(row("101", "*97", DESK, lastapp="VoiceMailMain", **taken()))
     assert own_mailbox is None
     music = call(row(number, "400", TRUNK, lastapp="MusicOnHold", **taken()))
