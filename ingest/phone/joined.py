@@ -26,7 +26,7 @@ class JoinedCall:
     """A call's rows as one. ``number`` and ``name`` are the customer's, empty where nobody is named.
 
     ``wait_s``: from the first ring to whoever answered; ``talk_s``: while anybody was talking to the customer. ``agents``: devices of
-    the house that rang, or that placed the call.
+    the house that talked to the customer, in order, or where nobody did, that rang; of our own calls that placed them.
     """
 
     call_id: str
@@ -81,23 +81,24 @@ def joined(rows: Sequence[Row], board: Switchboard) -> JoinedCall | None:
 def _parties(
     board: Switchboard, ways: Sequence[tuple[Direction, Row]], *, outgoing: bool, caller: str
 ) -> tuple[list[Row], list[str]]:
-    """The paths on which the customer was talked to, and the devices that rang or placed the call, empty ones among them.
+    """The paths on which the customer was talked to, and the devices that talked or placed the call, empty ones among them.
 
-    What an agent dials beside a customer's call, to ask somebody, is no answer to that customer.
+    Where nobody talked, those that rang. What an agent dials beside a customer's call, to ask somebody, is no answer to that customer.
     """
-    taken, agents = [], []
+    taken, agents, rang = [], [], []
     for way, row in ways:
         if way == "out":
             agents.append(board.placed_by(row) if outgoing else "")
             talks = outgoing and board.reached_customer(row)
         elif board.reached_agent(row, caller=caller):
-            agents.append(device_of(row.dst_channel))
+            rang.append(device_of(row.dst_channel))
             talks = not outgoing or (way == "in" and not _is_local(row))
         else:
             continue
         if talks and row.answered:
             taken.append(row)
-    return taken, agents
+    talked = [] if outgoing else [device_of(row.dst_channel) for row in sorted(taken, key=lambda row: row.answer or row.start)]
+    return taken, [*agents, *(talked or rang)]
 
 
 def _is_local(row: Row) -> bool:
