@@ -106,6 +106,7 @@ export interface Why {
   readonly personal?: boolean;
   readonly transfer?: boolean;
   readonly step?: number;
+  readonly unmet?: readonly number[];
   readonly key?: { readonly class?: number; readonly due?: number };
   readonly waited_s?: number;
   readonly candidates?: readonly Candidate[];

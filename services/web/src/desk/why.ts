@@ -41,6 +41,7 @@ export function reasons(
   }
   if (typeof why.waited_s === "number") add(say.whyWaited, duration(why.waited_s, say));
   if (typeof why.step === "number") add(say.whyStep, String(why.step + 1));
+  add(say.whyUnmet, (why.unmet ?? []).map((step) => String(step + 1)).join(" · "));
   if (why.key?.due) {
     const at = full(new Date(why.key.due * 1000).toISOString());
     add(say.whyKey, why.key.class === 0 ? say.whyEmergency(at) : say.whyDue(at));

@@ -45,6 +45,7 @@ export const en: DeskMessages = {
   whyOrder: "Order",
   whyWaited: "Waited",
   whyStep: "Plan step",
+  whyUnmet: "Steps nobody can meet",
   whyKey: "Turn",
   whyDue: (at) => `by its due time, ${at}`,
   whyEmergency: (at) => `before all other work, due ${at}`,

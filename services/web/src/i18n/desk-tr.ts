@@ -53,6 +53,7 @@ export const tr = {
   whyOrder: "Sıralama",
   whyWaited: "Bekledi",
   whyStep: "Plan adımı",
+  whyUnmet: "Kimsenin karşılayamayacağı adımlar",
   whyKey: "Sırası",
   whyDue: (at: string) => `son zamanına göre, ${at}`,
   whyEmergency: (at: string) => `diğer bütün işlerden önce, son zamanı ${at}`,
