@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from tests.support.counter import Counter
@@ -61,7 +62,7 @@ async def test_a_missed_call_becomes_a_call_back_and_the_file_again_nothing(coun
     assert item["kind"] == "callback"
     answered = await counter.conversation_of(f"+90{taken[1:]}", kind="phone")
     call = answered["messages"][0]["call"]
-    assert (answered["messages"][0]["kind"], call["answered"], call["agents"]) == ("call", True, ["PJSIP/101", "PJSIP/102"])
+    assert (answered["messages"][0]["kind"], call["answered"], call["agents"]) == ("call", True, ["PJSIP/102"])
     assert answered["item"]["state"] == "completed", "the work was done on the phone"
     again = tmp_path / "again.csv"
     again.write_text(file.read_text())
@@ -100,3 +101,29 @@ async def test_a_customer_who_was_reached_is_not_called_back(counter: Counter, t
     nobody = (await counter.admin.post("/v1/profiles/lookup", json=caller)).json()["items"][0]["profile_id"]
     (theirs,) = (await counter.admin.get(f"/v1/profiles/{nobody}/timeline")).json()["conversations"]
     assert (theirs["item"]["state"] in ("queued", "offered", "assigned"), theirs["customer"]["name"]) == (True, "")
+
+
+async def test_calls_of_ours_are_the_customers_and_name_nobody(counter: Counter, tmp_path: Path) -> None:
+    """A telephone that shows the company's number, one that shows its own; to whom nobody answered, and who did."""
+    unanswered, reached = f"0533{uuid4().int % 10**7:07d}", f"0534{uuid4().int % 10**7:07d}"
+    ours: dict[str, Any] = {"context": "from-internal", "channel": "PJSIP/101-00000001", "agent": "PJSIP/trunk-00000002"}
+    taken: dict[str, Any] = {"disposition": "ANSWERED", "answer": "2026-03-04 13:11:28"}
+    file = tmp_path / "Master.csv"
+    file.write_text(
+        "\n".join(
+            [
+                row("02125550000", f"pbx-{uuid4()}", number=1, dst=unanswered, **ours),
+                row("101", f"pbx-{uuid4()}", number=2, dst=reached, **ours, **taken),
+                "",
+            ]
+        )
+    )
+    await ingest(counter, file)
+    for number, answered in ((unanswered, False), (reached, True)):
+        found = await counter.conversation_of(f"+90{number[1:]}", kind="phone")
+        (message,) = found["messages"]
+        assert (message["direction"], message["kind"], message["call"]["answered"]) == ("out", "call", answered)
+        assert (found["customer"]["name"], message["call"]["agents"]) == ("", ["PJSIP/101"])
+        assert (found["item"] or {"state": "none"})["state"] in ("none", "completed"), "nothing is left to do"
+    company = {"handles": [{"kind": "phone", "value": "+902125550000"}]}
+    assert (await counter.admin.post("/v1/profiles/lookup", json=company)).json()["items"][0]["profile_id"] is None
