@@ -138,7 +138,8 @@ def _show(answer: dict[str, Any]) -> None:
     percent = 100 * answer["confidence"]
     typer.echo(f"{answer['items']:,} customers simulated; mean ± half of the {percent:g} % interval. In time: of all who came.")
     if low != high:
-        typer.echo(f"The intervals of {low} to {high - 1} still hold the target; --max-items lets more be played.")
+        undecided = f"interval of {low} still holds" if high - low == 1 else f"intervals of {low} to {high - 1} still hold"
+        typer.echo(f"The {undecided} the target; --max-items lets more be played.")
 
 
 def _mean(one: dict[str, Any] | None) -> str:
