@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -210,7 +211,10 @@ def test_ctrl_c_says_what_it_left(tmp_path: Path) -> None:
     endless.write_text(json.dumps({**simple(1.0, 1.0, 2), "horizon": {"items": 50_000_000}, "runs": 2}))
     out = tmp_path / "answer.json"
     command = [sys.executable, "-m", "services.cli.main", "simulate", str(endless), "--processes", "2", "--out", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+    # Whoever runs the tests in the background may ignore the signal, and children inherit that.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heard) as process:
         assert process.stderr is not None
         assert "runs finished" in process.stderr.readline(), "it says how far it is"
         process.send_signal(signal.SIGINT)
