@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from router.commands import offer as offers
 from router.commands import work
+from router.commands.presence import set_presence
 from router.commands.reply import write_reply
 from router.commands.transfer import transfer
 from router.matcher.matcher import Matcher
@@ -74,6 +75,14 @@ class Shift:
     async def colleague(self, name: str = "Ece", **columns: Any) -> UUID:
         """Another member of the queue, online."""
         return await add_agent(self.db, self.workspace, new_id(), name, **columns)
+
+    async def absent_colleague(self, **columns: Any) -> UUID:
+        """Another member of the queue, who is not there."""
+        agent = await self.colleague(**columns)
+        async with self.db.batch() as connection:
+            await set_presence(connection, workspace_id=self.workspace.id, agent_id=agent, presence="offline")
+        await self.tell("agent", agent)
+        return agent
 
     async def accept(self, item: UUID) -> None:
         """Whoever is asked takes it."""

@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 
 from router.commands import bot_handover
-from router.commands.presence import set_presence
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
 from tests.support.intake_line import rows
@@ -36,11 +35,9 @@ async def clock(shift: Shift, item: UUID) -> dict[str, Any]:
 async def other_queue(shift: Shift, **columns: Any) -> UUID:
     """Chat is due in 60 s where it comes in, and within an hour here; mail has targets of its own here only."""
     # Somebody might take it, so the plan's first step is waited out; nobody does now.
-    somebody = await shift.colleague()
-    await shift.execute("delete from santral.queue_member where agent_id = $1", somebody)
-    async with shift.db.batch() as connection:
-        await set_presence(connection, workspace_id=shift.workspace.id, agent_id=somebody, presence="offline")
-    return await shift.add_queue("iade", somebody, targets_s={"chat": 3600}, goals_s={"chat": 600}, plan=PLAN, **columns)
+    return await shift.add_queue(
+        "iade", await shift.absent_colleague(), targets_s={"chat": 3600}, goals_s={"chat": 600}, plan=PLAN, **columns
+    )
 
 
 async def assert_begun(shift: Shift, keeper: Keeper, item: UUID, before: dict[str, Any], queue: UUID) -> None:

@@ -104,7 +104,7 @@ async def test_an_id_that_changed_alone(whatsapp: WhatsApp) -> None:
 async def test_who_is_answered_elsewhere_is_answered_there_still(whatsapp: WhatsApp, worker_db: Database) -> None:
     await whatsapp.text(OLD)
     phone = {"kind": "phone", "value": f"+{OLD}", "assurance": "channel_verified"}
-    whatsapp.line.add(message_to(whatsapp.workspace, "asterisk", "c1", who=f"+{OLD}", sender=phone, kind="missed_call"))
+    whatsapp.line.add(message_to(whatsapp.workspace, "webchat", "c1", who=f"+{OLD}", sender=phone))
     await whatsapp.member.take(whatsapp.line)
     before = await whatsapp.answered()
     await whatsapp.notice("user_changed_number", OLD, wa_id=NEW)

@@ -106,6 +106,7 @@ async def test_queued_match_on_an_auto_accept_channel_is_assigned(shift: Shift) 
 async def test_queued_step_deadline_widens_and_keeps_the_key(shift: Shift) -> None:
     steps = [{"queues": [None], "skills": {"fransizca": 3}, "timeout_s": 60}, {"queues": [None], "skills": {}}]
     await shift.configure("update santral.queue set plan = $1", steps)
+    await shift.absent_colleague(skills={"fransizca": 3})
     item = await shift.waiting()
     await shift.settle()
     before = await shift.item(item)
