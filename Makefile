@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
        $(shell find services/web/src -type f 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest -m "not bench"
-# Tests without servers run in two processes; those with servers one after the other, because they measure what others would disturb.
+# In two processes, each with servers of its own; what starts the whole system, or kills it, runs alone.
 AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
@@ -27,8 +27,8 @@ run: $(STAMPS)/project $(DIST)/.built ## Start everything with the demo; ARGS="-
 
 test: $(STAMPS)/project $(DIST)/.built ## Run every test: real PostgreSQL, real Kafka, real browser
 	$(BIN)/python -m services.web.build --test
-	$(PYTEST) $(AT_ONCE) tests/unit tests/contract $(ARGS) && alone=0 || alone=1; \
-	$(PYTEST) tests/integration tests/e2e tests/chaos $(ARGS) && exit $$alone
+	$(PYTEST) $(AT_ONCE) tests/unit tests/contract tests/integration $(ARGS) && parts=0 || parts=1; \
+	$(PYTEST) tests/e2e tests/chaos $(ARGS) && exit $$parts
 
 check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too
 	$(BIN)/ruff format --check .
@@ -42,7 +42,7 @@ test-unit: $(STAMPS)/project ## The tests without servers
 	$(PYTEST) $(AT_ONCE) tests/unit tests/contract $(ARGS)
 
 test-integration: $(STAMPS)/project $(DIST)/.built ## The tests with real PostgreSQL and Kafka
-	$(PYTEST) tests/integration $(ARGS)
+	$(PYTEST) $(AT_ONCE) tests/integration $(ARGS)
 
 test-e2e: $(STAMPS)/project $(DIST)/.built ## The tests that start everything, with a real browser
 	$(PYTEST) tests/e2e $(ARGS)
