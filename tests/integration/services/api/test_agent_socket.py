@@ -67,7 +67,8 @@ async def read_until(socket: ClientConnection, kind: str) -> dict[str, Any]:
 async def desk(
     url: str, token: str, resume: dict[str, Any] | None = None
 ) -> AsyncIterator[tuple[ClientConnection, dict[str, Any]]]:
-    async with connect(url, subprotocols=[websockets.Subprotocol("santral.v1")], proxy=None) as socket:
+    # A client that stops reading would not see the answer to its goodbye, and wait for it.
+    async with connect(url, subprotocols=[websockets.Subprotocol("santral.v1")], proxy=None, max_queue=None) as socket:
         assert socket.subprotocol == "santral.v1"
         await socket.send(json.dumps({"type": "hello", "token": token, **({"resume": resume} if resume else {})}))
         yield socket, await read(socket)
