@@ -7,6 +7,7 @@ format         what it takes                                          read by
 ``time-zone``  a name of the IANA database                            `shared/time_zones.py`
 ``uri``        an http or https address                               the courier
 ``origin``     a host, or an http or https origin, without path       the chat's browsers
+``region``     a country whose telephone numbers can be read          `shared/telephone.py`
 ``language``   a language's letters, maybe with a region              the router's signals
 ``idn-email``  a mail address, also with letters outside ASCII        `shared/handle.py`
 =============  =====================================================  =========================
@@ -27,6 +28,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from ingest.patterns import PATTERN_CHARS_MAX, is_pattern
 from shared.errors import InputRejected
 from shared.handle import normalized
+from shared.telephone import is_region
 from shared.time_zones import zone_of
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -77,6 +79,7 @@ FORMATS: Final[Mapping[str, _Format]] = {
     "time-zone": _Format(lambda text: zone_of(text) is not None, "no such time zone", "like Europe/Istanbul"),
     "uri": _Format(is_address, "not an http or https address", "like https://www.ornek.com/path"),
     "origin": _Format(lambda text: origin_of(text) is not None, "not a site's origin", "like https://www.ornek.com, without a path"),
+    "region": _Format(is_region, "no country with telephone numbers", "its two letters, like TR"),
     "language": _Format(lambda text: _LANGUAGE.fullmatch(text) is not None, "not a language", "its two letters, like tr"),
     "idn-email": _Format(is_mail_address, "not a mail address", "like destek@ornek.com"),
 }  # fmt: skip

@@ -57,6 +57,11 @@ def number_of(text: str, region: str | None) -> str:
     return next((number for number in (one_form(written), written) if _is_valid(number)), "")
 
 
+def is_region(text: str) -> bool:
+    """Whether these two letters are a country whose numbers can be read without ``+``."""
+    return text in phonenumbers.SUPPORTED_REGIONS
+
+
 def as_given(number: str, raw: str) -> str:
     """The other form of a number where ``raw`` is written so and it can be dialled; else the number itself, which is in its one form.
 

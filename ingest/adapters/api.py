@@ -117,7 +117,12 @@ class ApiAdapter:
             "properties": {"signing_secret": {"type": "string", "minLength": 16}},
             "additionalProperties": False,
         }
-        return {"inbox": {"settings": {"type": "object", "properties": {}, "additionalProperties": False}, "secrets": secret}}
+        settings = {
+            "type": "object",
+            "properties": {"region": {"type": "string", "format": "region"}},
+            "additionalProperties": False,
+        }
+        return {"inbox": {"settings": settings, "secrets": secret}}
 
     def challenge(self, target: Target, request: Request) -> Challenge | None:
         return None

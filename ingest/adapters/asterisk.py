@@ -47,6 +47,7 @@ class AsteriskAdapter:
             "type": "object",
             "additionalProperties": False,
             "properties": {
+                "region": {"type": "string", "format": "region"},
                 "time_zone": {"type": "string", "format": "time-zone"},
                 "extensions": {"type": "string", "format": "regex"},
                 "inbound_contexts": {"type": "array", "items": text},

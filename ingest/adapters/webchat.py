@@ -109,6 +109,7 @@ class WebchatAdapter:
                 "title": {"type": "string", "maxLength": 100},
                 "origins": {"type": "array", "items": {"type": "string", "format": "origin"}},
                 "locale": {"enum": ["tr", "en"]},
+                "region": {"type": "string", "format": "region"},
             },
         }
         secrets = {

@@ -21,13 +21,13 @@ def row(
     return ",".join('"{}"'.format(str(field).replace('"', '""')) for field in fields)
 
 
-async def ingest(counter: Counter, file: Path) -> str:
+async def ingest(counter: Counter, file: Path, *, inbox: str = "switchboard") -> str:
     words = [
         "ingest",
         "cdr",
         str(file),
         "--inbox",
-        "switchboard",
+        inbox,
         "--url",
         counter.facts["http"],
         "--key",
@@ -127,3 +127,23 @@ async def test_calls_of_ours_are_the_customers_and_name_nobody(counter: Counter,
         assert (found["item"] or {"state": "none"})["state"] in ("none", "completed"), "nothing is left to do"
     company = {"handles": [{"kind": "phone", "value": "+902125550000"}]}
     assert (await counter.admin.post("/v1/profiles/lookup", json=company)).json()["items"][0]["profile_id"] is None
+
+
+async def test_a_call_in_the_hour_that_comes_twice_took_as_long_as_it_took(counter: Counter, tmp_path: Path) -> None:
+    """Begun before clocks in Berlin went back, ended after: by the clock on the wall it ended before it began."""
+    name, number = f"berlin-{uuid4().hex[:8]}", f"+4915112{uuid4().int % 10**6:06d}"
+    inbox = {"name": name, "provider": "asterisk", "settings": {"time_zone": "Europe/Berlin", "region": "DE"}}
+    made = await counter.admin.post("/v1/inboxes", json=inbox)
+    assert made.status_code == 201, made.text
+    file = tmp_path / "Master.csv"
+    times = '"2026-10-25 02:50:00","2026-10-25 02:51:00","2026-10-25 02:10:00","1200","1140"'
+    channels = '"PJSIP/trunk-00000108","PJSIP/101-00000109","Queue",""'
+    call = f"pbx-{uuid4()}"
+    file.write_text(
+        f'"","{number}","400","from-trunk","""""","{channels[1:]},{times},"ANSWERED","DOCUMENTATION","{call}","","","{call}","5"\n'
+    )
+    await ingest(counter, file, inbox=name)
+    (message,) = (await counter.conversation_of(number, kind="phone"))["messages"]
+    told = message["call"]
+    assert (told["talk_s"], told["wait_s"], told["answered"]) == (1140, 60, True)
+    assert (told["started_at"], told["ended_at"]) == ("2026-10-25T00:50:00Z", "2026-10-25T01:10:00Z")

@@ -26,6 +26,7 @@ from ingest.setting_formats import FORMATS, origin_of, wrong_in, wrong_in_worksp
         ("origin", ["https://shop.example", "shop.example", "http://localhost:8080", "https://shop.example/"],
          ["https://shop.example/page", "https://[", "", "https://a.example; script-src *", "https://a.example https://b.example", "data:x",
           "https://user@shop.example", "https://shop.example?x"]),
+        ("region", ["TR", "DE"], ["tr", "", "TUR", "ZZ"]),
         ("language", ["tr", "EN", "pt-BR"], ["türkçe", "", "turkish", "t"]),
         ("idn-email", ["destek@ornek.com", "destek@müşteri.example", '"ali veli"@x.example'], ["destek", "@x.example", "a@", "a@x y"]),
     ],
