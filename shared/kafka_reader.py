@@ -26,6 +26,7 @@ log = get_log(__name__)
 FETCH_RECORDS: Final = 1000  # two lanes of intake take about half each
 SILENT_S: Final = 60.0
 _ANSWER_S: Final = 10.0
+_COMMIT_S: Final = 5.0
 _POLL_MS: Final = 200
 
 
@@ -248,9 +249,17 @@ class Reader:
         return found
 
     async def tell_lag_tools(self, positions: Mapping[int, int]) -> None:
-        """Commits positions for tools that watch groups; a failure costs nothing."""
+        """Commits positions for tools that watch groups; a refusal costs nothing. Raises `Unavailable` when there is no answer.
+
+        The client asks for the group's coordinator for as long as it takes, and after a broker's restart that may be for ever.
+        """
         assert self._consumer is not None, "start the reader first"
         try:
-            await self._consumer.commit({aiokafka.TopicPartition(self._topic, one): offset for one, offset in positions.items()})
+            async with asyncio.timeout(_COMMIT_S):
+                await self._consumer.commit(
+                    {aiokafka.TopicPartition(self._topic, one): offset for one, offset in positions.items()}
+                )
+        except TimeoutError as error:
+            raise Unavailable("the group's coordinator does not answer", remedy="start the reader again") from error
         except (KafkaError, IllegalStateError, OSError) as error:
             log.debug("positions were not shown to lag tools", action="dependency_down", error=str(error))

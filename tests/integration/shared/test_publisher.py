@@ -213,6 +213,16 @@ async def test_a_reader_that_hears_nothing_but_knows_of_nothing_is_content(kafka
         assert not tasks[0].done()
 
 
+async def test_a_coordinator_that_does_not_answer_holds_no_reader_up(kafka: str, topics: Topics) -> None:
+    async with line_to(kafka) as proxy:
+        member = Member(proxy.address, topics.messages)
+        async with at_work(member):
+            await member.polled.wait()
+            await proxy.set("blackhole")
+            with pytest.raises(Unavailable, match="coordinator does not answer"):
+                await asyncio.wait_for(member.reader.tell_lag_tools({0: 0}), 20)
+
+
 async def test_a_reader_that_goes_dumb_says_so(kafka: str, topics: Topics) -> None:
     async with line_to(kafka) as proxy:
         member = Member(proxy.address, topics.messages, silent_s=1)
