@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ingest.adapter import Inbox
-from shared.message import Sender
+from shared.message import Automatic, Sender
 from shared.text import clean_line
 
+OURS: Final[Mapping[str, Any]] = {"direction": "out", "automatic": Automatic(kind="echo")}
+"""The fields of what our own side wrote elsewhere: an outgoing line, never work."""
 _MILLISECONDS_FROM: Final = 10**11
 """As seconds this is far from now either way; as milliseconds it is 1973."""
 _KINDS: Final = {"messenger": ("psid", "fb_user"), "instagram": ("igsid", "ig_user")}

@@ -12,16 +12,15 @@ from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
 from ingest.meta.calls import call_values, customer_of
-from ingest.meta.events import given, moment, private_person, told
+from ingest.meta.events import OURS, given, moment, private_person, told
 from ingest.meta.page_content import content_of
-from shared.message import Automatic, DeliveryReceipt
+from shared.message import DeliveryReceipt
 from shared.text import clean_text
 
 WINDOW: Final = timedelta(hours=24)
 _SILENT: Final = frozenset(
     {"optin", "pass_thread_control", "take_thread_control", "request_thread_control", "app_roles", "account_linking"}
 )
-_OURS: Final[Mapping[str, Any]] = {"direction": "out", "automatic": Automatic(kind="echo")}
 
 
 def direct(inbox: Inbox, event: Mapping[str, Any]) -> Iterable[Draft]:
@@ -82,7 +81,7 @@ def _reaction(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:
 def _side(inbox: Inbox, event: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields that say that our own side did it: what the account itself did comes from the account."""
     ours = given(event["sender"], "id") == inbox.address or (event.get("message") or {}).get("is_echo")
-    return _OURS if ours else {}
+    return OURS if ours else {}
 
 
 def _postback(inbox: Inbox, event: Mapping[str, Any]) -> Iterator[Draft]:

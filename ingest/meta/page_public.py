@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
-from ingest.meta.events import given, moment, nobody_known, public_person, told
-from shared.message import Automatic, Sender
+from ingest.meta.events import OURS, given, moment, nobody_known, public_person, told
+from shared.message import Sender
 from shared.text import clean_text
 
 _VERBS: Final = {"add": "comment", "edited": "edit", "remove": "delete"}
@@ -105,7 +105,7 @@ def _said(
     if contents or (not text and kind in (first, "edit")):
         values["contents"] = contents or ("unsupported",)
     if is_own:
-        values |= {"direction": "out", "automatic": Automatic(kind="echo")}
+        values |= OURS
     external_id = said if kind == first else f"{said}:{kind}:{int(at.timestamp())}"
     return Draft(inbox=inbox, external_id=external_id, values=values)
 

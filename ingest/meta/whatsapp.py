@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
 from ingest.meta.calls import call_values, customer_of
-from ingest.meta.events import given, moment, told
+from ingest.meta.events import OURS, given, moment, told
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
 from shared.handle import normalized
-from shared.message import MOVED, Automatic, DeliveryReceipt, Sender
+from shared.message import MOVED, DeliveryReceipt, Sender
 from shared.text import clean_line
 
 WINDOW: Final = timedelta(hours=24)
@@ -117,7 +117,7 @@ def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
     """What somebody of ours wrote in the phone's app: an outgoing line to the person, never work and no window."""
     number, user = _apart(message.get("to"), message.get("to_user_id"))
     senders = _senders(inbox, user, number, "")
-    values = _values(inbox, message, senders) | {"direction": "out", "automatic": Automatic(kind="echo")}
+    values = _values(inbox, message, senders) | dict(OURS)
     return Draft(inbox=inbox, external_id=given(message, "id"), values=values)
 
 
