@@ -9,12 +9,12 @@ DIST := services/web/dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
        $(shell find services/web/src -type f 2>/dev/null)
-PYTEST := $(BIN)/python -m pytest -m "not bench"
+PYTEST := $(BIN)/python -m pytest -m "not bench and not long"
 # In two processes, each with servers of its own; what starts the whole system, or kills it, runs alone.
 AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos bench corpus format migrate build lock docs-inside
+.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos test-long bench corpus audit format migrate build lock docs-inside
 
 help: ## Show this help
 	@echo "make TARGET [ARGS=\"…\"]"
@@ -50,11 +50,17 @@ test-e2e: $(STAMPS)/project $(DIST)/.built ## The tests that start everything, w
 test-chaos: $(STAMPS)/project $(DIST)/.built ## The tests that kill things
 	$(PYTEST) tests/chaos $(ARGS)
 
+test-long: $(STAMPS)/project ## The whole API document with many examples of each operation; ARGS="-k NAME"
+	$(BIN)/python -m pytest -m long tests/integration $(ARGS)
+
 bench: $(STAMPS)/project $(DIST)/.built ## Measure; the README's table comes from here
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
 
 corpus: $(STAMPS)/project ## Read the corpus (mails, webhooks, call rows) and count what comes out right; ARGS="--wrong" lists the rest
 	$(BIN)/python -m tests.support.corpus $(ARGS)
+
+audit: $(STAMPS)/project ## Licences, the bill of materials (dist/santral.cdx.json), known vulnerabilities; ARGS="licences bill" without a network
+	$(BIN)/python -m tests.support.audit $(ARGS)
 
 format: $(STAMPS)/project ## Put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero .

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from uuid import UUID
 
+from ingest.own_addresses import OwnAddresses
 from shared.errors import Unprocessable
 from shared.message import InboundMessage
+from shared.text import key_text
+
+MaskNumbers = bool | Literal["cards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +35,11 @@ class Inbox:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     region: str | None = None
     path_token: str = field(default="", repr=False)
-    own_addresses: tuple[str, ...] = ()  # at which any inbox of the workspace receives mail, with what the workspace lists itself
-    mask_numbers: bool = False  # card numbers and national ids are taken out before anything is published
+    grace: bool = False  # it was there before every inbox got a secret
+    own: OwnAddresses | None = None  # of all inboxes of the workspace, one object that they share; None: this inbox stands alone
+    mask_numbers: MaskNumbers = (
+        False  # card numbers and national ids, or payment cards alone, are masked before anything is published
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,11 @@ class Target:
     settings: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     inboxes: Sequence[Inbox] = ()
+    grace_until: datetime | None = None
+
+    def has_grace(self, at: datetime) -> bool:
+        """Whether posts need no proof yet, and the first scheme of signatures is taken: an inbox from before, until the operator's date."""
+        return self.grace_until is not None and at < self.grace_until
 
     def inbox_at(self, address: str) -> Inbox | None:
         """The inbox the provider names by this address; None is an unknown number, page or mailbox."""
@@ -226,6 +238,20 @@ class Adapter(Protocol):
     def channels(self) -> frozenset[str]: ...
     @property
     def capabilities(self) -> Capabilities: ...
+    @property
+    def body_bytes_max(self) -> int:
+        """The largest post the provider sends, with room to spare; 0 where nobody posts to an inbox of it."""
+        ...
+
+    @property
+    def proof(self) -> str | None:
+        """The secret by which posts to an inbox prove who sends them, made with each new inbox; None where there is none of its own."""
+        ...
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The provider's own hosts: credentials go to no other unless the operator names one."""
+        ...
 
     def settings_schema(self) -> Mapping[str, Any]:
         """JSON Schema of an inbox's and a connection's settings and secrets: ``{"inbox": …, "connection": …}``."""
@@ -255,15 +281,26 @@ class Adapter(Protocol):
         ...
 
 
+PARTICIPANTS_MAX: Final = 100
+"""Of one message; a mail may be written to thousands."""
+
+
 def draft_message(draft: Draft, *, message_id: UUID, accepted_at: datetime, **more: Any) -> InboundMessage:
-    """The message a draft becomes once it has an id and a time; ``more`` are the fields `receive` fills (parts, original …)."""
+    """The message a draft becomes once it has an id and a time; ``more`` are the fields `receive` fills (parts, original …).
+
+    Keys are made to fit their indexes, and the first `PARTICIPANTS_MAX` participants stay.
+    """
     values = dict(draft.values)
     values.setdefault("channel", draft.inbox.channel)
     values.setdefault("provider", draft.inbox.provider)
+    values |= more
+    values["participants"] = values.get("participants", ())[:PARTICIPANTS_MAX]
+    for keys in ("refs", "defines"):
+        values[keys] = tuple(dict.fromkeys(map(key_text, values.get(keys, ()))))
     return InboundMessage(
         id=message_id,
         workspace_id=draft.inbox.workspace_id,
         inbox_id=draft.inbox.id,
         accepted_at=accepted_at,
-        **{**values, **more},
+        **values,
     )

@@ -1,76 +1,85 @@
 """The inboxes and connections of every workspace, in memory, with their secrets unsealed; reread when the configuration changes.
 
 The last known state stays in use while the database is away, so the gateway goes on taking messages in. A change is seen
-within a second: a hint wakes the reader, and it looks by itself every second.
+within a second: a hint wakes the reader, and it looks by itself every second. Only workspaces that changed are read again, each made
+beside the event loop, and what they own (addresses, masks, their connections' secrets) once for all their inboxes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
 from ingest.adapter import Inbox, Target
-from shared.database import Database
+from ingest.mailboxes import Named, by_mailbox, inbox_at, named
+from ingest.masks import Masks
+from ingest.own_addresses import OwnAddresses, own_addresses_of
+from shared.database import Connection, Database
 from shared.errors import InputRejected, NotFound, Unavailable
-from shared.handle import normalized
 from shared.hints import Waiter
 from shared.metrics import CONFIGURATION_AGE
+from shared.own_addresses import OWN_ADDRESSES, OWN_ADDRESSES_MAX
 from shared.sealing import Sealer
+from shared.workspace_parts import Raw, WorkspaceParts, changes_of
 
 log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
-_STAMP: Final = """
-select coalesce(sum(version), 0)::text || '/' || count(*)::text || '/' || coalesce(max(updated_at)::text, '')
-from (select version, updated_at from santral.inbox union all select version, updated_at from santral.connection) as both_kinds
+_CHANGES: Final = changes_of("workspace", "connection", "inbox")
+_WORKSPACES: Final = f"""
+select w.id, w.settings->>'region' as region, w.settings->'mask_numbers' as mask_numbers, {OWN_ADDRESSES} as own
+from santral.workspace w where w.id = any($1::uuid[])
 """
-OWN_ADDRESSES: Final = """
-case when i.provider = 'smtp' then array(
-    select o.address from santral.inbox o where o.workspace_id = i.workspace_id and o.channel = 'email' and o.address > ''
-    union all
-    select a from santral.inbox o cross join lateral jsonb_array_elements_text(
-        case when jsonb_typeof(o.settings->'aliases') = 'array' then o.settings->'aliases' else '[]' end) a
-    where o.workspace_id = i.workspace_id and o.provider = 'smtp'
-    union all
-    select a from jsonb_array_elements_text(
-        case when jsonb_typeof(w.settings->'own_addresses') = 'array' then w.settings->'own_addresses' else '[]' end) a
-) when i.channel = 'phone' then array(
-    select o.address from santral.inbox o where o.workspace_id = i.workspace_id and o.channel = 'phone' and o.address > ''
-    union all
-    select a from santral.inbox o cross join lateral jsonb_array_elements_text(
-        case when jsonb_typeof(o.settings->'numbers') = 'array' then o.settings->'numbers' else '[]' end) a
-    where o.workspace_id = i.workspace_id and o.channel = 'phone'
-    union all
-    select a from jsonb_array_elements_text(
-        case when jsonb_typeof(w.settings->'own_addresses') = 'array' then w.settings->'own_addresses' else '[]' end) a
-) end
+_CONNECTIONS: Final = """
+select workspace_id, id, provider, path_token, settings, secrets from santral.connection where workspace_id = any($1::uuid[])
 """
-"""Where a workspace receives mail, or is called, for statements that call an inbox ``i`` and its workspace ``w``: its inboxes' addresses,
-aliases and numbers, and what it lists itself."""
-_CONNECTIONS: Final = "select workspace_id, id, provider, path_token, settings, secrets from santral.connection"
-_INBOXES: Final = f"""
-select i.workspace_id, i.id, i.name, i.channel, i.provider, i.connection_id, i.address, i.path_token, i.settings, i.secrets,
-       i.enabled, w.settings->>'region' as region,
-       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers,
-       c.secrets as connection_secrets, c.settings as connection_settings,
-       {OWN_ADDRESSES} as own_addresses
-from santral.inbox i
-join santral.workspace w using (workspace_id)
-left join santral.connection c on c.workspace_id = i.workspace_id and c.id = i.connection_id
+_INBOXES: Final = """
+select workspace_id, id, name, channel, provider, connection_id, address, path_token, settings, secrets, grace, mailbox, mailbox_at
+from santral.inbox where workspace_id = any($1::uuid[]) and enabled
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A workspace's rows."""
+
+    region: str | None
+    masks: Masks
+    own: Sequence[Any]
+    connections: list[Mapping[str, Any]]
+    inboxes: list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A workspace's targets by their path, inboxes by their id, and mail inboxes by their mailbox."""
+
+    targets: Mapping[str, Target]
+    inboxes: Mapping[UUID, Inbox]
+    mail: Sequence[Named]
 
 
 class Directory:
     """Every target and inbox by the names the outside uses. Lookups are synchronous and never wait for the database."""
 
-    def __init__(self, db: Database, sealer: Sealer, *, defaults: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        """``defaults`` are settings by provider for inboxes that do not say otherwise."""
-        self._db = db
+    def __init__(
+        self, db: Database, sealer: Sealer, *, defaults: Mapping[str, Mapping[str, Any]] | None = None,
+        grace_until: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """``defaults`` are settings by provider for inboxes that do not say otherwise.
+
+        ``grace_until``: how long inboxes from before may be posted to without a secret, and signed by the first scheme.
+        """
+        self._grace_until = grace_until
         self._sealer = sealer
         self._defaults = defaults or {}
-        self._stamp = ""
+        self._parts = WorkspaceParts(db, changes=_CHANGES, read=_read, made=self._made)
+        self._reading = asyncio.Lock()
         self._targets: dict[str, Target] = {}
         self._inboxes: dict[UUID, Inbox] = {}
         self._mailboxes: dict[str, Inbox] = {}
@@ -91,21 +100,16 @@ class Directory:
 
     def mailbox(self, address: str) -> Inbox | None:
         """The mail inbox that receives at this address, its domain as A-labels or as letters: exact, else without its plus-tag."""
-        local, _, domain = _mailbox_key(address).rpartition("@")
-        return self._mailboxes.get(f"{local}@{domain}") or self._mailboxes.get(f"{local.partition('+')[0]}@{domain}")
+        return inbox_at(self._mailboxes, address)
 
     async def refresh(self) -> bool:
-        """Rereads when something changed; True when it did."""
-        async with self._db.session() as connection:
-            stamp = await connection.fetchval(_STAMP)
-            if stamp == self._stamp:
+        """Rereads what changed; True when something did. Raises `Unavailable`, keeping what it had."""
+        async with self._reading:
+            if not await self._parts.refresh():
                 return False
-            connections = await connection.fetch(_CONNECTIONS)
-            inboxes = await connection.fetch(_INBOXES)
-        self._fill([dict(row) for row in connections], [dict(row) for row in inboxes])
-        self._stamp = stamp
-        self.loaded = True
-        return True
+            self._targets, self._inboxes, self._mailboxes = await asyncio.to_thread(_together, list(self._parts.parts.values()))
+            self.loaded = True
+            return True
 
     async def follow(self, waiter: Waiter) -> None:
         """Refreshes for ever. While the database is away the last known state serves."""
@@ -117,38 +121,46 @@ class Directory:
                 log.warning("the configuration could not be read again", action="configuration_stale", error=str(error))
             await waiter.wait(LOOK_S)
 
-    def _fill(self, connections: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
-        targets: dict[str, Target] = {}
-        inboxes: dict[UUID, Inbox] = {}
-        by_connection: dict[UUID, list[Inbox]] = {}
-        for row in rows:
-            if not row["enabled"]:
-                continue
-            inbox = self._inbox(row)
-            inboxes[inbox.id] = inbox
-            if inbox.connection_id is not None:
-                by_connection.setdefault(inbox.connection_id, []).append(inbox)
-            targets[row["path_token"]] = Target(
-                id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
-                secrets=inbox.secrets, inboxes=(inbox,),
+    def _made(self, workspace_id: UUID, stored: _Stored, _: _Part | None) -> _Part:
+        own = own_addresses_of(stored.own[:OWN_ADDRESSES_MAX], region=stored.region)
+        if len(stored.own) > OWN_ADDRESSES_MAX:
+            log.warning(
+                "a workspace has more addresses of its own than are known as such; see santral doctor",
+                action="configuration_stale", workspace=str(workspace_id), count=OWN_ADDRESSES_MAX,
             )  # fmt: skip
-        for row in connections:
-            targets[row["path_token"]] = Target(
-                id=row["id"], workspace_id=row["workspace_id"], provider=row["provider"], settings=row["settings"],
-                secrets=self._unsealed(row["secrets"], row["id"]), inboxes=tuple(by_connection.get(row["id"], ())),
-            )  # fmt: skip
-        self._targets, self._inboxes = targets, inboxes
-        self._mailboxes = by_mailbox(inboxes.values())
+        shared = {row["id"]: (row["settings"] or {}, self._unsealed(row["secrets"], row["id"])) for row in stored.connections}
+        inboxes = [self._inbox(row, shared.get(row["connection_id"], ({}, {})), stored, own) for row in stored.inboxes]
+        by_connection: dict[UUID | None, list[Inbox]] = {}
+        for inbox in inboxes:
+            by_connection.setdefault(inbox.connection_id, []).append(inbox)
+        targets = {
+            inbox.path_token: Target(
+                id=inbox.id, workspace_id=workspace_id, provider=inbox.provider, settings=inbox.settings,
+                secrets=inbox.secrets, inboxes=(inbox,), grace_until=self._grace_until if inbox.grace else None,
+            )
+            for inbox in inboxes
+        }  # fmt: skip
+        targets |= {
+            row["path_token"]: Target(
+                id=row["id"], workspace_id=workspace_id, provider=row["provider"], settings=row["settings"],
+                secrets=shared[row["id"]][1], inboxes=tuple(by_connection.get(row["id"], ())),
+            )
+            for row in stored.connections
+        }  # fmt: skip
+        mail = (named(inbox, kept=row["mailbox"], at=row["mailbox_at"]) for inbox, row in zip(inboxes, stored.inboxes, strict=True))
+        return _Part(targets=targets, inboxes={inbox.id: inbox for inbox in inboxes}, mail=[one for one in mail if one is not None])
 
-    def _inbox(self, row: Mapping[str, Any]) -> Inbox:
-        secrets = self._unsealed(row["connection_secrets"], row["id"]) | self._unsealed(row["secrets"], row["id"])
+    def _inbox(
+        self, row: Mapping[str, Any], shared: tuple[Mapping[str, Any], Mapping[str, str]], stored: _Stored, own: OwnAddresses
+    ) -> Inbox:
+        settings, secrets = shared
         return Inbox(
             workspace_id=row["workspace_id"], id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
             address=row["address"] or "", connection_id=row["connection_id"],
-            settings={**self._defaults.get(row["provider"], {}), **(row["connection_settings"] or {}), **row["settings"]},
-            secrets=secrets,
-            region=row["settings"].get("region") or row["region"], path_token=row["path_token"], mask_numbers=row["mask_numbers"],
-            own_addresses=tuple(row["own_addresses"] or ()),
+            settings={**self._defaults.get(row["provider"], {}), **settings, **row["settings"]},
+            secrets={**secrets, **self._unsealed(row["secrets"], row["id"])},
+            region=row["settings"].get("region") or stored.region, path_token=row["path_token"], grace=row["grace"],
+            mask_numbers=stored.masks.of(row["name"]), own=own,
         )  # fmt: skip
 
     def _unsealed(self, sealed: bytes | None, owner: UUID) -> dict[str, str]:
@@ -166,14 +178,26 @@ class Directory:
             return {}
 
 
-def by_mailbox(inboxes: Iterable[Inbox]) -> dict[str, Inbox]:
-    """Mail inboxes by the one form of their address."""
-    return {_mailbox_key(inbox.address): inbox for inbox in inboxes if inbox.provider == "smtp" and inbox.address}
+async def _read(connection: Connection, wanted: Sequence[UUID]) -> Raw:
+    stored: Raw = {
+        row["id"]: _Stored(region=row["region"], masks=Masks(row["mask_numbers"]), own=row["own"], connections=[], inboxes=[])
+        for row in await connection.fetch(_WORKSPACES, wanted)
+    }
+    for row in await connection.fetch(_CONNECTIONS, wanted):
+        if row["workspace_id"] in stored:
+            stored[row["workspace_id"]].connections.append(row)
+    for row in await connection.fetch(_INBOXES, wanted):
+        if row["workspace_id"] in stored:
+            stored[row["workspace_id"]].inboxes.append(row)
+    return stored
 
 
-def _mailbox_key(address: str) -> str:
-    """One form for one mailbox, as for the handles of those who write there."""
-    try:
-        return normalized("email", address).value
-    except InputRejected:
-        return address.lower()
+def _together(parts: Iterable[_Part]) -> tuple[dict[str, Target], dict[UUID, Inbox], dict[str, Inbox]]:
+    targets: dict[str, Target] = {}
+    inboxes: dict[UUID, Inbox] = {}
+    mail: list[Named] = []
+    for part in parts:
+        targets |= part.targets
+        inboxes |= part.inboxes
+        mail += part.mail
+    return targets, inboxes, by_mailbox(mail)

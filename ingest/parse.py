@@ -16,7 +16,7 @@ from shared.worker_process import WorkerProcesses
 
 PACKED: Final = (b"tnef", b"winmail")
 """What stands in a mail that Outlook packed, whose rich text grows when it is read."""
-INLINE_BYTES_MAX: Final = 64 * 1024
+INLINE_BYTES_MAX: Final = 8 * 1024
 INLINE_LINES_MAX: Final = 1_000
 TIME_LIMIT_S: Final = 30.0
 WORKERS: Final = 2
@@ -52,7 +52,7 @@ class Parser:
         # Somebody else may have ended the process (memory, an operator): only what ends two of them is at fault itself.
         for _ in range(2):
             try:
-                said = await self._processes.ask(*question(target, request))
+                said = await self._processes.ask(*question(target, request), owner=target.workspace_id)
                 found = answer_of(said, target, request.body)
             except TimeoutError:
                 return [whole(target, request, f"not parsed within {self._timeout_s:g} seconds")]

@@ -16,6 +16,7 @@ import msgspec
 from pydantic import BaseModel, TypeAdapter
 
 from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed
+from ingest.own_addresses import OwnAddresses
 from ingest.registry import adapter_for
 from shared.message import InboundMessage
 from shared.worker_process import serve
@@ -27,8 +28,9 @@ _FIELDS: Final = {name: TypeAdapter[Any](cast("Any", known.annotation)) for name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    target: Target
+    target: Target  # its inboxes without what they share
     request: Request  # without its body, which follows
+    own: OwnAddresses | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,8 @@ class _Answered:
 
 def question(target: Target, request: Request) -> tuple[bytes, bytes, bytes]:
     """The pieces of the question to the child: length of the head, head, body."""
-    head = msgspec.msgpack.encode(_Asked(target=target, request=replace(request, body=b"")))
+    own = next((inbox.own for inbox in target.inboxes), None)
+    head = msgspec.msgpack.encode(_Asked(target=_with(target, None), request=replace(request, body=b""), own=own))
     return _HEAD.pack(len(head)), head, request.body
 
 
@@ -64,6 +67,11 @@ def answer_of(said: bytes, target: Target, body: bytes) -> Sequence[Parsed] | st
         return answered.failed
     inboxes = {inbox.id: inbox for inbox in target.inboxes}
     return [_parsed(one, inboxes, body) for one in answered.elements]
+
+
+def _with(target: Target, own: OwnAddresses | None) -> Target:
+    """The workspace's own addresses travel once, however many inboxes share them."""
+    return replace(target, inboxes=tuple(replace(inbox, own=own) for inbox in target.inboxes))
 
 
 def _parsed(one: _Element, inboxes: Mapping[UUID, Inbox], body: bytes) -> Parsed:
@@ -81,7 +89,7 @@ def answer(asked: bytes) -> bytes:
     head = msgspec.msgpack.decode(asked[_HEAD.size : _HEAD.size + size], type=_Asked)
     request = replace(head.request, body=asked[_HEAD.size + size :])
     try:
-        parsed = adapter_for(head.target.provider).parse(head.target, request)
+        parsed = adapter_for(head.target.provider).parse(_with(head.target, head.own), request)
         answered = _Answered(elements=[_element(one, request.body) for one in parsed])
         return msgspec.msgpack.encode(answered, enc_hook=_plain)
     except Exception as error:  # the child's edge: the parent keeps the bytes

@@ -13,7 +13,12 @@ from typing import Any, Final
 
 from cel_expr_python import cel
 
+from shared.pattern_steps import pattern_steps
+
 PATTERN_CHARS_MAX: Final = 1000
+STEPS_MAX: Final = 2000
+TEXT_CHARS_MAX: Final = 1000
+"""Longer texts are of no pattern: what is asked are numbers and names."""
 
 
 def is_pattern(pattern: str) -> bool:
@@ -21,9 +26,14 @@ def is_pattern(pattern: str) -> bool:
     return len(pattern) <= PATTERN_CHARS_MAX and _asked("", pattern) is not None
 
 
+def may_be_saved(pattern: str) -> bool:
+    """Whether the engine takes it, and nobody waits for it: what it counts in braces is not written out into thousands of steps."""
+    return is_pattern(pattern) and pattern_steps(pattern) <= STEPS_MAX
+
+
 def is_whole(text: str, pattern: str) -> bool:
     """Whether the whole text is of the pattern; never where it is none (`is_pattern`)."""
-    return _asked(text, pattern) is True
+    return len(text) <= TEXT_CHARS_MAX and _asked(text, pattern) is True
 
 
 def _asked(text: str, pattern: str) -> bool | None:

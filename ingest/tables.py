@@ -34,6 +34,11 @@ inbox = sa.Table(
     required("provider", sa.Text),
     sa.Column("connection_id", Uuid),
     sa.Column("address", sa.Text),  # mailbox address, phone_number_id, page id …: how a provider names this inbox
+    required(
+        "grace", sa.Boolean, server_default=sa.false()
+    ),  # from before every inbox got a secret: open until the operator's date
+    sa.Column("mailbox", sa.Text),  # the address in one form, where it is this inbox's and no other's (`ingest/mailboxes.py`)
+    at("mailbox_at", null=True),
     required("path_token", sa.Text, unique=True),
     required("settings", Json, server_default=sa.text("'{}'")),
     sa.Column("secrets", sa.LargeBinary),
@@ -47,6 +52,7 @@ inbox = sa.Table(
     reference("connection", "connection_id"),
     sa.Index("inbox_connection_address_ix", "workspace_id", "connection_id", "address", unique=True),
     sa.Index("inbox_provider_address_ix", "provider", "address"),
+    sa.Index("inbox_mailbox_ix", "mailbox", unique=True),
 )
 
 follower_place = sa.Table(  # where a follower is in what it follows, by its own words

@@ -1,7 +1,8 @@
 """Links that have come to their end: past the date they were given, or to a number that nobody used for the workspace's window.
 
 A number that was given to somebody else must not keep two people one. The end is written down as a retraction by ``expiry``, the
-people are decided anew, and evidence that arrives later counts again. What a person of the workspace said does not end by itself.
+people are decided anew, and evidence that arrives later counts again. What a person of the workspace said does not end by itself, nor
+what joins somebody under a legal hold while it stands.
 
 **Units**: seconds; times from the database's clock. **Identity**: the ledger's link.
 """
@@ -15,7 +16,7 @@ from uuid import UUID
 
 from profiles.recompute import lock_identity, recompute, rules_of
 from shared import outbox
-from shared.database import Database, retried
+from shared.database import Contended, Database, concerns_all, retried
 from shared.errors import Unavailable
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -42,7 +43,8 @@ select (select id from page order by id desc limit 1) as last,
 """
 _END: Final = """
 update santral.link set retracted_at = now(), retracted_by = 'expiry'
-where workspace_id = $1 and id = any($2::uuid[]) and retracted_at is null returning a, b
+where workspace_id = $1 and id = any($2::uuid[]) and retracted_at is null
+  and a not in (select santral.held_handles($1)) and b not in (select santral.held_handles($1)) returning a, b
 """
 LINKS_MAX: Final = 200
 
@@ -97,9 +99,9 @@ async def _expire(db: Database, workspace_id: WorkspaceId) -> None:
     """One workspace by itself: what cannot be done there stops no other. Raises `Unavailable`, which is so for all."""
     try:
         ended = await expire_links(db, workspace_id)
-    except Unavailable:
-        raise
     except Exception as error:
+        if concerns_all(error) and not isinstance(error, Contended):
+            raise
         log.error(  # noqa: TRY400  an exception's words and locals may be somebody's
             "links of a workspace could not be looked through", action="chore_waits", workspace=str(workspace_id),
             error=type(error).__name__,

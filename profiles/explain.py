@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -52,6 +53,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptApart:
+    """Somebody's word that two handles are never one person."""
+
+    id: UUID
+    a: HandleId
+    b: HandleId
+    reason: str
+    actor: str | None
+    stated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """``path`` when they are one person (empty for one handle twice); else what speaks for it and what forbids it."""
 
@@ -59,7 +72,7 @@ class Explanation:
     profile_ids: tuple[ProfileId, ProfileId]
     path: tuple[Step, ...] = ()
     refused: tuple[Refused, ...] = ()
-    kept_apart: tuple[Mapping[str, Any], ...] = ()
+    kept_apart: tuple[KeptApart, ...] = ()
 
 
 def path_between(links: Iterable[Link], one: UUID, other: UUID) -> list[Link]:
@@ -104,7 +117,7 @@ async def explain(connection: Connection, workspace_id: WorkspaceId, one: Handle
         together=False,
         profile_ids=profile_ids,
         refused=tuple(Refused(rule=_rule(link, rules, found, ends), link=link) for link in between),
-        kept_apart=tuple(dict(row) for row in await connection.fetch(_CANNOT, workspace_id, *profile_ids)),
+        kept_apart=tuple(KeptApart(**dict(row)) for row in await connection.fetch(_CANNOT, workspace_id, *profile_ids)),
     )
 
 

@@ -6,8 +6,9 @@ Handles' rows stay, because conversations name them; their kind becomes one that
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,12 +19,14 @@ from profiles.erasure_tombstones import is_buried, tombstone_hash
 from profiles.handles import as_named, lock_handles
 from profiles.recompute import lock_identity
 from shared import outbox
-from shared.database import Connection
+from shared.database import Connection, pages
+from shared.errors import Held
 from shared.event import Event
 from shared.handle import Handle
 from shared.ids import HandleId, WorkspaceId, new_id
 from shared.personal import Person, erase_rows
 
+FRESH_AT_ONCE: Final = 1000
 # Besides the person's own: handles that only this person ever named and with which nobody ever wrote.
 _HANDLES: Final = """
 with own as (
@@ -44,6 +47,7 @@ where not h.shared
   and not exists (select 1 from santral.link l where l.workspace_id = $1 and l.b = h.id and l.a not in (select id from own))
 order by id
 """
+_HELD: Final = "select exists (select 1 from unnest($2::uuid[]) as g(id) where g.id in (select santral.held_handles($1)))"
 _BURY: Final = """
 insert into santral.tombstone (workspace_id, handle_id, erasure_id, hash, erased_at)
 select $1, id, $2, hash, $3 from unnest($4::uuid[], $5::bytea[]) as g(id, hash) order by id on conflict do nothing
@@ -93,14 +97,18 @@ async def forget(
 ) -> tuple[list[OwnHandle], Counter[str]]:
     """Erases who the person is, with tombstones and the event; the handles as they were, and rows per table.
 
-    In the caller's transaction, before it locks anything else there. Twice: the second time finds nothing left to erase.
+    In the caller's transaction, before it locks anything else there. Twice: the second time finds nothing left to erase. Raises `Held`
+    for somebody under a legal hold.
     """
     await lock_identity(connection, [workspace_id])
     handles = [one for one in await person_handles(connection, workspace_id, profile_id) if one.handle.kind != ERASED_KIND]
     await lock_handles(connection, [(workspace_id, one.id) for one in handles])
     if not handles:
         return [], Counter()
-    hashes = [tombstone_hash(secret, workspace_id, as_named(one.handle)) for one in handles]
+    # Asked under the lock: who was asked about before may have become one person with somebody under a hold.
+    if await connection.fetchval(_HELD, workspace_id, [one.id for one in handles]):
+        raise Held("this person is under a legal hold", field="profile_id")
+    hashes = await asyncio.to_thread(lambda: [tombstone_hash(secret, workspace_id, as_named(one.handle)) for one in handles])
     await connection.execute(_BURY, workspace_id, erasure_id, at, [one.id for one in handles], hashes)
     person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles))
     counts: Counter[str] = Counter()
@@ -125,12 +133,15 @@ async def come_again(
 
     ``since``: an id made before it; ids grow with time.
     """
-    rows = await connection.fetch(_FRESH, workspace_id, at, ERASED_KIND, since)
-    return [
-        row["id"]
-        for row in rows
-        if is_buried(Handle(kind=row["kind"], scope=row["scope"], value=row["value"]), hashes, secret, workspace_id)
-    ]
+
+    def buried(rows: Sequence[Mapping[str, Any]]) -> list[UUID]:
+        handles = ((row["id"], Handle(kind=row["kind"], scope=row["scope"], value=row["value"])) for row in rows)
+        return [handle_id for handle_id, one in handles if is_buried(one, hashes, secret, workspace_id)]
+
+    found: list[UUID] = []
+    async for rows in pages(connection, _FRESH, workspace_id, at, ERASED_KIND, since, rows=FRESH_AT_ONCE):
+        found += await asyncio.to_thread(buried, rows)
+    return found
 
 
 def _is_id(text: str) -> bool:

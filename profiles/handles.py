@@ -53,7 +53,7 @@ cross join lateral (
 _RANK: Final = "array_position(array['asserted', 'channel_verified', 'authenticated'], h.assurance) - 1"
 _TOUCH: Final = f"""
 update santral.handle h set
-    name = case when g.rank > {_RANK} or (g.rank = {_RANK} and g.name <> '') then g.name else h.name end,
+    name = case when g.rank >= {_RANK} and g.name <> '' then g.name else h.name end,
     assurance = case when g.rank > {_RANK} then g.assurance else h.assurance end,
     shared = h.shared or g.shared_by <> '',
     shared_by = case when g.shared_by <> '' then g.shared_by else h.shared_by end,

@@ -8,7 +8,8 @@ profile it went into; after an un-merge it is found again. Its version grows wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -63,8 +64,11 @@ def changes(
     ``search``: head → the words they are found by.
     """
     written: list[Change] = []
+    were: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    for handle_id, profile in before.items():
+        were[profile].add(handle_id)
     for head, members in components.items():
-        written += _of_component(head, members, before, rows, effective.get(head, {}), search.get(head, ""))
+        written += _of_component(head, members, before, were[head], rows, effective.get(head, {}), search.get(head, ""))
     return sorted(written, key=lambda change: change.id)
 
 
@@ -72,6 +76,7 @@ def _of_component(
     head: UUID,
     members: tuple[UUID, ...],
     before: Mapping[UUID, UUID],
+    was: Collection[UUID],
     rows: Mapping[UUID, Standing],
     effective: Mapping[str, Any],
     search: str,
@@ -98,7 +103,6 @@ def _of_component(
     if absorbed:
         happenings.append(Happening(type="profile.merged", data={"from": [str(handle_id) for handle_id in absorbed]}))
     if row is not None and not happenings:
-        was = {handle_id for handle_id, profile in before.items() if profile == head}
         what = [
             name
             for name, different in (

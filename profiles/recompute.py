@@ -9,10 +9,11 @@ before it looks, so two writers never decide on half of what the other wrote. Th
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -29,6 +30,8 @@ from shared.ids import HandleId, WorkspaceId, new_id
 
 HandleRef: TypeAlias = tuple[WorkspaceId, HandleId]
 CAUSES_MAX: Final = 20
+DECIDED_AT_ONCE_MAX: Final = 500
+"""Handles; who is who among more of them is decided beside the loop."""
 _NOT_MERGED: Final = UUID(int=0)
 
 _REACH: Final = """
@@ -173,14 +176,32 @@ async def rebuild_unseen(
 
 
 async def _decide(connection: Connection, known: _Known, asked: Collection[UUID], cause: Mapping[str, Any] | None) -> list[Event]:
-    events: list[Event] = []
-    moved: list[tuple[UUID, UUID, UUID, str]] = []
-    stored: list[dict[str, Any]] = []
+    large = sum(len(handles) for handles in known.handles.values()) > DECIDED_AT_ONCE_MAX
+    decided = await asyncio.to_thread(_decided, known, asked, cause) if large else _decided(known, asked, cause)
+    if decided.moved:
+        await connection.execute(_MOVE, *(list(column) for column in zip(*decided.moved, strict=True)))
+    if decided.stored:
+        await connection.execute(_STORE, decided.stored)
+    return decided.events
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What is to be written: handles that move, profiles as they are to be, and what is told of it."""
+
+    moved: list[tuple[UUID, UUID, UUID, str]] = field(default_factory=list)
+    stored: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+def _decided(known: _Known, asked: Collection[UUID], cause: Mapping[str, Any] | None) -> _Decided:
+    decided = _Decided()
     for workspace_id, handles in sorted(known.handles.items()):
         as_of: datetime = handles[0]["as_of"]
         found = known.partition(workspace_id, asked)
-        moved += [(workspace_id, *move) for move in _moves(handles, found, asked)]
+        decided.moved += [(workspace_id, *move) for move in _moves(handles, found, asked)]
         before = {row["id"]: row["profile_id"] for row in handles}
+        joining = _joining(found, before)
         shown = _effective(found, known.facts[workspace_id], known.rules[workspace_id])
         for change in changes(
             found.components,
@@ -189,14 +210,10 @@ async def _decide(connection: Connection, known: _Known, asked: Collection[UUID]
             effective=shown,
             search=_search(found, handles, shown),
         ):
-            why = {**(cause or {}), **_joining(found, change.id, before)}
-            stored.append(_stored(workspace_id, change, why))
-            events += _events(workspace_id, change, as_of)
-    if moved:
-        await connection.execute(_MOVE, *(list(column) for column in zip(*moved, strict=True)))
-    if stored:
-        await connection.execute(_STORE, stored)
-    return events
+            why = {**(cause or {}), **({"links": joining[change.id]} if change.id in joining else {})}
+            decided.stored.append(_stored(workspace_id, change, why))
+            decided.events += _events(workspace_id, change, as_of)
+    return decided
 
 
 async def recompute(
@@ -316,13 +333,15 @@ def _search(found: Partition, handles: Iterable[Any], shown: Mapping[UUID, Mappi
     return {head: search_text(members, shown.get(head, {})) for head, members in named.items()}
 
 
-def _joining(found: Partition, head: UUID, before: Mapping[UUID, UUID]) -> dict[str, list[str]]:
-    """The links by which this profile got handles that were another's before; nothing when it got none."""
-    members = found.components.get(head, ())
-    if len({before[member] for member in members}) < 2:
-        return {}
-    inside = set(members)
-    return {"links": [str(link.id) for link in found.joined if link.a in inside and before[link.a] != before[link.b]][:CAUSES_MAX]}
+def _joining(found: Partition, before: Mapping[UUID, UUID]) -> dict[UUID, list[str]]:
+    """For each profile that got handles that were another's before, the links by which it got them: the first `CAUSES_MAX`."""
+    links: defaultdict[UUID, list[str]] = defaultdict(list)
+    for link in found.joined:
+        into = links[found.head_of[link.a]]
+        if before[link.a] != before[link.b] and len(into) < CAUSES_MAX:
+            into.append(str(link.id))
+    grown = (head for head, members in found.components.items() if len({before[member] for member in members}) > 1)
+    return {head: links[head] for head in grown}
 
 
 def observation(row: Any) -> Observation:

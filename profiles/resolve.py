@@ -10,7 +10,7 @@ were there before, then handles are locked by id. What still collides is run aga
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +43,7 @@ class _Begun:
 
 
 async def resolve(
-    db: Database, sightings: Sequence[Sighting], *, own: Collection[Key] = frozenset()
+    db: Database, sightings: Sequence[Sighting], *, own: Container[Key] = frozenset()
 ) -> dict[tuple[WorkspaceId, MessageId], Resolved]:
     """Who wrote each message; sightings without senders are left out.
 

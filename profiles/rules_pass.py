@@ -52,6 +52,7 @@ _OWN: Final = """
 update santral.handle set shared = g.own, shared_by = case when g.own then 'own' else '' end
 from unnest($2::uuid[], $3::bool[]) as g(id, own) where handle.workspace_id = $1 and handle.id = g.id
 """
+_DONE: Final = "select workspace_id, digest from santral.rules_pass where state = 'done'"
 _READ: Final = "select state, looked, changed, began_at, ended_at from santral.rules_pass where workspace_id = $1"
 
 
@@ -74,15 +75,9 @@ def rules_digest(profile: Mapping[str, Any] | None, own: Collection[Handle]) -> 
 
 
 async def pass_on(
-    connection: Connection,
-    workspace_id: WorkspaceId,
-    profile: Mapping[str, Any] | None,
-    own: Collection[Handle],
-    *,
-    page: int = PAGE,
+    connection: Connection, workspace_id: WorkspaceId, digest: str, own: Collection[Handle], *, page: int = PAGE
 ) -> bool:
-    """One page, if there is one to do and nobody else is at it; whether there is more."""
-    digest = rules_digest(profile, own)
+    """One page, if there is one to do and nobody else is at it; whether there is more. ``digest`` is the rules', ``own`` among them."""
     await connection.execute(_BEGIN, workspace_id, digest, digest == rules_digest(None, ()))
     place = await connection.fetchrow(_PLACE, workspace_id)
     if place is None:
@@ -118,6 +113,11 @@ async def _decide(connection: Connection, workspace_id: WorkspaceId, rows: Colle
     events = await rebuild(connection, places, reconsider=walls, cause={"actor": "rules"})
     await outbox.record(connection, events)
     return len(events)
+
+
+async def read_done(connection: Connection) -> dict[UUID, str]:
+    """The digest of the rules by which everybody of a workspace stands, by workspace; one whose walk goes on is not there."""
+    return {row["workspace_id"]: row["digest"] for row in await connection.fetch(_DONE)}
 
 
 async def read_pass(connection: Connection, workspace_id: WorkspaceId) -> RulesPass | None:

@@ -6,7 +6,7 @@ planner would leave the index aside. **Identity** of a result: the profile. **Un
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,18 +19,10 @@ from shared.errors import Unprocessable
 from shared.ids import ProfileId, WorkspaceId
 
 _ROUNDS_MAX: Final = 20
-# Whom a member of queues may see: the people of conversations in their queues or hands.
 _FIND: Final = """
 select f.id, f.changed_at, p.version, p.effective,
        (select jsonb_agg(jsonb_build_array(h.assurance, h.name, h.kind, h.value) order by h.first_seen_at, h.id)
-        from santral.handle h where h.workspace_id = $1 and h.profile_id = f.id) as handles,
-       $7::uuid is null or exists (
-           select 1 from santral.handle h join santral.conversation c on c.workspace_id = h.workspace_id and c.handle_id = h.id
-           join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_id = c.id
-           where h.workspace_id = $1 and h.profile_id = f.id and ($7 in (i.agent_id, i.last_agent_id) or exists (
-               select 1 from santral.queue_member m
-               where m.workspace_id = i.workspace_id and m.queue_id = i.queue_id and m.agent_id = $7))
-       ) as visible
+        from santral.handle h where h.workspace_id = $1 and h.profile_id = f.id) as handles
 from santral.profile_search($2, $3, $4, $5, $6) f
 join santral.profile p on p.workspace_id = $1 and p.id = f.id
 order by f.changed_at desc, f.id desc
@@ -51,12 +43,12 @@ class Found:
 
 async def search(
     connection: Connection, workspace_id: WorkspaceId, text: str, *, attributes: Mapping[str, Any] | None = None,
-    member_id: UUID | None = None, before: tuple[datetime, UUID] | None = None, limit: int = 50,
+    seen_of: Callable[[Sequence[UUID]], Awaitable[Collection[UUID]]] | None = None, before: tuple[datetime, UUID] | None = None, limit: int = 50,
 ) -> list[Found]:  # fmt: skip
     """People of whom every word typed begins one of theirs and every attribute given is theirs; or a note says it.
 
-    The transaction has the workspace set. ``member_id`` keeps to those an agent may see. Raises `Unprocessable` when nothing that
-    can be searched was given.
+    The transaction has the workspace set. ``seen_of`` says which of some people the caller may see; None: all. Raises `Unprocessable`
+    when nothing that can be searched was given.
     """
     words = search_query(text, attributes)
     if not words:
@@ -65,8 +57,9 @@ async def search(
     found: list[Found] = []
     for _ in range(_ROUNDS_MAX):
         before_at, before_id = before or (None, None)
-        rows = await connection.fetch(_FIND, workspace_id, words, notes, before_at, before_id, limit, member_id)
-        found += [_found(row) for row in rows if row["visible"]]
+        rows = await connection.fetch(_FIND, workspace_id, words, notes, before_at, before_id, limit)
+        seen = None if seen_of is None else await seen_of([row["id"] for row in rows])
+        found += [_found(row) for row in rows if seen is None or row["id"] in seen]
         if len(rows) < limit or len(found) >= limit:
             break
         before = (rows[-1]["changed_at"], rows[-1]["id"])

@@ -8,7 +8,7 @@ sender. So a shared browser does not stand between a customer's id and address. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -109,7 +109,7 @@ def identity_of(senders: Sequence[SeenHandle]) -> SeenHandle:
     return senders[0]
 
 
-def wanted_of(sightings: Iterable[Sighting], own: Collection[Key] = frozenset()) -> Wanted:
+def wanted_of(sightings: Iterable[Sighting], own: Container[Key] = frozenset()) -> Wanted:
     """The plan of a batch; ``own`` are the workspaces' own addresses and numbers, which link nobody."""
     handles: dict[Key, WantedHandle] = {}
     links: dict[tuple[Key, Key, str, str], WantedLink] = {}
@@ -138,7 +138,7 @@ def renewal_link(now: Key, before: Key, since: datetime) -> WantedLink:
 
 
 def _widened(
-    known: WantedHandle | None, key: Key, seen: SeenHandle, sighting: Sighting, own: Collection[Key], *, present: bool
+    known: WantedHandle | None, key: Key, seen: SeenHandle, sighting: Sighting, own: Container[Key], *, present: bool
 ) -> WantedHandle:
     present = present or seen.assurance != "asserted"
     if known is None:

@@ -22,7 +22,8 @@ from shared.ids import AgentId, HandleId, ProfileId, WorkspaceId
 _VIEW: Final = """
 select h.profile_id, p.version, p.effective, p.last_agent_id, p.created_at, p.changed_at,
        (select min(m.first_seen_at) from santral.handle m
-        where m.workspace_id = h.workspace_id and m.profile_id = h.profile_id) as first_seen_at
+        where m.workspace_id = h.workspace_id and m.profile_id = h.profile_id) as first_seen_at,
+       h.id in (select santral.held_handles($1)) as held
 from santral.handle h left join santral.profile p on p.workspace_id = h.workspace_id and p.id = h.profile_id
 where h.workspace_id = $1 and h.id = $2
 """
@@ -70,7 +71,10 @@ class HandleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileView:
-    """A person. ``asked_id`` is what was asked for, ``id`` what it is now; ``attributes``: name → {value, source, …}."""
+    """A person. ``asked_id`` is what was asked for, ``id`` what it is now; ``attributes``: name → {value, source, …}.
+
+    ``held``: a legal hold stands.
+    """
 
     asked_id: UUID
     id: ProfileId
@@ -81,6 +85,7 @@ class ProfileView:
     last_agent_id: AgentId | None
     first_seen_at: datetime
     changed_at: datetime
+    held: bool
 
     @property
     def merged(self) -> bool:
@@ -125,6 +130,7 @@ async def profile_view(connection: Connection, workspace_id: WorkspaceId, any_id
         last_agent_id=row["last_agent_id"],
         first_seen_at=row["first_seen_at"],
         changed_at=row["changed_at"] or row["first_seen_at"],
+        held=row["held"],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 class Blobs(Protocol):
@@ -12,8 +12,20 @@ class Blobs(Protocol):
         """Durable when it returns. Putting the same key again changes nothing."""
         ...
 
+    async def put_file(self, key: str, file: BinaryIO) -> None:
+        """The same of all that an open file holds, piece by piece."""
+        ...
+
     async def get(self, key: str) -> bytes:
         """The content. Raises `NotFound`."""
+        ...
+
+    async def size(self, key: str) -> int:
+        """How many bytes the content has. Raises `NotFound`."""
+        ...
+
+    async def piece(self, key: str, start: int, length: int) -> bytes:
+        """``length`` bytes of the content from ``start`` on, fewer where it ends before. Raises `NotFound`."""
         ...
 
     async def delete(self, key: str) -> None:

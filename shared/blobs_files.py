@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
 
 from shared.errors import InputRejected, NotFound, Unavailable
 from shared.ids import new_id
+
+Read = TypeVar("Read")
+_PIECE_BYTES: Final = 256 * 1024
 
 
 class FileBlobs:
@@ -18,12 +25,31 @@ class FileBlobs:
         self._folder = folder
 
     async def put(self, key: str, content: bytes) -> None:
-        await asyncio.to_thread(self._put, self._path(key), content)
+        await self.put_file(key, io.BytesIO(content))
+
+    async def put_file(self, key: str, file: BinaryIO) -> None:
+        await asyncio.to_thread(self._put, self._path(key), file)
 
     async def get(self, key: str) -> bytes:
+        return await self._read(self._path(key).read_bytes)
+
+    async def size(self, key: str) -> int:
         path = self._path(key)
+        return await self._read(lambda: path.stat().st_size)
+
+    async def piece(self, key: str, start: int, length: int) -> bytes:
+        path = self._path(key)
+
+        def read() -> bytes:
+            with open(path, "rb") as file:
+                file.seek(start)
+                return file.read(length)
+
+        return await self._read(read)
+
+    async def _read(self, read: Callable[[], Read]) -> Read:
         try:
-            return await asyncio.to_thread(path.read_bytes)
+            return await asyncio.to_thread(read)
         except FileNotFoundError as error:
             raise NotFound("the file is gone", field="blob") from error
         except OSError as error:
@@ -56,14 +82,15 @@ class FileBlobs:
             raise InputRejected("not a key of the blob store", field="blob", remedy="workspace/message/part")
         return self._folder.joinpath(*parts)
 
-    def _put(self, path: Path, content: bytes) -> None:
+    def _put(self, path: Path, content: BinaryIO) -> None:
         if path.exists():
             return
         scratch = path.with_name(f".{new_id()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with open(scratch, "wb") as file:
-                file.write(content)
+                content.seek(0)
+                shutil.copyfileobj(content, file, _PIECE_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -27,6 +29,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.errors import Conflict, InputRejected, SantralError, Unavailable
+from shared.json_bounds import shallow
 from shared.logs import get_log
 
 log = get_log(__name__)
@@ -37,17 +40,21 @@ Result = TypeVar("Result")
 CONNECT_S: Final = 5.0
 COMMAND_S: Final = 30.0
 ACQUIRE_S: Final = 5.0
+IDLE_S: Final = 5
 _SESSION: Final = {
     "search_path": "santral",
     "jit": "off",
     "timezone": "UTC",
     "statement_timeout": "30s",
     "lock_timeout": "2s",
-    "idle_in_transaction_session_timeout": "5s",
+    "idle_in_transaction_session_timeout": f"{IDLE_S}s",
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
+_STORABLE: Final = (
+    "numbers within 64 bits, times within the years 1 to 9999, text without NUL and not too long for a key, names of what is there"
+)
 STALLED_S: Final = 3
 _END_STALLED: Final = f"""
 select application_name, extract(epoch from now() - state_change)::float8 as stood_s, pg_terminate_backend(pid) as ended from pg_stat_activity
@@ -58,21 +65,23 @@ _RETRYABLE: Final = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
     # A migration beside us added a column to what a kept statement returns; the driver has forgotten it now.
     asyncpg.InvalidCachedStatementError,
 )
 _DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_OF_A_VALUE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+_TOO_LONG: Final = (asyncpg.QueryCanceledError, asyncpg.IdleInTransactionSessionTimeoutError)
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     # The driver's word for a connection that broke between two steps of one operation.
     asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
+    asyncpg.OperatorInterventionError,
+    # No disk, no memory, no connection: what it could not take now it takes later.
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    # A server that was the first one until a moment ago.
+    asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
     TimeoutError,
     OSError,
@@ -83,6 +92,25 @@ class Contended(Unavailable):
     """A deadlock, a serialization failure, a lock time-out, a schema that grew: the same transaction may succeed at once."""
 
     kind = "contended"
+
+
+class Overlong(Unavailable):
+    """A statement, or the thinking between two, took longer than it may: the same with less in it may be done, and others' may."""
+
+    kind = "overlong"
+
+
+def _is_ended(connection: Any) -> bool:
+    """Whether it was closed under us; then the pool has taken it back and refuses the question."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+def concerns_all(error: Exception) -> bool:
+    """Whether whoever asks for something else would meet this too: something is away, and it was not only too much at once."""
+    return isinstance(error, Unavailable) and not isinstance(error, Overlong)
 
 
 def _driver_error(error: BaseException) -> BaseException:
@@ -97,7 +125,7 @@ def _driver_error(error: BaseException) -> BaseException:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns the driver's exceptions into ours: Contended, Unavailable, Conflict (unique), InputRejected (data)."""
+    """Turns the driver's exceptions into ours: Contended, Overlong, Unavailable, Conflict (unique), InputRejected (data)."""
     try:
         yield
     except SantralError:
@@ -108,8 +136,12 @@ def translated() -> Iterator[None]:
             raise Contended("the database asks to try this transaction again", retry_after_s=1) from error
         if isinstance(cause, asyncpg.UniqueViolationError):
             raise Conflict("this exists already", constraint=cause.constraint_name) from error
-        if isinstance(cause, asyncpg.DataError | asyncpg.IntegrityConstraintViolationError):
-            raise InputRejected(f"the database refuses this value: {cause}") from error
+        if isinstance(cause, asyncpg.ForeignKeyViolationError):
+            raise Conflict("this is in use, or what it names is there no more", remedy="read both again") from error
+        if isinstance(cause, _OF_A_VALUE):
+            raise InputRejected("a value that cannot be stored", remedy=_STORABLE) from error
+        if isinstance(cause, _TOO_LONG):
+            raise Overlong("the database took too long for this", remedy="ask for less at once") from error
         if isinstance(cause, _LOST) or (isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated):
             raise Unavailable("the database cannot be reached", remedy="try again; see santral doctor") from error
         raise
@@ -118,6 +150,11 @@ def translated() -> Iterator[None]:
 def _to_json(value: Any) -> str:
     """JSON of plain values, ids and times; a text that is not Unicode raises, which the driver reports as a data error."""
     return msgspec.json.encode(value).decode()
+
+
+def _from_json(text: str) -> Any:
+    """Stored JSON as values; what nests more deeply than anything can write again is cut."""
+    return msgspec.json.decode(shallow(text))
 
 
 async def _returned(connection: Any) -> None:
@@ -137,7 +174,7 @@ def _begin(workspace_id: UUID | None, isolation: str) -> str:
 
 async def _prepare(connection: Any) -> None:
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_to_json, decoder=msgspec.json.decode, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_to_json, decoder=_from_json, schema="pg_catalog")
 
 
 def driver_id(value: UUID) -> UUID:
@@ -153,6 +190,42 @@ def driver_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+class _Share:
+    """What a workspace may hold of the connections at once: a quarter is left to the others, whatever it asks for."""
+
+    def __init__(self, pool_size: int) -> None:
+        self._each = pool_size - pool_size // 4
+        self._held: dict[UUID, asyncio.Semaphore] = {}
+        self._asked: Counter[UUID] = Counter()
+
+    @asynccontextmanager
+    async def of(self, workspace_id: UUID | None) -> AsyncIterator[None]:
+        """Waits for the workspace's own connections to come back. Raises `Unavailable` where none did for `ACQUIRE_S`."""
+        if workspace_id is None:
+            yield
+            return
+        held = self._held.setdefault(workspace_id, asyncio.Semaphore(self._each))
+        self._asked[workspace_id] += 1
+        try:
+            await self._place(held)
+            try:
+                yield
+            finally:
+                held.release()
+        finally:
+            self._asked[workspace_id] -= 1
+            if not self._asked[workspace_id]:
+                del self._asked[workspace_id], self._held[workspace_id]
+
+    async def _place(self, held: asyncio.Semaphore) -> None:
+        try:
+            await (asyncio.wait_for(held.acquire(), ACQUIRE_S) if held.locked() else held.acquire())
+        except TimeoutError as error:
+            raise Unavailable(
+                "the workspace asks for more at once than its share", retry_after_s=1, remedy="ask again, for less at once"
+            ) from error
+
+
 class Database:
     """A role's connections to one database. Open it in `main()`, close it at the end; safe to share between tasks."""
 
@@ -162,6 +235,7 @@ class Database:
         self.pool_size = pool_size
         self._pool = pool
         self._engine = engine
+        self._batches, self._transactions = _Share(pool_size), _Share(pool_size)
 
     @classmethod
     async def open(cls, url: str, *, name: str, pool_size: int = 8) -> Database:
@@ -174,7 +248,7 @@ class Database:
         await pool
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
-            pool_size=pool_size, max_overflow=0, pool_timeout=ACQUIRE_S, pool_pre_ping=True,
+            json_serializer=_to_json, json_deserializer=_from_json, pool_size=pool_size, max_overflow=0, pool_timeout=ACQUIRE_S, pool_pre_ping=True,
             connect_args={"timeout": CONNECT_S, "command_timeout": COMMAND_S, "server_settings": settings},
         )  # fmt: skip
         return cls(url, name=name, pool_size=pool_size, pool=pool, engine=engine)
@@ -193,7 +267,7 @@ class Database:
 
         ``snapshot`` reads rows and sequences as of one moment (REPEATABLE READ). Commits on leaving, rolls back on an error.
         """
-        async with self._unstuck(), self._engine.connect() as connection:
+        async with self._transactions.of(workspace_id), self._unstuck(), self._engine.connect() as connection:
             if snapshot:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             async with connection.begin():
@@ -212,13 +286,17 @@ class Database:
 
         The transaction is ours, not the driver's: a part that may fail is put between ``savepoint`` statements.
         """
-        async with self._unstuck(), self._pool.acquire(timeout=ACQUIRE_S) as connection:
+        async with self._batches.of(workspace_id), self._unstuck(), self._pool.acquire(timeout=ACQUIRE_S) as connection:
+            began_s = time.monotonic()
             await connection.execute(_begin(workspace_id, isolation))
             try:
                 yield connection
-            except BaseException:
-                if not connection.is_closed():
+            except BaseException as error:
+                if not _is_ended(connection):
                     await connection.execute("rollback")
+                elif isinstance(error, asyncpg.InterfaceError) and time.monotonic() - began_s > IDLE_S:
+                    # The server does not say so to who asks nothing: the pool has the connection back, and it is nobody's outage.
+                    raise Overlong("too long was thought about between two statements", remedy="ask for less at once") from error
                 raise
             if await connection.execute("commit") != "COMMIT":
                 raise Unavailable("the transaction had failed and was rolled back", remedy="try again")
@@ -249,6 +327,16 @@ class Database:
                 "a session that stood still with a transaction open was ended", action="session_ended", name=row["application_name"],
                 took_ms=round(row["stood_s"] * 1000),
             )  # fmt: skip
+
+
+async def pages(connection: Connection, statement: str, *values: Any, rows: int) -> AsyncIterator[list[dict[str, Any]]]:
+    """What a statement finds, so many rows at a time, within the connection's transaction: however much it is, it is never held whole.
+
+    Others are served between two pages; who looks long at one does it in a thread.
+    """
+    found = await connection.cursor(statement, *values)
+    while page := await found.fetch(rows):
+        yield [dict(row) for row in page]
 
 
 async def retried(work: Callable[[], Awaitable[Result]], *, tries: int = 8, on_retry: Callable[[], None] | None = None) -> Result:

@@ -5,10 +5,12 @@
     │   ├── Unauthenticated  401, who are you
     │   ├── Forbidden        403, you may not
     │   ├── NotFound         404, not there, or not yours
+    │   ├── TooSlow          408, a body that does not come
     │   ├── TooLarge         413, over a documented limit
     │   └── Unprocessable    422, well-formed but not acceptable
     ├── Conflict             409, somebody else was first; read again and decide
-    │   └── Fenced           the lease moved on; drop what you hold, write nothing
+    │   ├── Fenced           the lease moved on; drop what you hold, write nothing
+    │   └── Held             a legal hold stands against removing it; nothing was changed
     └── Unavailable          503, the same call may succeed later; no offset is committed
         └── Throttled        429, slow down
 
@@ -68,6 +70,13 @@ class NotFound(InputRejected):
     kind = "not-found"
 
 
+class TooSlow(InputRejected):
+    """What was begun did not come to its end in time."""
+
+    status = 408
+    kind = "too-slow"
+
+
 class TooLarge(InputRejected):
     """Over a documented limit."""
 
@@ -93,6 +102,12 @@ class Fenced(Conflict):
     """The lease this work was done under belongs to somebody else now; nothing was written."""
 
     kind = "fenced"
+
+
+class Held(Conflict):
+    """What was to be removed is under a legal hold; nothing was changed."""
+
+    kind = "held"
 
 
 class Unavailable(SantralError):

@@ -21,6 +21,7 @@ from shared.errors import InputRejected
 from shared.ids import WorkspaceId
 from shared.mailbox import a_labels, local_content, local_part
 from shared.telephone import number_of
+from shared.text import clean_text
 
 PHONE_KINDS: Final = frozenset({"phone"})
 KINDS: Final = frozenset(
@@ -30,6 +31,8 @@ KINDS: Final = frozenset(
     }
 )  # fmt: skip
 VALUE_LENGTH_MAX: Final = 512
+HANDLE_BYTES_MAX: Final = 2400
+"""Of kind, scope and value together in UTF-8: what an index over them takes, with room for the workspace's id."""
 _LITERAL: Final = re.compile(r"\[[a-z0-9:.]+\]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ASSURANCE_RANK: Final = {"asserted": 0, "channel_verified": 1, "authenticated": 2}
@@ -47,6 +50,10 @@ class Handle:
     def __str__(self) -> str:
         return f"{self.kind}:{self.scope}:{self.value}"
 
+    def fits(self) -> bool:
+        """Whether an index takes it: at most `HANDLE_BYTES_MAX` bytes."""
+        return len(str(self).encode("utf-8", "surrogatepass")) <= HANDLE_BYTES_MAX
+
 
 def assurance_rank(assurance: str) -> int:
     """``asserted`` 0 < ``channel_verified`` 1 < ``authenticated`` 2."""
@@ -61,14 +68,19 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
     """
     if kind not in KINDS:
         raise InputRejected(f"unknown kind of handle {kind!r}", field="kind", remedy=f"one of {', '.join(sorted(KINDS))}")
-    text = unicodedata.normalize("NFC", value.replace("\x00", "")).strip()
+    text = unicodedata.normalize("NFC", clean_text(value.replace("\x00", ""))).strip()
     if not text or len(text) > VALUE_LENGTH_MAX:
         raise InputRejected(f"a {kind} of {len(text)} characters", field="value", remedy=f"1 to {VALUE_LENGTH_MAX}")
     if kind == "email":
         return Handle(kind=kind, value=_email(text))
     if kind in PHONE_KINDS:
         return Handle(kind=kind, value=_phone(text, region))
-    return Handle(kind=kind, scope=scope, value=text)
+    handle = Handle(kind=kind, scope=clean_text(scope), value=text)
+    if not handle.fits():
+        raise InputRejected(
+            f"value and scope of {len(str(handle).encode())} bytes", field="scope", remedy=f"at most {HANDLE_BYTES_MAX}"
+        )
+    return handle
 
 
 def _email(text: str) -> str:

@@ -11,12 +11,12 @@ Source: CloudEvents 1.0.2; CloudEvents Kafka protocol binding §3.2.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from shared.handle import Handle
+from shared.handle import HANDLE_BYTES_MAX, Handle
 
 RECORD_BYTES_MAX: Final = 256 * 1024
 ORIGINAL_INLINE_BYTES_MAX: Final = 64 * 1024
@@ -66,6 +66,12 @@ class Sender(BaseModel):
     raw: str = ""
     name: str = ""
     assurance: Assurance = "asserted"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.handle().fits():
+            raise ValueError(f"kind, scope and value have more than {HANDLE_BYTES_MAX} bytes")
+        return self
 
     def handle(self) -> Handle:
         """The normalized handle; the adapter normalized ``value`` already."""

@@ -12,6 +12,19 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 GATEWAY_REQUESTS: Final = Counter("santral_gateway_requests", "Posts and mails by provider and answer", ["provider", "status"])
+CONNECTIONS_REFUSED: Final = Counter("santral_connections_refused", "Connections ended before a request was read", ["reason"])
+BODY_BYTES: Final = Gauge("santral_body_bytes", "Bytes of bodies held in memory")
+BODIES_REFUSED: Final = Counter(
+    "santral_bodies_refused", "Bodies not taken: no room, a share used up, too slow, too large", ["reason"]
+)
+MAILS_JUDGED: Final = Counter("santral_mails_judged", "Mails whose author our border looked for, by what it found", ["dmarc"])
+MAILS_REFUSED: Final = Counter("santral_mails_refused", "Mail sessions turned away for want of room", ["reason"])
+UNPROVEN_POSTS: Final = Counter(
+    "santral_unproven_posts",
+    "Posts taken without a secret, or by the first scheme of signatures, from before",
+    ["provider", "reason"],
+)
+THROTTLED: Final = Counter("santral_throttled", "What was asked for more often than its rate allows", ["kind"])
 MESSAGES_IN: Final = Counter("santral_messages_in", "Messages taken in", ["provider", "understood"])
 CONFIGURATION_AGE: Final = Gauge(
     "santral_configuration_read_timestamp_seconds", "When the configuration was last seen to be current"
@@ -35,6 +48,7 @@ POLICY_ERRORS: Final = Counter("santral_policy_rule_errors", "Rules that failed 
 DISPATCH_LAG: Final = Gauge("santral_dispatch_round_seconds", "How long the last round of dispatch took")
 DISPATCH_RESERVATIONS: Final = Counter("santral_dispatch_reservations", "Items reserved for agents")
 DISPATCH_WAITING: Final = Gauge("santral_dispatch_waiting_items", "Items standing in a line of this process")
+DISPATCH_ASIDE: Final = Gauge("santral_dispatch_workspaces_aside", "Workspaces whose work this process cannot dispatch now")
 DISPATCH_ESCALATIONS: Final = Counter("santral_dispatch_escalations", "Items that nobody is left to take", ["reason"])
 SLA_HAPPENED: Final = Counter(
     "santral_sla_clocks", "Service level clocks that warned, were breached or were met", ["kind", "result"]

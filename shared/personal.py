@@ -9,17 +9,19 @@ person is erased, what an export shows. Statements are made of covers, so a tabl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from shared.database import Connection
+from shared.database import Connection, pages
 
 FREE_KINDS: Final = (sa.Text, sa.String, sa.JSON, sa.LargeBinary, sa.ARRAY)
 """Column types that could hold a name or an address."""
+AT_ONCE: Final = 20
+"""Rows of an export in memory at once; each may hold a message."""
 _NAMES: Final = re.compile(r"\{(handles|conversations|messages|visitors)\}")
 
 
@@ -38,14 +40,15 @@ class Person:
 class Cover:
     """One table. ``rows``: an SQL condition on ``x`` that names {handles}, {conversations}, {messages} or {visitors}.
 
-    ``erase``: column → SQL expression; None: the rows go altogether. ``kind``: the export's file. ``also``: columns without personal
-    data that an export shows beside the personal ones, so that they can be understood.
+    ``erase``: column → SQL expression; None: the rows go altogether. ``kind``: the export's file; None: a record of the workspace's own,
+    erased with the person and never handed over. ``also``: columns without personal data that an export shows beside the personal ones,
+    so that they can be understood.
     """
 
     table: str
     rows: str
     columns: tuple[str, ...]
-    kind: str
+    kind: str | None
     erase: Mapping[str, str] | None = None
     also: tuple[str, ...] = field(default=("id",))
 
@@ -76,11 +79,10 @@ async def erase_rows(connection: Connection, cover: Cover, person: Person) -> in
     return int(done.rpartition(" ")[2])
 
 
-async def export_rows(connection: Connection, cover: Cover, person: Person) -> list[dict[str, Any]]:
-    """A person's rows in one table, with their columns as the driver reads them."""
+def export_rows(connection: Connection, cover: Cover, person: Person) -> AsyncIterator[list[dict[str, Any]]]:
+    """A person's rows in one table, a few at a time within a transaction, with their columns as the driver reads them."""
     statement, names = cover.exporting()
-    found = await connection.fetch(statement, person.workspace_id, *(list(getattr(person, name)) for name in names))
-    return [dict(row) for row in found]
+    return pages(connection, statement, person.workspace_id, *(list(getattr(person, name)) for name in names), rows=AT_ONCE)
 
 
 def personal_columns(metadata: sa.MetaData) -> set[tuple[str, str]]:

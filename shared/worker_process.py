@@ -13,33 +13,38 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import AsyncExitStack
 from typing import Any, BinaryIO, Final
 
-from shared.errors import Unavailable
+from shared.errors import Throttled, Unavailable
+from shared.turns import Turns
 
 _LENGTH: Final = struct.Struct(">Q")
 _PIECE_BYTES: Final = 256 * 1024
 
 
 class WorkerProcesses:
-    """A pool of ``python -m module``, started when first needed. ``timeout_s`` is for one question, the wait for a free child apart.
+    """A pool of ``python -m module``, started when first needed. ``timeout_s`` is for one question, the wait for a free child apart,
+    which is ``wait_s`` at most where that is given.
 
     The module calls `serve`. Use the pool as an async context, or call `close` (twice is allowed).
     """
 
     def __init__(
-        self, module: str, *, workers: int = 1, timeout_s: float, start_timeout_s: float = 15.0, answer_bytes_max: int
-    ) -> None:
+        self, module: str, *, workers: int = 1, timeout_s: float, wait_s: float | None = None, start_timeout_s: float = 15.0,
+        answer_bytes_max: int,
+    ) -> None:  # fmt: skip
         self._module = module
         self._timeout_s = timeout_s
+        self._wait_s = wait_s
+        self._turns = Turns()
         self._start_timeout_s = start_timeout_s
         self._answer_bytes_max = answer_bytes_max
-        self._slots: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
+        self._free = asyncio.Semaphore(max(1, workers))
+        self._resting: list[_Child] = []
         self._children: set[_Child] = set()
         self._closed = False
-        for _ in range(max(1, workers)):
-            self._slots.put_nowait(None)
 
     async def __aenter__(self) -> WorkerProcesses:
         return self
@@ -47,13 +52,26 @@ class WorkerProcesses:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def ask(self, *question: bytes) -> bytes:
-        """The answer to the pieces of one question, one after the other.
+    async def ask(self, *question: bytes, owner: Hashable = None) -> bytes:
+        """The answer to the pieces of one question, one after the other. An ``owner`` has one question here at a time (`Turns`).
 
         Raises `TimeoutError` when it took too long, `ChildProcessError` when the child ended or answered too much (both times the child
-        is gone and the next question gets a new one), `Unavailable` when none could be started or the pool is closed.
+        is gone and the next question gets a new one), `Unavailable` when none was free in time or could be started, too many of the owner
+        wait, or the pool is closed: the question was not looked at.
         """
-        child = await self._slots.get()
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._wait_s):
+                    if owner is not None:
+                        await stack.enter_async_context(self._turns.of(owner))
+                    await stack.enter_async_context(self._free)
+            except (TimeoutError, Throttled) as error:
+                raise Unavailable("no process is free for it", remedy="come again") from error
+            return await self._answer(question)
+
+    async def _answer(self, question: tuple[bytes, ...]) -> bytes:
+        # The child that answered last is warm.
+        child = self._resting.pop() if self._resting else None
         kept: _Child | None = None
         try:
             if self._closed:
@@ -74,7 +92,8 @@ class WorkerProcesses:
             if child is not None and kept is None:
                 self._children.discard(child)
                 await child.kill()
-            self._slots.put_nowait(kept)
+            if kept is not None:
+                self._resting.append(kept)
         return answer
 
     async def close(self) -> None:

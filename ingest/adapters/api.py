@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from ingest.adapter import (
     Call,
@@ -26,32 +26,32 @@ from ingest.adapter import (
     Unparsed,
     require_carried,
 )
-from ingest.signatures import verify_timed
+from ingest.signatures import verify_post
 from shared.errors import InputRejected, Unprocessable
-from shared.handle import normalized
+from shared.given import Given
+from shared.handle import KINDS, normalized
+from shared.json_bounds import PROVIDER, require_bounded
 from shared.message import Sender
+from shared.moments import Moment
 from shared.text import clean_line, clean_text
 
 _ID: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
-class From(BaseModel):
+class From(Given):
     """Who wrote, as the calling system knows them. The caller vouches for it: an API key is a verified channel."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    kind: str
+    kind: Annotated[str, Field(json_schema_extra={"enum": sorted(KINDS)})]
     value: Annotated[str, Field(min_length=1, max_length=512)]
     scope: Annotated[str, Field(max_length=200)] = ""
     name: Annotated[str, Field(max_length=500)] = ""
     verified: bool = False
 
 
-class PostedMessage(BaseModel):
+class PostedMessage(Given):
     """The body of `POST /v1/messages`."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -73,7 +73,7 @@ class PostedMessage(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")] | None = None
     visibility: Literal["private", "public", "unlisted"] = "private"
     thread: Annotated[str, Field(max_length=512)] | None = None
-    sent_at: AwareDatetime | None = None
+    sent_at: Moment | None = None
     traits: Annotated[dict[str, str], Field(max_length=50)] = Field(default_factory=dict)
 
 
@@ -109,6 +109,9 @@ class ApiAdapter:
     provider = "api"
     channel = "email"
     channels = frozenset({"email", "chat", "phone", "social", "web"})
+    hosts: frozenset[str] = frozenset()
+    body_bytes_max: int = 2 * 1024 * 1024  # 200,000 characters of text in JSON
+    proof: str | None = "signing_secret"
     capabilities = Capabilities(text_chars_max=100_000, html=True, files=True, file_bytes_max=25_000_000, subject=True)
 
     def settings_schema(self) -> Mapping[str, Any]:
@@ -128,18 +131,15 @@ class ApiAdapter:
         return None
 
     def verify(self, target: Target, request: Request) -> str | None:
-        return verify_timed(
-            request.body,
-            timestamp=request.headers.get("santral-timestamp"),
-            token=request.headers.get("santral-token"),
-            signature=request.headers.get("santral-signature"),
-            secret=target.secrets.get("signing_secret", ""),
-            now_s=request.received_at.timestamp(),
-        )
+        return verify_post(
+            request.body, request.headers, target.secrets.get("signing_secret", ""), now_s=request.received_at.timestamp(),
+            first_scheme=target.has_grace(request.received_at),
+        )  # fmt: skip
 
     def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
         inbox = target.inboxes[0]
         try:
+            require_bounded(request.body, PROVIDER)
             return [draft_of(inbox, PostedMessage.model_validate_json(request.body))]
         except ValidationError as error:
             first = error.errors()[0]

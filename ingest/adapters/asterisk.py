@@ -21,6 +21,7 @@ from ingest.adapter import Capabilities, Challenge, Draft, Inbox, Outcome, Parse
 from ingest.phone.cdr import Row, lines_of, read_row
 from ingest.phone.joined import JoinedCall, joined
 from ingest.phone.switchboard import switchboard_of
+from ingest.setting_formats import LISTED_MAX
 from ingest.signatures import verify_bearer
 from shared.callers import CALL_SCOPE
 from shared.errors import InputRejected, Unprocessable
@@ -39,6 +40,9 @@ class AsteriskAdapter:
     provider = "asterisk"
     channel = "phone"
     channels = frozenset({"phone"})
+    hosts: frozenset[str] = frozenset()
+    body_bytes_max: int = 8 * 1024 * 1024  # a few hundred calls a post
+    proof: str | None = "post_secret"
     capabilities = Capabilities(text_chars_max=0)
 
     def settings_schema(self) -> Mapping[str, Any]:
@@ -50,11 +54,11 @@ class AsteriskAdapter:
                 "region": {"type": "string", "format": "region"},
                 "time_zone": {"type": "string", "format": "time-zone"},
                 "extensions": {"type": "string", "format": "regex"},
-                "inbound_contexts": {"type": "array", "items": text},
-                "columns": {"type": "array", "items": text},
+                "inbound_contexts": {"type": "array", "maxItems": LISTED_MAX, "items": text},
+                "columns": {"type": "array", "maxItems": LISTED_MAX, "items": text},
                 "agents": {"type": "object", "additionalProperties": text},
-                "trunks": {"type": "array", "items": {**text, "minLength": 1}},
-                "numbers": {"type": "array", "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
+                "trunks": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "minLength": 1}},
+                "numbers": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
             },
         }
         secrets = {
@@ -68,8 +72,8 @@ class AsteriskAdapter:
         return None
 
     def verify(self, target: Target, request: Request) -> str | None:
-        secret = target.secrets.get("post_secret")
-        if secret:
+        secret = target.secrets.get("post_secret", "")
+        if secret or not target.has_grace(request.received_at):
             verify_bearer(request.headers.get("authorization"), secret)
         return None
 
@@ -79,7 +83,8 @@ class AsteriskAdapter:
         amends = request.query.get("amends") == "true" or lines[:1] == [_AMENDS]
         lines = [line for line in lines if line != _AMENDS]
         try:
-            board = switchboard_of(inbox.settings, region=inbox.region, own=(inbox.address, *inbox.own_addresses))
+            own = None if inbox.own is None else inbox.own.numbers
+            board = switchboard_of(inbox.settings, region=inbox.region, own=own, number=inbox.address)
         except ValueError as error:
             return [_unparsed(inbox, rows, str(error), amends=amends) for rows in _by_call(lines, inbox)]
         parsed: list[Parsed] = []

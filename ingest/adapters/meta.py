@@ -9,7 +9,6 @@ Windows: free text only within 24 h of the person's last message; after that a W
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,9 +31,13 @@ from ingest.adapter import (
 )
 from ingest.meta import page, page_public, whatsapp
 from ingest.signatures import verify_meta
-from shared.errors import Unauthenticated, Unprocessable
+from shared.errors import InputRejected, Unauthenticated, Unprocessable
+from shared.json_bounds import PROVIDER, bounded_json
+from shared.text import same_secret
 
 GRAPH: Final = "https://graph.facebook.com/v23.0"
+ORIGINALS_TIMES_MAX: Final = 4
+ORIGINALS_BYTES_FREE: Final = 64 * 1024
 _LISTS: Final = ("changes", "messaging", "standby", "calls")
 """Where an entry holds its elements."""
 _OBJECTS: Final = {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}
@@ -50,6 +53,9 @@ class MetaAdapter:
     capabilities: Capabilities
     channel: str = "social"
     channels: frozenset[str] = frozenset({"social", "chat"})
+    body_bytes_max: int = 4 * 1024 * 1024  # a webhook is at most 3 MB
+    proof: str | None = None  # its connection's app secret
+    hosts: frozenset[str] = frozenset({"graph.facebook.com", "graph.instagram.com"})
 
     def settings_schema(self) -> Mapping[str, Any]:
         text, address = {"type": "string"}, {"type": "string", "format": "uri"}
@@ -77,26 +83,23 @@ class MetaAdapter:
         if request.query.get("hub.mode") != "subscribe":
             raise Unauthenticated("not a subscription", field="hub.mode", remedy="subscribe")
         expected = target.secrets.get("verify_token", "")
-        if not expected or not hmac.compare_digest(request.query.get("hub.verify_token", "").encode(), expected.encode()):
+        if not expected or not same_secret(request.query.get("hub.verify_token", ""), expected):
             raise Unauthenticated("wrong verify token", field="hub.verify_token", remedy="the connection's verify_token")
         return Challenge(text=request.query.get("hub.challenge", ""))
 
     def verify(self, target: Target, request: Request) -> str | None:
-        secret = target.secrets.get("app_secret", "")
-        if not secret:
-            raise Unauthenticated("the connection has no app secret", field="app_secret", remedy="set secrets.app_secret")
-        verify_meta(request.body, request.headers.get("x-hub-signature-256"), secret)
+        verify_meta(request.body, request.headers.get("x-hub-signature-256"), target.secrets.get("app_secret", ""))
         return None
 
     def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
         try:
-            envelope = json.loads(request.body)
+            envelope = bounded_json(request.body, PROVIDER)
             kind, entries = envelope["object"], list(envelope["entry"])
-        except (*_SHAPE_ERRORS, RecursionError) as error:
+        except (*_SHAPE_ERRORS, InputRejected) as error:
             return [Unparsed(inbox=None, original=request.body, reason=f"not one of Meta's envelopes: {error!r}")]
         if kind not in _OBJECTS.values():
             return [Unparsed(inbox=None, original=request.body, reason=f"the object {kind!r} is not handled")]
-        return [parsed for entry in entries for parsed in _entry(target, kind, entry)]
+        return _kept(request.body, (parsed for entry in entries for parsed in _entry(target, kind, entry)))
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -125,6 +128,22 @@ class MetaAdapter:
             reason=reason,
             retry_after_s=float(retry_after) if retry_after.isdigit() else None,
         )
+
+
+def _kept(body: bytes, found: Iterable[Parsed]) -> list[Parsed]:
+    """What was found. Each element that is not understood is kept with its frame, so where that comes to far more than the post is itself,
+    the post is kept once instead; what was understood stays.
+    """
+    kept: list[Parsed] = []
+    left = len(body) * ORIGINALS_TIMES_MAX + ORIGINALS_BYTES_FREE
+    for one in found:
+        left -= len(one.original) if isinstance(one, Unparsed) else 0
+        if left >= 0 or not isinstance(one, Unparsed):
+            kept.append(one)
+    if left >= 0:
+        return kept
+    drafts = [one for one in kept if not isinstance(one, Unparsed)]
+    return [*drafts, Unparsed(inbox=None, original=body, reason="very many elements are not understood")]
 
 
 def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:

@@ -40,16 +40,20 @@ from ingest.mail.authentication import SenderVerdict, sender_verdict
 from ingest.mail.automatic import read_automatic
 from ingest.mail.border_filter import FILTERS, border_verdict
 from ingest.mail.compose import OutgoingFile, compose_reply, envelope_of, wire_domain
-from ingest.mail.correspondent import OwnMailboxes, correspondent, handle_value, own_mailboxes
+from ingest.mail.correspondent import correspondent
 from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
+from ingest.mail.own_mailboxes import OwnMailboxes, handle_value, own_mailboxes
 from ingest.mail.reply_token import reply_address
 from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
+from ingest.setting_formats import LISTED_MAX
 from ingest.signatures import verify_bearer
 from shared.errors import Unprocessable
 from shared.message import UNVERIFIED_SCOPE, Automatic, Filtered, Participant, Sender
 from shared.text import clean_line
 
+LISTENER: Final = "SMTP"
+"""The method of a request that is a mail from our own listener."""
 REFERENCES_MAX: Final = 30
 SUBJECT_CHARS_MAX: Final = 2000
 REASON_CHARS_MAX: Final = 500
@@ -63,6 +67,9 @@ class SmtpAdapter:
     provider = "smtp"
     channel = "email"
     channels = frozenset({"email"})
+    hosts: frozenset[str] = frozenset()
+    body_bytes_max: int = 64 * 1024 * 1024
+    proof: str | None = "post_secret"
     capabilities = Capabilities(
         text_chars_max=500_000, html=True, files=True, file_bytes_max=25_000_000, subject=True, copies=True,
         receipts=frozenset({"sent", "failed"}),
@@ -76,7 +83,7 @@ class SmtpAdapter:
             "properties": {
                 "from_name": text,
                 "authserv_id": text,
-                "aliases": {"type": "array", "items": {"type": "string", "format": "idn-email"}},
+                "aliases": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "idn-email"}},
                 "border_filter": {"enum": list(FILTERS)},
             },
         }
@@ -91,8 +98,8 @@ class SmtpAdapter:
         return None
 
     def verify(self, target: Target, request: Request) -> str | None:
-        secret = target.secrets.get("post_secret")
-        if secret:
+        secret = target.secrets.get("post_secret", "")
+        if secret or not target.has_grace(request.received_at):
             verify_bearer(request.headers.get("authorization"), secret)
         return None
 
@@ -103,7 +110,9 @@ class SmtpAdapter:
         mail = read_mail(request.body)
         if mail.sender is None and not mail.text and not mail.attachments:
             return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
-        return [_draft(inbox, mail, request.body, own_mailboxes(_addresses(inbox)))]
+        # What anybody may post brings no verdict of its own: a border's counts from our listener, or from who knows the secret.
+        proven = request.method == LISTENER or bool(target.secrets.get("post_secret"))
+        return [_draft(inbox, mail, request.body, _own(inbox), proven=proven)]
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -154,23 +163,25 @@ def _box(address: str) -> Mailbox:
     return Mailbox(name=None, address=address)
 
 
-def _addresses(inbox: Inbox) -> tuple[str, ...]:
-    """The addresses at which we receive mail, as far as is known: the inbox's and the workspace's."""
-    return (inbox.address, *map(str, inbox.settings.get("aliases") or ()), *inbox.own_addresses)
+def _own(inbox: Inbox) -> OwnMailboxes:
+    """Where we receive mail: the workspace's mailboxes, made once for all its mails; of an inbox that stands alone, its own."""
+    if inbox.own is not None:
+        return inbox.own.mailboxes
+    return own_mailboxes((inbox.address, *map(str, inbox.settings.get("aliases") or ())))
 
 
 def _require_somebody(reply: Reply) -> None:
     """Raises `Unprocessable` where nobody is known to answer, or it would be ourselves."""
     if reply.to_kind != "email":
         raise Unprocessable("nobody knows this writer's address", field="to", remedy="give an address")
-    if own_mailboxes(_addresses(reply.inbox)).has(reply.to_value):
+    if _own(reply.inbox).has(reply.to_value):
         raise Unprocessable("the inbox's own mailbox", field="to", remedy="give the customer's address")
 
 
-def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes) -> Draft:
+def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes, *, proven: bool) -> Draft:
     who = correspondent(mail, own)
-    automatic, reported = _automatic(inbox, mail)
-    authserv_id = str(inbox.settings.get("authserv_id", ""))
+    automatic, reported = _automatic(mail, own)
+    authserv_id = str(inbox.settings.get("authserv_id", "")) if proven else ""
     domain = mail.sender.address.rpartition("@")[2] if mail.sender is not None else ""
     verdict = sender_verdict(mail.headers, authserv_id=authserv_id, from_domain=domain)
     sender = _sender(inbox, mail, who.box, verdict="none" if who.written_from and verdict == "pass" else verdict)
@@ -248,9 +259,9 @@ def _refs(mail: Mail, reported: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*tokens, *(f"mid:{one}" for one in (*originals, *answered)))))
 
 
-def _automatic(inbox: Inbox, mail: Mail) -> tuple[Automatic | None, str | None]:
+def _automatic(mail: Mail, own: OwnMailboxes) -> tuple[Automatic | None, str | None]:
     """What says that a machine wrote, and the Message-ID of the mail that it reports about."""
-    found = read_automatic(mail.headers, mail.attachments, mail.text, own=_addresses(inbox))
+    found = read_automatic(mail.headers, mail.attachments, mail.text, own=own)
     if found is None:
         return None, None
     if found.kind == "bounce":

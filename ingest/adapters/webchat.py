@@ -26,6 +26,7 @@ from ingest.adapter import (
     Target,
     require_carried,
 )
+from ingest.setting_formats import LISTED_MAX
 from shared.errors import InputRejected, Unauthenticated, Unprocessable
 from shared.handle import normalized
 from shared.message import Sender
@@ -99,6 +100,9 @@ class WebchatAdapter:
     provider = "webchat"
     channel = "chat"
     channels = frozenset({"chat"})
+    hosts: frozenset[str] = frozenset()
+    body_bytes_max: int = 0
+    proof: str | None = None
     capabilities = Capabilities(text_chars_max=TEXT_CHARS_MAX, receipts=frozenset({"sent", "read"}))
 
     def settings_schema(self) -> Mapping[str, Any]:
@@ -107,15 +111,30 @@ class WebchatAdapter:
             "additionalProperties": False,
             "properties": {
                 "title": {"type": "string", "maxLength": 100},
-                "origins": {"type": "array", "items": {"type": "string", "format": "origin"}},
+                "origins": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "origin"}},
                 "locale": {"enum": ["tr", "en"]},
                 "region": {"type": "string", "format": "region"},
+                # Public halves of the keys with which the site signs who a visitor is; several, so that one can be replaced.
+                "identity_keys": {
+                    "type": "array",
+                    "maxItems": 5,
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["kid", "public_key"],
+                        "properties": {
+                            "kid": {"type": "string", "minLength": 1, "maxLength": 100},
+                            "public_key": {"type": "string", "maxLength": 1000, "format": "es256-key"},
+                        },
+                    },
+                },
             },
         }
         secrets = {
             "type": "object",
             "additionalProperties": False,
-            "properties": {"identity_secret": {"type": "string", "minLength": 32}},
+            # The one before is believed beside the present one, until it is taken away.
+            "properties": {name: {"type": "string", "minLength": 32} for name in ("identity_secret", "identity_secret_previous")},
         }
         return {"inbox": {"settings": settings, "secrets": secrets}}
 

@@ -40,6 +40,15 @@ class _Segment:
 
     phrase: list[Piece]
     angle: list[Piece] | None = None
+    address_seen: bool = False
+    last_text: str = ""
+
+    def add(self, piece: Piece) -> None:
+        """One piece more of the phrase. What was seen is kept, because a field may ask it at each of ten thousand colons."""
+        self.phrase.append(piece)
+        if piece.kind == "text":
+            self.address_seen = self.address_seen or "@" in piece.text
+            self.last_text = piece.text
 
     def comments(self) -> str:
         return " ".join(one.text for one in (*self.phrase, *(self.angle or ())) if one.kind == "comment")
@@ -87,7 +96,7 @@ def _segments(pieces: Sequence[Piece]) -> Iterator[_Segment]:
         piece = pieces[at]
         at += 1
         if piece.kind != "sign":
-            current.phrase.append(piece)
+            current.add(piece)
         elif piece.text in ",;":
             yield current
             current, grouped = _Segment(phrase=[]), grouped and piece.text == ","
@@ -99,7 +108,7 @@ def _segments(pieces: Sequence[Piece]) -> Iterator[_Segment]:
         elif piece.text == ":" and not grouped and _opens_group(current):
             current, grouped = _Segment(phrase=[]), True
         elif current.angle is None:
-            current.phrase.append(piece)
+            current.add(piece)
     yield current
 
 
@@ -131,8 +140,7 @@ def _has_at(pieces: Sequence[Piece]) -> bool:
 
 
 def _opens_group(current: _Segment) -> bool:
-    texts = [one.text for one in current.phrase if one.kind == "text"]
-    return current.angle is None and not any("@" in one for one in texts) and not (texts and texts[-1].lower().endswith("mailto"))
+    return current.angle is None and not current.address_seen and current.last_text[-len("mailto") :].lower() != "mailto"
 
 
 # --- what a segment says -------------------------------------------------------------------------------------------------

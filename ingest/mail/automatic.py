@@ -31,6 +31,7 @@ from ingest.mail.machine_fields import (
     words_of,
     writer_of,
 )
+from ingest.mail.own_mailboxes import OwnMailboxes
 from ingest.mail.report_text import addresses_of
 from ingest.mail.report_words import failure_subject, is_about_a_mail, tells_of_failure
 
@@ -70,15 +71,17 @@ class AutomaticMail:
 
 
 def read_automatic(
-    headers: Headers, parts: Sequence[MailPart] = (), text: str = "", *, own: Sequence[str] = ()
+    headers: Headers, parts: Sequence[MailPart] = (), text: str = "", *, own: OwnMailboxes | None = None
 ) -> AutomaticMail | None:
     """What kind of automatic mail this is; None when a person seems to have written it.
 
-    ``headers`` decoded, of the whole mail; ``text`` its plain text; ``own`` the addresses of its inbox: mail to many that names none of
+    ``headers`` decoded, of the whole mail; ``text`` its plain text; ``own`` our mailboxes, None: not known. Mail to many that names none of
     them was not written to us.
     """
     seen = _Seen(headers, parts, text)
-    return _report(seen) or _bounce(seen) or _answer(seen) or _campaign(seen, own) or _nobodys(seen) or _marked(seen)
+    return (
+        _report(seen) or _bounce(seen) or _answer(seen) or _campaign(seen, own or OwnMailboxes()) or _nobodys(seen) or _marked(seen)
+    )
 
 
 class _Seen:
@@ -229,7 +232,7 @@ def _is_absent(seen: _Seen) -> bool:
 # --- the rest ------------------------------------------------------------------------------------------------------------
 
 
-def _campaign(seen: _Seen, own: Sequence[str]) -> AutomaticMail | None:
+def _campaign(seen: _Seen, own: OwnMailboxes) -> AutomaticMail | None:
     fields = campaign_fields(seen.headers)
     if fields and not is_addressed_to(seen.headers, own):
         return AutomaticMail(kind="bulk", evidence=(*fields, "To"))

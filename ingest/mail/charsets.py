@@ -61,7 +61,7 @@ def codec_of(label: str | None) -> str | None:
     except (LookupError, ValueError):  # ValueError: a NUL or a surrogate in the label
         return None
     # Bytes-to-bytes codecs (hex, zlib) carry this mark; decoding text with them would raise.
-    if info.name in _REFUSED or not getattr(info, "_is_text_encoding", True):
+    if info.name.replace("-", "_") in _REFUSED or not getattr(info, "_is_text_encoding", True):
         return None
     return _ALIASES.get(info.name, info.name)
 

@@ -10,15 +10,13 @@ Identity: two mailboxes are one when their handles are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from ingest.mail.addresses import Mailbox
 from ingest.mail.headers import values_of
 from ingest.mail.mime import Mail
-from shared.errors import InputRejected
-from shared.handle import normalized
+from ingest.mail.own_mailboxes import OwnMailboxes, handle_value
 from shared.text import fold_turkish
 
 _LIST_FIELDS: Final = ("List-Id", "List-Post", "Mailing-list", "X-Google-Group-Id", "X-BeenThere")
@@ -42,30 +40,6 @@ _PROGRAM_WORDS: Final = frozenset(
 _UNREAD: Final = ("donotreply", "noreply")
 _FORM_PROGRAM: Final = re.compile(r"phpmailer|wordpress|wpforms|wpmailsmtp|drupal|joomla|typo3|contact form", re.IGNORECASE)
 _WEBMAIL_SCRIPT: Final = re.compile(r"rcube|roundcube|webmail|squirrel|horde|rainloop|sogo", re.IGNORECASE)
-_PUBLIC_DOMAIN: Final = re.compile(
-    r"(?:gmail|googlemail|hotmail|outlook|live|msn|yahoo|ymail|yandex|icloud|me|mac|aol|gmx|web|mail|proton|protonmail|zoho|mynet)"
-    r"(?:\.com|\.net|\.org|\.me|\.de|\.ru|\.fr|\.it|\.es)?(?:\.[a-z]{2})?"
-)
-"""Domains at which anybody has a mailbox: who writes from there is none of ours, though our own mailbox is there too."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnMailboxes:
-    """Our own mailboxes, as handles have them, and the domains that are only ours."""
-
-    values: frozenset[str]
-    domains: frozenset[str]
-
-    def has(self, address: str) -> bool:
-        """Whether mail to this address comes to us, with any tag behind a plus sign too."""
-        value = handle_value(address)
-        local, _, domain = value.rpartition("@")
-        return bool(value) and (value in self.values or f"{local.partition('+')[0]}@{domain}" in self.values)
-
-    def is_domain(self, address: str) -> bool:
-        """Whether an address is at a domain of ours, or below one."""
-        domain = handle_value(address).rpartition("@")[2]
-        return any(domain == one or domain.endswith(f".{one}") for one in self.domains)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,21 +50,6 @@ class Correspondent:
     box: Mailbox | None
     reply_to: str = ""
     written_from: str = ""
-
-
-def own_mailboxes(addresses: Iterable[str]) -> OwnMailboxes:
-    """Our own mailboxes by the addresses that inboxes are configured with; what is no address is left out."""
-    values = frozenset(value for one in addresses if (value := handle_value(one)))
-    domains = frozenset(one.rpartition("@")[2] for one in values)
-    return OwnMailboxes(values=values, domains=frozenset(one for one in domains if not _PUBLIC_DOMAIN.fullmatch(one)))
-
-
-def handle_value(address: str) -> str:
-    """The address as its handle has it; empty for one that cannot be a handle."""
-    try:
-        return normalized("email", address).value
-    except InputRejected:
-        return ""
 
 
 def correspondent(mail: Mail, own: OwnMailboxes) -> Correspondent:

@@ -40,9 +40,9 @@ _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 
 def file_name(given: str, fields: Sequence[Field], kind: str, content: bytes, number: int) -> str:
     """A file name without path, never empty. ``number`` counts the files of a mail, for one that nobody named."""
-    name = _bare(_unquoted(given))
+    name = bare_name(_unquoted(given))
     if not name:
-        name = next((one for one in map(_bare, _described(fields)) if _NAMED.fullmatch(one)), "")
+        name = next((one for one in map(bare_name, _described(fields)) if _NAMED.fullmatch(one)), "")
     if not name and kind == "message/rfc822":
         inner, _ = split_block(content, 0, len(content))
         subject = _DECEPTIVE.sub("", header_text(first(inner, "Subject"))).replace("/", "-").replace("\\", "-").strip(" .")
@@ -55,8 +55,9 @@ def file_name(given: str, fields: Sequence[Field], kind: str, content: bytes, nu
     return f"{stem[: NAME_CHARS_MAX - 20]}.{extension[:19]}" if dot else name[:NAME_CHARS_MAX]
 
 
-def _bare(name: str) -> str:
-    return _DECEPTIVE.sub("", clean_line(name)).replace("\\", "/").rpartition("/")[2].strip(" .\"'")
+def bare_name(name: str) -> str:
+    """A name without its path, on one line, without letters that turn it around; empty where nothing of it is left. Twice is once."""
+    return clean_line(_DECEPTIVE.sub("", name)).replace("\\", "/").rpartition("/")[2].strip(" .\"'")
 
 
 def _described(fields: Sequence[Field]) -> tuple[str, str]:

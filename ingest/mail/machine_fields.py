@@ -7,13 +7,14 @@ Never raises.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ingest.mail.addresses import parse_mailboxes
 from ingest.mail.headers import Headers, values_of
 from ingest.mail.machine_words import any_of, folded
+from ingest.mail.own_mailboxes import OwnMailboxes
 
 LOOP_HEADER = "X-Santral-Loop"
 """Stands in every mail we send by ourselves; a mail that carries it came from us or from an echo of us."""
@@ -127,16 +128,10 @@ def campaign_fields(headers: Headers) -> tuple[str, ...]:
     return tuple(found)
 
 
-def is_addressed_to(headers: Headers, own: Iterable[str]) -> bool:
-    """Whether To or Cc has one of these addresses, also with a plus-tag."""
-    wanted = {_plain(address) for address in own if address}
+def is_addressed_to(headers: Headers, own: OwnMailboxes) -> bool:
+    """Whether To or Cc has one of our mailboxes, also with a plus-tag."""
     named = (box.address for name in ("To", "Cc") for value in values_of(headers, name) for box in parse_mailboxes(value))
-    return bool(wanted) and any(_plain(address) in wanted for address in named)
-
-
-def _plain(address: str) -> str:
-    local, _, domain = address.lower().rpartition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    return any(own.is_named_by(address) for address in named)
 
 
 def _means_yes(value: str) -> bool:

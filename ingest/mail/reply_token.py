@@ -16,6 +16,7 @@ from uuid import UUID
 
 from shared.errors import InputRejected
 from shared.mailbox import a_labels
+from shared.text import same_secret
 
 _PURPOSE = b"santral reply address v1\x00"
 _COMPACT_MAC_BITS = 84
@@ -41,7 +42,7 @@ def conversation_of(address: str, secret: bytes) -> UUID | None:
     if conversation_id is None:
         return None
     expected = _token(f"{mailbox}@{domain}", conversation_id, secret)
-    return conversation_id if hmac.compare_digest(expected.encode(), token.lower().encode()) else None
+    return conversation_id if same_secret(token.lower(), expected) else None
 
 
 def _token(mailbox_address: str, conversation_id: UUID, secret: bytes) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import re
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
-_BASE64_ONLY = re.compile(rb"[A-Za-z0-9+/\s]*[=\s]*")
+_BASE64_ONLY = re.compile(rb"[A-Za-z0-9+/\s]*+(?:=[=\s]*+)?")  # possessive: linear in any run of blanks
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _LOWER_WORD = re.compile(rb"[A-Za-z]?[a-z]*")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")

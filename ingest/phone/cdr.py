@@ -41,6 +41,7 @@ _LAYOUTS: Final = {
 }
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 _CHANNEL_SUFFIX: Final = re.compile(r"-(?:[0-9a-fA-F]{8}|[0-9]{2,})(?:;[12])?$")
+_SECONDS: Final = re.compile(r"-?[0-9]{1,9}")
 _REQUIRED: Final = frozenset({"src", "dst", "channel", "dstchannel", "start", "disposition"})
 
 
@@ -144,10 +145,13 @@ def _time(values: Mapping[str, str], column: str) -> datetime:
 
 def _seconds(values: Mapping[str, str], column: str) -> int | None:
     """A count of seconds; None where the row has none."""
-    try:
-        return int(values[column]) if values.get(column) else None
-    except ValueError as error:
-        raise ValueError(f"{column}: {values[column]!r} is not a number of seconds") from error
+    given = values.get(column)
+    if not given:
+        return None
+    # Bounded in digits before it is a number: with hundreds of them it is none that a time can be reckoned with.
+    if not _SECONDS.fullmatch(given.strip()):
+        raise ValueError(f"{column}: {given[:40]!r} is not a number of seconds")
+    return int(given)
 
 
 def _name(clid: str) -> str:

@@ -18,16 +18,15 @@ Source: Asterisk, "CDR Specification" and "Channel names". **Identity**: a devic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from ingest.patterns import is_pattern, is_whole
 from ingest.phone.cdr import Row, device_of
+from ingest.phone.own_numbers import is_own, own_numbers
 from shared.callers import is_withheld
-from shared.errors import InputRejected
-from shared.handle import normalized
 from shared.time_zones import zone_of
 
 Direction = Literal["in", "out", "internal"]
@@ -127,7 +126,7 @@ class Switchboard:
         return is_whole(number, self.extension)
 
     def _is_own(self, number: str) -> bool:
-        return bool(self.own) and _comparable(number, self.region) in self.own
+        return is_own(number, self.own, region=self.region)
 
     def _is_foreign(self, number: str) -> bool:
         if not self.is_customers(number) or self._is_extension(number):
@@ -135,8 +134,13 @@ class Switchboard:
         return sum(character.isdigit() for character in number) >= _FOREIGN_DIGITS_MIN and _DIALLED.fullmatch(number) is not None
 
 
-def switchboard_of(settings: Mapping[str, Any], *, region: str | None, own: Iterable[str] = ()) -> Switchboard:
-    """The switchboard of an inbox; ``own`` are the workspace's other numbers. Raises ``ValueError`` naming the setting that is wrong."""
+def switchboard_of(
+    settings: Mapping[str, Any], *, region: str | None, own: frozenset[str] | None = None, number: str = ""
+) -> Switchboard:
+    """The switchboard of an inbox. ``own`` are the workspace's `own_numbers`; None: its own ``number`` and those of its settings.
+
+    Raises ``ValueError`` naming the setting that is wrong.
+    """
     zone = zone_of(settings.get("time_zone") or "UTC")
     if zone is None:
         # Times would be wrong for good; in quarantine the rows wait until the setting is mended.
@@ -147,29 +151,12 @@ def switchboard_of(settings: Mapping[str, Any], *, region: str | None, own: Iter
     agents = settings.get("agents") or {}
     if not isinstance(agents, Mapping):
         raise ValueError("the inbox's agents: not devices with the names of agents")  # noqa: TRY004
-    numbers = [*_texts(settings, "numbers"), *own]
+    numbers = _texts(settings, "numbers")
     return Switchboard(
         zone=zone, columns=_texts(settings, "columns"), region=region, extension=extension,
         inbound_contexts=frozenset(_texts(settings, "inbound_contexts")), devices=frozenset(map(str, agents)),
-        trunks=frozenset(_texts(settings, "trunks")), own=own_numbers(numbers, region=region),
+        trunks=frozenset(_texts(settings, "trunks")), own=own_numbers((number, *numbers), region=region) if own is None else own,
     )  # fmt: skip
-
-
-def own_numbers(numbers: Iterable[str], *, region: str | None) -> frozenset[str]:
-    """A company's numbers as they are compared; what is no number is left out."""
-    return frozenset(_comparable(one, region) for one in numbers if "@" not in one and not is_withheld(one))
-
-
-def is_own(number: str, own: frozenset[str], *, region: str | None) -> bool:
-    """Whether a number, however it is written, is one of these `own_numbers`."""
-    return _comparable(number, region) in own
-
-
-def _comparable(number: str, region: str | None) -> str:
-    try:
-        return normalized("phone", number, region=region).value
-    except InputRejected:
-        return "".join(character for character in number if character.isdigit()).lstrip("0")
 
 
 def _texts(settings: Mapping[str, Any], name: str) -> tuple[str, ...]:

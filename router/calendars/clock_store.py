@@ -80,8 +80,9 @@ where k.met_at is null and k.stopped_at is null and (coalesce(k.queue_id, i.queu
     or (k.kind = 'first_response' and (i.first_reply_at is not null or (i.channel = 'phone' and i.assigned_at is not null)))
     or (i.state = 'parked') = (k.resumed_at is not null)
     or i.parked_at > k.resumed_at
-    or (k.breached_at is not null and k.escalated_at is null and i.state = 'queued'))
-order by k.workspace_id, k.item_id, k.kind limit $1
+    or (k.breached_at is not null and k.escalated_at is null and i.state = 'queued'
+        and i.giver_agent_id is null and i.target_agent_id is null))
+order by row_number() over (partition by k.workspace_id order by k.next_at nulls last, k.item_id, k.kind), k.workspace_id limit $1
 """
 _OF_ITEMS: Final = f"""{_CLOCKS}
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on k.workspace_id = g.workspace_id and k.item_id = g.id

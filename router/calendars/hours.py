@@ -18,11 +18,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema
 
 from router.calendars.calendar import DAY_S, Calendar, Span, day_number, intervals
-from router.calendars.public_holidays import PUBLIC, Holidays, checked_holidays
+from router.calendars.public_holidays import PUBLIC, Holidays, checked_holidays, countries
 from shared.errors import Unprocessable
+from shared.given import Given
 from shared.time_zones import zone_of
 
 DEFAULT: Final = "default"
@@ -34,24 +35,26 @@ _WALL: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"
 _DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Wall = Annotated[str, Field(pattern=_WALL)]
-Spans = Annotated[list[tuple[Wall, Wall]], Field(max_length=_SPANS_MAX)]
+Begin = Annotated[Wall, WithJsonSchema({"type": "string", "pattern": _WALL.partition("|^24")[0]})]
+"""The end of a day begins nothing, which is told with its remedy below."""
+Spans = Annotated[list[tuple[Begin, Wall]], Field(max_length=_SPANS_MAX)]
 
 
-class HolidaysDocument(BaseModel):
+class HolidaysDocument(Given):
     """Whose public holidays close the calendar. On a half day work ends at ``half_day_until``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$", json_schema_extra=lambda schema: schema.update(enum=sorted(countries())))]
     subdivision: Annotated[str, Field(max_length=20)] | None = None
     categories: Annotated[list[str], Field(min_length=1, max_length=20)] = Field(default_factory=lambda: [PUBLIC])
     half_day_until: Wall = "13:00"
 
 
-class CalendarDocument(BaseModel):
+class CalendarDocument(Given):
     """When a team works."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     time_zone: Annotated[str, Field(max_length=64)] = "UTC"
     hours: dict[Day, Spans] | None = None

@@ -83,7 +83,7 @@ def named_days(asked: Holidays, year: int) -> Mapping[int, NamedDay]:
 
 def checked_holidays(asked: Holidays) -> Holidays:
     """Returns it when the library knows it. Raises `Unprocessable` naming the member and what is possible."""
-    known = _countries()
+    known = countries()
     if asked.country not in known:
         raise Unprocessable(
             f"no public holidays are known of {asked.country!r}",
@@ -102,7 +102,8 @@ def checked_holidays(asked: Holidays) -> Holidays:
 
 
 @lru_cache(maxsize=1)
-def _countries() -> Mapping[str, Sequence[str]]:
+def countries() -> Mapping[str, Sequence[str]]:
+    """The countries whose public holidays are known, by two letters, each with its parts."""
     found: Mapping[str, Sequence[str]] = library.list_supported_countries(include_aliases=False)
     return found
 

@@ -32,6 +32,7 @@ LOOK_S: Final = 2.0
 AHEAD: Final = timedelta(days=8)
 UNREADABLE: Final = timedelta(minutes=5)
 BATCH: Final = 500
+_FIRST: Final = (UUID(int=0), UUID(int=0))
 _DUE: Final = """
 select workspace_id, id, hours, off_shift from santral.agent where shift_next_at <= clock_timestamp()
 order by workspace_id, id limit $1 for no key update skip locked
@@ -49,7 +50,8 @@ _LEFT_BEHIND: Final = """
 select i.workspace_id, i.id from santral.agent a
 join santral.work_item i on i.workspace_id = a.workspace_id and i.agent_id = a.id and i.state = 'assigned'
 where a.off_shift and a.kind <> 'bot' and (a.presence = 'offline' or coalesce(a.lease_until, '-infinity') <= clock_timestamp())
-limit $1
+  and (i.workspace_id, i.id) > ($2, $3)
+order by i.workspace_id, i.id limit $1
 """
 
 
@@ -90,6 +92,7 @@ class Shifts:
         self._db = db
         self._leases = leases
         self._hints = hints
+        self._place = _FIRST  # in the walk over work that may be given back: what stays must not stand before what goes
 
     async def run(self) -> None:
         """Looks for ever; the worker loop around it restarts it after an unforeseen error."""
@@ -114,13 +117,13 @@ class Shifts:
         async with self._db.batch() as connection:
             if not await self._leases.lock_and_check(connection, [0]):
                 return False
-            back, workspaces = await _give_back(connection)
-        if due or back:
+            back, workspaces = await self._give_back(connection)
+        if due or workspaces:
             self._hints.wake("dispatch")
             self._hints.wake("outbox")
             for workspace in workspaces:
                 self._hints.wake("stream", str(workspace))
-        return max(due, back) == BATCH
+        return BATCH in (due, back)
 
     async def _look(self, connection: Connection) -> int:
         """Agents whose shift may have begun or ended."""
@@ -147,12 +150,17 @@ class Shifts:
         await feed(connection, [(row["workspace_id"], "agent", row["id"]) for row in rows])
         return len(rows)
 
+    async def _give_back(self, connection: Connection) -> tuple[int, set[UUID]]:
+        """What whoever has gone home had, of the channels that are kept for them until then, goes back to the queue.
 
-async def _give_back(connection: Connection) -> tuple[int, set[UUID]]:
-    """What whoever has gone home had, of the channels that are kept for them until then, goes back to the queue."""
-    pairs = [(row["workspace_id"], row["id"]) for row in await connection.fetch(_LEFT_BEHIND, BATCH)]
-    if not pairs:
-        return 0, set()
+        How many were looked at, and whose work moved.
+        """
+        pairs = [(row["workspace_id"], row["id"]) for row in await connection.fetch(_LEFT_BEHIND, BATCH, *self._place)]
+        self._place = pairs[-1] if len(pairs) == BATCH else _FIRST
+        return len(pairs), await _given_back(connection, pairs) if pairs else set()
+
+
+async def _given_back(connection: Connection, pairs: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
     at: datetime = await connection.fetchval("select clock_timestamp()")
     moves = [
         Move(
@@ -162,4 +170,5 @@ async def _give_back(connection: Connection) -> tuple[int, set[UUID]]:
         for stored in await lock_items(connection, pairs, skip_locked=True)
         if stored.state.state == "assigned" and stored.state.terms.grace_s is None and not stored.external
     ]  # fmt: skip
-    return len(await write_moves(connection, moves, at)), {move.stored.workspace_id for move in moves}
+    await write_moves(connection, moves, at)
+    return {move.stored.workspace_id for move in moves}

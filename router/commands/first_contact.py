@@ -32,7 +32,7 @@ join santral.work_item i on i.workspace_id = c.workspace_id and i.conversation_i
 where c.workspace_id = $1 and c.visibility = 'private' and c.id in (
     select coalesce(n.merged_into, n.id) from santral.conversation n
     where n.workspace_id = $1 and (n.handle_id = $2 or n.last_handle_id = $2))
-  and i.state not in ('completed', 'abandoned', 'canceled') limit 1
+  and i.state not in ('completed', 'abandoned', 'canceled') order by c.id desc
 """
 _CONVERSATION: Final = """
 insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, channels, subject,
@@ -41,8 +41,8 @@ values ($1, $2, $3, $4, $4, $3, $5, array[$5], $6, 'open', $7, $8)
 """
 _ITEM: Final = """
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, held, agent_id, last_agent_id, external, assigned_at)
-values ($1, $2, $3, $4, $5, $6, 'assigned', $7, $8, $9, $9, $9, $10, $11, $11, $12, $9)
+    queued_at, step_at, held, agent_id, last_agent_id, external, begun_by, assigned_at)
+values ($1, $2, $3, $4, $5, $6, 'assigned', $7, $8, $9, $9, $9, $10, $11, $11, $12, $13, $9)
 """
 
 
@@ -60,16 +60,12 @@ async def open_conversation(
     return conversation_id
 
 
-async def require_no_open_work(connection: Connection, workspace_id: UUID, handle_id: UUID) -> None:
-    """Raises `Conflict` naming the conversation in which work for this customer's handle goes on. Locks the handle."""
+async def open_work_with(connection: Connection, workspace_id: UUID, handle_id: UUID) -> list[UUID]:
+    """The conversations in which work for this customer's handle goes on, newest first. Locks the handle, so that no other is begun."""
     await connection.execute(
         "select 1 from santral.handle where workspace_id = $1 and id = $2 for no key update", workspace_id, handle_id
     )
-    open_id = await connection.fetchval(_OPEN_WORK, workspace_id, handle_id)
-    if open_id is not None:
-        raise Conflict(
-            "this customer has an open conversation", field="to", remedy=f"answer in {open_id}", conversation_id=str(open_id)
-        )
+    return [row["id"] for row in await connection.fetch(_OPEN_WORK, workspace_id, handle_id)]
 
 
 async def assigned_item(
@@ -84,11 +80,12 @@ async def assigned_item(
     queue: str | None = None,
     kind: str = "conversation",
     external: bool = False,
+    begun_by: UUID | None = None,
 ) -> UUID:
     """An item that the agent has from the start; ``external`` may exceed their capacity, and an event says so.
 
-    Without ``queue`` it counts to the agent's first one. Raises `NotFound` (queue), `Conflict` (no room, or not online). The caller
-    holds the conversation's lock.
+    Without ``queue`` it counts to the agent's first one. ``begun_by``: the agent, where they did not see this customer before. Raises
+    `NotFound` (queue), `Conflict` (no room, or not online). The caller holds the conversation's lock.
     """
     found = await connection.fetchrow(_QUEUE, workspace_id, agent_id, queue)
     if found is None:
@@ -115,6 +112,7 @@ async def assigned_item(
         held,
         agent_id,
         external,
+        begun_by,
     )
     about: dict[str, Any] = {"workspace_id": workspace_id, "at": at, "conversation_id": conversation_id, "agent_id": agent_id}
     data = {

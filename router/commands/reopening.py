@@ -13,6 +13,7 @@ from uuid import UUID
 from router.item.goals import due_key
 from router.item.terms import terms_for
 from router.moves.moves import feed, numbered
+from router.moves.plan_again import PLAN_AGAIN
 from router.workspace.workspace import REOPEN_BOOST_S
 from shared.database import Connection
 from shared.event import Event
@@ -26,12 +27,12 @@ join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id
 join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.conversation_id = $2 order by i.closed_at desc nulls first, i.id desc limit 1
 """
-_INSERT: Final = """
+_INSERT: Final = f"""
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
     queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count, policy_version,
     profile_version, decision_id)
 select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, coalesce($4, i.kind), 'queued', i.due_class, $5,
-       $6::timestamptz, $6::timestamptz, $6::timestamptz, i.plan, i.skills, $7::uuid,
+       $6::timestamptz, $6::timestamptz, $6::timestamptz, {PLAN_AGAIN}, i.skills, $7::uuid,
        case when $7::uuid is not null then $6::timestamptz + $8 * interval '1 s' end, coalesce($7, i.last_agent_id),
        i.id, i.reopen_count + 1, i.policy_version, i.profile_version, i.decision_id
 from santral.work_item i where i.workspace_id = $1 and i.id = $2

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from router.commands.kept_files import take
 from router.commands.loop_guard import require_no_loop
 from router.commands.reopening import reopen
 from router.commands.work import OPEN_STATES, database_now
@@ -63,7 +64,7 @@ async def write_reply(
     copies: Mapping[str, Sequence[str]] | None = None,
     defines: Sequence[str] = (),
 ) -> Written:
-    """Stores the reply in its conversation's order and parks or times the item. Raises `NotFound`, `Conflict`,
+    """Stores the reply in its conversation's order, takes its files, and parks or times the item. Raises `NotFound`, `Conflict`,
     `Unprocessable`, and `LoopStopped` for a machine that goes on answering a machine.
 
     It goes out through the inbox the customer used last. ``defines`` are the references a later message may answer
@@ -108,6 +109,7 @@ async def write_reply(
     )  # fmt: skip
     if item is not None and agent_id is not None:
         await _answered(connection, item, agent_id, actor, at)
+    await take(connection, workspace_id, reply_id, [one["blob"] for one in content.get("files", ())])
     return Written(
         message_id=reply_id, conversation_id=conversation_id, seq=seq, inbox_id=row["last_inbox_id"],
         handle_id=row["last_handle_id"], item_id=item.state.id if item else None, channel=row["channel"],

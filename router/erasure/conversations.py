@@ -5,22 +5,27 @@ Ids, numbers, states, times and measures stay; words, files and references go. *
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from profiles.erasure_tombstones import is_one_of, names_one_of
+from router.commands.kept_files import let_go
 from router.erasure.covers import COVERS
 from router.erasure.words import erase_audited
 from router.item.transition import Change, transition
 from router.moves.item_store import lock_items
 from router.moves.moves import Move, write_moves
-from shared.database import Connection
+from shared.database import Connection, pages
+from shared.errors import Held
 from shared.personal import Person, erase_rows
 
 WALK_PAGE: Final = 10_000
+AT_ONCE: Final = 100
+"""Messages of a page in memory and in a thread at once; each may name many."""
 
 _CONVERSATIONS: Final = """
 select id from santral.conversation
@@ -50,23 +55,24 @@ where r.workspace_id = found.workspace_id and r.id = found.id
 """
 _FILES: Final = """
 insert into santral.blob_removal (workspace_id, key, cause)
-select distinct $1::uuid, regexp_replace(f.blob, '[^/]*$', ''), $2::uuid from santral.message m
-cross join lateral (
-    select p->>'blob' as blob from jsonb_array_elements(
-        case when jsonb_typeof(m.body->'parts') = 'array' then m.body->'parts' else '[]' end) p
-    union all
-    select p->>'blob' from jsonb_array_elements(
-        case when jsonb_typeof(m.body->'content'->'files') = 'array' then m.body->'content'->'files' else '[]' end) p
-) f
-where m.workspace_id = $1 and f.blob > '' and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
+select distinct $1::uuid, regexp_replace(p->>'blob', '[^/]*$', ''), $2::uuid from santral.message m
+cross join lateral jsonb_array_elements(case when jsonb_typeof(m.body->'parts') = 'array' then m.body->'parts' else '[]' end) p
+where m.workspace_id = $1 and p->>'blob' > '' and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
     select r.conversation_id, r.seq from santral.receipt r where r.workspace_id = $1 and r.id = any($4::uuid[])))
 on conflict do nothing
 """
+_ANSWERS: Final = (
+    "select id from santral.message where workspace_id = $1 and conversation_id = any($2::uuid[]) and direction = 'out'"
+)
 _WALK: Final = """
 select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants, m.body->'copies' as copies from (
     select * from santral.message where workspace_id = $1 and (conversation_id, seq) > ($2::uuid, $3::bigint)
     order by conversation_id, seq limit $4
-) m where m.handle_id = any($5::uuid[]) or m.body ? 'participants' or m.body->'copies' <> '{"cc": [], "bcc": []}'
+) m where m.handle_id = any($5::uuid[]) or $6 and (m.body ? 'participants' or m.body->'copies' <> '{"cc": [], "bcc": []}')
+"""
+_HELD: Final = """
+select $2::uuid in (select santral.held_conversations($1)) or $3::uuid in (select santral.held_messages($1))
+    or $4::uuid in (select santral.held_handles($1))
 """
 _WALK_END: Final = """
 select conversation_id, seq from (
@@ -119,6 +125,8 @@ async def erase_conversations(connection: Connection, person: Person, *, cause: 
     conversations = list(person.conversations)
     await connection.execute(_RECEIPTS, person.workspace_id, conversations, list(person.messages))
     await connection.execute(_FILES, person.workspace_id, cause, conversations, list(person.messages))
+    answers = [row["id"] for row in await connection.fetch(_ANSWERS, person.workspace_id, conversations)]
+    await let_go(connection, person.workspace_id, [*answers, *person.messages], cause=cause)
     rows = await connection.fetch(_OPEN_ITEMS, person.workspace_id, conversations)
     if rows:
         locked = await lock_items(connection, [(row["workspace_id"], row["id"]) for row in rows])
@@ -149,24 +157,43 @@ async def walk_mentions(
 ) -> tuple[list[UUID], tuple[UUID, int] | None]:
     """A page of all messages: takes the person out of others' participants and copies; their own messages elsewhere, by id.
 
-    Returns these and where the page ended, None at the end.
+    Returns these and where the page ended, None at the end; without ``hashes`` only these are looked for. Raises `Held` where that would
+    change a message under a legal hold.
     """
+
+    def others_of(rows: Sequence[Mapping[str, Any]]) -> list[_Named]:
+        return [one for one in (_without(row, hashes, secret, workspace_id) for row in rows) if one is not None]
+
     end = await connection.fetchrow(_WALK_END, workspace_id, after[0], after[1], WALK_PAGE)
     if end is None:
         return [], None
     own: list[UUID] = []
-    for row in await connection.fetch(_WALK, workspace_id, after[0], after[1], WALK_PAGE, list(handles)):
-        if row["handle_id"] in handles:
-            own.append(row["id"])
-            continue
-        place = (workspace_id, row["conversation_id"], row["seq"])
-        participants, copies = row["participants"] or [], row["copies"] or {}
-        kept = [one for one in participants if not names_one_of(one, hashes, secret, workspace_id)]
-        if len(kept) < len(participants):
-            await connection.execute(_UNNAME, *place, kept, cause)
-        others = {
-            name: [one for one in boxes if not is_one_of(one, hashes, secret, workspace_id)] for name, boxes in copies.items()
-        }
-        if others != copies:
-            await connection.execute(_UNCOPY, *place, others)
+    given = (workspace_id, after[0], after[1], WALK_PAGE, list(handles), bool(hashes))
+    async for rows in pages(connection, _WALK, *given, rows=AT_ONCE):
+        own += [row["id"] for row in rows if row["handle_id"] in handles]
+        for one in await asyncio.to_thread(others_of, [row for row in rows if row["handle_id"] not in handles]):
+            place = (workspace_id, one.row["conversation_id"], one.row["seq"])
+            if await connection.fetchval(_HELD, workspace_id, one.row["conversation_id"], one.row["id"], one.row["handle_id"]):
+                raise Held("this person is named in a message under a legal hold", field="profile_id")
+            if one.participants is not None:
+                await connection.execute(_UNNAME, *place, one.participants, cause)
+            if one.copies is not None:
+                await connection.execute(_UNCOPY, *place, one.copies)
     return own, (end["conversation_id"], end["seq"])
+
+
+class _Named(NamedTuple):
+    """Somebody else's message that names the person, and what of its lists is left without them; None: the list named nobody."""
+
+    row: Mapping[str, Any]
+    participants: list[Any] | None
+    copies: dict[str, list[str]] | None
+
+
+def _without(row: Mapping[str, Any], hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> _Named | None:
+    participants, copies = row["participants"] or [], row["copies"] or {}
+    kept = [one for one in participants if not names_one_of(one, hashes, secret, workspace_id)]
+    others = {name: [one for one in boxes if not is_one_of(one, hashes, secret, workspace_id)] for name, boxes in copies.items()}
+    if len(kept) == len(participants) and others == copies:
+        return None
+    return _Named(row, kept if len(kept) < len(participants) else None, others if others != copies else None)

@@ -10,8 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.evaluation.evaluation import Difference, differences
-from router.evaluation.store import Decided, read_policy
-from router.policy.policy import Policy
+from router.evaluation.store import Decided, read_document
+from router.policy.policy import Policy, kept_policy
 from shared.database import Connection
 
 _COLUMNS: Final = "d.id, d.kind, d.conversation_id, d.item_id, d.message_id, d.record, d.decided_at"
@@ -81,22 +81,32 @@ class Checker:
         self._connection = connection
         self._workspace_id = workspace_id
         self._policies = {} if policies is None else policies
+        self._documents: dict[int | None, Mapping[str, Any] | None] = {}
 
     async def load(self, decided: Sequence[Decided]) -> None:
-        """Reads the policies that these were decided by."""
+        """Reads the policies that these were decided by; they are compiled when they are asked."""
         for one in decided:
             version = one.record.get("policy_version")
-            if one.kind == "routing" and version not in self._policies:
-                self._policies[version] = await read_policy(self._connection, self._workspace_id, version)
+            if one.kind == "routing" and version not in self._policies and version not in self._documents:
+                self._documents[version] = await read_document(self._connection, self._workspace_id, version)
 
     def differences(self, decided: Decided) -> list[Difference] | str:
-        """What differs from the record, nothing for a true one; a text says why it cannot be asked again. Loaded before."""
+        """What differs from the record, nothing for a true one; a text says why it cannot be asked again. Loaded before.
+
+        For a thread: policies of any length are compiled and asked.
+        """
         if decided.kind == "dispatch":
             return dispatch_differences(decided.record)
         if decided.facts is None:
             return "erased"
-        policy = self._policies[decided.record.get("policy_version")]
+        policy = self._policy(decided.record.get("policy_version"))
         return "version_gone" if policy is None else differences(decided.record, policy, decided.facts)
+
+    def _policy(self, version: int | None) -> Policy | None:
+        if version not in self._policies:
+            document = self._documents.pop(version)
+            self._policies[version] = None if document is None else kept_policy(version, document)[0]
+        return self._policies[version]
 
 
 def dispatch_differences(record: Mapping[str, Any]) -> list[Difference]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, Literal
 
 from router.item.goals import NORMAL
@@ -19,12 +20,14 @@ from router.policy.sample import sample
 from router.policy.source import mentions
 
 SHOWN_CHARS: Final = 200
+SHOWN_MEMBERS: Final = 100
 Outcome = Literal["matched", "no", "error", "not_asked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTrace:
-    """What one rule answered. ``saw``: the facts it names, None for one that is not there; texts cut to 200 letters."""
+    """What one rule answered. ``saw``: the facts it names, None for one that is not there; texts cut to 200 letters, lists and maps to
+    a hundred members."""
 
     place: int
     name: str
@@ -171,5 +174,14 @@ def _saw(source: str, facts: Facts) -> dict[str, Any]:
             continue
         if more and root in ("queue", "profile"):
             shown, value = f"{shown}.{more}", value.get(more) if isinstance(value, Mapping) else None
-        seen[shown] = value[:SHOWN_CHARS] if isinstance(value, str) else value
+        seen[shown] = _shown(value)
     return seen
+
+
+def _shown(value: Any) -> Any:
+    """A fact as it stands beside each rule that names it: as many do, it is short."""
+    if isinstance(value, str):
+        return value[:SHOWN_CHARS]
+    if isinstance(value, Mapping):
+        return {name[:SHOWN_CHARS]: _shown(one) for name, one in islice(value.items(), SHOWN_MEMBERS)}
+    return [_shown(one) for one in value[:SHOWN_MEMBERS]] if isinstance(value, list | tuple) else value

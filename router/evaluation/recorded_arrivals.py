@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.evaluation.evaluation import choice_of, recorded_choice
-from router.evaluation.store import completed_facts, first_id, read_decisions
+from router.evaluation.store import Completed, completed_facts, first_id, read_decisions
 from router.policy.expressions import facts_of
 from router.policy.policy import Policy
 from shared.database import Connection
@@ -61,19 +61,29 @@ async def recorded_arrivals(
     ]
 
 
-async def changed_places(
-    connection: Connection, workspace_id: UUID, rows: Sequence[Mapping[str, Any]], policy: Policy, queue: Callable[[str], str]
-) -> dict[UUID, dict[str, Any]]:
-    """Where the policy would have put these arrivals, by item: ``queue``, ``skills``, ``earlier_s``.
+async def decided_arrivals(
+    connection: Connection, workspace_id: UUID, rows: Sequence[Mapping[str, Any]], policy: Policy
+) -> dict[UUID, Completed]:
+    """The decisions of these arrivals with their facts for the policy, by item.
 
-    ``queue`` tells the queue that a chosen name comes to. What was erased, or was never routed by rules, is not in the answer.
+    What was erased, or was never routed by rules, is not in the answer.
     """
     items = {row["decision_id"]: row["id"] for row in rows if row["decision_id"] is not None}
     decided = await read_decisions(connection, workspace_id, list(items))
+    return {items[one[0].id]: one for one in await completed_facts(connection, workspace_id, decided, policy)}
+
+
+def changed_places(
+    decided: Mapping[UUID, Completed], policy: Policy, queue: Callable[[str], str]
+) -> dict[UUID, dict[str, Any]]:  # fmt: skip
+    """Where the policy would have put these arrivals, by item: ``queue``, ``skills``, ``earlier_s``. For a thread: rules of any length are asked.
+
+    ``queue`` tells the queue that a chosen name comes to.
+    """
     found: dict[UUID, dict[str, Any]] = {}
-    for one, facts, _ in await completed_facts(connection, workspace_id, decided, policy):
+    for item, (one, facts, _) in decided.items():
         choice = choice_of(policy, facts_of(facts))
-        found[items[one.id]] = {
+        found[item] = {
             "queue": queue(choice.queue),
             "skills": dict(choice.skills) or None,
             "earlier_s": float(choice.boost_s - recorded_choice(one.record).boost_s),

@@ -15,14 +15,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.snapshot import snapshots
+from profiles.snapshot import Snapshot, snapshots
 from router.calendars.calendar import Calendar
 from router.evaluation.evaluation import not_there
 from router.evaluation.waits import Observed
 from router.intake.store import open_conversations
 from router.policy.decision import facts_again, profile_facts
 from router.policy.fields import TEXT_CHARS_SEEN
-from router.policy.policy import NO_POLICY, Policy, kept_policy
+from router.policy.policy import Policy
 from router.signals.contents import contents_of
 from shared.database import Connection
 from shared.ids import HandleId, WorkspaceId
@@ -92,6 +92,10 @@ class Decided:
     facts: dict[str, dict[str, Any]] | None = None
 
 
+Completed = tuple[Decided, dict[str, dict[str, Any]], list[str]]
+"""A decision, its facts for another policy, and which of them nobody recorded then."""
+
+
 def first_id(at: datetime) -> UUID:
     """The smallest id that can have been made at this time."""
     return UUID(int=(int(at.timestamp() * 1000) << 80) | (0x7 << 76) | (0x2 << 62))
@@ -147,48 +151,54 @@ async def facts_of_message(
 
 async def completed_facts(
     connection: Connection, workspace_id: UUID, decided: Sequence[Decided], policy: Policy
-) -> list[tuple[Decided, dict[str, dict[str, Any]], list[str]]]:
-    """Each decision's facts for another policy: what it did not record of the profile is of today, and is named."""
-    found: list[tuple[Decided, dict[str, dict[str, Any]], list[str]]] = []
-    wanted: list[UUID] = []
-    for one in decided:
-        if one.facts is None:
-            continue
-        missing = not_there(policy, one.facts)
-        found.append((one, one.facts, missing))
-        if one.handle_id is not None and any(name != "queue" for name in missing):
-            wanted.append(one.handle_id)
+) -> list[Completed]:
+    """Each decision's facts for another policy: what it did not record of the profile is of today, and is named.
+
+    A policy names as many attributes as it likes, so they are gone through in a thread.
+    """
+    found = await asyncio.to_thread(_with_missing, decided, policy)
+    wanted = [one.handle_id for one, _, missing in found if one.handle_id is not None and any(name != "queue" for name in missing)]
     if wanted:
         owner = WorkspaceId(workspace_id)
         known = await snapshots(connection, [(owner, HandleId(handle)) for handle in dict.fromkeys(wanted)])
         people = {(workspace_id, one.profile_id) for one in known.values()} if policy.asks_open_conversations else set()
         counted = await open_conversations(connection, people) if people else {}
-        for one, facts, missing in found:
-            snapshot = known.get((owner, HandleId(one.handle_id))) if one.handle_id is not None else None
-            if snapshot is None or not facts.get("profile", {}).get("known"):
-                continue
-            given = {
-                name: snapshot.attributes[name]
-                for name in (fact.removeprefix("profile.attributes.") for fact in missing)
-                if name in snapshot.attributes
-            }
-            facts["profile"] = {**facts["profile"], "attributes": {**(facts["profile"].get("attributes") or {}), **given}}
-            if "profile.open_conversations" in missing:
-                facts["profile"]["open_conversations"] = counted[workspace_id, snapshot.profile_id]
+        await asyncio.to_thread(
+            _complete,
+            found,
+            {handle: one for (_, handle), one in known.items()},
+            {person: count for (_, person), count in counted.items()},
+        )
     return found
 
 
-async def read_policy(connection: Connection, workspace_id: UUID, version: int | None) -> Policy | None:
-    """A stored version as the router uses it; without a version, no policy. None when there is no such version."""
+def _with_missing(decided: Sequence[Decided], policy: Policy) -> list[Completed]:
+    return [(one, one.facts, not_there(policy, one.facts)) for one in decided if one.facts is not None]
+
+
+def _complete(found: Sequence[Completed], known: Mapping[UUID, Snapshot], counted: Mapping[UUID, int]) -> None:
+    for one, facts, missing in found:
+        snapshot = None if one.handle_id is None else known.get(one.handle_id)
+        if snapshot is None or not facts.get("profile", {}).get("known"):
+            continue
+        given = {
+            name: snapshot.attributes[name]
+            for name in (fact.removeprefix("profile.attributes.") for fact in missing)
+            if name in snapshot.attributes
+        }
+        facts["profile"] = {**facts["profile"], "attributes": {**(facts["profile"].get("attributes") or {}), **given}}
+        if "profile.open_conversations" in missing:
+            facts["profile"]["open_conversations"] = counted[snapshot.profile_id]
+
+
+async def read_document(connection: Connection, workspace_id: UUID, version: int | None) -> Mapping[str, Any] | None:
+    """A stored version as it was saved; without a version, of no policy. None when there is no such version."""
     if version is None:
-        return NO_POLICY
-    document = await connection.fetchval(
+        return {}
+    document: Mapping[str, Any] | None = await connection.fetchval(
         "select document from santral.policy where workspace_id = $1 and version = $2", workspace_id, version
     )
-    if document is None:
-        return None
-    policy, _ = await asyncio.to_thread(kept_policy, version, document)
-    return policy
+    return document
 
 
 async def rule_errors(connection: Connection, workspace_id: UUID, version: int, *, limit: int) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ One transaction a batch: it locks its partitions' leases, drops what they no lon
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -28,9 +28,9 @@ from router.intake.batch_view import Key
 from router.intake.classifier import Classifier, classified
 from router.intake.forgotten import forgotten
 from router.intake.lookups import Resolution
-from router.intake.quarantine_limit import COUNTED, QuarantineLimit
+from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit
 from router.intake.receipts import known_receipts
-from shared.database import Connection, Database, retried
+from shared.database import Connection, Database, Overlong, concerns_all, retried
 from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId
 from shared.log_position import Mark, mark_of
@@ -39,6 +39,7 @@ from shared.message import InboundMessage
 from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
 
 log = get_log(__name__)
+OVERLONG_TRIES: Final = 5
 Records = Mapping[tuple[int, int], LogRecord]
 _NOBODY: Final = frozenset({"receipt", "unparsed"})
 
@@ -58,7 +59,11 @@ class Configuration(Workspaces, Protocol):
 
     async def refresh(self) -> bool: ...
 
-    def own_handles(self) -> Collection[HandleKey]:
+    def alone(self) -> bool:
+        """Whether there is one workspace only."""
+        ...
+
+    def own_handles(self) -> Container[HandleKey]:
         """The workspaces' own addresses and numbers, which are nobody's handle."""
         ...
 
@@ -96,6 +101,7 @@ class Intake:
         self.secret = secret
         self._limit = limit or QuarantineLimit()
         self._classifier = classifier
+        self._overlong: dict[tuple[int, int], int] = {}  # of the message that took too long last, how often
         self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
 
     async def take(self, fetch: Mapping[int, Sequence[LogRecord]]) -> Taken:
@@ -123,14 +129,20 @@ class Intake:
         return arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
 
     async def _divide(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
-        """One transaction for all; halves of it when the database refuses something in it; alone, it goes to quarantine."""
+        """One transaction for all; halves of it when something in it cannot be taken in; alone, it goes to quarantine.
+
+        Whatever the reason: a message that raises where nobody thought of it must not stand before all others for ever. A release that
+        fails with each stops at the limit of quarantine.
+        """
         pending: list[Sequence[Arrival]] = [arrivals]
         repeated = False
         while pending:
             part = pending.pop()
             try:
                 await retried(lambda part=part: self._attempt(part, taken, records), on_retry=lambda: _count_retry(taken))  # type: ignore[misc]
-            except (InputRejected, Conflict) as error:
+            except Exception as error:
+                if concerns_all(error) or (isinstance(error, Overlong) and len(part) == 1 and self._waits(part[0])):
+                    raise
                 if isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError) and not repeated:
                     # A row that was missing or doubled may be right the second time.
                     repeated = True
@@ -141,16 +153,25 @@ class Intake:
                 elif part[0].refusal is not None:
                     raise
                 else:
+                    refused = part[0].refused(
+                        "refused_by_database" if isinstance(error, InputRejected | Conflict) else "failed", error
+                    )
                     # The text of a database error may hold the row: only its kind is logged, the entry keeps the rest.
                     log.error(  # noqa: TRY400
-                        "the database refuses a message; it goes to quarantine",
+                        "a message cannot be taken in; it goes to quarantine",
                         action="message_quarantined",
                         message=str(part[0].id),
                         partition=part[0].partition,
                         offset=part[0].offset,
                         error=type(error.__cause__ or error).__name__,
                     )
-                    pending.append([part[0].refused("refused_by_database", error)])
+                    pending.append([refused])
+
+    def _waits(self, arrival: Arrival) -> bool:
+        """Whether a message that takes too long alone is tried again: the database may be slow today; the same one again and again is not."""
+        place = (arrival.partition, arrival.offset)
+        self._overlong = {place: self._overlong.get(place, 0) + 1}
+        return self._overlong[place] < OVERLONG_TRIES
 
     async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
         """One transaction. Commits all of it or raises with nothing written."""
@@ -166,11 +187,11 @@ class Intake:
                 kept = await self._leases.lock_and_check(connection, first)
                 mine = [arrival for arrival in arrivals if arrival.partition in kept]
                 outcomes = await self.batch.take(connection, mine, resolved, erased=erased) if mine else []
-                counted = _counted(outcomes)
-                self._limit.check(counted)
+                judged = [_judged(outcome) for outcome in outcomes]
+                self._limit.check(judged, alone=self._configuration.alone())
                 moved = {partition: mark_of(record) for partition, record in last.items() if partition in kept}
                 await self._leases.advance(connection, moved)
-        self._limit.count(counted)
+        self._limit.count(judged)
         self._leases.advanced(moved)
         taken.outcomes += outcomes
         taken.next_offsets |= {partition: mark.offset + 1 for partition, mark in moved.items()}
@@ -197,7 +218,7 @@ async def resolved_people(db: Database, arrivals: Sequence[Arrival], configurati
     sightings = [sighting_of(one, one.message) for one in arrivals if one.message is not None and _has_writer(one)]
     if not sightings:
         return {}
-    found: Mapping[Any, Any] = await resolve(db, sightings, own=frozenset(configuration.own_handles()))
+    found: Mapping[Any, Any] = await resolve(db, sightings, own=configuration.own_handles())
     return found
 
 
@@ -220,8 +241,9 @@ def _has_writer(arrival: Arrival) -> bool:
     return arrival.refusal is None and message is not None and message.sender is not None and message.kind not in _NOBODY
 
 
-def _counted(outcomes: Sequence[Outcome]) -> list[tuple[int, bool]]:
-    return [(one.arrival.partition, one.arrival.refusal is not None and one.arrival.refusal.reason in COUNTED) for one in outcomes]
+def _judged(outcome: Outcome) -> Judged:
+    arrival = outcome.arrival
+    return Judged(arrival.partition, arrival.workspace_id, arrival.refusal is not None and arrival.refusal.reason in COUNTED)
 
 
 def _count_retry(taken: Taken) -> None:

@@ -1,12 +1,14 @@
 """What dispatch reads: its feed of changes, and the rows they point at as the core's absolute states.
 
+Agents are handed over as rows: whom filters of plans let through is worked out when the transaction is over (`states`), as it may take a while.
+
 The feed has no order and no key: rows are deleted as they are read, duplicates fold in memory, and what they point at is read in
 a later statement of the same transaction, so it is never older than the change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -17,8 +19,8 @@ from router.dispatch.vocabulary import AgentRemoved, ItemRemoved, QueueState, To
 from router.item.admission import Presence
 from router.item.limits import channel_rules, ramp_of
 from router.moves.item_store import epoch, read_items, read_open_items
-from router.moves.moves import SLOTS
-from router.policy.agent_filter import skills_with_filters
+from router.moves.moves import slot_of
+from router.policy.agent_filter import Filters, skills_with_filters
 from shared.database import Connection
 
 _PREFETCH: Final = 1000
@@ -30,7 +32,7 @@ select clock_timestamp() as now, array(
 """
 _WORKSPACES: Final = "select id from santral.workspace"
 _AGENTS: Final = """
-select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names, coalesce(f.filters, '{}') as filters,
+select a.*, coalesce(m.queues, '{}') as queues, coalesce(m.names, '{}') as queue_names,
        w.settings->'channels' as workspace_channels, w.settings->'ramp' as ramp,
        w.settings->'new_items' as workspace_new_items, l.items_max
 from santral.agent a
@@ -48,9 +50,6 @@ left join lateral (
     left join santral.queue_member m on m.workspace_id = q.workspace_id and m.queue_id = q.id and m.agent_id = a.id
     where q.workspace_id = a.workspace_id and coalesce(m.items_max, q.items_max) is not null
 ) l on true
-left join (
-    select workspace_id, jsonb_object_agg(name, source) as filters from santral.agent_filter group by workspace_id
-) f on f.workspace_id = a.workspace_id
 """
 _AGENTS_BY_ID: Final = (
     _AGENTS
@@ -65,6 +64,10 @@ select m.workspace_id, m.agent_id from santral.queue_member m
 join (select (g->>'w')::uuid as workspace_id, (g->>'i')::uuid as id from jsonb_array_elements($1::jsonb) g) given
   on given.workspace_id = m.workspace_id and given.id = m.queue_id
 """
+
+
+Seen = Told | dict[str, Any]
+"""What the core is told, or the row of an agent of whom it will be."""
 
 
 @dataclass(slots=True)
@@ -113,9 +116,9 @@ async def take_changes(connection: Connection, slots: Iterable[int]) -> Changes:
     return Changes.of((row["workspace_id"], row["kind"], row["id"]) for row in rows)
 
 
-async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, list[Told]]:
+async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, list[Seen]]:
     """The absolute states of what changed, by workspace."""
-    told: dict[UUID, list[Told]] = {}
+    told: dict[UUID, list[Seen]] = {}
     if changes.queues:
         rows = await connection.fetch(_QUEUES, list({workspace for workspace, _ in changes.queues}))
         for row in rows:
@@ -126,8 +129,7 @@ async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, l
         found = {(row["workspace_id"], row["id"]): row for row in await connection.fetch(_AGENTS_BY_ID, _given(changes.agents))}
         for workspace, agent in changes.agents:
             seen = found.get((workspace, agent))
-            state: Told = agent_state(dict(seen)) if seen is not None else AgentRemoved(id=agent, version=_GONE)
-            told.setdefault(workspace, []).append(state)
+            told.setdefault(workspace, []).append(dict(seen) if seen is not None else AgentRemoved(id=agent, version=_GONE))
     if changes.items:
         stored = {(one.workspace_id, one.state.id): one.state for one in await read_items(connection, list(changes.items))}
         for pair in changes.items:
@@ -135,15 +137,19 @@ async def read_changes(connection: Connection, changes: Changes) -> dict[UUID, l
     return told
 
 
-async def read_everything(connection: Connection, slots: Iterable[int]) -> dict[UUID, list[Told]]:
-    """All open items, agents and queues of the workspaces in these slots: what a new core is told."""
+async def workspaces_in(connection: Connection, slots: Iterable[int]) -> list[UUID]:
+    """The workspaces of these slots."""
     wanted = set(slots)
-    workspaces = [row["id"] for row in await connection.fetch(_WORKSPACES) if row["id"].int % SLOTS in wanted]
-    told: dict[UUID, list[Told]] = {workspace: [] for workspace in workspaces}
+    return [row["id"] for row in await connection.fetch(_WORKSPACES) if slot_of(row["id"]) in wanted]
+
+
+async def read_everything(connection: Connection, workspaces: Sequence[UUID]) -> dict[UUID, list[Seen]]:
+    """All open items, agents and queues of these workspaces: what a new core is told."""
+    told: dict[UUID, list[Seen]] = {workspace: [] for workspace in workspaces}
     for row in await connection.fetch(_QUEUES, workspaces):
         told[row["workspace_id"]].append(_queue_state(row))
     async for row in connection.cursor(_AGENTS + "where a.workspace_id = any($1::uuid[])", workspaces, prefetch=_PREFETCH):
-        told[row["workspace_id"]].append(agent_state(dict(row)))
+        told[row["workspace_id"]].append(dict(row))
     async for one in read_open_items(connection, workspaces):
         told[one.workspace_id].append(one.state)
     return told
@@ -156,7 +162,22 @@ def _queue_state(row: Any) -> QueueState:
     return QueueState(id=row["id"], comparator=row["comparator"], pulled=row["pulled"])
 
 
-def agent_state(row: Mapping[str, Any]) -> AgentState:
+def of_agents(seen: Mapping[UUID, Sequence[Seen]]) -> list[UUID]:
+    """The workspaces of whose agents something was read."""
+    return [workspace for workspace, some in seen.items() if any(isinstance(one, dict | AgentRemoved) for one in some)]
+
+
+def states(seen: Sequence[Seen], filters: Filters) -> list[Told]:
+    """What was read, in order, as the core is told it. Asks the workspace's filters of every agent: in a thread where there are any."""
+    told: list[Told] = []
+    for one in seen:
+        if isinstance(one, AgentRemoved):
+            filters.forget(one.id)
+        told.append(agent_state(one, filters) if isinstance(one, dict) else one)
+    return told
+
+
+def agent_state(row: Mapping[str, Any], filters: Filters) -> AgentState:
     """An agent's row as the core reads it. A bot has no socket and needs no lease; a person without one is not there.
 
     Outside their shift somebody who is online counts as away: nothing new comes, what they have stays.
@@ -180,7 +201,7 @@ def agent_state(row: Mapping[str, Any]) -> AgentState:
         interruptible_used=row["interruptible_used"],
         exclusive_held=row["exclusive_held"],
         counts=row["counts"],
-        skills=skills_with_filters(row, row["queue_names"], row["filters"]),
+        skills=skills_with_filters(row, row["queue_names"], filters),
         idle_since=row["idle_since"].timestamp(),
         turns={UUID(queue): at for queue, at in row["turns"].items()},
         items_max={UUID(queue): most for queue, most in (row["items_max"] or {}).items()},

@@ -1,15 +1,16 @@
 """Dispatch's shell: feeds the pure core with rows, executes its effects through the guarded statement, keeps its time.
 
-A matcher owns slots of workspaces by lease. Memory is a copy and may be thrown away: any error or unknown commit drops it, and it is
+A matcher owns slots of workspaces by lease. Memory is a copy and may be thrown away: an unknown commit drops it, and it is
 read anew; a fenced owner forgets it. Each round is two transactions, feed in and effects out, and both lock the slots' leases
-first, so a matcher that was stopped and came back writes nothing. **Units**: the core's seconds are the database's clock.
+first, so a matcher that was stopped and came back writes nothing. A workspace whose rows cannot be read, or whose effects cannot be
+carried out, is set aside alone and read anew after a while: the others go on. **Units**: the core's seconds are the database's clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -19,16 +20,29 @@ import structlog
 from router.dispatch.core import Dispatch
 from router.dispatch.vocabulary import Effect, Told
 from router.matcher.effects import carry_out
-from router.matcher.feed import Changes, changed_slots, read_changes, read_everything, take_changes
+from router.matcher.feed import (
+    Changes,
+    Seen,
+    changed_slots,
+    of_agents,
+    read_changes,
+    read_everything,
+    states,
+    take_changes,
+    workspaces_in,
+)
+from router.matcher.known_filters import KnownFilters, read_filters
 from router.moves.moves import slot_of
-from shared.database import Contended, Database
+from router.policy.agent_filter import NO_FILTERS
+from shared.database import Contended, Database, Overlong, concerns_all
 from shared.errors import SantralError
 from shared.hints import Hints, Waiter
 from shared.leases import SlotLeases
-from shared.metrics import DISPATCH_LAG, DISPATCH_RESERVATIONS, DISPATCH_WAITING
+from shared.metrics import DISPATCH_ASIDE, DISPATCH_LAG, DISPATCH_RESERVATIONS, DISPATCH_WAITING
 
 log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
+ASIDE_S: Final = 10.0
 _TURNS_MAX: Final = 1000  # rounds of one look; a core that never comes to rest is thrown away
 
 
@@ -42,6 +56,8 @@ class Matcher:
         self._cores: dict[UUID, Dispatch] = {}
         self._loaded: set[int] = set()
         self._again: set[tuple[UUID, str, UUID]] = set()
+        self._aside: dict[UUID, float] = {}  # since when, by this process's clock
+        self._filters = KnownFilters()
         self._offset_s = time.time() - time.monotonic()
 
     async def run(self, waiter: Waiter) -> None:
@@ -75,13 +91,17 @@ class Matcher:
             self._drop(slot)
         if not slots:
             return False
-        told, now = await self._feed(slots)
-        effects: dict[UUID, list[Effect]] = {}
-        for workspace, core in self._cores.items():
-            if workspace in told or (core.next_wake_at is not None and core.next_wake_at <= now):
-                asked = core.steps(told.get(workspace, ()), now)
-                if asked:
-                    effects[workspace] = asked
+        try:
+            told, now = await self._feed(slots)
+        except Exception as error:
+            if concerns_all(error) or not await self._set_unreadable_aside(slots):
+                raise
+            log.warning("workspaces that cannot be read are set aside", action="dispatch_aside", error=type(error).__name__)
+            return True
+        due = [
+            one for one, core in self._cores.items() if one in told or (core.next_wake_at is not None and core.next_wake_at <= now)
+        ]
+        effects = self._asked({workspace: told.get(workspace, ()) for workspace in due}, now)
         DISPATCH_WAITING.set(sum(core.waiting for core in self._cores.values()))
         worked = bool(effects)
         for _ in range(_TURNS_MAX):
@@ -92,12 +112,28 @@ class Matcher:
             self.forget()
         return worked
 
+    def _asked(self, told: Mapping[UUID, Iterable[Told]], now: float) -> dict[UUID, list[Effect]]:
+        """What the cores ask for, told this."""
+        effects: dict[UUID, list[Effect]] = {}
+        for workspace, news in told.items():
+            try:
+                asked = self._cores[workspace].steps(news, now)
+            except Exception as error:
+                self._set_aside(workspace, error)
+                continue
+            if asked:
+                effects[workspace] = asked
+        return effects
+
     async def _feed(self, slots: set[int]) -> tuple[Mapping[UUID, list[Told]], float]:
-        """What changed, as the core is told it. A slot that is new here is read whole."""
+        """What changed, as the core is told it. A slot that is new here is read whole, and a workspace that comes back."""
+        back = {one for one in self._come_back() if slot_of(one) in self._loaded}
         async with self._db.batch() as connection:
             at, changed = await changed_slots(connection, slots)
             now = self._read_clock(at)
-            wanted = changed | (slots - self._loaded) | {slot_of(workspace) for workspace, _, _ in self._again}
+            wanted = (
+                changed | (slots - self._loaded) | {slot_of(workspace) for workspace in (*back, *(one[0] for one in self._again))}
+            )
             if not wanted:
                 return {}, now
             kept = await self._leases.lock_and_check(connection, wanted)
@@ -105,35 +141,76 @@ class Matcher:
                 self._drop(slot)
             fresh = kept - self._loaded
             changes = await take_changes(connection, kept)
-            changes.merge(Changes.of(self._again))
-            self._again.clear()
-            told: dict[UUID, list[Told]] = {}
-            if fresh:
-                for workspace, all_of_it in (await read_everything(connection, fresh)).items():
-                    self._cores[workspace] = Dispatch(reserve_max=200)
-                    told[workspace] = all_of_it
-            known = changes.only(lambda workspace: slot_of(workspace) in kept - fresh)
-            for workspace, some in (await read_changes(connection, known)).items():
-                self._cores.setdefault(workspace, Dispatch(reserve_max=200))
-                told.setdefault(workspace, []).extend(some)
+            again = set(self._again)
+            changes.merge(Changes.of(again))
+            whole = {one for one in back if slot_of(one) in kept} | set(await workspaces_in(connection, fresh) if fresh else ())
+            whole -= self._aside.keys() - back
+            seen: dict[UUID, list[Seen]] = await read_everything(connection, list(whole)) if whole else {}
+            apart = whole | self._aside.keys()
+            known = changes.only(lambda workspace: slot_of(workspace) in kept and workspace not in apart)
+            seen |= await read_changes(connection, known)
+            sources = await read_filters(connection, of_agents(seen))
+        self._again -= again
+        for workspace in whole:
+            self._cores[workspace] = Dispatch(reserve_max=200)
+            self._aside.pop(workspace, None)
+        for workspace in seen:
+            self._cores.setdefault(workspace, Dispatch(reserve_max=200))
+        told = await self._ready(seen, sources)
+        DISPATCH_ASIDE.set(len(self._aside))
         self._loaded |= fresh
         return told, now
+
+    async def _ready(
+        self, seen: Mapping[UUID, Sequence[Seen]], sources: Mapping[UUID, Mapping[str, str]]
+    ) -> dict[UUID, list[Told]]:
+        """What was read as the core is told it. Who is cut off here has taken the feed already, and drops all memory."""
+        told: dict[UUID, list[Told]] = {}
+        for workspace, some in seen.items():
+            try:
+                filters = await self._filters.of(workspace, sources[workspace]) if workspace in sources else NO_FILTERS
+                told[workspace] = await asyncio.to_thread(states, some, filters) if filters.sources else states(some, filters)
+            except asyncio.CancelledError:
+                self.forget()
+                raise
+            except Exception as error:
+                self._set_aside(workspace, error)
+        return told
 
     async def _carry_out(self, effects: Mapping[UUID, Sequence[Effect]]) -> dict[UUID, list[Effect]]:
         """Executes what the cores ask, tells them what became of it, and returns what they ask next.
 
-        An error drops all memory, because the commit is unknown.
+        In one transaction for all; in halves where something in it cannot be done, down to the workspace whose it is. An unknown
+        commit drops all memory.
         """
-        try:
-            async with self._db.batch() as connection:
-                slots = {slot_of(workspace) for workspace in effects}
-                kept = await self._leases.lock_and_check(connection, slots)
-                now = self._read_clock(await connection.fetchval("select clock_timestamp()"))
-                mine = {workspace: asked for workspace, asked in effects.items() if slot_of(workspace) in kept}
-                carried = await carry_out(connection, mine, datetime.fromtimestamp(now, UTC))
-        except (SantralError, asyncio.CancelledError):
-            self.forget()
-            raise
+        more: dict[UUID, list[Effect]] = {}
+        pending = [dict(effects)]
+        while pending:
+            part = pending.pop()
+            try:
+                more |= await self._carry_out_together(part)
+            except asyncio.CancelledError:
+                self.forget()
+                raise
+            except Exception as error:
+                if concerns_all(error):
+                    self.forget()
+                    raise
+                workspaces = list(part)
+                if len(workspaces) == 1:
+                    self._set_aside(workspaces[0], error)
+                    continue
+                middle = len(workspaces) // 2
+                pending += [{one: part[one] for one in half} for half in (workspaces[middle:], workspaces[:middle])]
+        return more
+
+    async def _carry_out_together(self, effects: Mapping[UUID, Sequence[Effect]]) -> dict[UUID, list[Effect]]:
+        async with self._db.batch() as connection:
+            slots = {slot_of(workspace) for workspace in effects}
+            kept = await self._leases.lock_and_check(connection, slots)
+            now = self._read_clock(await connection.fetchval("select clock_timestamp()"))
+            mine = {workspace: asked for workspace, asked in effects.items() if slot_of(workspace) in kept}
+            carried = await carry_out(connection, mine, datetime.fromtimestamp(now, UTC))
         for slot in slots - kept:
             self._drop(slot)
         self._again |= carried.again
@@ -142,8 +219,40 @@ class Matcher:
             self._hints.wake("outbox")
             for workspace in mine:
                 self._hints.wake("stream", str(workspace))
-        more = {workspace: self._cores[workspace].steps(answers, now) for workspace, answers in carried.answers.items()}
-        return {workspace: asked for workspace, asked in more.items() if asked}
+        return self._asked(carried.answers, now)
+
+    async def _set_unreadable_aside(self, slots: set[int]) -> bool:
+        """Reads each workspace by itself; whether there were some that cannot be read."""
+        async with self._db.session() as connection:
+            workspaces = [
+                one for one in await workspaces_in(connection, slots) if one not in self._aside.keys() - self._come_back()
+            ]
+        found = False
+        for workspace in workspaces:
+            try:
+                async with self._db.batch() as connection:
+                    await read_everything(connection, [workspace])
+            except Exception as error:
+                if concerns_all(error):
+                    raise
+                self._set_aside(workspace, error)
+                found = True
+        return found
+
+    def _come_back(self) -> set[UUID]:
+        """Who was set aside long enough ago to be tried again."""
+        return {one for one, since in self._aside.items() if since + ASIDE_S <= time.monotonic()}
+
+    def _set_aside(self, workspace: UUID, error: Exception) -> None:
+        # The error's text may hold a row of theirs: only its kind is logged.
+        log.error(
+            "a workspace's work cannot be dispatched now", action="dispatch_aside", workspace=str(workspace), error=type(error).__name__,
+        )  # fmt: skip
+        self._cores.pop(workspace, None)
+        self._again = {one for one in self._again if one[0] != workspace}
+        # What took too long may have been the machine's doing, so it is soon tried again.
+        self._aside[workspace] = time.monotonic() - (ASIDE_S - LOOK_S if isinstance(error, Overlong) else 0.0)
+        DISPATCH_ASIDE.set(len(self._aside))
 
     def _read_clock(self, at: datetime) -> float:
         self._offset_s = at.timestamp() - time.monotonic()
@@ -158,5 +267,8 @@ class Matcher:
 
     def _drop(self, slot: int) -> None:
         self._loaded.discard(slot)
+        for workspace in [one for one in self._aside if slot_of(one) == slot]:
+            del self._aside[workspace]
         for workspace in [one for one in self._cores if slot_of(one) == slot]:
             del self._cores[workspace]
+        self._filters.forget(lambda workspace: slot_of(workspace) == slot)

@@ -39,6 +39,7 @@ work_item = sa.Table(
     sa.Column("profile_version", sa.BigInteger),
     sa.Column("decision_id", Uuid),
     required("external", sa.Boolean, server_default=sa.false()),
+    sa.Column("begun_by", Uuid),  # the agent who began it by their own word, with a customer whom they did not see
     required("reopen_count", sa.Integer, server_default="0"),
     sa.Column("last_offered_agent_id", Uuid),
     at("hold_until", null=True),

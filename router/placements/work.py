@@ -20,6 +20,7 @@ from router.item.terms import terms_for
 from router.item.transition import Change, transition
 from router.moves.item_store import StoredItem, lock_items
 from router.moves.moves import Move, feed, numbered, write_moves
+from router.moves.plan_again import PLAN_AGAIN
 from router.placements.placements import Said
 from shared.database import Connection
 from shared.errors import Conflict
@@ -43,12 +44,12 @@ update santral.conversation c set state = case when o.open then 'open' else 'clo
 from (select exists (select 1 from santral.work_item i where i.workspace_id = $1 and i.conversation_id = $2 and i.state = any($3)) as open) o
 where c.workspace_id = $1 and c.id = $2
 """
-_AGAIN: Final = """
+_AGAIN: Final = f"""
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
     queued_at, step_at, plan, skills, agent_id, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count,
     policy_version, profile_version, decision_id, expires_at, overflowed, first_reply_at, parked_at, timer_at, hold_until)
 select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, i.kind, case when g.parked then 'parked' else 'queued' end,
-       i.due_class, i.due_at, i.enqueued_at, g.now, g.now, i.plan, i.skills, case when g.parked then i.agent_id end,
+       i.due_class, i.due_at, i.enqueued_at, g.now, g.now, {PLAN_AGAIN}, i.skills, case when g.parked then i.agent_id end,
        case when not g.parked then g.agent end,
        case when not g.parked and g.agent is not null then g.now + $7 * interval '1 s' end, i.last_agent_id, i.id, i.reopen_count,
        i.policy_version, i.profile_version, i.decision_id, i.expires_at, i.overflowed, i.first_reply_at,
@@ -57,8 +58,9 @@ from santral.work_item i cross join (select $4::boolean as parked, $5::timestamp
 where i.workspace_id = $1 and i.id = $2
 returning queue_id, channel, kind, due_at, enqueued_at
 """
-_LIKE: Final = """
-select i.queue_id, i.plan, i.skills, i.policy_version, i.profile_version, i.decision_id, coalesce(i.agent_id, i.last_agent_id) as agent_id,
+_LIKE: Final = f"""
+select i.queue_id, {PLAN_AGAIN} as plan, i.skills, i.policy_version, i.profile_version, i.decision_id,
+       coalesce(i.agent_id, i.last_agent_id) as agent_id,
        q.goals_s, w.settings
 from santral.work_item i
 join santral.queue q on q.workspace_id = i.workspace_id and q.id = i.queue_id and q.enabled

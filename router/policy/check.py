@@ -1,7 +1,8 @@
 """What a person may save as a policy: every problem of a document at once, each with its rule, its place and the remedy. No I/O.
 
 Errors keep a document from being saved; warnings go with it. Everything is bounded: the document's size, each expression's, how deep
-it goes, and what one rule may cost on a long message, so no document takes the process down or holds it up.
+it goes, what one rule and all of them may cost on a long message, and what each may cost at worst (`cost.py`), so no document takes the
+process down or holds it up.
 
 **Units**: characters; lines and characters inside an expression from 1.
 """
@@ -19,17 +20,27 @@ from pydantic import ValidationError
 
 from router.policy import shadow as policy_shadow
 from router.policy.condition import Path, place, translated
+from router.policy.cost import Cost, cost_of, require_affordable
 from router.policy.expressions import SOURCE_CHARS_MAX, TREE_CHARS_MAX, Expression, compiled, type_complaints
+from router.policy.fact_shapes import RULE_FACTS
 from router.policy.fields import BY_NAME, QUEUE_FIELDS, fields_of, nearest
 from router.policy.policy import BUDGET_S, PolicyDocument, Rule, RuleDocument
 from router.policy.sample import sample_facts
-from router.policy.source import mentions, patterns, place_in, without_presence
+from router.policy.source import is_plain, mentions, patterns, place_in, without_presence
 from shared.errors import Unprocessable
 
 DOCUMENT_CHARS_MAX: Final = 300_000
 PROBLEMS_MAX: Final = 50
 PATTERN_CHARS_MAX: Final = 500
 MEASURING_S: Final = 1.0
+TOGETHER_S: Final = 4 * BUDGET_S
+"""What all rules may take on a long message: whoever asks them about the past asks them all, without a budget."""
+WORST_S: Final = 0.05
+"""What one expression may take at worst: it cannot be stopped, and nothing else goes on meanwhile."""
+WORST_TOGETHER_S: Final = 5 * WORST_S
+_NAMED: Final = 3
+_MEASURED: Final = 3
+_NO_COST: Final = Cost(0.0, 0)
 _REFERENCE: Final = "see GET /v1/policies/vocabulary"
 
 
@@ -184,11 +195,38 @@ def _check_rules(finder: _Finder, parsed: PolicyDocument) -> None:
             shadows.add(rule.name, parts)
         rules.append(Rule(place=at, says=rule, condition=expression))
     if not any(one.severity == "error" for one in finder.found):
-        for costly, seconds in too_dear(rules):
-            finder.add(
-                f"takes {1000 * seconds:.0f} ms on a long message", f"at most {1000 * BUDGET_S:.0f} ms; use a shorter expression",
-                ("rules", costly.place),
-            )  # fmt: skip
+        _check_times(finder, rules)
+
+
+def _check_times(finder: _Finder, rules: Sequence[Rule]) -> None:
+    worst = [(rule, _worst(rule.condition).seconds) for rule in rules if rule.condition is not None]
+    _require_together(finder, worst, WORST_TOGETHER_S, "at worst")
+    taken = measured(rules)
+    dear = [(rule, seconds) for rule, seconds in taken if seconds >= BUDGET_S]
+    for rule, seconds in dear:
+        finder.add(
+            f"takes {1000 * seconds:.0f} ms on a long message", f"at most {1000 * BUDGET_S:.0f} ms; use a shorter expression",
+            ("rules", rule.place),
+        )  # fmt: skip
+    if not dear:
+        _require_together(finder, taken, TOGETHER_S, "on a long message")
+
+
+def _require_together(finder: _Finder, costs: Sequence[tuple[Rule, float]], most_s: float, when: str) -> None:
+    """Complains where all rules together take too long, and names those that take most of it."""
+    whole = sum(seconds for _, seconds in costs)
+    if whole > most_s:
+        first = sorted(costs, key=lambda one: -one[1])[:_NAMED]
+        named = ", ".join(f"{rule.name[:50]!r} {1000 * seconds:.1f} ms" for rule, seconds in first)
+        finder.add(
+            f"the rules together take {1000 * whole:.0f} ms {when}, most of it {named}",
+            f"at most {1000 * most_s:.0f} ms; shorten these, or take some rules out", ("rules",),
+        )  # fmt: skip
+
+
+def _worst(expression: Expression) -> Cost:
+    """What it may cost at worst; nothing worth reckoning where it has neither loops nor patterns, as the document's size bounds those."""
+    return _NO_COST if is_plain(expression.source) else cost_of(expression.serialized(), RULE_FACTS)
 
 
 def _check_actions(finder: _Finder, rule: RuleDocument, path: Path) -> None:
@@ -218,13 +256,18 @@ def _check_condition(finder: _Finder, rule: RuleDocument, path: Path) -> tuple[E
             finder.named("queue", queue, finder.names.queues, (*where, *inside))
         if done.problems:
             return None, ()
-        return _compile(finder, done.source, where, TREE_CHARS_MAX), tuple(one for one in done.parts if one != "true")
+        expression = _compile(finder, done.source, where, TREE_CHARS_MAX)
+        _check_worst(finder, expression, where)
+        return expression, tuple(one for one in done.parts if one != "true")
     if rule.when_cel is None:
         return None, ()
     where = (*path, "when_cel")
     expression = _compile(finder, rule.when_cel, where, SOURCE_CHARS_MAX)
+    before = len(finder.found)
     if expression is not None:
         _check_source(finder, rule.when_cel, where)
+    if len(finder.found) == before:
+        _check_worst(finder, expression, where)
     part = " ".join(rule.when_cel.split())
     return expression, () if part == "true" else (part,)
 
@@ -237,6 +280,14 @@ def _compile(finder: _Finder, source: str, where: Path, chars_max: int) -> Expre
         message = error.message.removesuffix(f" at line {at[0]}, character {at[1]}")
         finder.add(message, error.remedy or _REFERENCE, where, at=at)
         return None
+
+
+def _check_worst(finder: _Finder, expression: Expression | None, where: Path) -> None:
+    if expression is not None:
+        try:
+            require_affordable(_worst(expression), field="", seconds_max=WORST_S)
+        except Unprocessable as error:
+            finder.add(error.message, error.remedy or _REFERENCE, where)
 
 
 def _check_source(finder: _Finder, source: str, where: Path) -> None:
@@ -276,9 +327,9 @@ def _check_pattern(finder: _Finder, pattern: str | None, where: Path, at: tuple[
         finder.add(error, "patterns are RE2: no look-around, no back-references, counts up to 1000", where, at=at)
 
 
-def too_dear(rules: Sequence[Rule], clock: Callable[[], float] = time.thread_time) -> list[tuple[Rule, float]]:
-    """Rules that alone use up the budget on a message as long as rules see one, with their seconds; looked for for a second."""
-    dear: list[tuple[Rule, float]] = []
+def measured(rules: Sequence[Rule], clock: Callable[[], float] = time.thread_time) -> list[tuple[Rule, float]]:
+    """Rules that ask anything, with what each takes on a message as long as rules see one, in seconds; measured for a second."""
+    taken: list[tuple[Rule, float]] = []
     ends_at = clock() + MEASURING_S
     for rule in rules:
         if clock() > ends_at:
@@ -286,12 +337,9 @@ def too_dear(rules: Sequence[Rule], clock: Callable[[], float] = time.thread_tim
         if rule.condition is None:
             continue
         best = math.inf
-        for _ in range(3):
+        for _ in range(_MEASURED):
             began = clock()
             rule.condition.ask(sample_facts())
             best = min(best, clock() - began)
-            if best < BUDGET_S:
-                break
-        else:
-            dear.append((rule, best))
-    return dear
+        taken.append((rule, best))
+    return taken

@@ -109,7 +109,7 @@ def profile_facts(snapshot: Any, policy: Policy, open_conversations: int | None)
         "known": True,
         "version": snapshot.version,
         "tags": list(snapshot.tags or ()),
-        "attributes": {name: given[name] for name in policy.attributes if name in given},
+        "attributes": {name: given[name] for name in given.keys() & policy.attributes},
     }
     if open_conversations is not None:
         facts["open_conversations"] = open_conversations

@@ -64,6 +64,11 @@ class Expression:
         """What the engine alone gives, as a plain value; for measuring. Raises RuntimeError where the engine does."""
         return self._compiled.eval(facts.activation).plain_value()
 
+    def serialized(self) -> bytes:
+        """The tree that the engine made of it, for `router/policy/cost.py`."""
+        tree: bytes = self._compiled.serialize()
+        return tree
+
     def ask(self, facts: Facts) -> Answer:
         """Never raises: what the engine refuses (a missing key, an iteration budget) is an error and no match."""
         try:

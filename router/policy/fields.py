@@ -16,6 +16,8 @@ from shared.message import Content
 Type = Literal["text", "number", "yes_no", "texts", "any"]
 TEXT_CHARS_SEEN: Final = 10_000
 """How much of a text rules see: enough for any letter, and a bound on what one rule can cost."""
+MEMBERS_SEEN: Final = 1_000
+"""How much of a list they see."""
 TYPE_NAMES: Final[Mapping[Type, str]] = {
     "text": "a text", "number": "a number", "yes_no": "yes or no", "texts": "a list of texts", "any": "any value",
 }  # fmt: skip

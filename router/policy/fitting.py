@@ -1,8 +1,9 @@
 """Facts as the expression engine can hold them. Pure.
 
 One value that it cannot hold fails every expression it is given beside, also those that never ask for it. So each is brought to the nearest
-that fits: whole numbers beyond 64 bits as the double they are near (infinite where none is), half character pairs as ``?``, texts cut where
-rules stop reading, and what lies deeper than any rule can ask as nothing.
+that fits: whole numbers beyond 64 bits as the double they are near (infinite where none is), half character pairs as ``?``, and so
+a NUL in a name, where the engine's binding ends it and two names may become one; texts and lists cut where rules stop reading, and what lies
+deeper than any rule can ask as nothing.
 
 Source: Common Expression Language, language definition, "Values". **Units**: characters, levels.
 """
@@ -13,7 +14,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from router.policy.fields import TEXT_CHARS_SEEN
+from router.policy.fields import MEMBERS_SEEN, TEXT_CHARS_SEEN
 
 LEVELS_MAX: Final = 32
 _LEAST: Final = -(2**63)
@@ -34,9 +35,9 @@ def fitting(value: Any, levels: int = LEVELS_MAX) -> Any:
     if (kind is list or kind is dict) and _all_fit(value, levels - 1):
         return value
     if kind is list or kind is tuple:
-        return [fitting(one, levels - 1) for one in value]
+        return [fitting(one, levels - 1) for one in value[:MEMBERS_SEEN]]
     if kind is dict or isinstance(value, Mapping):
-        return {_text(str(name)): fitting(one, levels - 1) for name, one in value.items()}
+        return {_text(str(name)).replace("\x00", "?"): fitting(one, levels - 1) for name, one in value.items()}
     return _text(str(value))
 
 
@@ -44,9 +45,11 @@ def _all_fit(values: Any, levels: int) -> bool:
     """Whether nothing in a list or dictionary has to change: asked for every message, so without a call for each value."""
     if type(values) is dict:
         for name in values:
-            if type(name) is not str or not name.isascii() or len(name) > TEXT_CHARS_SEEN:
+            if type(name) is not str or not name.isascii() or len(name) > TEXT_CHARS_SEEN or "\x00" in name:
                 return False
         values = values.values()
+    elif len(values) > MEMBERS_SEEN:
+        return False
     for value in values:
         kind = type(value)
         if kind is str:

@@ -20,23 +20,26 @@ from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from router.item.goals import BOOST_MAX_S
 from router.item.plan import OWN_QUEUE, Plan, Requirement, Step, reach
 from router.policy.agent_filter import checked_filter, filter_skill
 from shared.errors import Unprocessable
+from shared.given import Given
 
 STEPS_MAX: Final = 20
+SKILLS_MAX: Final = 50
+"""Of a step."""
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Level = Annotated[int, Field(ge=1, le=5)]
 Wait = Annotated[float, Field(ge=1, le=30 * 24 * 3600)]
 
 
-class Neighbour(BaseModel):
+class Neighbour(Given):
     """Another queue whose agents may take the item: after ``delay_s``, smaller ``priority`` asked first."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     queue: Slug
     priority: Annotated[int, Field(ge=0, le=100)] = 0
@@ -48,33 +51,33 @@ class Neighbour(BaseModel):
         return {"queue": given} if isinstance(given, str) else given
 
 
-class StepDocument(BaseModel):
+class StepDocument(Given):
     """Who else may take the item from now on, and how long only they. ``own`` false leaves the item's own queue out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     own: bool = True
     queues: Annotated[list[Neighbour], Field(max_length=50)] = Field(default_factory=list)
     skills: dict[Slug, Level] = Field(default_factory=dict)
     relax: Annotated[list[Slug], Field(max_length=50)] = Field(default_factory=list)
-    filter: str | None = None
+    filter: Annotated[str, Field(min_length=1)] | None = None
     raise_s: Annotated[int, Field(ge=0, le=BOOST_MAX_S)] = 0
     timeout_s: Wait | None = None
 
 
-class Preferred(BaseModel):
+class Preferred(Given):
     """For whom the item waits first, the first of ``of`` that is known, and until when."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     of: Annotated[list[Literal["last_agent", "account_owner"]], Field(min_length=1, max_length=2)]
     wait_s: Wait = 120
 
 
-class PlanDocument(BaseModel):
+class PlanDocument(Given):
     """A whole plan. ``live_s``: after so long an item goes to the overflow queue, whatever its step."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     steps: Annotated[list[StepDocument], Field(min_length=1, max_length=STEPS_MAX)]
     preferred: Preferred | None = None
@@ -132,6 +135,8 @@ def _check_step(step: StepDocument, known: Known, where: str) -> None:
                 f"a delay of {one.delay_s:g} s in a step of {step.timeout_s:g} s",
                 field=f"{at}.delay_s", remedy="less than timeout_s, or name the queue in the next step",
             )  # fmt: skip
+    if len(step.skills) > SKILLS_MAX:
+        raise Unprocessable(f"a step with {len(step.skills)} skills", field=f"{where}.skills", remedy=f"at most {SKILLS_MAX}")
     for name in (*step.skills, *step.relax):
         if name not in known.skills:
             where_skill = f"{where}.skills.{name}" if name in step.skills else f"{where}.relax"

@@ -150,6 +150,11 @@ def is_cheap(source: str) -> bool:
     return "matches" not in names and sum(name in _LOOPS for name in names) < 2
 
 
+def is_plain(source: str) -> bool:
+    """Whether neither a loop nor a pattern can be in it, so that it costs no more at worst than its length tells."""
+    return not any(name in source for name in (*_LOOPS, "matches"))
+
+
 def patterns(source: str) -> list[tuple[str | None, int]]:
     """The patterns given to ``matches``, as (the text or None when it is not written there, where)."""
     parts = tokens(source)

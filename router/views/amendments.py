@@ -22,6 +22,7 @@ from uuid import UUID
 from router.signals.contents import contents_of
 from shared.database import Connection
 from shared.message import AMENDMENTS
+from shared.text import key_text
 
 NOT_AMENDING: Final = "m.kind not in ('edit', 'delete', 'reaction')"
 """A condition for statements that call the message ``m``: it is no amendment."""
@@ -147,9 +148,9 @@ async def read_amendments(connection: Connection, workspace_id: UUID, conversati
     rows = [row for row in rows if row["names"]]
     if not rows:
         return Amendments()
-    refs = list({f"ext:{row['inbox_id']}:{row['names']}" for row in rows})
-    named = {row["ref"]: row["message_id"] for row in await connection.fetch(_NAMED, workspace_id, refs)}
-    return Amendments.of(Amendment(**dict(row), named=named.get(f"ext:{row['inbox_id']}:{row['names']}")) for row in rows)
+    refs = [key_text(f"ext:{row['inbox_id']}:{row['names']}") for row in rows]
+    named = {row["ref"]: row["message_id"] for row in await connection.fetch(_NAMED, workspace_id, list(set(refs)))}
+    return Amendments.of(Amendment(**dict(row), named=named.get(ref)) for row, ref in zip(rows, refs, strict=True))
 
 
 def _texts(row: Mapping[str, Any], edits: Sequence[Amendment]) -> list[dict[str, Any]]:

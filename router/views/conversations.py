@@ -12,6 +12,7 @@ from uuid import UUID
 
 from router.views.amendments import Amendments, read_amendments
 from router.views.messages import SAID, preview_of
+from router.views.seen import SEEN
 from shared.database import Connection
 from shared.errors import NotFound
 
@@ -32,6 +33,7 @@ left join santral.queue q on q.workspace_id = c.workspace_id and q.id = i.queue_
 left join santral.agent g on g.workspace_id = c.workspace_id and g.id = i.agent_id
 {SAID}
 """
+_HELD: Final = "select $2::uuid in (select santral.held_conversations($1))"
 
 
 def conversation_view(row: Any, amendments: Amendments) -> dict[str, Any]:
@@ -77,6 +79,12 @@ async def read_conversation(connection: Connection, workspace_id: UUID, conversa
     return conversation_view(row, await read_amendments(connection, workspace_id, [conversation_id]))
 
 
+async def is_held(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> bool:
+    """Whether a legal hold reaches the conversation."""
+    held: bool = await connection.fetchval(_HELD, workspace_id, conversation_id)
+    return held
+
+
 async def list_conversations(
     connection: Connection,
     workspace_id: UUID,
@@ -85,27 +93,27 @@ async def list_conversations(
     queue: str | None = None,
     agent_id: UUID | None = None,
     handle_ids: Sequence[UUID] | None = None,
-    member_id: UUID | None = None,
+    seer: UUID | None = None,
+    in_queues: bool = False,
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Conversations, newest first. ``member_id`` keeps those in an agent's queues or hands, ``handle_ids`` those of a person.
+    """Conversations, newest first. ``seer`` keeps what this agent sees (`seen.py`), ``handle_ids`` those of a person.
 
     What was merged into another conversation is listed among a person's only.
     """
     before_at, before_id = before or (None, None)
     rows = await connection.fetch(
         _CONVERSATION
-        + """
+        + f"""
 where c.workspace_id = $1 and (c.merged_into is null or $5::uuid[] is not null)
   and ($2::text is null or c.state = $2) and ($3::text is null or q.name = $3)
   and ($4::uuid is null or i.agent_id = $4) and ($5::uuid[] is null or c.handle_id = any($5))
-  and ($6::uuid is null or $6 in (i.agent_id, i.last_agent_id) or exists (
-      select 1 from santral.queue_member m where m.workspace_id = c.workspace_id and m.queue_id = i.queue_id and m.agent_id = $6))
-  and ($7::timestamptz is null or (c.opened_at, c.id) < ($7, $8::uuid))
-order by c.opened_at desc, c.id desc limit $9
+  and ($6::uuid is null or {SEEN.format(seer="$6", in_queues="$7")})
+  and ($8::timestamptz is null or (c.opened_at, c.id) < ($8, $9::uuid))
+order by c.opened_at desc, c.id desc limit $10
 """,
-        workspace_id, state, queue, agent_id, list(handle_ids) if handle_ids is not None else None, member_id, before_at, before_id, limit,
+        workspace_id, state, queue, agent_id, list(handle_ids) if handle_ids is not None else None, seer, in_queues, before_at, before_id, limit,
     )  # fmt: skip
     amendments = await read_amendments(connection, workspace_id, [row["id"] for row in rows])
     return [conversation_view(row, amendments) for row in rows]

@@ -12,6 +12,7 @@ from router.evaluation.decision_view import with_names
 from router.item.limits import channel_rules
 from router.views.amendments import Amendments, read_amendments
 from router.views.messages import SAID, preview_of
+from router.views.seen import SEEN
 from router.waits.prediction import wait_of
 from shared.database import Connection
 from shared.errors import NotFound
@@ -184,16 +185,20 @@ async def _named(connection: Connection, workspace_id: UUID, rows: Sequence[Any]
 
 
 async def list_items(
-    connection: Connection, workspace_id: UUID, *, state: str | None, queue: str | None, agent_id: UUID | None, limit: int,
-    after: Place | None = None,
+    connection: Connection, workspace_id: UUID, *, state: str | None, queue: str | None, agent_id: UUID | None, seer: UUID | None,
+    in_queues: bool, limit: int, after: Place | None = None,
 ) -> tuple[list[dict[str, Any]], Place | None]:  # fmt: skip
-    """Items in the order they will be served, those after this place; with the place of the last one where more follow."""
+    """Items in the order they will be served, those after this place; with the place of the last one where more follow.
+
+    ``seer`` keeps what this agent sees (`seen.py`).
+    """
     rows = await connection.fetch(
         _ITEM + "where i.workspace_id = $1 and ($2::text is null or i.state = $2) and ($3::text is null or q.name = $3)"
         " and ($4::uuid is null or i.agent_id = $4)"
         " and ($6::smallint is null or (i.due_class, i.due_at, i.id) > ($6, $7::timestamptz, $8::uuid))"
+        f" and ($9::uuid is null or {SEEN.format(seer='$9', in_queues='$10')})"
         " order by i.due_class, i.due_at, i.id limit $5",
-        workspace_id, state, queue, agent_id, limit + 1, *(after or (None, None, None)),
+        workspace_id, state, queue, agent_id, limit + 1, *(after or (None, None, None)), seer, in_queues,
     )  # fmt: skip
     last = rows[limit - 1] if len(rows) > limit else None
     views = await _named(connection, workspace_id, rows[:limit])

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from router.views.amendments import NOT_AMENDING, Amendments, read_amendments
 from router.views.messages import preview_of, said_columns
+from router.views.seen import SEEN
 from shared.database import Connection
 from shared.text import fold_turkish
 
@@ -34,9 +35,8 @@ where m.workspace_id = $1 and m.direction = 'in' and {NOT_AMENDING} and m.body ?
   and ($5::boolean is null or coalesce((m.body->'automatic'->>'marked_only')::boolean, false) = $5)
   and ($6::text[] is null or {_FOLDED} like all ($6))
   and ($7::uuid is null or exists (
-      select 1 from santral.work_item w where w.workspace_id = m.workspace_id and w.conversation_id = m.conversation_id
-        and ($7 in (w.agent_id, w.last_agent_id, w.sticky_agent_id) or $8 and exists (
-            select 1 from santral.queue_member q where q.workspace_id = w.workspace_id and q.queue_id = w.queue_id and q.agent_id = $7))))
+      select 1 from santral.work_item i where i.workspace_id = m.workspace_id and i.conversation_id = m.conversation_id
+        and {SEEN.format(seer="$7", in_queues="$8")}))
   and ($9::timestamptz is null or (m.accepted_at, m.id) < ($9, $10::uuid))
 order by m.accepted_at desc, m.id desc limit $11
 """
@@ -44,17 +44,17 @@ order by m.accepted_at desc, m.id desc limit $11
 
 async def list_kept_out(
     connection: Connection, workspace_id: UUID, *, kinds: Sequence[str] | None = None, inbox: str | None = None,
-    since: datetime | None = None, marked_only: bool | None = None, text: str = "", agent_id: UUID | None = None,
+    since: datetime | None = None, marked_only: bool | None = None, text: str = "", seer: UUID | None = None,
     in_queues: bool = False, before: tuple[datetime, UUID] | None = None, limit: int = 50,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The newest first. ``text``: each of its words stands in the subject or the sender, whatever their case and marks.
 
-    ``agent_id`` keeps to what this agent had work of, and with ``in_queues`` to their queues' too.
+    ``seer`` keeps what this agent sees (`seen.py`).
     """
     words = [f"%{_escaped(word)}%" for word in fold_turkish(text).split()] or None
     before_at, before_id = before or (None, None)
     rows = await connection.fetch(
-        _LIST, workspace_id, None if kinds is None else list(kinds), inbox, since, marked_only, words, agent_id, in_queues, before_at,
+        _LIST, workspace_id, None if kinds is None else list(kinds), inbox, since, marked_only, words, seer, in_queues, before_at,
         before_id, limit,
     )  # fmt: skip
     amendments = await read_amendments(connection, workspace_id, [row["conversation_id"] for row in rows])

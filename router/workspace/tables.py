@@ -59,6 +59,7 @@ agent = sa.Table(
     required("name", sa.Text, info={"pii": True}),
     required("kind", sa.Text, server_default="human"),
     sa.Column("user_id", Uuid),
+    sa.Column("role", sa.Text, server_default="agent"),  # of an agent without a user; whoever has one has theirs
     required("languages", pg.ARRAY(sa.Text), server_default="{}"),
     required("skills", Json, server_default=sa.text("'{}'")),  # name → level 1..5
     required("budget", sa.Integer, server_default="100"),
@@ -126,7 +127,7 @@ plan = sa.Table(  # named plans; `steps` is the document as dispatch reads it, w
     sa.PrimaryKeyConstraint("workspace_id", "name"),
 )
 
-agent_filter = sa.Table(  # filters that plans name; kept, because items in flight carry the plan they were given
+agent_filter = sa.Table(  # filters that plans name; kept while items in flight carry the plan they were given
     "agent_filter",
     metadata,
     workspace_id(),

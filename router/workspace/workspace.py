@@ -1,6 +1,6 @@
 """What intake knows of each workspace while it works: settings, the active policy, queues. Held in memory, replaced whole.
 
-`router/workspace/configuration.py` reads it and watches for changes; here is what it becomes, and the reading of this room's tables.
+`router/workspace/configuration.py` watches for changes, `router/workspace/stored.py` reads; here is what it becomes.
 **Units**: seconds. Identity: a workspace by its id.
 """
 
@@ -26,10 +26,6 @@ REOPEN_WITHIN_S: Final = 3 * 24 * 3600
 REPEAT_WITHIN_S: Final = 24 * 3600
 REOPEN_BOOST_S: Final = 900
 
-_POLICIES: Final = "select workspace_id, version, document from santral.policy where active"
-_QUEUES: Final = """
-select workspace_id, id, name, goals_s, targets_s, plan, calendar, enabled, purpose from santral.queue order by workspace_id, name
-"""
 _FIGURES: Final = """
 select p.workspace_id, q.name, p.waiting, p.oldest_s, p.online, p.per_s
 from santral.queue_pace p join santral.queue q on q.workspace_id = p.workspace_id and q.id = p.queue_id and q.purpose <> 'bulk'
@@ -146,38 +142,6 @@ def workspace_of(
         repeat_within_s=_seconds(settings, "repeat_within_s", REPEAT_WITHIN_S),
         reopen_boost_s=_seconds(settings, "reopen_boost_s", REOPEN_BOOST_S),
     )  # fmt: skip
-
-
-async def read_policies(connection: Connection) -> dict[UUID, tuple[int, Mapping[str, Any]]]:
-    """Each workspace's active policy: its version and document."""
-    return {row["workspace_id"]: (row["version"], row["document"]) for row in await connection.fetch(_POLICIES)}
-
-
-async def read_plans(connection: Connection) -> dict[UUID, dict[str, Sequence[Any]]]:
-    """Each workspace's named plans, as items carry them."""
-    plans: dict[UUID, dict[str, Sequence[Any]]] = {}
-    for row in await connection.fetch("select workspace_id, name, steps from santral.plan"):
-        plans.setdefault(row["workspace_id"], {})[row["name"]] = row["steps"]
-    return plans
-
-
-async def read_queues(connection: Connection) -> dict[UUID, list[Queue]]:
-    """Each workspace's queues by name."""
-    queues: dict[UUID, list[Queue]] = {}
-    for row in await connection.fetch(_QUEUES):
-        queues.setdefault(row["workspace_id"], []).append(
-            Queue(
-                id=row["id"],
-                name=row["name"],
-                goals_s=row["goals_s"],
-                targets_s=row["targets_s"],
-                plan=row["plan"],
-                calendar=row["calendar"],
-                enabled=row["enabled"],
-                purpose=row["purpose"],
-            )
-        )
-    return queues
 
 
 async def read_figures(connection: Connection) -> dict[UUID, dict[str, dict[str, int]]]:

@@ -25,7 +25,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.websockets import WebSocketDisconnect
 
 from router.commands.presence import renew_lease
 from router.views.conversations import agent_events, conversation_events, read_conversation
@@ -34,12 +33,16 @@ from router.views.messages import messages_at, messages_page
 from services.api.conversations import add_deliveries
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
-from services.api.principal import Credentials, Principal, require_conversation
+from services.api.principal import Credentials, Principal
 from services.api.profile_seen import note_glances, people_on
-from services.api.queue_stream import QueueStream, require_queue
-from services.api.sockets import Closed, Frame, Guard, Line, close, first_of, opened
+from services.api.queue_stream import QueueStream
+from services.api.socket_places import Places
+from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
+from services.api.visibility import require_conversation, require_queue
+from services.frame.peers import peer_of, subscriber_of
+from services.frame.rates import Rates
 from shared.database import Connection, Database
-from shared.errors import InputRejected, SantralError, Unauthenticated, Unavailable
+from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticated, Unavailable
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
@@ -51,6 +54,7 @@ PAGE: Final = 200
 MISSED_MAX: Final = 2000
 FOLLOWED_MAX: Final = 200
 QUEUE_EVERY_S: Final = 0.5
+_GONE_ELSEWHERE: Final = "this is outside the role's visibility now"
 
 
 class Resume(BaseModel):
@@ -124,7 +128,9 @@ class Cursor:
 class AgentSocket:
     """One open socket of an agent: its cursors, and what rings it."""
 
-    def __init__(self, *, db: Database, line: Line, fanout: FanOut, hints: Hints, principal: Principal, agent_id: UUID) -> None:
+    def __init__(
+        self, *, db: Database, line: Line, fanout: FanOut, hints: Hints, principal: Principal, agent_id: UUID, rates: Rates
+    ) -> None:
         self._db = db
         self._hints = hints
         self._line = line
@@ -132,6 +138,8 @@ class AgentSocket:
         self._principal = principal
         self._workspace_id = principal.workspace_id
         self._agent_id = agent_id
+        self._rates = rates
+        self._refusals = Refusals(line, rates, principal)
         self._agent_seq = 0
         self._conversations: dict[UUID, Cursor] = {}
         self._queues: dict[str, QueueStream] = {}
@@ -180,16 +188,19 @@ class AgentSocket:
             except ValidationError as error:
                 first = error.errors(include_url=False, include_input=False)[0]
                 where = ".".join(str(part) for part in first["loc"]) or "frame"
-                await self._line.fail(InputRejected(str(first["msg"]), field=where, remedy="see /docs"))
+                await self._refusals.tell(InputRejected(str(first["msg"]), field=where, remedy="see /docs"))
                 continue
-            await self._try(frame)
+            await self._try(frame, counted=True)
 
-    async def _try(self, frame: Follow | Unfollow | FollowQueue | UnfollowQueue) -> None:
+    async def _try(self, frame: Follow | Unfollow | FollowQueue | UnfollowQueue, *, counted: bool = False) -> None:
         try:
+            if counted:
+                self._rates.take("frames", str(self._principal.id))
             await self._take(frame)
         except (InputRejected, Unavailable) as error:
             about = {"conversation_id": frame.conversation_id} if isinstance(frame, Follow | Unfollow) else {"queue": frame.queue}
-            await self._line.fail(error, **about)
+            # What a page resumes may be out of sight by now, and is told whatever it asks for then.
+            await (self._refusals.tell if counted else self._line.fail)(error, **about)
 
     async def _take(self, frame: Follow | Unfollow | FollowQueue | UnfollowQueue) -> None:
         if isinstance(frame, Unfollow):
@@ -245,6 +256,8 @@ class AgentSocket:
         more = True
         while more and cursor is not None:
             async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
+                if not await self._sees(connection, conversation_id):
+                    break
                 events = await conversation_events(
                     connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE
                 )
@@ -264,6 +277,22 @@ class AgentSocket:
                 cursor.seq = seq
                 if self._conversations.get(conversation_id) is not cursor:
                     return
+        else:
+            return
+        await self._lose(Unfollow(type="unfollow", conversation_id=conversation_id), _GONE_ELSEWHERE)
+
+    async def _sees(self, connection: Connection, conversation_id: UUID) -> bool:
+        """Whether a followed conversation may still be shown: its work may have gone to somebody else, or its queue away."""
+        try:
+            await require_conversation(connection, self._principal, conversation_id)
+        except Forbidden:
+            return False
+        return True
+
+    async def _lose(self, frame: Unfollow | UnfollowQueue, why: str) -> None:
+        await self._take(frame)
+        about = {"conversation_id": frame.conversation_id} if isinstance(frame, Unfollow) else {"queue": frame.queue}
+        await self._line.fail(Forbidden(why, remedy="ask a supervisor"), **about)
 
     async def _send_agent(self) -> None:
         while True:
@@ -282,8 +311,13 @@ class AgentSocket:
             self._queue_ring.clear()
             for queue, stream in list(self._queues.items()):
                 with contextlib.suppress(Unavailable):  # the next second looks again
-                    async with self._db.batch(self._workspace_id) as connection:
-                        frames = await stream.changes(connection, self._workspace_id)
+                    try:
+                        async with self._db.batch(self._workspace_id) as connection:
+                            await require_queue(connection, self._principal, queue)
+                            frames = await stream.changes(connection, self._workspace_id)
+                    except InputRejected:
+                        await self._lose(UnfollowQueue(type="unfollow_queue", queue=queue), _GONE_ELSEWHERE)
+                        continue
                     for frame in frames:
                         await self._line.send({"type": "queue_item", "queue": queue, **frame})
             await asyncio.sleep(QUEUE_EVERY_S)
@@ -314,38 +348,45 @@ def _event(event: dict[str, Any], place: str) -> dict[str, Any]:
 @router.websocket("/v1/stream")
 async def stream(websocket: WebSocket) -> None:
     """Serves one agent's socket to its end."""
+    places: Places = websocket.app.state.places.agents
+    owner = subscriber_of(peer_of(websocket.scope))
+    async with ending(websocket):
+        with places.open.one(owner):
+            with places.silent.one(owner):
+                line, hello = await opened(websocket, Hello)
+            principal = await _principal(websocket.app.state.credentials, hello.token, peer_of(websocket.scope))
+            with places.of_workspace.one(principal.workspace_id):
+                await _serve(websocket, line, hello, principal)
+
+
+async def _serve(websocket: WebSocket, line: Line, hello: Hello, principal: Principal) -> None:
     state = websocket.app.state
-    hints: Hints = state.hints
     fanout: FanOut = state.fanout
     guard: Guard = state.guard
+    assert principal.agent_id is not None
+    socket = AgentSocket(
+        db=state.db, line=line, fanout=fanout, hints=state.hints, principal=principal, agent_id=principal.agent_id, rates=state.rates
+    )  # fmt: skip
+    SOCKETS.labels(kind="agent").inc()
     try:
-        line, hello = await opened(websocket, Hello)
-        principal = await _principal(state.credentials, hello.token)
-        assert principal.agent_id is not None
-        socket = AgentSocket(db=state.db, line=line, fanout=fanout, hints=hints, principal=principal, agent_id=principal.agent_id)
-        SOCKETS.labels(kind="agent").inc()
-        try:
-            await socket.welcome(hello.resume)
-            await first_of(
-                socket.listen(), socket.send_events(), socket.send_queues(), socket.keep_lease(),
-                guard.revoked("agent", read_token(hello.token).public_id),
-            )  # fmt: skip
-        finally:
-            SOCKETS.labels(kind="agent").dec()
-            fanout.leave(socket, principal.workspace_id)
-    except Closed as closed:
-        await close(websocket, closed.code, closed.reason)
-    except Unavailable:
-        await close(websocket, 1013, "try again in a moment")
-    except (WebSocketDisconnect, OSError):
-        return
+        await socket.welcome(hello.resume)
+        await first_of(
+            socket.listen(), socket.send_events(), socket.send_queues(), socket.keep_lease(),
+            guard.ended("agent", read_token(hello.token).public_id, principal),
+        )  # fmt: skip
+    finally:
+        SOCKETS.labels(kind="agent").dec()
+        fanout.leave(socket, principal.workspace_id)
 
 
-async def _principal(credentials: Credentials, token: str) -> Principal:
+async def _principal(credentials: Credentials, token: str, peer: str) -> Principal:
     try:
-        principal = await credentials.principal(token)
+        principal = await credentials.principal(token, peer=peer)
+        principal.require("conversations:read")
     except Unauthenticated as error:
         raise Closed(4401, str(error)) from error
+    except Forbidden as error:
+        raise Closed(4403, str(error)) from error
     if principal.agent_id is None:
         raise Closed(4403, "this stream is an agent's; use an agent's token")
     return principal

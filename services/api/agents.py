@@ -9,17 +9,22 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from router.commands.presence import set_presence
 from router.views.desk import desk_snapshot
 from services.api.audit import audit
 from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token
-from services.api.principal import ConversationReader, ConversationWriter, Principal, needs, require_agent
+from services.api.document import may_answer
+from services.api.giving import require_minter
+from services.api.principal import Caller, ConversationReader, ConversationWriter, Principal, needs
 from services.api.profile_seen import note_glances, people_on
+from services.api.visibility import require_agent
+from services.api.work_models import DeskOut
 from shared.database import Connection, retried
-from shared.errors import NotFound, Unauthenticated
+from shared.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from shared.given import Given
 from shared.hosts import incarnation
 from shared.ids import new_id
 
@@ -29,10 +34,8 @@ CODE_S: Final = 24 * 3600
 Minter = Annotated[Principal, Depends(needs("agents:token"))]
 
 
-class PresenceIn(BaseModel):
+class PresenceIn(Given):
     """Whether new work may come, and why not. ``channels`` closes single ones, like ``{"phone": "away"}``; left out: as before."""
-
-    model_config = ConfigDict(extra="forbid")
 
     presence: Literal["online", "busy", "away", "offline"]
     reason: Annotated[str, Field(max_length=100)] = ""
@@ -70,10 +73,8 @@ class CodeOut(BaseModel):
     expires_at: datetime
 
 
-class CodeIn(BaseModel):
+class CodeIn(Given):
     """A code to exchange."""
-
-    model_config = ConfigDict(extra="forbid")
 
     code: Annotated[str, Field(max_length=200)]
 
@@ -100,19 +101,20 @@ async def presence(request: Request, principal: ConversationWriter, agent_id: st
 
 
 @router.get("/agents/{agent_id}/desk", summary="An agent's desk")
-async def desk(request: Request, principal: ConversationReader, agent_id: str) -> dict[str, Any]:
+async def desk(request: Request, principal: ConversationReader, agent_id: str) -> DeskOut:
     """Presence, load, offers, items and queues, with the sequence at which they are true."""
     agent = require_agent(principal, agent_id)
     async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
         snapshot = await desk_snapshot(connection, principal.workspace_id, agent)
         await note_glances(connection, principal, people_on(snapshot))
-    return {"incarnation": await incarnation(request.app.state.db), **snapshot}
+    return DeskOut(incarnation=await incarnation(request.app.state.db), **snapshot)
 
 
 @router.post("/agents/{agent_id}/tokens", status_code=201, summary="Sign an agent in")
 async def token(request: Request, principal: Minter, agent_id: UUID) -> TokenOut:
     """A token for the host system to hand to the agent's page; it lasts half a day."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await _require_mintable(connection, principal, agent_id)
         text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "agent", TOKEN_S)
         await audit(connection, principal, "agent.token", "agent", str(agent_id))
     return TokenOut(token=text, agent_id=agent_id, expires_at=expires_at)
@@ -122,17 +124,35 @@ async def token(request: Request, principal: Minter, agent_id: UUID) -> TokenOut
 async def code(request: Request, principal: Minter, agent_id: UUID) -> CodeOut:
     """Good once and for a day; the page exchanges it for a token, so no token ever stands in an address."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await _require_mintable(connection, principal, agent_id)
         text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "code", CODE_S)
         await audit(connection, principal, "agent.code", "agent", str(agent_id))
     return CodeOut(code=text, expires_at=expires_at)
 
 
-async def _mint(connection: Connection, workspace_id: UUID, agent_id: UUID, kind: Kind, lasts_s: int) -> tuple[str, datetime]:
-    known = await connection.fetchval(
-        "select 1 from santral.agent where workspace_id = $1 and id = $2 and enabled", workspace_id, agent_id
-    )
-    if known is None:
+_AGENT: Final = "select user_id, role from santral.agent where workspace_id = $1 and id = $2 and enabled for share"
+_USER: Final = "select role from santral.user where workspace_id = $1 and id = $2 and enabled for share"
+_ROLE: Final = "select scopes from santral.role where workspace_id = $1 and name = $2 for share"
+
+
+async def _require_mintable(connection: Connection, principal: Principal, agent_id: UUID) -> None:
+    """Raises `NotFound`, `Conflict` for an agent who may not come in at all, `Forbidden` for one who may more than the caller gives."""
+    require_minter(principal, await _scopes_of(connection, principal.workspace_id, agent_id))
+
+
+async def _scopes_of(connection: Connection, workspace_id: UUID, agent_id: UUID) -> list[str]:
+    """What an agent may, held until the transaction's end: whoever gives them another role meanwhile waits, and ends this session too."""
+    agent = await connection.fetchrow(_AGENT, workspace_id, agent_id)
+    if agent is None:
         raise NotFound("no such agent", field="agent_id")
+    named = agent["role"] if agent["user_id"] is None else await connection.fetchval(_USER, workspace_id, agent["user_id"])
+    scopes: list[str] | None = await connection.fetchval(_ROLE, workspace_id, named)
+    if scopes is None:
+        raise Conflict("this agent has no entry", field="agent_id", remedy="enable the user, or give the agent a role")
+    return scopes
+
+
+async def _mint(connection: Connection, workspace_id: UUID, agent_id: UUID, kind: Kind, lasts_s: int) -> tuple[str, datetime]:
     made = new_token(kind)
     expires_at: datetime = await connection.fetchval(
         "insert into santral.session (workspace_id, id, kind, public_id, secret_hash, agent_id, expires_at)"
@@ -142,7 +162,7 @@ async def _mint(connection: Connection, workspace_id: UUID, agent_id: UUID, kind
     return made.text, expires_at
 
 
-@router.post("/sessions/exchange", status_code=201, summary="Exchange a page's code for a token")
+@router.post("/sessions/exchange", status_code=201, summary="Exchange a page's code for a token", responses=may_answer(401))
 async def exchange(request: Request, body: CodeIn) -> TokenOut:
     """A code is good once; the second exchange is 401."""
     given = read_token(body.code)
@@ -152,6 +172,7 @@ async def exchange(request: Request, body: CodeIn) -> TokenOut:
     row: Mapping[str, Any] = await state.credentials.row("code", given.public_id, given.secret_hash)
     agent_id = UUID(row["subject"]["agent_id"])
     async with state.db.batch(row["workspace_id"]) as connection:
+        await _scopes_of(connection, row["workspace_id"], agent_id)
         used = await connection.fetchval(
             "update santral.session set revoked_at = now() where workspace_id = $1 and id = $2 and revoked_at is null returning 1",
             row["workspace_id"], row["id"],
@@ -159,15 +180,33 @@ async def exchange(request: Request, body: CodeIn) -> TokenOut:
         if used is None:
             raise Unauthenticated("this code was used", field="code", remedy="ask for a new link")
         text, expires_at = await _mint(connection, row["workspace_id"], agent_id, "agent", TOKEN_S)
+        who = Principal(workspace_id=row["workspace_id"], id=row["id"], kind="agent", agent_id=agent_id)
+        await audit(connection, who, "session.begun", "agent", str(agent_id))
     return TokenOut(token=text, agent_id=agent_id, expires_at=expires_at)
 
 
 @router.delete("/sessions/me", status_code=204, summary="Sign out")
-async def sign_out(request: Request, principal: ConversationReader) -> None:
-    """The token ends at once; its sockets close within seconds."""
+async def sign_out(request: Request, principal: Caller) -> None:
+    """The token ends at once, whatever its role may do; its sockets close within seconds."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        await connection.execute(
-            "update santral.session set revoked_at = now() where workspace_id = $1 and id = $2",
-            principal.workspace_id,
-            principal.id,
-        )
+        await connection.execute(f"{_END} and id = $2", principal.workspace_id, _require_session(principal).id)
+        await audit(connection, principal, "session.ended", "agent", str(principal.agent_id))
+
+
+@router.delete("/sessions", status_code=204, summary="Sign out everywhere")
+async def sign_out_everywhere(request: Request, principal: Caller) -> None:
+    """Every token and code of the caller ends at once; their sockets close within seconds."""
+    one = _require_session(principal)
+    async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await connection.execute(f"{_END} and agent_id = $2", principal.workspace_id, one.agent_id)
+        await audit(connection, principal, "agent.signed_out", "agent", str(one.agent_id))
+
+
+_END: Final = "update santral.session set revoked_at = now() where workspace_id = $1 and revoked_at is null"
+
+
+def _require_session(principal: Principal) -> Principal:
+    """Raises `Forbidden` for who has none: a key is revoked, a visitor logs out at their chat."""
+    if principal.agent_id is None:
+        raise Forbidden("only an agent is signed in here", field="Authorization", remedy="DELETE /v1/keys/{id} ends a key")
+    return principal

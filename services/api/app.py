@@ -17,10 +17,13 @@ from fastapi.routing import APIRoute
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from ingest.mail.html_worker import HtmlCleaner
+from ingest.parse import Parser
 from ingest.receive import Receiver
+from router.commands.kept_files import UNSENT_BYTES_MAX
 from services.api import (
     agent_socket,
     agents,
+    audit_reader,
     calendars,
     calls,
     chat,
@@ -30,6 +33,7 @@ from services.api import (
     files,
     first_contact,
     follower_places,
+    holds,
     imports,
     kept_out,
     keys,
@@ -47,6 +51,7 @@ from services.api import (
     profile_timeline,
     profiles,
     quarantine,
+    reach,
     records,
     reference,
     reports,
@@ -55,19 +60,30 @@ from services.api import (
     suggestions,
     work,
 )
+from services.api.body_guard import BodyGuard
 from services.api.config import config_routes
+from services.api.document import document
 from services.api.edge import Edge
 from services.api.fanout import FanOut
+from services.api.json_door import JsonDoor
+from services.api.methods import Methods
+from services.api.own_book import OwnBook
 from services.api.principal import Credentials
-from services.api.problems import document, install
+from services.api.problems import install, unexpected
+from services.api.rate_door import RateDoor
+from services.api.socket_places import SocketPlaces
 from services.api.sockets import PATIENCE_S, Guard
 from services.api.static_pages import Front
 from services.api.thumbnails import Thumbnails
+from services.frame.bodies import Bodies
+from services.frame.egress import PUBLIC_ONLY, Allowed
+from services.frame.rates import Rates
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.database import Database
 from shared.hints import Hints
 from shared.sealing import Sealer
+from shared.turns import Turns
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 _TAGS: Final = {
@@ -121,12 +137,17 @@ _OPERATIONS: Final = {  # where the function's name alone would not say it
     "replay": "replay_quarantined",
     "throw_away": "discard_quarantined",
     "active_policy": "read_active_policy",
+    "make_hold": "place_hold",
+    "list_legal_holds": "list_holds",
+    "read_legal_hold": "read_hold",
+    "lift_legal_hold": "lift_hold",
 }
 _DESCRIPTION: Final = """
 Every channel, one customer, the right agent, and the reason why.
 
 **Authentication**: `Authorization: Bearer santral_…`, an API key or an agent's token. **Errors**: problem details (RFC 9457) with the field
 and the remedy. **Lists**: `{"items": […], "next": cursor}`. **Retries**: send an `Idempotency-Key`. **Changes**: `If-Match: <version>`.
+**Rates**: `RateLimit-Policy` and `RateLimit` say how often a key and a workspace may call and what is left; 429 with `Retry-After` is one too many.
 """
 
 
@@ -142,41 +163,58 @@ def create_app(
     front: Front,
     cleaner: HtmlCleaner,
     thumbnails: Thumbnails,
+    parser: Parser,
     public_url: str = "http://127.0.0.1:8080",
     docs: bool = True,
     demo_dir: Path | None = None,
     desk_ancestors: tuple[str, ...] = (),
+    allowed: Allowed = PUBLIC_ONLY,
+    bodies: Bodies | None = None,
+    rates: Rates | None = None,
+    unsent_bytes_max: int = UNSENT_BYTES_MAX,
+    places: SocketPlaces | None = None,
     body_bytes_max: int = BODY_BYTES_MAX,
     patience_s: float = PATIENCE_S,
 ) -> FastAPI:
     """The app. Its workers, `app.state.fanout.run` and `app.state.guard.run`, are the process's to start."""
     app = FastAPI(
         title="Santral", version="1", summary="Omnichannel message routing", description=_DESCRIPTION, docs_url=None, redoc_url=None,
+        openapi_url=None,
         openapi_tags=[{"name": name, "description": text} for name, text in _TAGS.items()], redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )  # fmt: skip
     parts = urlsplit(public_url)
     state = app.state
     state.db, state.receiver, state.hints, state.sealer, state.blobs = db, receiver, hints, sealer, blobs
-    state.clock, state.secret, state.front, state.cleaner, state.thumbnails = clock, secret, front, cleaner, thumbnails
-    state.origin, state.demo_dir, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", demo_dir, desk_ancestors
-    state.credentials, state.fanout, state.guard = Credentials(db), FanOut(db), Guard(db)
-    state.patience_s = patience_s
+    state.clock, state.secret, state.front = clock, secret, front
+    state.cleaner, state.thumbnails, state.parser = cleaner, thumbnails, parser
+    state.page_turns, state.picture_turns, state.thought_turns = Turns(), Turns(), Turns()
+    state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
+    state.demo_dir, state.docs = demo_dir, docs
+    state.rates = counters = rates or Rates()
+    state.credentials, state.fanout = Credentials(db, counters), FanOut(db)
+    state.places, state.own_book = places or SocketPlaces.within(), OwnBook()
+    state.guard = Guard(db, state.credentials)
+    state.patience_s, state.allowed, state.unsent_bytes_max = patience_s, allowed, unsent_bytes_max
     install(app)
-    app.include_router(config_routes())
     modules = [
-        messages, conversations, message_parts, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
+        audit_reader, messages, conversations, message_parts, first_contact, files, work, calls, agents, imports, profile_search, profile_changes,
         profile_rules, profile_consent, profile_timeline, placements, profiles, kept_out, records, reports, decisions, keys, privacy,
-        privacy_records,
+        privacy_records, holds, reach,
         policy_evaluation, policies, calendars, shifts, follower_places, quarantine, chat, agent_socket, chat_socket, suggestions, static_pages,
     ]  # fmt: skip
-    for module in modules:
-        app.include_router(module.router)
+    routers = [config_routes(), *(module.router for module in modules)]
+    for router in routers:
+        app.include_router(router)
     if docs:
         app.include_router(reference.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(JsonDoor)
+    app.add_middleware(Methods, routes=[route for router in routers for route in router.routes])
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_bytes_max)
-    app.add_middleware(Edge, secure=parts.scheme == "https")
+    app.add_middleware(BodyGuard, bodies=bodies or Bodies())
+    app.add_middleware(RateDoor, rates=counters)
+    app.add_middleware(Edge, secure=parts.scheme == "https", unexpected=unexpected)
     return app
 
 

@@ -19,6 +19,7 @@ from router.calendars.tables import calendar as calendar_table
 from router.calendars.tables import sla as sla_table
 from router.workspace.tables import queue
 from services.api.config_store import Codec, Context, Plain
+from services.api.document import may_answer
 from services.api.principal import ConfigReader
 from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, SlaIn, SlaOut
 from shared.database import Connection
@@ -108,7 +109,7 @@ def calendar_codecs() -> dict[str, Codec]:
     return {"calendars": Calendars(), "slas": Slas()}
 
 
-@router.post("/deadline", summary="Compute a deadline")
+@router.post("/deadline", summary="Compute a deadline", responses=may_answer(404))
 async def compute_deadline(request: Request, principal: ConfigReader, body: DeadlineIn) -> DeadlineOut:
     """For any calendar, start and target, with the spans counted. Nothing is stored."""
     if (body.target_s is None) == (body.target is None):
@@ -117,7 +118,8 @@ async def compute_deadline(request: Request, principal: ConfigReader, body: Dead
     if isinstance(body.calendar, str):
         async with request.app.state.db.batch(principal.workspace_id) as connection:
             stored = await stored_calendar(connection, principal.workspace_id, body.calendar)
-    found = await asyncio.to_thread(_reckoned, body, stored)
+    async with request.app.state.thought_turns.of(principal.workspace_id):
+        found = await asyncio.to_thread(_reckoned, body, stored)
     return DeadlineOut.model_validate(asdict(found))
 
 

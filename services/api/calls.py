@@ -13,37 +13,39 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from ingest.directory import OWN_ADDRESSES
-from ingest.phone.switchboard import is_own, own_numbers
+from ingest.own_addresses import OwnAddresses
+from ingest.phone.own_numbers import is_own
 from profiles.identify import Identification, identify
 from router.commands.external_calls import agent_on, call_connected, call_ended
 from router.commands.reached import REASON
 from router.commands.work import ItemView, database_now
 from services.api.audit import audit
+from services.api.document import may_answer
 from services.api.principal import ConversationWriter, Principal
+from services.api.visibility import began_unseen
 from services.api.work import ItemOut
 from shared.callers import CALL_SCOPE, is_withheld
 from shared.database import Connection, retried
 from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
+from shared.given import Given
 from shared.handle import Handle, normalized
 from shared.ids import WorkspaceId
 
 router = APIRouter(prefix="/v1/calls", tags=["work"])
 CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00/]*$")]
-_INBOX: Final = f"""
-select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region, {OWN_ADDRESSES} as own
+_INBOX: Final = """
+select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.channel = 'phone' and i.enabled
 """
 
 
-class CallIn(BaseModel):
+class CallIn(Given):
     """A call that was just connected. ``agent``: an id, a name, or a device that the inbox's ``agents`` knows."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {"inbox": "santral", "call_id": "1718000000.42", "direction": "in", "number": "+905321234567", "agent": "PJSIP/101"}
@@ -60,17 +62,15 @@ class CallIn(BaseModel):
     queue: Annotated[str, Field(max_length=100)] | None = None
 
 
-class EndIn(BaseModel):
+class EndIn(Given):
     """What the ended call measured, as far as it is known."""
-
-    model_config = ConfigDict(extra="forbid")
 
     inbox: Annotated[str, Field(max_length=100)]
     talk_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
     wait_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
 
 
-@router.post("", status_code=201, summary="A call was connected")
+@router.post("", status_code=201, summary="A call was connected", responses=may_answer(404))
 async def connected(request: Request, principal: ConversationWriter, body: CallIn) -> ItemOut:
     """Takes the agent's capacity, whether there is room or not: the call is there."""
 
@@ -78,19 +78,21 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
         inbox = await _inbox(connection, principal, body.inbox)
         agent_id = await _agent(connection, principal, inbox["id"], body)
         at = await database_now(connection)
+        own = await request.app.state.own_book.of(connection, principal.workspace_id)
         who = Identification(
-            workspace_id=WorkspaceId(principal.workspace_id), handles=(_handle(inbox, body),), raws=(body.number,), source="phone",
+            workspace_id=WorkspaceId(principal.workspace_id), handles=(_handle(inbox, body, own.addresses),), raws=(body.number,), source="phone",
             assurance="asserted", observed_at=at, actor=principal.actor, name=body.name,
         )  # fmt: skip
         (attached,) = (await identify(connection, who)).handles
+        unseen = await began_unseen(connection, principal, attached.id)
         item, reached = await call_connected(
             connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,
-            agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue,
+            agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
         )  # fmt: skip
-        details = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}
+        details: dict[str, Any] = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}
+        if reached:  # the customer is on the line: what waited for a call back is over
+            details |= {"canceled": [str(one) for one in reached], "reason": REASON}
         await audit(connection, principal, "call.connected", "item", str(item.id), details)
-        for ended_id in reached:
-            await audit(connection, principal, "item.cancel", "item", str(ended_id), {"reason": REASON, "call_id": body.call_id})
         return item
 
     return ItemOut(**asdict(await _done(request, principal, work)))
@@ -110,6 +112,7 @@ async def ended(request: Request, principal: ConversationWriter, call_id: CallId
         )  # fmt: skip
         if principal.agent_id not in (None, item.agent_id):
             raise Forbidden("an agent reports their own calls", field="call_id")
+        await audit(connection, principal, "call.ended", "item", str(item.id), {"call_id": call_id, **measures})
         return item
 
     return ItemOut(**asdict(await _done(request, principal, work)))
@@ -149,10 +152,10 @@ async def _agent(connection: Connection, principal: Principal, inbox_id: UUID, b
     return found
 
 
-def _handle(inbox: Any, body: CallIn) -> Handle:
+def _handle(inbox: Any, body: CallIn, own: OwnAddresses) -> Handle:
     """The customer's number; without one, or with one of our own, the call alone stands for whoever is on the line."""
     region = inbox["region"]
-    ours = is_own(body.number, own_numbers(inbox["own"] or (), region=region), region=region)
+    ours = is_own(body.number, own.numbers, region=region)
     if not ours and not is_withheld(body.number):
         try:
             return normalized("phone", body.number, region=region)

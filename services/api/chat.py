@@ -1,42 +1,42 @@
 """The chat widget's REST: what the page shows before anybody wrote, and a visitor's session.
 
-A visitor is anonymous, or named by a token that the host site's server signed for this inbox: HS256 or ES256-free JWT with ``sub`` (or
-``external_id``), optional ``email``, ``phone``, ``name``, ``aud`` = the inbox's name or widget token, ``exp`` at most an hour ahead. What a
-visitor types about themselves names nobody.
+A visitor is anonymous, or named by a token that the host site's server signed for this inbox (`chat_identity.py`). What a visitor types
+about themselves names nobody. How sessions begin, go on and end: `chat_sessions.py`.
 Browsers of other origins may call these when the inbox lists them; no cookies are involved.
-Source: RFC 7519; RFC 8725 (algorithms are fixed here, never taken from the token).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import HTTPConnection
 
 from ingest.adapter import Inbox
+from ingest.masks import Masks
 from ingest.setting_formats import origin_of
-from services.api.credentials import new_token
-from shared.database import Database
-from shared.errors import Forbidden, InputRejected, NotFound, Unauthenticated
-from shared.ids import InboxId, WorkspaceId, message_id, new_id
+from services.api.chat_identity import IdentityKey, claims_of, identity_keys
+from services.api.chat_sessions import Begun, begin, end, vouch
+from services.api.credentials import Token, read_token
+from services.api.document import may_answer
+from services.api.principal import bearer
+from shared.database import Database, retried
+from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unauthenticated, Unprocessable
+from shared.given import Given
+from shared.logs import get_log
 from shared.sealing import Sealer
 
+log = get_log(__name__)
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
-SESSION_S: Final = 30 * 24 * 3600
-IDENTITY_S_MAX: Final = 3600
-_LEEWAY_S: Final = 60
-_CLAIMS: Final = ("external_id", "email", "phone", "name")
+_METHODS: Final = {"config": "GET", "sessions": "POST", "sessions/me": "DELETE"}
 _INBOX: Final = """
 select i.name, i.secrets, coalesce(i.settings->>'region', w.settings->>'region') as region, w.title as workspace_title,
-       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers
+       w.settings->'mask_numbers' as mask_numbers
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id where i.workspace_id = $1 and i.id = $2
 """
 
@@ -49,7 +49,12 @@ class Widget:
     title: str
     locale: str
     origins: tuple[str, ...]
-    identity_secret: str | None = field(repr=False)
+    keys: tuple[IdentityKey, ...] = field(repr=False)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """What a host site may call this inbox in ``aud``."""
+        return (self.inbox.name, self.inbox.path_token, str(self.inbox.id))
 
 
 async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
@@ -67,19 +72,20 @@ async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
     secrets = sealer.open(row["secrets"]) if row["secrets"] else {}
     inbox = Inbox(
         workspace_id=found["workspace_id"], id=found["id"], name=row["name"], channel="chat", provider="webchat", settings=settings,
-        region=row["region"], path_token=widget_token, mask_numbers=row["mask_numbers"],
+        region=row["region"], path_token=widget_token, mask_numbers=Masks(row["mask_numbers"]).of(row["name"]),
     )  # fmt: skip
     return Widget(
         inbox=inbox, title=settings.get("title") or row["workspace_title"] or row["name"], locale=settings.get("locale", "tr"),
-        origins=tuple(one for given in settings.get("origins", ()) if (one := origin_of(given))), identity_secret=secrets.get("identity_secret"),
+        origins=tuple(one for given in settings.get("origins", ()) if (one := origin_of(given))), keys=identity_keys(settings, secrets),
     )  # fmt: skip
 
 
 def allowed_origin(connection: HTTPConnection, widget: Widget) -> str | None:
     """The caller's origin when it is a foreign one the inbox lists; None for our own or for no browser. Raises `Forbidden`."""
-    origin = connection.headers.get("origin", "").lower()
-    if not origin:
+    given = connection.headers.get("origin", "")
+    if not given:
         return None
+    origin = origin_of(given) or "none of ours"
     own = {connection.app.state.origin, f"{'https' if connection.url.is_secure else 'http'}://{connection.url.netloc}"}
     if origin in {one.lower() for one in own}:
         return None
@@ -88,12 +94,22 @@ def allowed_origin(connection: HTTPConnection, widget: Widget) -> str | None:
     raise Forbidden("this origin may not use the chat", field="origin", remedy="add it to the inbox's settings.origins")
 
 
-class SessionIn(BaseModel):
+class SessionIn(Given):
     """Who opens the chat, as far as the host site says so."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"locale": "tr"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"locale": "tr"}]})
 
     identity: Annotated[str, Field(max_length=4096, description="A JWT signed by the host site's server")] | None = None
+    previous: (
+        Annotated[
+            str,
+            Field(
+                max_length=200,
+                description="The token this browser had: an anonymous chat goes on, also as the customer's, and a customer's ends with them",
+            ),
+        ]
+        | None
+    ) = None
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")] | None = None
 
 
@@ -103,6 +119,8 @@ class SessionOut(BaseModel):
     token: str
     visitor_id: UUID
     expires_at: datetime
+    signed: bool = Field(description="Whether it is a customer's: a page keeps its token no longer than its window")
+    continues: bool = Field(description="Whether what the page shows, and has not sent yet, is still this visitor's")
 
 
 class ChatConfig(BaseModel):
@@ -113,31 +131,6 @@ class ChatConfig(BaseModel):
     identified: bool = Field(description="Whether visitors may be named by a signed token")
 
 
-def claims_of(token: str, widget: Widget, now: datetime) -> dict[str, str]:
-    """The claims of a host site's token. Raises `Unauthenticated` for any that proves nothing, without saying why in detail."""
-    if widget.identity_secret is None:
-        raise Unauthenticated("this inbox takes no identities", field="identity", remedy="set its secret identity_secret")
-    try:
-        claims: dict[str, Any] = jwt.decode(token, OctKey.import_key(widget.identity_secret), algorithms=["HS256"]).claims
-        registry = jwt.JWTClaimsRegistry(
-            now=int(now.timestamp()), leeway=_LEEWAY_S, exp={"essential": True},
-            aud={"essential": True, "values": [widget.inbox.name, widget.inbox.path_token, str(widget.inbox.id)]},
-        )  # fmt: skip
-        registry.validate(claims)
-        ahead_s = float(claims["exp"]) - now.timestamp()
-    except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise Unauthenticated(
-            "the identity is not good", field="identity", remedy="sign a fresh HS256 token for this inbox"
-        ) from error
-    if ahead_s > IDENTITY_S_MAX + _LEEWAY_S:
-        raise Unauthenticated("the identity lives too long", field="identity", remedy="exp at most an hour ahead")
-    said = {**claims, "external_id": claims.get("external_id") or claims.get("sub")}
-    named = {name: str(said[name])[:512] for name in _CLAIMS if said.get(name)}
-    if "external_id" not in named:
-        raise Unauthenticated("the identity names nobody", field="identity", remedy="set sub to your customer's id")
-    return named
-
-
 def _shared_with(response: Response, origin: str | None) -> None:
     response.headers["vary"] = "origin"
     if origin is not None:
@@ -145,48 +138,110 @@ def _shared_with(response: Response, origin: str | None) -> None:
         response.headers["cross-origin-resource-policy"] = "cross-origin"
 
 
-@router.get("/{widget_token}/config", operation_id="read_chat_config", summary="What the widget shows")
+@router.get("/{widget_token}/config", operation_id="read_chat_config", summary="What the widget shows", responses=may_answer(403))
 async def config(request: Request, widget_token: str, response: Response) -> ChatConfig:
     """No token is needed: the page is public."""
     widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
     _shared_with(response, allowed_origin(request, widget))
-    return ChatConfig(title=widget.title, locale=widget.locale, identified=widget.identity_secret is not None)
+    return ChatConfig(title=widget.title, locale=widget.locale, identified=bool(widget.keys))
 
 
-@router.post("/{widget_token}/sessions", operation_id="open_chat_session", status_code=201, summary="Open a visitor's session")
+@router.post(
+    "/{widget_token}/sessions",
+    operation_id="open_chat_session",
+    status_code=201,
+    summary="Open a visitor's session",
+    responses=may_answer(401, 403),
+)
 async def open_session(request: Request, widget_token: str, response: Response, body: SessionIn | None = None) -> SessionOut:
-    """Anonymous, or the customer that the host site's token names: the same customer comes back to the same chat."""
+    """Anonymous, or the customer that the host site's token names: the same customer comes back to the same chat.
+
+    A page calls it when it starts and whenever its customer changes, with the token its browser had as `previous`. An anonymous chat goes on
+    as the customer's; a customer's chat never goes on as anybody else's, and its token ends.
+    """
     state, given = request.app.state, body or SessionIn()
     widget = await widget_at(state.db, state.sealer, widget_token)
     _shared_with(response, allowed_origin(request, widget))
-    now = state.clock.now()
-    inbox = widget.inbox
-    claims = claims_of(given.identity, widget, now) if given.identity else {}
-    visitor_id = new_id()
-    if claims:
-        name = f"visitor:{claims['external_id']}"
-        visitor_id = message_id(state.secret, WorkspaceId(inbox.workspace_id), InboxId(inbox.id), name)
-    token, expires_at = new_token("visitor"), now + timedelta(seconds=SESSION_S)
-    async with state.db.batch(inbox.workspace_id) as connection:
-        await connection.execute(
-            "insert into santral.session (workspace_id, id, kind, public_id, secret_hash, inbox_id, visitor_id, claims, expires_at)"
-            " values ($1, $2, 'visitor', $3, $4, $5, $6, $7, $8)",
-            inbox.workspace_id, new_id(), token.public_id, token.secret_hash, inbox.id, visitor_id,
-            {**claims, **({"locale": given.locale} if given.locale else {})}, expires_at,
-        )  # fmt: skip
-    return SessionOut(token=token.text, visitor_id=visitor_id, expires_at=expires_at)
+    now, inbox = state.clock.now(), widget.inbox
+    claims = claims_of(given.identity, widget.keys, widget.audiences, now) if given.identity else {}
+    previous = _token_of(given.previous) if given.previous else None
+
+    async def work() -> Begun:
+        async with state.db.batch(inbox.workspace_id) as connection:
+            return await begin(
+                connection, inbox=inbox, secret=state.secret, previous=previous, claims=claims, locale=given.locale, now=now
+            )
+
+    begun = await retried(work)
+    if begun.ended:
+        await state.guard.look()
+    if begun.joined is not None:
+        await _vouched(request, widget, begun.joined, claims)
+    return SessionOut(
+        token=begun.token, visitor_id=begun.visitor_id, expires_at=begun.expires_at, signed=bool(claims), continues=begun.continues
+    )
 
 
-@router.options("/{widget_token}/{call}", include_in_schema=False)
+@router.delete("/{widget_token}/sessions/me", operation_id="end_chat_session", status_code=204, summary="Log a visitor out")
+async def end_session(
+    request: Request, widget_token: str, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+) -> Response:
+    """Ends the session whose token stands in `Authorization`, and closes its sockets. Calling twice is safe."""
+    state = request.app.state
+    widget = await widget_at(state.db, state.sealer, widget_token)
+    response = Response(status_code=204)
+    _shared_with(response, allowed_origin(request, widget))
+    if given is None or (token := _token_of(given.credentials)) is None:
+        raise Unauthenticated("no visitor's token", field="Authorization", remedy="Bearer santral_visitor_…")
+
+    async def work() -> bool:
+        async with state.db.batch(widget.inbox.workspace_id) as connection:
+            return await end(connection, inbox=widget.inbox, token=token, now=state.clock.now())
+
+    if await retried(work):
+        await state.guard.look()
+    return response
+
+
+async def _vouched(request: Request, widget: Widget, visitor_id: UUID, claims: dict[str, str]) -> None:
+    """Agents see at once who the visitor is. A transaction of its own: it locks people, and the session stands without it."""
+    state = request.app.state
+
+    async def work() -> bool:
+        async with state.db.batch(widget.inbox.workspace_id) as connection:
+            return await vouch(
+                connection, inbox=widget.inbox, secret=state.secret, visitor_id=visitor_id, claims=claims, now=state.clock.now()
+            )
+
+    try:
+        known = await retried(work)
+    except (Conflict, Unprocessable) as error:
+        # The customer has their chat; whose person it is to agents the rules decide, as for any message.
+        log.info("a visitor stays apart from the customer they signed in as", action="visitor_apart", error=str(error))
+        return
+    if known:
+        state.hints.wake("outbox")
+
+
+def _token_of(text: str) -> Token | None:
+    """A visitor's token; None for what is none. What a browser kept may be old or cut: it begins anew then."""
+    try:
+        token = read_token(text)
+    except Unauthenticated:
+        return None
+    return token if token.kind == "visitor" else None
+
+
+@router.options("/{widget_token}/{call:path}", include_in_schema=False)
 async def preflight(request: Request, widget_token: str, call: str) -> Response:
     """What a browser asks before it calls from another origin."""
     widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
     response = Response(status_code=204)
     origin = allowed_origin(request, widget)
-    if call not in ("sessions", "config"):
-        raise InputRejected("no such call", field="call", remedy="sessions or config")
+    if call not in _METHODS:
+        raise InputRejected("no such call", field="call", remedy=", ".join(_METHODS))
     _shared_with(response, origin)
-    response.headers["access-control-allow-methods"] = "GET, POST"
-    response.headers["access-control-allow-headers"] = "content-type"
+    response.headers["access-control-allow-methods"] = _METHODS[call]
+    response.headers["access-control-allow-headers"] = "authorization, content-type"
     response.headers["access-control-max-age"] = "600"
     return response

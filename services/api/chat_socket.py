@@ -7,7 +7,7 @@
             message {message: {seq, direction, text, at, agent_name?, client_id?}, conversation_id}
             welcome, once more, when the visitor's messages are in another conversation now
             position {position, wait} · state {state, agent, conversation_id}
-            error {problem, id?}
+            error {problem, id?, retry_after_s?}    with the last: not taken now, send it again after so many seconds
     client  leave {}                the place in line is given up
 
 One publish is in flight per socket. When the broker does not take it the socket closes 1013 and the client sends again what was not accepted.
@@ -22,7 +22,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, WebSocket
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.websockets import WebSocketDisconnect
 
 from ingest.adapter import Target
 from ingest.adapters.webchat import draft_of
@@ -32,13 +31,17 @@ from router.views.desk import place_in_line
 from router.views.visitor import Own, own_conversation, public_messages
 from services.api.agent_socket import incarnation_of
 from services.api.chat import Widget, allowed_origin, widget_at
+from services.api.chat_sessions import customer_of, visitors_of, wrote
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal
-from services.api.sockets import Closed, Frame, Guard, Line, close, first_of, opened
+from services.api.socket_places import Places
+from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
+from services.frame.peers import peer_of, subscriber_of
+from services.frame.rates import Rates
 from shared.clock import Clock
-from shared.database import Database, retried
-from shared.errors import Forbidden, InputRejected, NotFound, Unauthenticated, Unavailable
+from shared.database import Connection, Database, retried
+from shared.errors import Forbidden, InputRejected, NotFound, Throttled, Unauthenticated, Unavailable
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
@@ -87,7 +90,7 @@ class VisitorSocket:
 
     def __init__(
         self, *, db: Database, line: Line, fanout: FanOut, receiver: Receiver, hints: Hints, clock: Clock, widget: Widget,
-        principal: Principal, visitor_id: UUID,
+        principal: Principal, visitor_id: UUID, secret: bytes, rates: Rates,
     ) -> None:  # fmt: skip
         self._db = db
         self._line = line
@@ -99,6 +102,10 @@ class VisitorSocket:
         self._workspace_id = widget.inbox.workspace_id
         self._principal = principal
         self._visitor_id = visitor_id
+        self._customer_id = customer_of(secret, widget.inbox, principal.claims)
+        self._wrote = False
+        self._rates = rates
+        self._refusals = Refusals(line, rates, principal)
         self._own: Own | None = None
         self._seq = 0
         self._place: dict[str, Any] = {}
@@ -123,7 +130,7 @@ class VisitorSocket:
     async def _begin(self, resume: Resume | None) -> None:
         async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
             incarnation = await incarnation_of(connection)
-            own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
+            own = await self._find(connection)
             after, messages = 0, []
             if own is not None:
                 holds = (
@@ -141,6 +148,11 @@ class VisitorSocket:
                 "position": self._place.get("position"), "wait": self._place.get("wait"), "agent": self._place.get("agent"),
             }
         )  # fmt: skip
+
+    async def _find(self, connection: Connection) -> Own | None:
+        """The conversation that this session may see now: who may see what can change while a socket is open."""
+        visitors = await visitors_of(connection, self._inbox, self._visitor_id, self._customer_id)
+        return await own_conversation(connection, self._workspace_id, self._inbox.id, visitors)
 
     def _take(self, own: Own | None) -> None:
         """Follows the visitor's conversation, in place of the one before."""
@@ -162,7 +174,7 @@ class VisitorSocket:
             except ValidationError as error:
                 first = error.errors(include_url=False, include_input=False)[0]
                 where = ".".join(str(part) for part in first["loc"]) or "frame"
-                await self._line.fail(InputRejected(str(first["msg"]), field=where))
+                await self._refusals.tell(InputRejected(str(first["msg"]), field=where))
                 continue
             if isinstance(frame, Leave):
                 await self._leave()
@@ -170,6 +182,11 @@ class VisitorSocket:
                 await self._say(frame)
 
     async def _say(self, frame: Message) -> None:
+        try:
+            self._rates.take("visitor", str(self._visitor_id))
+        except Throttled as error:
+            await self._refusals.tell(error, id=frame.id, retry_after_s=error.retry_after_s)
+            return
         claims = {name: value for name, value in self._principal.claims.items() if name != "locale"}
         try:
             draft = draft_of(
@@ -177,8 +194,12 @@ class VisitorSocket:
                 sent_at=self._clock.now(),
             )  # fmt: skip
         except InputRejected as error:
-            await self._line.fail(error, id=frame.id)
+            await self._refusals.tell(error, id=frame.id)
             return
+        if not self._wrote:
+            async with self._db.batch(self._workspace_id) as connection:
+                await wrote(connection, self._workspace_id, self._principal.id)
+            self._wrote = True
         target = Target(id=self._inbox.id, workspace_id=self._workspace_id, provider="webchat", inboxes=(self._inbox,))
         try:
             (accepted,) = await self._receiver.receive(target, [draft])
@@ -191,6 +212,11 @@ class VisitorSocket:
         own = self._own
         if own is None:
             return
+        try:
+            self._rates.take("visitor", str(self._visitor_id))
+        except Throttled as error:
+            await self._refusals.tell(error, retry_after_s=error.retry_after_s)
+            return
 
         async def work() -> None:
             async with self._db.batch(self._workspace_id) as connection:
@@ -201,7 +227,7 @@ class VisitorSocket:
         try:
             await retried(work)
         except (InputRejected, Unavailable) as error:
-            await self._line.fail(error)
+            await self._refusals.tell(error)
             return
         self._hints.wake("dispatch")
         self._hints.wake("outbox")
@@ -233,15 +259,16 @@ class VisitorSocket:
                     list(self._awaited),
                 )
                 self._awaited -= {row["id"] for row in rows}
-            own = await own_conversation(connection, self._workspace_id, self._inbox.id, self._visitor_id)
-            if own is None:
+            own = await self._find(connection)
+            if own is None and self._own is None:
                 return
-            other = self._own is not None and self._own.conversation_id != own.conversation_id
-            after = 0 if self._own is None else self._seq
-            messages = await public_messages(connection, self._workspace_id, self._inbox.id, own, after_seq=after)
-            place = await place_in_line(connection, self._workspace_id, own.conversation_id)
-        if other:
-            # Begun anew, or put into another one: its numbers are its own, so the page begins anew too.
+            other = own is None or (self._own is not None and _place_of(self._own) != _place_of(own))
+            if own is not None and not other:
+                after = 0 if self._own is None else self._seq
+                messages = await public_messages(connection, self._workspace_id, self._inbox.id, own, after_seq=after)
+                place = await place_in_line(connection, self._workspace_id, own.conversation_id)
+        if own is None or other:
+            # Begun anew, put into another one, or another's now: its numbers are its own, so the page begins anew too.
             await self._begin(None)
             return
         self._take(own)
@@ -260,6 +287,11 @@ class VisitorSocket:
             await self._line.send({"type": "position", "position": place["position"], "wait": place["wait"]})
 
 
+def _place_of(own: Own) -> tuple[Any, ...]:
+    """What a page's numbers belong to: the conversation, and whose words in it are the visitor's."""
+    return (own.conversation_id, own.handle_ids)
+
+
 def _shown(place: dict[str, Any]) -> tuple[Any, ...]:
     """What a customer would notice: the position, and the wait in minutes."""
     wait = place.get("wait")
@@ -269,44 +301,47 @@ def _shown(place: dict[str, Any]) -> tuple[Any, ...]:
 @router.websocket("/v1/chat/{widget_token}/socket")
 async def chat(websocket: WebSocket, widget_token: str) -> None:
     """Serves one visitor's socket to its end. A foreign origin that the inbox does not list is refused at the handshake."""
+    places: Places = websocket.app.state.places.visitors
+    owner = subscriber_of(peer_of(websocket.scope))
+    async with ending(websocket):
+        with places.open.one(owner):
+            try:
+                widget = await widget_at(websocket.app.state.db, websocket.app.state.sealer, widget_token)
+                allowed_origin(websocket, widget)
+            except (NotFound, Forbidden):
+                await websocket.close()
+                return
+            with places.of_workspace.one(widget.inbox.workspace_id):
+                with places.silent.one(owner):
+                    line, hello = await opened(websocket, Hello)
+                await _serve(websocket, widget_token, widget, line, hello)
+
+
+async def _serve(websocket: WebSocket, widget_token: str, widget: Widget, line: Line, hello: Hello) -> None:
     state = websocket.app.state
     fanout: FanOut = state.fanout
     guard: Guard = state.guard
+    principal = await _visitor(state.credentials, hello.token, peer_of(websocket.scope), widget)
+    assert principal.visitor_id is not None
+    socket = VisitorSocket(
+        db=state.db, line=line, fanout=fanout, receiver=state.receiver, hints=state.hints, clock=state.clock, widget=widget,
+        principal=principal, visitor_id=principal.visitor_id, secret=state.secret, rates=state.rates,
+    )  # fmt: skip
+    SOCKETS.labels(kind="visitor").inc()
     try:
-        widget = await widget_at(state.db, state.sealer, widget_token)
-        allowed_origin(websocket, widget)
-    except (NotFound, Forbidden):
-        await websocket.close()
-        return
-    except Unavailable:
-        await websocket.close(1013)
-        return
-    try:
-        line, hello = await opened(websocket, Hello)
-        principal = await _visitor(state.credentials, hello.token, widget)
-        assert principal.visitor_id is not None
-        socket = VisitorSocket(
-            db=state.db, line=line, fanout=fanout, receiver=state.receiver, hints=state.hints, clock=state.clock, widget=widget,
-            principal=principal, visitor_id=principal.visitor_id,
+        await socket.welcome(hello.resume)
+        await first_of(
+            socket.listen(), socket.send_news(), guard.ended("visitor", read_token(hello.token).public_id, principal),
+            guard.chat_ended(widget_token),
         )  # fmt: skip
-        SOCKETS.labels(kind="visitor").inc()
-        try:
-            await socket.welcome(hello.resume)
-            await first_of(socket.listen(), socket.send_news(), guard.revoked("visitor", read_token(hello.token).public_id))
-        finally:
-            SOCKETS.labels(kind="visitor").dec()
-            fanout.leave(socket, widget.inbox.workspace_id)
-    except Closed as closed:
-        await close(websocket, closed.code, closed.reason)
-    except Unavailable:
-        await close(websocket, 1013, "try again in a moment")
-    except (WebSocketDisconnect, OSError):
-        return
+    finally:
+        SOCKETS.labels(kind="visitor").dec()
+        fanout.leave(socket, widget.inbox.workspace_id)
 
 
-async def _visitor(credentials: Credentials, token: str, widget: Widget) -> Principal:
+async def _visitor(credentials: Credentials, token: str, peer: str, widget: Widget) -> Principal:
     try:
-        principal = await credentials.principal(token)
+        principal = await credentials.principal(token, peer=peer)
     except Unauthenticated as error:
         raise Closed(4401, str(error)) from error
     if principal.visitor_id is None or principal.inbox_id != widget.inbox.id:

@@ -6,46 +6,42 @@ nothing is an error that names the field.
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ingest.mailboxes import mailbox_of
 from ingest.registry import adapter_for
-from ingest.setting_formats import FORMATS, wrong_in
+from ingest.setting_formats import FORMATS, addresses_in, wrong_in
+from ingest.signatures import WHSEC
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
 from router.calendars.calendar import ALWAYS
-from router.calendars.hours import DEFAULT, checked_calendar
+from router.calendars.hours import DEFAULT
 from router.calendars.tables import calendar
 from router.moves.moves import slot_of
 from router.moves.tables import dispatch_change
-from router.workspace.tables import agent, queue, queue_member, skill
+from router.workspace.tables import queue, skill
+from services.api.bounds import require_few_limited, require_light, weight_of
 from services.api.config_models import (
-    AgentIn,
-    AgentOut,
     ConnectionIn,
     ConnectionOut,
     InboxIn,
     InboxOut,
     QueueIn,
     QueueOut,
-    RoleIn,
-    RoleOut,
     SkillIn,
     SkillOut,
-    UserIn,
-    UserOut,
 )  # fmt: skip
 from services.api.plan_store import kept_plan, known_names, overflow_circle, require_no_dead_names, require_unnamed, steps_of
-from services.api.principal import SCOPES
-from services.schema.tables import role, session, user
+from services.api.principal import Principal
+from services.frame.egress import SETTING, Allowed, is_providers
 from shared.errors import Unprocessable
 from shared.ids import new_id
 from shared.sealing import Sealer
@@ -53,12 +49,19 @@ from shared.sealing import Sealer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a codec works with: the transaction, the workspace, the sealer; ``warnings`` go into the answer."""
+    """What a codec works with: the transaction, the caller, the sealer; ``warnings`` and secrets ``made`` go into the answer."""
 
     connection: AsyncConnection
-    workspace_id: UUID
+    principal: Principal
     sealer: Sealer
+    allowed: Allowed
     warnings: list[str] = field(default_factory=list)
+    made: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def workspace_id(self) -> UUID:
+        """The caller's workspace, the only one there is here."""
+        return self.principal.workspace_id
 
     async def id_of(self, table: sa.Table, name: str, field: str) -> UUID:
         """The id a name stands for. Raises `Unprocessable` naming the field."""
@@ -96,6 +99,8 @@ class Codec(Protocol):
 
     async def after(self, context: Context, one: Any, given: Any) -> None: ...
 
+    async def removing(self, context: Context, known: Mapping[str, Any]) -> None: ...
+
     async def removed(self, context: Context, one: Any) -> None: ...
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> Any: ...
@@ -114,6 +119,9 @@ class Plain:
     async def after(self, context: Context, one: Any, given: Any) -> None:
         if self._dispatched:
             await context.tell_dispatch(self._dispatched, [one])
+
+    async def removing(self, context: Context, known: Mapping[str, Any]) -> None:
+        """Before it goes. Raises `Forbidden` where that is not the caller's to decide."""
 
     async def removed(self, context: Context, one: Any) -> None:
         if self._dispatched:
@@ -136,6 +144,8 @@ class Queues(Plain):
             raise Unprocessable("a queue cannot overflow into itself", field="overflow", remedy="name another queue")
         if given.overflow is not None:
             await context.id_of(queue, given.overflow, "overflow")
+        if given.items_max is not None and (known is None or known["items_max"] is None):
+            await require_few_limited(context.connection, context.workspace_id, given.name)
         await _require_apart(context, given)
         await _require_calendar(context, given.calendar)
         values = await super().columns(context, given, known) | {"overflow": given.overflow or ""}
@@ -192,96 +202,9 @@ async def _require_calendar(context: Context, name: str | None) -> None:
         raise Unprocessable(f"there is no calendar {name!r}", field="calendar", remedy="create the calendar first")
 
 
-class Roles(Plain):
-    """Roles; scopes are from the list."""
-
-    def __init__(self) -> None:
-        super().__init__(role, RoleIn, RoleOut)
-
-    async def columns(self, context: Context, given: RoleIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        unknown = sorted(set(given.scopes) - set(SCOPES))
-        if unknown:
-            raise Unprocessable(f"no such scope: {unknown[0]}", field="scopes", remedy=f"of {', '.join(SCOPES)}")
-        return await super().columns(context, given, known)
-
-
-class Agents(Plain):
-    """Agents with their queues."""
-
-    def __init__(self) -> None:
-        super().__init__(agent, AgentIn, AgentOut, dispatched="agent")
-
-    async def columns(self, context: Context, given: AgentIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        values = await super().columns(context, given, known)
-        values["user_id"] = None if given.user is None else await context.id_of(user, given.user, "user")
-        known_skills = set(
-            (await context.connection.scalars(sa.select(skill.c.name).where(skill.c.workspace_id == context.workspace_id))).all()
-        )
-        for name in given.skills:
-            if name not in known_skills:
-                raise Unprocessable(f"there is no skill {name!r}", field=f"skills.{name}", remedy="create the skill first")
-        if given.hours is not None:
-            await asyncio.to_thread(checked_calendar, values["hours"], name="hours", now=datetime.now(UTC))
-        if given.budget == 0 or (given.channels and all(rule.cap == 0 or not rule.enabled for rule in given.channels.values())):
-            context.warnings.append("this agent has no room for anything: the budget, or every cap, is 0")
-        return values
-
-    async def after(self, context: Context, one: Any, given: AgentIn) -> None:
-        await context.connection.execute(
-            sa.delete(queue_member).where(queue_member.c.workspace_id == context.workspace_id, queue_member.c.agent_id == one)
-        )
-        for place, member in enumerate(given.queues):
-            await context.connection.execute(
-                sa.insert(queue_member).values(
-                    workspace_id=context.workspace_id, agent_id=one, priority=member.priority, delay_s=member.delay_s,
-                    items_max=member.items_max,
-                    queue_id=await context.id_of(queue, member.queue, f"queues.{place}.queue"),
-                )
-            )  # fmt: skip
-        if not given.queues:
-            context.warnings.append("this agent is in no queue and is offered nothing")
-        if not given.enabled:
-            await self._sign_out(context, one)
-        await context.connection.execute(
-            sa.update(agent)
-            .where(agent.c.workspace_id == context.workspace_id, agent.c.id == one)
-            .values(shift_next_at=sa.func.clock_timestamp())
-        )
-        await super().after(context, one, given)
-
-    async def removed(self, context: Context, one: Any) -> None:
-        await self._sign_out(context, one)
-        await super().removed(context, one)
-
-    async def _sign_out(self, context: Context, one: Any) -> None:
-        """Who may not work here any more is put out of every page at once."""
-        mine = sa.and_(session.c.workspace_id == context.workspace_id, session.c.agent_id == one, session.c.revoked_at.is_(None))
-        await context.connection.execute(sa.update(session).where(mine).values(revoked_at=sa.func.now()))
-
-    async def shown(self, context: Context, row: Mapping[str, Any]) -> AgentOut:
-        members = await context.connection.execute(
-            sa.select(queue.c.name, queue_member.c.priority, queue_member.c.delay_s, queue_member.c.items_max)
-            .join(queue, sa.and_(queue.c.workspace_id == queue_member.c.workspace_id, queue.c.id == queue_member.c.queue_id))
-            .where(queue_member.c.workspace_id == context.workspace_id, queue_member.c.agent_id == row["id"])
-            .order_by(queue_member.c.priority, queue.c.name)
-        )
-        queues = [
-            {"queue": name, "priority": priority, "delay_s": delay_s, "items_max": most}
-            for name, priority, delay_s, most in members
-        ]
-        known = {name: row[name] for name in AgentOut.model_fields if name in row} | {"version": row["config_version"]}
-        return AgentOut(**known, queues=queues, user=await context.name_of(user, row["user_id"]))
-
-
-class Users(Plain):
-    """Users; the address is where they are written to."""
-
-    def __init__(self) -> None:
-        super().__init__(user, UserIn, UserOut)
-
-    async def columns(self, context: Context, given: UserIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        _require("idn-email", given.email, "email")
-        return await super().columns(context, given, known)
+def new_secret() -> str:
+    """A secret as Standard Webhooks writes them: 256 random bits."""
+    return WHSEC + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 class Reached:
@@ -290,15 +213,28 @@ class Reached:
     def __init__(self, table: sa.Table, part: str) -> None:
         self._table, self._part = table, part
 
-    def check(self, provider: str, settings: Mapping[str, Any], secrets_given: Mapping[str, str]) -> None:
-        """Validates against the adapter's schema. Raises `Unprocessable` naming ``settings.x`` or ``secrets.x``."""
+    def check(self, context: Context, provider: str, settings: Mapping[str, Any], secrets_given: Mapping[str, str]) -> None:
+        """Validates against the adapter's schema, and that credentials go to the provider. Raises `Unprocessable` naming the field."""
         schema = adapter_for(provider).settings_schema().get(self._part)
         if schema is None:
             raise Unprocessable(f"{provider} has no {self._part}", field="provider", remedy="name another provider")
+        for name, value in secrets_given.items():
+            if not value.strip():
+                raise Unprocessable("empty", field=f"secrets.{name}", remedy="give one, or leave it out to keep what is set")
         for name, given in (("settings", settings), ("secrets", secrets_given)):
             for wrong in wrong_in(schema[name], given):
                 where = f"{name}.{wrong.field}" if wrong.field else name
+                if name == "secrets" and wrong.field:  # a validator's sentence about a value begins with the value
+                    least = schema[name]["properties"].get(wrong.field, {}).get("minLength", 1)
+                    raise Unprocessable("not acceptable", field=where, remedy=f"a text of at least {least} characters")
                 raise Unprocessable(wrong.message, field=where, remedy=wrong.remedy or f"see the settings of {provider}")
+        hosts = adapter_for(provider).hosts
+        for name, address in addresses_in(schema["settings"], settings):
+            if not is_providers(address, hosts, context.allowed):
+                raise Unprocessable(
+                    f"not an address of {provider}", field=f"settings.{name}",
+                    remedy=f"https and one of {', '.join(sorted(hosts))}; others are the operator's to allow ({SETTING})",
+                )  # fmt: skip
 
     def sealed(self, context: Context, given: Mapping[str, str], known: Mapping[str, Any] | None) -> bytes | None:
         """Secrets given replace those of the same name; others stay."""
@@ -308,6 +244,16 @@ class Reached:
     def token(self, known: Mapping[str, Any] | None) -> str:
         """The unguessable address, kept for ever."""
         return str(known["path_token"]) if known is not None else secrets.token_urlsafe(24)
+
+    async def require_light(self, context: Context, values: Mapping[str, Any], known: Mapping[str, Any] | None) -> None:
+        """Raises `Unprocessable` where the workspace has no room for what this one has more than before."""
+        field = next((f"settings.{name}" for name in ("aliases", "numbers") if values["settings"].get(name)), "address")
+        await require_light(context.connection, context.workspace_id, now=weight_of(values), before=weight_of(known), field=field)
+
+    def path(self, context: Context, row: Mapping[str, Any]) -> str | None:
+        """Where its provider posts; whoever only reads the configuration is not told."""
+        told = {"config:write", "messages:write", "admin"} & context.principal.scopes
+        return f"/in/{row['path_token']}" if told else None
 
     def names(self, context: Context, row: Mapping[str, Any]) -> list[str]:
         """Which secrets are set."""
@@ -322,17 +268,19 @@ class Connections(Plain):
         self._reached = Reached(connection_table, "connection")
 
     async def columns(self, context: Context, given: ConnectionIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        self._reached.check(given.provider, given.settings, given.secrets)
-        return {
+        self._reached.check(context, given.provider, given.settings, given.secrets)
+        values = {
             **await super().columns(context, given, known),
             "secrets": self._reached.sealed(context, given.secrets, known),
             "path_token": self._reached.token(known),
             "updated_at": sa.func.clock_timestamp(),
         }
+        await self._reached.require_light(context, values, known)
+        return values
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> ConnectionOut:
         known = {name: row[name] for name in ConnectionOut.model_fields if name in row and name != "secrets"}
-        return ConnectionOut(**known, secrets_set=self._reached.names(context, row), webhook_path=f"/in/{row['path_token']}")
+        return ConnectionOut(**known, secrets_set=self._reached.names(context, row), webhook_path=self._reached.path(context, row))
 
 
 class Inboxes(Plain):
@@ -344,7 +292,7 @@ class Inboxes(Plain):
 
     async def columns(self, context: Context, given: InboxIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         adapter = adapter_for(given.provider)
-        self._reached.check(given.provider, given.settings, given.secrets)
+        self._reached.check(context, given.provider, given.settings, given.secrets)
         channel = given.channel or adapter.channel
         if channel not in adapter.channels:
             raise Unprocessable(
@@ -353,27 +301,41 @@ class Inboxes(Plain):
                 remedy=f"one of {', '.join(sorted(adapter.channels))}",
             )
         if channel == "email" and given.provider != "api":
-            _require("idn-email", given.address, "address")
+            require_format("idn-email", given.address, "address")
+        secrets_given = dict(given.secrets)
+        if known is None and adapter.proof is not None and adapter.proof not in secrets_given:
+            context.made[adapter.proof] = secrets_given[adapter.proof] = new_secret()
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
-        return {
+        values = {
             **await super().columns(context, given, known),
             "channel": channel,
             "connection_id": shared,
-            "secrets": self._reached.sealed(context, given.secrets, known),
+            **_mailbox(given, known),
+            "secrets": self._reached.sealed(context, secrets_given, known),
             "path_token": self._reached.token(known),
             "updated_at": sa.func.clock_timestamp(),
         }
+        await self._reached.require_light(context, values, known)
+        return values
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> InboxOut:
         known = {name: row[name] for name in InboxOut.model_fields if name in row and name != "secrets"}
         return InboxOut(
             **known, connection=await context.name_of(connection_table, row["connection_id"]),
-            secrets_set=self._reached.names(context, row), webhook_path=f"/in/{row['path_token']}",
+            secrets_set=self._reached.names(context, row), webhook_path=self._reached.path(context, row),
             widget_token=row["path_token"] if row["provider"] == "webchat" else None,
         )  # fmt: skip
 
 
-def _require(name: str, value: str | None, field: str) -> None:
+def _mailbox(given: InboxIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Whose mail it gets: of an address that another inbox has, in whichever workspace, nobody gets a second (`inbox_mailbox_ix`)."""
+    mailbox = mailbox_of(given.address) if given.provider == "smtp" and given.address else None
+    if known is not None and known["mailbox"] == mailbox:
+        return {}
+    return {"mailbox": mailbox, "mailbox_at": None if mailbox is None else sa.func.clock_timestamp()}
+
+
+def require_format(name: str, value: str | None, field: str) -> None:
     """Raises `Unprocessable` where a value is not of its format; one that is left out or empty is none."""
     if value and not FORMATS[name].takes(value):
         raise Unprocessable(FORMATS[name].message, field=field, remedy=FORMATS[name].remedy)
@@ -386,9 +348,6 @@ def codecs() -> dict[str, Codec]:
         "inboxes": Inboxes(),
         "queues": Queues(),
         "skills": Plain(skill, SkillIn, SkillOut),
-        "roles": Roles(),
-        "users": Users(),
-        "agents": Agents(),
     }
 
 

@@ -13,23 +13,29 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.adapter import Inbox, Reply, require_carried
 from ingest.adapters.smtp import own_message_id
-from ingest.directory import OWN_ADDRESSES
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
 from router.views.answered import ANSWERED, address_of, recipient_in
-from router.views.conversations import conversation_events, list_conversations, read_conversation
+from router.views.conversations import conversation_events, is_held, list_conversations, read_conversation
 from router.views.messages import messages_at, messages_page
 from services.api.audit import audit
+from services.api.conversation_models import ConversationOut, ListedConversation, ParticipantOut
 from services.api.files import FileOut
 from services.api.idempotency import same_call
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of, next_seq, seq_of
+from services.api.message_models import MessageOut
+from services.api.own_book import OwnBook
 from services.api.participants import participants_of
-from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from services.api.principal import ConversationReader, ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
-from services.api.recipients import ConversationOut, read_recipient, require_recipient
+from services.api.recipients import read_recipient, require_recipient
+from services.api.records import EventOut
+from services.api.visibility import require_conversation, sight_of
+from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import NotFound, Unprocessable
+from shared.given import Given
 from shared.ids import new_id
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
@@ -37,10 +43,8 @@ Json = dict[str, Any]
 Seq = Annotated[int, Query(ge=0, description="Only what comes after this number")]
 
 
-class TextContent(BaseModel):
+class TextContent(Given):
     """Plain text, or HTML where the channel carries it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["text", "html"] = "text"
     text: Annotated[str, Field(min_length=1, max_length=500_000)]
@@ -48,10 +52,8 @@ class TextContent(BaseModel):
     quote: bool = False
 
 
-class TemplateContent(BaseModel):
+class TemplateContent(Given):
     """A template that the provider has approved. After a silence it is a first contact, for ``purpose``: see `may-contact`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["template"]
     name: Annotated[str, Field(min_length=1, max_length=512)]
@@ -61,26 +63,22 @@ class TemplateContent(BaseModel):
     purpose: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] = "service"
 
 
-class MediaContent(BaseModel):
-    """Files that were kept with `POST /v1/files`, with a caption."""
-
-    model_config = ConfigDict(extra="forbid")
+class MediaContent(Given):
+    """Files that were kept with `POST /v1/files`, with a caption. They are this answer's alone: another keeps its own."""
 
     kind: Literal["media"]
     text: Annotated[str, Field(max_length=5000)] = ""
     files: Annotated[list[FileOut], Field(min_length=1, max_length=20)]
 
 
-class ReplyIn(BaseModel):
+class ReplyIn(Given):
     """An answer. Recipients other than the customer only where the channel knows copies.
 
     It goes to the conversation's ``reply_to``, unless ``to`` names somebody. Say in ``reply_to`` what you read there: when the answer would
     go to somebody else by now it is refused (409) instead of sent to whom nobody has seen.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"content": {"kind": "text", "text": "Merhaba, hemen bakıyorum."}}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"content": {"kind": "text", "text": "Merhaba, hemen bakıyorum."}}]})
 
     content: Annotated[TextContent | TemplateContent | MediaContent, Field(discriminator="kind")]
     subject: Annotated[str, Field(max_length=500, pattern=r"^[^\r\n\x00]*$")] = ""
@@ -110,12 +108,9 @@ class ReplyOut(BaseModel):
 async def conversations(
     request: Request, principal: ConversationReader, state: Literal["open", "closed"] | None = None, queue: str | None = None,
     agent: UUID | None = None, limit: Limit = 50, cursor: Cursor = None,
-) -> Page[Json]:  # fmt: skip
+) -> Page[ListedConversation]:  # fmt: skip
     """Those that the caller's visibility reaches."""
-    before = moment_of(cursor)
-    if principal.visibility == "own":
-        agent = principal.agent_id
-    member = principal.agent_id if principal.visibility in ("queue", "team") else None
+    before, sight = moment_of(cursor), sight_of(principal)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await list_conversations(
             connection,
@@ -123,11 +118,12 @@ async def conversations(
             state=state,
             queue=queue,
             agent_id=agent,
-            member_id=member,
+            seer=sight.seer,
+            in_queues=sight.in_queues,
             before=before,
             limit=limit + 1,
         )
-    return Page(items=rows[:limit], next=next_of(rows, limit, "opened_at"))
+    return Page(items=[ListedConversation(**row) for row in rows[:limit]], next=next_of(rows, limit, "opened_at"))
 
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
@@ -136,16 +132,17 @@ async def conversation(request: Request, principal: ConversationReader, conversa
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
-        others = await participants_of(connection, principal.workspace_id, conversation_id)
+        others = await participants_of(connection, principal, conversation_id)
         answered = await read_recipient(connection, principal.workspace_id, conversation_id)
-    return ConversationOut(**found, participants=[asdict(one) for one in others], reply_to=answered)
+        held = await is_held(connection, principal.workspace_id, conversation_id)
+    return ConversationOut(**found, participants=[ParticipantOut(**asdict(one)) for one in others], reply_to=answered, held=held)
 
 
 @router.get("/conversations/{conversation_id}/messages", summary="Messages, oldest first")
 async def messages(
     request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200,
     cursor: Cursor = None,
-) -> Page[Json]:  # fmt: skip
+) -> Page[MessageOut]:  # fmt: skip
     """Messages after a sequence number, each reply with its delivery.
 
     Of mail: ``verdict``, our border's word on the sender's domain (``pass``, ``none``, ``fail``, ``no_border``); ``reply_to``, where it asks
@@ -162,11 +159,11 @@ async def messages(
         after = seq_of(cursor) or after_seq
         rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
         await add_deliveries(connection, principal.workspace_id, rows[:limit])
-    return Page(items=rows[:limit], next=next_seq(rows, limit))
+    return Page(items=[MessageOut(**row) for row in rows[:limit]], next=next_seq(rows, limit))
 
 
 @router.get("/conversations/{conversation_id}/messages/{seq}", summary="One message")
-async def message(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Json:
+async def message(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> MessageOut:
     """The message with this number as it stands now."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
@@ -175,7 +172,7 @@ async def message(request: Request, principal: ConversationReader, conversation_
         await add_deliveries(connection, principal.workspace_id, rows)
     if not rows:
         raise NotFound("no such message", field="seq", remedy="a number from the conversation's messages")
-    return rows[0]
+    return MessageOut(**rows[0])
 
 
 async def add_deliveries(connection: Connection, workspace_id: UUID, rows: list[Json]) -> None:
@@ -196,14 +193,14 @@ async def add_deliveries(connection: Connection, workspace_id: UUID, rows: list[
 async def events(
     request: Request, principal: ConversationReader, conversation_id: UUID, after_seq: Seq = 0, limit: Limit = 200,
     cursor: Cursor = None,
-) -> Page[Json]:  # fmt: skip
+) -> Page[EventOut]:  # fmt: skip
     """A conversation's events after a sequence number, without gaps."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
         after = seq_of(cursor) or after_seq
         rows = await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
-    return Page(items=rows[:limit], next=next_seq(rows, limit))
+    return Page(items=[EventOut(**row) for row in rows[:limit]], next=next_seq(rows, limit))
 
 
 @router.post("/conversations/{conversation_id}/replies", status_code=202, summary="Answer")
@@ -216,7 +213,7 @@ async def reply(
 
     async def work() -> ReplyOut:
         async with state.db.batch(principal.workspace_id) as connection:
-            return await _write(connection, principal, conversation_id, body, key, state.secret)
+            return await _write(connection, principal, conversation_id, body, key, state.secret, state.own_book)
 
     try:
         written = await retried(work)
@@ -242,7 +239,7 @@ async def _tell_of_stop(request: Request, principal: Principal, stopped: LoopSto
 
 
 async def _write(
-    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes, own: OwnBook
 ) -> ReplyOut:
     reply_id = new_id()
     if key is not None:
@@ -253,37 +250,47 @@ async def _write(
     await require_conversation(connection, principal, conversation_id)
     if isinstance(body.content, TemplateContent):
         await require_first_contact(connection, principal.workspace_id, conversation_id, purpose=body.content.purpose)
-    return await send_reply(connection, principal, conversation_id, body, reply_id, secret)
+    reply = await send_reply(connection, principal, conversation_id, body, reply_id, secret, own)
+    await audit(connection, principal, "reply.written", "conversation", str(conversation_id), {"message_id": str(reply.id)})
+    return reply
 
 
 async def send_reply(
-    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, reply_id: UUID, secret: bytes
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, reply_id: UUID, secret: bytes, own: OwnBook
 ) -> ReplyOut:
     """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
     workspace_id = principal.workspace_id
-    content = body.content.model_dump(mode="json", exclude_none=True)
-    address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret)
+    content = await masked_words(connection, workspace_id, body.content.model_dump(mode="json", exclude_none=True))
+    subject = await masked_words(connection, workspace_id, body.subject)
+    address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret, own)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
     written = await write_reply(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, reply_id=reply_id, agent_id=principal.agent_id,
-        actor=principal.actor, content=content, subject=body.subject, copies={"cc": body.cc, "bcc": body.bcc}, defines=defines,
+        actor=principal.actor, content=content, subject=subject, copies={"cc": body.cc, "bcc": body.bcc}, defines=defines,
     )  # fmt: skip
     # Mail carries the mark, so that no other machine answers ours (RFC 3834).
     marked = {**content, "automatic": True} if written.automatic else content
-    request = {"content": marked, "subject": body.subject, "to": to, "at_handle": to is None, "cc": body.cc, "bcc": body.bcc}
+    request = {"content": marked, "subject": subject, "to": to, "at_handle": to is None, "cc": body.cc, "bcc": body.bcc}
     if content["kind"] == "media":
         request["files"] = content["files"]
     await connection.execute(
-        "insert into santral.delivery (workspace_id, id, conversation_id, message_id, inbox_id, handle_id, item_id, agent_id, request)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into santral.delivery (workspace_id, id, conversation_id, message_id, inbox_id, handle_id, item_id, agent_id, request,"
+        " created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         workspace_id, new_id(), conversation_id, reply_id, written.inbox_id, written.handle_id, written.item_id, principal.agent_id, request,
+        written.at,
     )  # fmt: skip
-    await audit(connection, principal, "reply.written", "conversation", str(conversation_id), {"message_id": str(reply_id)})
     return ReplyOut(id=reply_id, conversation_id=conversation_id, seq=written.seq, state="queued", at=written.at)
 
 
 async def _require_carried(
-    connection: Connection, workspace_id: UUID, conversation_id: UUID, reply_id: UUID, body: ReplyIn, content: Json, secret: bytes
+    connection: Connection,
+    workspace_id: UUID,
+    conversation_id: UUID,
+    reply_id: UUID,
+    body: ReplyIn,
+    content: Json,
+    secret: bytes,
+    own: OwnBook,
 ) -> tuple[str | None, str | None]:
     """Raises `Unprocessable` for what the channel cannot carry, `Conflict` where another is answered than the writer expects.
 
@@ -292,9 +299,8 @@ async def _require_carried(
     """
     row = await connection.fetchrow(
         "select i.*, c.visibility, c.window_expires_at, h.kind, h.scope, h.value, h.raw, h.name as to_name, clock_timestamp() as now,"
-        f" answered.external_id as last_in, answered.body, answered.handle_id = h.id as own, {OWN_ADDRESSES} as own_addresses"
+        f" answered.external_id as last_in, answered.body, answered.handle_id = h.id as own"
         " from santral.conversation c join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"
-        " join santral.workspace w on w.workspace_id = c.workspace_id"
         " join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.last_handle_id"
         f" {ANSWERED} where c.workspace_id = $1 and c.id = $2",
         workspace_id, conversation_id,
@@ -305,12 +311,10 @@ async def _require_carried(
     if (body.cc or body.bcc or body.to) and not can.copies:
         raise Unprocessable("this channel has one recipient", field="cc", remedy="leave to, cc and bcc out")
     require_carried(content, can)
-    for file in content.get("files", ()):
-        if not file.get("blob", "").startswith(f"{workspace_id}/"):
-            raise Unprocessable("no such file", field="content.files", remedy="a blob of this workspace")
     inbox = Inbox(
         workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
-        address=row["address"] or "", settings=row["settings"], own_addresses=tuple(row["own_addresses"] or ()),
+        address=row["address"] or "", settings=row["settings"],
+        own=(await own.of(connection, workspace_id)).addresses if row["provider"] == "smtp" else None,
     )  # fmt: skip
     answered = recipient_in({**row, "name": row["to_name"]})
     require_recipient(answered, body.reply_to)

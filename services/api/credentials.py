@@ -7,13 +7,13 @@ The check is a CRC-32 over all before it, so that secret scanners and typos are 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 import zlib
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from shared.errors import Unauthenticated
+from shared.text import same_secret
 
 Kind = Literal["live", "agent", "visitor", "code"]
 KINDS: Final = frozenset({"live", "agent", "visitor", "code"})
@@ -44,11 +44,11 @@ def new_token(kind: Kind) -> Token:
 def read_token(text: str) -> Token:
     """The parts of a token. Raises `Unauthenticated` when it cannot be one of ours."""
     parts = text.strip().split("_")
-    if len(parts) != 4 or parts[0] != "santral" or parts[1] not in KINDS:
+    if not text.isascii() or len(parts) != 4 or parts[0] != "santral" or parts[1] not in KINDS:
         raise Unauthenticated("not one of our tokens", field="Authorization", remedy="Bearer santral_…")
     kind, public_id, rest = parts[1], parts[2], parts[3]
     body = f"santral_{kind}_{public_id}_{rest[:-_CHECK_CHARS]}"
-    if len(rest) != _SECRET_CHARS + _CHECK_CHARS or not hmac.compare_digest(_check(body), rest[-_CHECK_CHARS:]):
+    if len(rest) != _SECRET_CHARS + _CHECK_CHARS or not same_secret(rest[-_CHECK_CHARS:], _check(body)):
         raise Unauthenticated("the token is cut or mistyped", field="Authorization", remedy="copy it whole")
     return Token(kind=kind, public_id=public_id, secret_hash=_hashed(rest[:-_CHECK_CHARS]), text=text.strip())  # type: ignore[arg-type]
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from router.evaluation import decision_view
 from router.evaluation import store as evaluation_store
 from router.evaluation.decision_view import Checker, with_names
+from router.evaluation.evaluation import Difference
 from router.evaluation.store import Decided, first_id, read_range
 from router.policy.policy import Policy
+from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
-from services.api.principal import ConfigReader, ConversationReader, require_conversation
+from services.api.principal import ConfigReader, ConversationReader
+from services.api.visibility import require_conversation, require_everything
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
+from shared.given import Given
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/decisions", tags=["records"])
 CHECKED_MAX: Final = 10_000
@@ -49,16 +53,14 @@ class ReEvaluated(BaseModel):
     kind: str
     equal: bool | None
     reason: str | None = None
-    differences: list[dict[str, Any]] = []
+    differences: list[Difference] = []
 
 
-class CheckRange(BaseModel):
+class CheckRange(Given):
     """Which decisions to ask again."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    since: AwareDatetime
-    until: AwareDatetime | None = None
+    since: Moment
+    until: Moment | None = None
     kind: Literal["routing", "dispatch"] | None = None
     limit: Annotated[int, Field(ge=1, le=CHECKED_MAX)] = CHECKED_MAX
     cursor: Annotated[str, Field(max_length=500)] | None = None
@@ -75,7 +77,7 @@ class CheckedRange(BaseModel):
     next: str | None
 
 
-@router.get("", summary="Why, by conversation, item or message")
+@router.get("", summary="Why, by conversation, item or message", responses=may_answer(404))
 async def list_decisions(
     request: Request, principal: ConversationReader, conversation_id: UUID | None = None, item_id: UUID | None = None,
     message_id: UUID | None = None, limit: Limit = 50, cursor: Cursor = None,
@@ -111,20 +113,23 @@ async def read_decision(request: Request, principal: ConversationReader, decisio
 @router.post("/{decision_id}/re-evaluate", summary="Ask again")
 async def re_evaluate_decision(request: Request, principal: ConversationReader, decision_id: UUID) -> ReEvaluated:
     """Routing: the policy of the recorded version over the recorded facts. Dispatch: the comparator over the candidates."""
-    async with request.app.state.db.batch(principal.workspace_id) as connection:
-        found = await evaluation_store.read_decision(connection, principal.workspace_id, decision_id)
-        if found is None:
-            raise NotFound("no such decision", field="decision_id")
-        await require_conversation(connection, principal, found.conversation_id)
-        checker = Checker(connection, principal.workspace_id)
-        await checker.load([found])
-    answer = await asyncio.to_thread(checker.differences, found)
+    state = request.app.state
+    async with state.thought_turns.of(principal.workspace_id):
+        async with state.db.batch(principal.workspace_id) as connection:
+            found = await evaluation_store.read_decision(connection, principal.workspace_id, decision_id)
+            if found is None:
+                raise NotFound("no such decision", field="decision_id")
+            await require_conversation(connection, principal, found.conversation_id)
+            checker = Checker(connection, principal.workspace_id)
+            await checker.load([found])
+        answer = await asyncio.to_thread(checker.differences, found)
     return _shown(found.id, found.kind, answer)
 
 
 @router.post("/check", summary="Ask a stretch of time again")
 async def check_decisions(request: Request, principal: ConfigReader, body: CheckRange) -> CheckedRange:
     """Every decision of a stretch of time, up to a budget; nothing is written."""
+    require_everything(principal, "decisions are of everybody")
     until = body.until or datetime.now(UTC)
     if until <= body.since:
         raise Unprocessable("not a stretch of time", field="until", remedy="later than since")
@@ -136,30 +141,40 @@ async def check_decisions(request: Request, principal: ConfigReader, body: Check
     left, more = body.limit, True
     ends_at = time.monotonic() + TIME_S
     while left and more and time.monotonic() < ends_at:
-        async with request.app.state.db.batch(principal.workspace_id) as connection:
-            page = await read_range(connection, principal.workspace_id, after=last, before=end, limit=min(PAGE, left), kinds=kinds)
-            checker = Checker(connection, principal.workspace_id, policies)
-            await checker.load(page)
         # Rules are asked in a thread, a page at a time, so that other requests are answered meanwhile.
-        for answer in await asyncio.to_thread(_asked_again, checker, page):
+        async with request.app.state.thought_turns.of(principal.workspace_id):
+            async with request.app.state.db.batch(principal.workspace_id) as connection:
+                page = await read_range(
+                    connection, principal.workspace_id, after=last, before=end, limit=min(PAGE, left), kinds=kinds
+                )
+                checker = Checker(connection, principal.workspace_id, policies)
+                await checker.load(page)
+            answers = await asyncio.to_thread(_asked_again, checker, page, ends_at)
+        for answer in answers:
             counts["checked"] += 1
             counts["not_possible" if answer.equal is None else "equal" if answer.equal else "differing"] += 1
             if answer.equal is False and len(items) < DIFFERING_MAX:
                 items.append(answer)
-        more = len(page) == min(PAGE, left)
-        left -= len(page)
-        last = page[-1].id if page else last
+        more = len(answers) < len(page) or len(page) == min(PAGE, left)
+        left -= len(answers)
+        last = answers[-1].id if answers else last
     return CheckedRange(**counts, items=items, next=cursor_of(str(last)) if more else None)
 
 
-def _asked_again(checker: Checker, page: Sequence[Decided]) -> list[ReEvaluated]:
-    return [_shown(one.id, one.kind, checker.differences(one)) for one in page]
+def _asked_again(checker: Checker, page: Sequence[Decided], ends_at: float) -> list[ReEvaluated]:
+    """The page's decisions asked again, in order, as far as there is time, and at least one."""
+    answers: list[ReEvaluated] = []
+    for one in page:
+        if answers and time.monotonic() > ends_at:
+            break
+        answers.append(_shown(one.id, one.kind, checker.differences(one)))
+    return answers
 
 
 def _shown(identity: UUID, kind: str, answer: Any) -> ReEvaluated:
     if isinstance(answer, str):
         return ReEvaluated(id=identity, kind=kind, equal=None, reason=answer)
-    return ReEvaluated(id=identity, kind=kind, equal=not answer, differences=[asdict(one) for one in answer])
+    return ReEvaluated(id=identity, kind=kind, equal=not answer, differences=answer)
 
 
 async def _conversation(

@@ -1,4 +1,4 @@
-"""What stands around every answer: a request id, security headers, the measure of time. Pure ASGI, so sockets pass untouched.
+"""What stands around every answer: a request id, security headers, the measure of time, and where the caller is. Pure ASGI: sockets pass.
 
 Source: OWASP secure headers; CSP level 3. Pages bring a policy of their own (`static_pages.py`); everything else gets one that
 allows nothing.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.frame.peers import coming_from
 from services.frame.problems import MEDIA_TYPE, problem_response
 from shared.errors import TooLarge
 from shared.ids import new_id
@@ -31,13 +34,18 @@ HSTS: Final = "max-age=63072000; includeSubDomains"
 
 
 class Edge:
-    """The outermost layer. ``secure`` adds HSTS: only where the world reaches us by https."""
+    """The outermost layer. ``secure`` adds HSTS: only where the world reaches us by https; ``unexpected`` answers what nobody foresaw."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool, unexpected: Callable[[Scope, Exception], Response]) -> None:
         self._app = app
         self._secure = secure
+        self._unexpected = unexpected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            with coming_from(scope):
+                await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -45,10 +53,12 @@ class Edge:
         identity = given if _GOOD_ID.fullmatch(given) else str(new_id())
         scope["santral.request_id"] = identity
         began = time.perf_counter()
-        replaced = False
+        replaced = begun = False
 
         async def started(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = identity
                 for name, value in HEADERS.items():
@@ -69,7 +79,13 @@ class Edge:
                 return
             await started(message)
 
-        await self._app(scope, receive, answer)
+        try:
+            with coming_from(scope, identity):
+                await self._app(scope, receive, answer)
+        except Exception as error:
+            if begun:
+                raise
+            await self._unexpected(scope, error)(scope, receive, started)
 
 
 def _in_plain_words(start: Message) -> bool:

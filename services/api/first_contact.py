@@ -13,8 +13,7 @@ from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.identify import Identification, identify
-from profiles.own import ADDRESSES, own_handles
-from router.commands.first_contact import assigned_item, open_conversation, require_no_open_work
+from router.commands.first_contact import assigned_item, open_conversation, open_work_with
 from router.commands.work import database_now
 from services.api.audit import audit
 from services.api.conversations import (
@@ -26,40 +25,40 @@ from services.api.conversations import (
     read_reply_state,
     send_reply,
 )
+from services.api.document import may_answer
 from services.api.idempotency import same_call
+from services.api.own_book import OwnBook
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
+from services.api.visibility import began_unseen, conversations_seen
+from services.api.written_words import masked_words
 from shared.database import Connection, retried
-from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
+from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
+from shared.given import Given
 from shared.handle import Handle, normalized
 from shared.ids import WorkspaceId, new_id
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 _KINDS: Final = {"smtp": "email", "api": "email", "whatsapp": "wa_id", "messenger": "psid", "instagram": "igsid"}
-_INBOX: Final = f"""
-select i.id, i.provider, i.channel, i.address, coalesce(i.settings->>'region', w.settings->>'region') as region,
-       w.settings->'own_addresses' as own,
-       {ADDRESSES} as addresses
+_INBOX: Final = """
+select i.id, i.provider, i.channel, i.address, coalesce(i.settings->>'region', w.settings->>'region') as region
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.enabled
 """
 
 
-class To(BaseModel):
+class To(Given):
     """Whom to write to. ``kind`` is the inbox's usual one unless it is given."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")] | None = None
     value: Annotated[str, Field(min_length=1, max_length=320)]
     name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
 
 
-class FirstIn(BaseModel):
+class FirstIn(Given):
     """The first words of a conversation. ``purpose`` is what consent is asked for; ``queue`` where the work counts."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -90,7 +89,7 @@ class Begun(BaseModel):
     reply: ReplyOut
 
 
-@router.post("/conversations", status_code=202, summary="Write to a customer first")
+@router.post("/conversations", status_code=202, summary="Write to a customer first", responses=may_answer(404))
 async def write_first(
     request: Request, principal: ConversationWriter, body: FirstIn,
     key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)] = None,
@@ -100,7 +99,7 @@ async def write_first(
 
     async def work() -> Begun:
         async with state.db.batch(principal.workspace_id) as connection:
-            return await _begin(connection, principal, body, key, state.secret)
+            return await _begin(connection, principal, body, key, state.secret, state.own_book)
 
     begun = await retried(work)
     for topic in ("delivery", "outbox", "dispatch"):
@@ -109,7 +108,9 @@ async def write_first(
     return begun
 
 
-async def _begin(connection: Connection, principal: Principal, body: FirstIn, key: str | None, secret: bytes) -> Begun:
+async def _begin(
+    connection: Connection, principal: Principal, body: FirstIn, key: str | None, secret: bytes, own: OwnBook
+) -> Begun:
     agent_id = principal.agent_id
     if agent_id is None:
         raise Forbidden("only an agent writes first", field="Authorization", remedy="use the agent's token")
@@ -127,21 +128,33 @@ async def _begin(connection: Connection, principal: Principal, body: FirstIn, ke
         workspace_id=WorkspaceId(workspace_id), handles=(handle,), raws=(body.to.value,), source="agent", assurance="asserted",
         observed_at=at, actor=principal.actor, name=body.to.name,
     )  # fmt: skip
-    own = own_handles(inbox["addresses"] or (), inbox["own"] or (), region=inbox["region"])
-    (attached,) = (await identify(connection, who, own=own)).handles
-    await require_no_open_work(connection, workspace_id, attached.id)
+    ours = (await own.of(connection, workspace_id)).handles
+    (attached,) = (await identify(connection, who, own=ours)).handles
+    going_on = await open_work_with(connection, workspace_id, attached.id)
+    unseen = await began_unseen(connection, principal, attached.id)
+    if unseen is not None:  # whom one does not see is answered about as nobody
+        seen = await conversations_seen(connection, principal, going_on)
+        going_on = [one for one in going_on if one in seen]
+    if going_on:
+        raise Conflict(
+            "this customer has an open conversation",
+            field="to",
+            remedy=f"answer in {going_on[0]}",
+            conversation_id=str(going_on[0]),
+        )
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=attached.id, inbox_id=inbox["id"], channel=inbox["channel"],
-        subject=body.subject, agent_id=agent_id, at=at,
+        subject=await masked_words(connection, workspace_id, body.subject), agent_id=agent_id, at=at,
     )  # fmt: skip
     await require_first_contact(connection, workspace_id, conversation_id, purpose=body.purpose)
     item_id = await assigned_item(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel=inbox["channel"], agent_id=agent_id,
-        actor=principal.actor, at=at, queue=body.queue,
+        actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
     )  # fmt: skip
-    await audit(connection, principal, "conversation.begun", "conversation", str(conversation_id), {"inbox": body.inbox})
     written = ReplyIn(content=body.content, subject=body.subject, cc=body.cc, bcc=body.bcc)
-    reply = await send_reply(connection, principal, conversation_id, written, reply_id, secret)
+    reply = await send_reply(connection, principal, conversation_id, written, reply_id, secret, own)
+    details = {"inbox": body.inbox, "message_id": str(reply.id)}
+    await audit(connection, principal, "conversation.begun", "conversation", str(conversation_id), details)
     return Begun(conversation_id=conversation_id, item_id=item_id, reply=reply)
 
 

@@ -16,18 +16,20 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.tables import follower_place, inbox
+from services.api.audit import audit
 from services.api.principal import ConfigWriter
 from shared.errors import NotFound, Unprocessable
+from shared.given import Given
 
 router = APIRouter(prefix="/v1/inboxes", tags=["configuration"])
 PLACE_BYTES_MAX: Final = 256 * 1024
 Source = Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="The follower's name for what it follows")]
 
 
-class PlaceIn(BaseModel):
+class PlaceIn(Given):
     """A place to keep."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"place": {"offset": 4096}}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"place": {"offset": 4096}}]})
 
     place: dict[str, Any]
 
@@ -69,4 +71,5 @@ async def keep_place(request: Request, principal: ConfigWriter, inbox_id: UUID, 
         if (await connection.execute(sa.select(inbox.c.id).where(mine))).first() is None:
             raise NotFound("no such inbox", field="inbox_id")
         row = (await connection.execute(written.returning(follower_place.c.updated_at))).one()
+        await audit(connection, principal, "place.kept", "inbox", str(inbox_id), {"source": source})
     return PlaceOut(source=source, place=body.place, updated_at=row.updated_at)

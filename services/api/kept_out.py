@@ -7,46 +7,33 @@ conversations that had work there.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from profiles.snapshot import snapshots
-from router.calendars.store import read_calendars, read_slas
 from router.intake.bulk_digest import list_digests
 from router.intake.making_work import make_work
-from router.policy.policy import NO_POLICY, kept_policy
 from router.views.kept_out import list_kept_out
-from router.workspace.workspace import Workspace, read_figures, read_plans, read_policies, read_queues, workspace_of
+from router.workspace.stored import made_workspace, read_workspaces
+from router.workspace.workspace import Workspace, read_figures
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page, cursor_of, moment_of, next_of, values_of
-from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from services.api.lists import Cursor, Limit, Page, cursor_of, day, moment_of, next_of, values_of
+from services.api.message_models import FilteredOut, SenderOut
+from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.visibility import require_conversation, require_everything, sight_of
 from shared.database import Connection, retried
-from shared.errors import Forbidden, NotFound, Unprocessable
+from shared.errors import NotFound
+from shared.given import Given
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/kept-out", tags=["conversations"])
 Kind = Literal["auto_reply", "out_of_office", "bounce", "bulk", "disposition", "feedback", "echo"]
-_INBOXES: Final = "select id, name from santral.inbox where workspace_id = $1"
 _WHERE: Final = "select conversation_id from santral.receipt where workspace_id = $1 and id = $2 and state = 'taken'"
-
-
-class KeptOutSender(BaseModel):
-    """Who wrote, as the channel shows it."""
-
-    kind: str | None
-    value: str | None
-    name: str | None
-
-
-class FilteredOut(BaseModel):
-    """What the filter at the own mail border says."""
-
-    verdict: Literal["clean", "bulk", "spam", "phishing"]
-    by: str
-    score: float | None = None
 
 
 class KeptOut(BaseModel):
@@ -65,7 +52,7 @@ class KeptOut(BaseModel):
     reason: str
     filtered: FilteredOut | None
     inbox: str
-    sender: KeptOutSender
+    sender: SenderOut
     subject: str
     preview: str
     preview_contents: list[str]
@@ -91,10 +78,8 @@ class BulkDigest(BaseModel):
     messages: list[DigestedMessage]
 
 
-class MadeWorkIn(BaseModel):
+class MadeWorkIn(Given):
     """``person``: a person wrote it and is to be answered. Left out: yes, but for reports of mail, whose author is never answered."""
-
-    model_config = ConfigDict(extra="forbid")
 
     person: bool | None = None
 
@@ -112,16 +97,16 @@ class MadeWorkOut(BaseModel):
 @router.get("", summary="What is kept out of work, newest first")
 async def list_kept(
     request: Request, principal: ConversationReader, kind: Annotated[list[Kind] | None, Query()] = None, inbox: str | None = None,
-    since: AwareDatetime | None = None, marked_only: bool | None = None,
+    since: Moment | None = None, marked_only: bool | None = None,
     q: Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$", description="Words of the subject or the sender")] = "",
     limit: Limit = 50, cursor: Cursor = None,
 ) -> Page[KeptOut]:  # fmt: skip
     """Messages that machines wrote, or that count as theirs, each with the reason."""
+    sight = sight_of(principal)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await list_kept_out(
             connection, principal.workspace_id, kinds=kind, inbox=inbox, since=since, marked_only=marked_only, text=q,
-            agent_id=None if principal.visibility == "workspace" else principal.agent_id,
-            in_queues=principal.visibility in ("queue", "team"), before=moment_of(cursor), limit=limit + 1,
+            seer=sight.seer, in_queues=sight.in_queues, before=moment_of(cursor), limit=limit + 1,
         )  # fmt: skip
     return Page(items=[KeptOut.model_validate(row) for row in rows[:limit]], next=next_of(rows, limit, "at"))
 
@@ -131,8 +116,7 @@ async def list_bulk_digests(
     request: Request, principal: ConversationReader, limit: Annotated[int, Query(ge=1, le=31)] = 7, cursor: Cursor = None
 ) -> Page[BulkDigest]:
     """One a day, where a queue for bulk mail is there: for those who see the whole workspace."""
-    if principal.visibility != "workspace":
-        raise Forbidden("digests are of the whole workspace", field="Authorization", remedy="ask a supervisor")
+    require_everything(principal, "digests are of the whole workspace")
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await list_digests(connection, principal.workspace_id, before=_day_of(cursor), limit=limit + 1)
     more = cursor_of(rows[limit - 1]["day"].isoformat()) if len(rows) > limit else None
@@ -140,11 +124,8 @@ async def list_bulk_digests(
 
 
 def _day_of(cursor: str | None) -> date | None:
-    values = values_of(cursor, 1)
-    try:
-        return None if values is None else date.fromisoformat(values[0])
-    except (ValueError, TypeError) as error:
-        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before") from error
+    values = values_of(cursor, day)
+    return None if values is None else values[0]
 
 
 @router.post("/{message_id}/work", summary="Make it work")
@@ -158,7 +139,8 @@ async def make_kept_work(
     state = request.app.state
 
     async def once() -> MadeWorkOut:
-        async with state.db.batch(principal.workspace_id) as connection:
+        # In the workspace's turn: its policy is compiled for this one message.
+        async with state.thought_turns.of(principal.workspace_id), state.db.batch(principal.workspace_id) as connection:
             return await _made(connection, principal, message_id, (body or MadeWorkIn()).person)
 
     made = await retried(once)
@@ -188,13 +170,8 @@ async def _made(connection: Connection, principal: Principal, message_id: UUID, 
 
 async def _workspace(connection: Connection, workspace_id: UUID) -> Workspace:
     """The workspace as a router has it in memory, read for this one message."""
-    settings = await connection.fetchval("select settings from santral.workspace where id = $1", workspace_id)
-    version, document = (await read_policies(connection)).get(workspace_id, (None, None))
-    policy = NO_POLICY if document is None else (await asyncio.to_thread(kept_policy, version, document))[0]
-    return workspace_of(
-        workspace_id, settings, policy=policy, queues=(await read_queues(connection)).get(workspace_id, ()),
-        inboxes={row["id"]: row["name"] for row in await connection.fetch(_INBOXES, workspace_id)},
-        calendars=(await read_calendars(connection)).get(workspace_id), slas=(await read_slas(connection)).get(workspace_id),
-        plans=(await read_plans(connection)).get(workspace_id),
-        figures=(await read_figures(connection)).get(workspace_id) if policy.asks_queues else None,
-    )  # fmt: skip
+    stored = (await read_workspaces(connection, [workspace_id]))[workspace_id]
+    workspace = await asyncio.to_thread(made_workspace, stored)
+    if not workspace.policy.asks_queues:
+        return workspace
+    return replace(workspace, figures=(await read_figures(connection)).get(workspace_id, {}))

@@ -7,27 +7,30 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from services.api.audit import audit
+from services.api.audit import audit, changed
+from services.api.bounds import KEYS_MAX, too_many
+from services.api.config_models import Scope
 from services.api.credentials import new_token
+from services.api.giving import require_scopes
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
-from services.api.principal import SCOPES, Principal, needs
-from shared.errors import Forbidden, NotFound, Unprocessable
+from services.api.principal import Principal, needs
+from shared.errors import NotFound
+from shared.given import Given
 from shared.ids import new_id
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 KeyWriter = Annotated[Principal, Depends(needs("keys:write"))]
 
 
-class KeyIn(BaseModel):
+class KeyIn(Given):
     """A key to make."""
 
-    model_config = ConfigDict(extra="forbid")
-
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[list[str], Field(min_length=1, max_length=50)]
-    expires_at: AwareDatetime | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=50)]
+    expires_at: Moment | None = None
 
 
 class KeyOut(BaseModel):
@@ -63,33 +66,32 @@ async def list_keys(request: Request, principal: KeyWriter, limit: Limit = 200, 
 
 @router.post("", status_code=201, summary="Make a key")
 async def make_key(request: Request, principal: KeyWriter, body: KeyIn) -> NewKey:
-    """Nobody can give a key more than they have."""
-    unknown = sorted(set(body.scopes) - set(SCOPES))
-    if unknown:
-        raise Unprocessable(f"no such scope: {unknown[0]}", field="scopes", remedy=f"of {', '.join(SCOPES)}")
-    beyond = sorted(set(body.scopes) - principal.scopes) if "admin" not in principal.scopes else []
-    if beyond:
-        raise Forbidden(f"the caller has no {beyond[0]} to give", field="scopes")
+    """Nobody can give a key more than they have. A workspace has at most 1000 that are not revoked."""
+    require_scopes(principal, body.scopes, field="scopes")
     made, key_id = new_token("live"), new_id()
     async with request.app.state.db.batch(principal.workspace_id) as connection:
+        there = "select count(*) from santral.api_key where workspace_id = $1 and revoked_at is null"
+        if await connection.fetchval(there, principal.workspace_id) >= KEYS_MAX:
+            raise too_many("keys that are not revoked", KEYS_MAX, field="keys")
         row = await connection.fetchrow(
             "insert into santral.api_key (workspace_id, id, public_id, secret_hash, name, scopes, expires_at)"
             " values ($1, $2, $3, $4, $5, $6, $7)"
             " returning id, name, public_id, scopes, created_at, expires_at, revoked_at",
             principal.workspace_id, key_id, made.public_id, made.secret_hash, body.name, body.scopes, body.expires_at,
         )  # fmt: skip
-        await audit(connection, principal, "key.created", "key", str(key_id))
+        await audit(connection, principal, "key.created", "key", str(key_id), changed(None, body.model_dump(mode="json")))
     return NewKey(**dict(row), token=made.text)
 
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key")
 async def revoke_key(request: Request, principal: KeyWriter, key_id: UUID) -> None:
-    """It stops working within seconds on every replica."""
+    """It stops working within seconds on every replica. Nobody can take from a key what they have not."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        revoked = await connection.fetchval(
-            "update santral.api_key set revoked_at = coalesce(revoked_at, now()) where workspace_id = $1 and id = $2 returning 1",
+        revoked = await connection.fetchrow(
+            "update santral.api_key set revoked_at = coalesce(revoked_at, now()) where workspace_id = $1 and id = $2 returning name, scopes",
             principal.workspace_id, key_id,
         )  # fmt: skip
         if revoked is None:
             raise NotFound("no such key", field="key_id")
-        await audit(connection, principal, "key.revoked", "key", str(key_id))
+        require_scopes(principal, revoked["scopes"], field="key_id")
+        await audit(connection, principal, "key.revoked", "key", str(key_id), changed(dict(revoked), None))

@@ -11,15 +11,19 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from router.views.messages import parts_of
-from services.api.principal import ConversationReader, Principal, require_conversation
+from services.api.document import BYTES, DISPOSITION, header
+from services.api.file_answers import file_answer
+from services.api.principal import ConversationReader, Principal
 from services.api.thumbnails import EDGE_MAX
+from services.api.visibility import require_conversation
 from shared.errors import NotFound
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}/messages/{seq}", tags=["conversations"])
 Json = dict[str, Any]
+_ETAG: Final = header("Of the file at this size", required=True, pattern='^"[0-9a-f]{24}"$')
 EDGE: Final = 320
 _VERSION: Final = "1"
 """Raise it when the same file gives another thumbnail: it is part of the tag by which browsers keep them."""
@@ -42,30 +46,37 @@ def _part(parts: Sequence[Json], role: str, n: int | None) -> Json:
     return found
 
 
-@router.get("/html", summary="A mail's HTML, sanitized")
+@router.get("/html", summary="A mail's HTML, sanitized", response_class=HTMLResponse)
 async def message_html(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int) -> Response:
     """For a sandboxed frame only: no scripts, no remote content. Pictures that came with it point to their thumbnails."""
     parts = await _parts(request, principal, conversation_id, seq)
-    content = await request.app.state.blobs.get(_part(parts, "html", None)["blob"])
-    html: str = await request.app.state.cleaner.clean(content.decode("utf-8", "replace"))
+    blob = _part(parts, "html", None)["blob"]
+    async with request.app.state.page_turns.of(principal.workspace_id):
+        content = await request.app.state.blobs.get(blob)
+        html: str = await request.app.state.cleaner.clean(content.decode("utf-8", "replace"))
     html = with_pictures(html, parts, f"/v1/conversations/{conversation_id}/messages/{seq}/parts")
     headers = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}
     return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
 
-@router.get("/parts/{n}", summary="A file of a message")
+@router.get(
+    "/parts/{n}", summary="A file of a message", response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {"schema": BYTES}}, "headers": {"Content-Disposition": DISPOSITION}}},
+)  # fmt: skip
 async def message_part(request: Request, principal: ConversationReader, conversation_id: UUID, seq: int, n: int) -> Response:
     """As a download, never shown inline."""
     part = _part(await _parts(request, principal, conversation_id, seq), "attachment", n)
-    content = await request.app.state.blobs.get(part["blob"])
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in part.get("name") or "file")
     headers = {"content-disposition": f'attachment; filename="{name}"', "content-security-policy": "sandbox"}
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    return await file_answer(request.app.state.blobs, part["blob"], media_type="application/octet-stream", headers=headers)
 
 
 @router.get(
     "/parts/{n}/thumbnail", summary="A small picture of a file", response_class=Response,
-    responses={200: {"content": {"image/webp": {}}}, 304: {"description": "As the If-None-Match says"}},
+    responses={
+        200: {"content": {"image/webp": {"schema": BYTES}}, "headers": {"ETag": _ETAG}},
+        304: {"description": "As the If-None-Match says", "headers": {"ETag": _ETAG}},
+    },
 )  # fmt: skip
 async def message_thumbnail(
     request: Request, principal: ConversationReader, conversation_id: UUID, seq: int, n: int,
@@ -80,7 +91,8 @@ async def message_thumbnail(
     }  # fmt: skip
     if known == headers["etag"]:
         return Response(status_code=304, headers=headers)
-    made = await request.app.state.thumbnails.make(await request.app.state.blobs.get(part["blob"]), edge=edge)
+    async with request.app.state.picture_turns.of(principal.workspace_id):
+        made = await request.app.state.thumbnails.make(await request.app.state.blobs.get(part["blob"]), edge=edge)
     return Response(made, media_type="image/webp", headers=headers)
 
 

@@ -16,8 +16,11 @@ from pydantic import BaseModel
 
 from ingest.adapter import Inbox, Target
 from ingest.adapters.api import PostedMessage, draft_of
+from ingest.masks import Masks
+from services.api.document import located
 from services.api.idempotency import same_call, same_message
 from services.api.principal import Principal, needs
+from services.api.visibility import require_conversation
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
 
@@ -25,7 +28,7 @@ router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
 _INBOX: Final = """
 select i.id, i.name, i.channel, i.provider, i.settings, coalesce(i.settings->>'region', w.settings->>'region') as region,
-       coalesce(w.settings->'mask_numbers' = 'true' or w.settings->'mask_numbers' ? i.name, false) as mask_numbers
+       w.settings->'mask_numbers' as mask_numbers
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id
 where i.workspace_id = $1 and i.name = $2 and i.enabled
 """
@@ -75,7 +78,7 @@ Key = Annotated[
 ]
 
 
-@router.post("", status_code=202, summary="Hand a message in")
+@router.post("", status_code=202, summary="Hand a message in", responses=located(202))
 async def post_message(request: Request, principal: Writer, body: PostedMessage, response: Response, key: Key = None) -> Taken:
     """Takes the message in: 202 when it is durable, with its id; 503 with Retry-After when it is not.
 
@@ -87,16 +90,17 @@ async def post_message(request: Request, principal: Writer, body: PostedMessage,
         inbox = await _inbox(connection, principal.workspace_id, body.inbox)
         draft = draft_of(inbox, body)
         message_id = state.receiver.identify(draft)
-        marker = f"message:{message_id}"
+        # A key is its caller's: two systems may both count 1, 2, 3. Rows are taken in the order of their names, below too.
+        call, marker = f"call:{principal.id}:{key}", f"message:{message_id}"
         if key is not None:
-            await same_call(connection, principal.workspace_id, key, body, message_id)
+            await same_call(connection, principal.workspace_id, call, body, message_id)
         await same_message(connection, principal.workspace_id, marker, body, message_id)
     target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, inboxes=(inbox,))
     await state.receiver.receive(target, [draft])
     async with state.db.batch(principal.workspace_id) as connection:
         await connection.execute(
             "update santral.idempotency set published_at = coalesce(published_at, now()) where workspace_id = $1 and key = any($2)",
-            principal.workspace_id, [marker, *filter(None, [key])],
+            principal.workspace_id, [call, marker],
         )  # fmt: skip
     response.headers["location"] = f"/v1/messages/{message_id}"
     return Taken(id=message_id)
@@ -108,7 +112,7 @@ async def _inbox(connection: Connection, workspace_id: UUID, name: str) -> Inbox
         raise Unprocessable("no such inbox for posted messages", field="inbox", remedy="create an inbox with provider api")
     return Inbox(
         workspace_id=workspace_id, id=row["id"], name=row["name"], channel=row["channel"], provider=row["provider"],
-        settings=row["settings"], region=row["region"], mask_numbers=row["mask_numbers"],
+        settings=row["settings"], region=row["region"], mask_numbers=Masks(row["mask_numbers"]).of(row["name"]),
     )  # fmt: skip
 
 
@@ -118,6 +122,8 @@ async def read_message_state(request: Request, principal: Reader, message_id: UU
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         row = await connection.fetchrow(_STATE, principal.workspace_id, message_id)
         if row is not None:
+            if row["conversation_id"] is not None:
+                await require_conversation(connection, principal, row["conversation_id"])
             return _shown(dict(row))
         published = await connection.fetchval(
             "select max(published_at) from santral.idempotency where workspace_id = $1 and message_id = $2",

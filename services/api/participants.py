@@ -13,6 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from profiles.store import lookup
+from services.api.principal import Principal
+from services.api.visibility import seen_of
 from shared.database import Connection
 from shared.errors import InputRejected
 from shared.handle import Handle, normalized
@@ -23,35 +25,41 @@ Role: TypeAlias = Literal["customer", "forwarder", "sender", "to", "cc", "agent"
 ROLES: Final[tuple[Role, ...]] = ("customer", "forwarder", "sender", "to", "cc", "agent")
 """The strongest first. ``sender``: somebody else who wrote in the conversation."""
 PARTICIPANTS_MAX: Final = 200
+MESSAGES_LOOKED_AT: Final = 200
+"""The newest of a conversation: whoever writes to it can name a crowd in each mail."""
 _FORWARDED: Final = re.compile(r"\s*(?:fwd?|ilt|iletilen|wg|rv)\s*:")
 _CUSTOMER: Final = """
 select h.kind, h.scope, h.value, h.name, h.profile_id from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id where c.workspace_id = $1 and c.id = $2
 """
-_WRITERS: Final = """
+_MESSAGES: Final = f"""(
+    select * from santral.message where workspace_id = $1 and conversation_id = $2 order by seq desc limit {MESSAGES_LOOKED_AT}
+) m"""
+_WRITERS: Final = f"""
 select h.kind, h.scope, h.value, h.name, array_agg(distinct left(m.subject, 20)) as subjects
-from santral.message m join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
-where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'in' and h.kind <> 'erased'
+from {_MESSAGES} join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
+where m.direction = 'in' and h.kind <> 'erased'
 group by h.id, h.kind, h.scope, h.value, h.name order by min(m.seq)
 """
-_NAMED: Final = """
+_NAMED: Final = f"""
 select p->>'kind' as kind, coalesce(p->>'scope', '') as scope, p->>'value' as value, coalesce(p->>'role', 'cc') as role,
        coalesce(max(p->>'name'), '') as name
-from santral.message m cross join lateral jsonb_array_elements(m.body->'participants') p
-where m.workspace_id = $1 and m.conversation_id = $2 and jsonb_typeof(m.body->'participants') = 'array'
-group by 1, 2, 3, 4 order by min(m.seq)
+from {_MESSAGES} cross join lateral jsonb_array_elements(
+    case when jsonb_typeof(m.body->'participants') = 'array' then m.body->'participants' else '[]' end) p
+group by 1, 2, 3, 4 order by min(m.seq) limit {PARTICIPANTS_MAX}
 """
-_WRITTEN_TO: Final = """
+_WRITTEN_TO: Final = f"""
 select 'to' as role, d.request->>'to' as address
-from santral.message m join santral.delivery d on d.workspace_id = m.workspace_id and d.message_id = m.id
-where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out' and d.request->>'to' > ''
+from {_MESSAGES} join santral.delivery d on d.workspace_id = m.workspace_id and d.message_id = m.id
+where m.direction = 'out' and d.request->>'to' > ''
 union
-select 'cc', copied.address from santral.message m cross join lateral jsonb_array_elements_text(m.body->'copies'->'cc') copied(address)
-where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out' and jsonb_typeof(m.body->'copies'->'cc') = 'array'
+select 'cc', copied.address from {_MESSAGES} cross join lateral jsonb_array_elements_text(
+    case when jsonb_typeof(m.body->'copies'->'cc') = 'array' then m.body->'copies'->'cc' else '[]' end) copied(address)
+where m.direction = 'out' limit {PARTICIPANTS_MAX}
 """
-_AGENTS: Final = """
-select a.id, a.name from santral.message m join santral.agent a on a.workspace_id = m.workspace_id and a.id = m.agent_id
-where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'out' group by a.id, a.name order by min(m.seq)
+_AGENTS: Final = f"""
+select a.id, a.name from {_MESSAGES} join santral.agent a on a.workspace_id = m.workspace_id and a.id = m.agent_id
+where m.direction = 'out' group by a.id, a.name order by min(m.seq) limit {PARTICIPANTS_MAX}
 """
 
 
@@ -65,11 +73,12 @@ class Participant:
     profile_id: UUID | None
 
 
-async def participants_of(connection: Connection, workspace_id: WorkspaceId, conversation_id: UUID) -> list[Participant]:
-    """Everybody in a conversation, the customer first, agents last; at most `PARTICIPANTS_MAX`. Blind copies are not told.
+async def participants_of(connection: Connection, principal: Principal, conversation_id: UUID) -> list[Participant]:
+    """Everybody in a conversation's newest messages, the customer first, agents last; at most `PARTICIPANTS_MAX`. Blind copies are not told.
 
-    Empty for a conversation that is not there.
+    Empty for a conversation that is not there. Whose handle it is stands only where the caller sees them.
     """
+    workspace_id = WorkspaceId(principal.workspace_id)
     customer = await connection.fetchrow(_CUSTOMER, workspace_id, conversation_id)
     if customer is None:
         return []
@@ -85,12 +94,14 @@ async def participants_of(connection: Connection, workspace_id: WorkspaceId, con
         except InputRejected:
             continue  # an address that only the agent's mail program could read
     known = await lookup(connection, workspace_id, list(parts))
+    seen = await seen_of(connection, principal, [handle_id for handle_id, _ in known.values()])
     found = []
     for handle, (role, name) in parts.items():
-        _, profile_id = known.get(handle, (None, None))
+        handle_id, profile_id = known.get(handle, (None, None))
         own = profile_id is not None and profile_id == customer["profile_id"]
         shown = {"kind": handle.kind, "value": handle.value}
-        found.append(Participant(role="customer" if own else role, handle=shown, name=name, profile_id=profile_id))
+        whose = profile_id if own or handle_id in seen else None
+        found.append(Participant(role="customer" if own else role, handle=shown, name=name, profile_id=whose))
     for row in await connection.fetch(_AGENTS, workspace_id, conversation_id):
         shown = {"kind": "agent", "value": str(row["id"])}
         found.append(Participant(role="agent", handle=shown, name=row["name"], profile_id=None))

@@ -21,8 +21,10 @@ from router.placements.rows import MESSAGES_MAX, read_operation
 from router.placements.view import list_operations, read_view
 from router.views.conversations import read_conversation
 from services.api.audit import audit
-from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation, require_holder
+from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.visibility import require_conversation, require_holder, require_known
 from shared.database import Connection, retried
+from shared.given import Given
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 Reason = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", description="Kept with the operation; not in events")]
@@ -38,11 +40,10 @@ _EXAMPLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Merged(BaseModel):
+class Merged(Given):
     """The conversation that goes on, with the messages of both."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"into": "01990000-0000-7000-8000-000000000003", "reason": "Aynı sipariş"}]},
     )
 
@@ -50,11 +51,10 @@ class Merged(BaseModel):
     reason: Reason | None = None
 
 
-class Split(BaseModel):
+class Split(Given):
     """The messages that become a conversation of their own."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"messages": ["8f0c0000-0000-8000-8000-000000000004"], "reason": "İki ayrı sipariş"}]},
     )
 
@@ -62,11 +62,10 @@ class Split(BaseModel):
     reason: Reason | None = None
 
 
-class Moved(BaseModel):
+class Moved(Given):
     """The conversation into which a message goes."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"conversation": "01990000-0000-7000-8000-000000000003", "reason": "Yanlış konuşma"}]},
     )
 
@@ -134,10 +133,11 @@ async def take_along(connection: Connection, workspace_id: UUID, placed: Sequenc
 
 
 async def _require_both(connection: Connection, principal: Principal, conversations: Sequence[UUID]) -> None:
-    """Raises `NotFound`, `Forbidden`: both are seen, and the caller may decide over one of them."""
+    """Raises `NotFound`, `Forbidden`: both are seen, so are their customers, and the caller may decide over one of them."""
     for one in conversations:
         await read_conversation(connection, principal.workspace_id, one)
         await require_conversation(connection, principal, one)
+    await require_known(connection, principal, conversations)
     await require_holder(connection, principal, conversations)
 
 
@@ -207,6 +207,7 @@ async def undo_placement(request: Request, principal: ConversationWriter, operat
         both = [known.from_id, known.to_id]
         for one in both:
             await require_conversation(connection, principal, one)
+        await require_known(connection, principal, both)
         if known.actor != principal.actor:
             await require_holder(connection, principal, both)
         return await commands.undo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from router.moves.moves import slot_of
 from router.moves.tables import dispatch_change
+from router.policy.agent_filter import filter_skill, require_few
 from router.policy.plan_document import CheckedPlan, Known, PlanDocument, checked_plan
 from router.workspace.tables import agent, agent_filter, plan, queue, queue_member, skill
 from shared.errors import Conflict
@@ -39,16 +41,35 @@ async def known_names(connection: AsyncConnection, workspace_id: UUID) -> Known:
 
 
 async def kept_plan(connection: AsyncConnection, workspace_id: UUID, document: PlanDocument, *, path: str = "") -> CheckedPlan:
-    """Checks a plan and keeps the filters it names; dispatch works new ones out for every agent. Raises `Unprocessable`."""
-    checked = checked_plan(document, await known_names(connection, workspace_id), path=path)
+    """Checks a plan and keeps the filters it names; dispatch works new ones out for every agent.
+
+    Raises `Unprocessable`, and `Conflict` where the workspace has too many filters then.
+    """
+    names = await known_names(connection, workspace_id)
+    checked = await asyncio.to_thread(checked_plan, document, names, path=path)
     if checked.filters:
-        rows = [{"workspace_id": workspace_id, "name": name, "source": source} for name, source in checked.filters.items()]
-        added = await connection.execute(
-            pg.insert(agent_filter).values(rows).on_conflict_do_nothing().returning(agent_filter.c.name)
+        before = await _filters(connection, workspace_id)
+        rows = [{"workspace_id": workspace_id, "name": name, "source": source} for name, source in sorted(checked.filters.items())]
+        kept = pg.insert(agent_filter).values(rows)
+        # Those that are kept already are written again too, so that none of them is removed as unused meanwhile.
+        await connection.execute(
+            kept.on_conflict_do_update(index_elements=["workspace_id", "name"], set_={"source": kept.excluded.source})
         )
-        if added.first() is not None:
+        added = checked.filters.keys() - before.keys()
+        if added:
+            place = next(at for at, step in enumerate(document.steps) if step.filter and filter_skill(step.filter) in added)
+            every = [*before.values(), *(checked.filters[name] for name in added)]
+            await asyncio.to_thread(require_few, every, field=f"{path}steps.{place}.filter")
             await tell_agents(connection, workspace_id)
     return checked
+
+
+async def _filters(connection: AsyncConnection, workspace_id: UUID) -> dict[str, str]:
+    """The filters that are kept: sources by the skill each stands for."""
+    rows = await connection.execute(
+        sa.select(agent_filter.c.name, agent_filter.c.source).where(agent_filter.c.workspace_id == workspace_id)
+    )
+    return {row.name: row.source for row in rows}
 
 
 async def tell_agents(connection: AsyncConnection, workspace_id: UUID) -> None:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from router.evaluation.store import rule_errors
-from router.policy.check import DOCUMENT_CHARS_MAX, Names, checked, problems_of
-from router.policy.fields import BY_NAME, OPERATORS, QUEUE_FIELDS, operators_for
+from router.policy.check import DOCUMENT_CHARS_MAX, Names, Problem, checked, problems_of
+from router.policy.fields import BY_NAME, OPERATORS, QUEUE_FIELDS, Type, operators_for
 from router.policy.policy import BUDGET_S, RULES_MAX, RuleDocument
 from services.api.audit import audit
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
+from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
+from services.api.policy_models import (
+    Checked,
+    FactOut,
+    PolicyOut,
+    PolicyProblem,
+    RuleError,
+    RuleErrors,
+    Vocabulary,
+    VocabularyLimits,
+    VocabularyNames,
+)
 from services.api.principal import ConfigReader, ConfigWriter, Principal
 from shared.database import Connection
-from shared.errors import Conflict, NotFound, Unprocessable
+from shared.errors import Conflict, NotFound
+from shared.given import Given
 
 router = APIRouter(prefix="/v1/policies", tags=["configuration"])
 _COLUMNS = "version, document, active, managed_digest, actor, created_at, note, activated_at, activated_by"
 _ERRORS_READ: Final = 2000
 
 
-class PolicyIn(BaseModel):
+class PolicyIn(Given):
     """A document to save. ``active`` false keeps it as a draft, which nothing uses until it is activated."""
-
-    model_config = ConfigDict(extra="forbid")
 
     document: dict[str, Any]
     managed_digest: Annotated[str, Field(max_length=128)] | None = None
@@ -36,54 +45,10 @@ class PolicyIn(BaseModel):
     note: Annotated[str, Field(max_length=500)] = ""
 
 
-class PolicyOut(BaseModel):
-    """A version of the policy. ``warnings`` come with saving only."""
-
-    version: int
-    active: bool
-    document: dict[str, Any]
-    managed_digest: str | None
-    actor: str | None
-    created_at: datetime
-    note: str
-    activated_at: datetime | None
-    activated_by: str | None
-    warnings: list[dict[str, Any]] | None = None
-
-
-class Document(BaseModel):
+class Document(Given):
     """A document to look at."""
 
-    model_config = ConfigDict(extra="forbid")
-
     document: Any
-
-
-class Checked(BaseModel):
-    """Whether a document could be saved, and everything that is wrong with it."""
-
-    ok: bool
-    problems: list[dict[str, Any]]
-
-
-class RuleError(BaseModel):
-    """A rule that could not be evaluated, with messages that show it, the newest first."""
-
-    rule: str
-    count: int
-    error: str
-    message_id: UUID
-    decision_id: UUID
-    message_ids: list[UUID]
-    first_at: datetime
-    last_at: datetime
-
-
-class RuleErrors(BaseModel):
-    """The errors of a version, from the newest decisions that have any."""
-
-    items: list[RuleError]
-    looked_at: int
 
 
 @router.get("", summary="Versions, newest first")
@@ -100,13 +65,13 @@ async def list_policies(request: Request, principal: ConfigReader, limit: Limit 
     return Page(items=[PolicyOut(**dict(row)) for row in rows[:limit]], next=more)
 
 
+def _shown(problems: Iterable[Problem]) -> list[PolicyProblem]:
+    return [PolicyProblem(**one.as_json()) for one in problems]
+
+
 def _version_of(cursor: str | None) -> int | None:
-    values = values_of(cursor, 1)
-    if values is None:
-        return None
-    if not isinstance(values[0], int):
-        raise Unprocessable("not a cursor of this list", field="cursor", remedy="copy `next` of the page before")
-    return values[0]
+    values = values_of(cursor, number)
+    return None if values is None else values[0]
 
 
 @router.get("/active", summary="The active version")
@@ -120,36 +85,35 @@ async def active_policy(request: Request, principal: ConfigReader) -> PolicyOut 
 
 
 @router.get("/vocabulary", summary="What a rule can ask and do")
-async def policy_vocabulary(request: Request, principal: ConfigReader) -> dict[str, Any]:
+async def policy_vocabulary(request: Request, principal: ConfigReader) -> Vocabulary:
     """Everything that a page needs to edit conditions: facts with types and help, operators, names that exist, limits."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
-    fields = [
-        {
-            "name": one.name, "type": one.type, "help": one.help, "always": one.always, "values": list(one.values),
-            "operators": list(operators_for(one.type)),
-        }
+    facts = [
+        FactOut(name=one.name, type=one.type, help=one.help, always=one.always, values=list(one.values), operators=_asked(one.type))
         for one in BY_NAME.values()
-    ]  # fmt: skip
-    fields.append({
-        "name": "profile.attributes.<name>", "type": "any", "help": "an attribute of the customer", "always": False, "values": [],
-        "operators": list(operators_for("any")),
-    })  # fmt: skip
-    for name, about in QUEUE_FIELDS.items():
-        fields.append({
-            "name": f"queue.<name>.{name}", "type": "number", "help": about, "always": False, "values": [],
-            "operators": list(operators_for("number")),
-        })  # fmt: skip
-    return {
-        "fields": fields,
-        "operators": [{"name": one.name, "types": list(one.types), "takes": one.takes, "help": one.help} for one in OPERATORS.values()],
-        "rule": RuleDocument.model_json_schema(by_alias=True),
-        "names": {
-            "queues": sorted(names.queues or ()), "skills": sorted(names.skills or ()), "slas": sorted(names.slas or ()),
-            "plans": sorted(names.plans or ()),
-        },
-        "limits": {"rules": RULES_MAX, "document_chars": DOCUMENT_CHARS_MAX, "budget_ms": 1000 * BUDGET_S},
-    }  # fmt: skip
+    ]
+    facts += [_named("profile.attributes.<name>", "any", "an attribute of the customer")]
+    facts += [_named(f"queue.<name>.{name}", "number", about) for name, about in QUEUE_FIELDS.items()]
+    return Vocabulary(
+        fields=facts,
+        operators=list(OPERATORS.values()),
+        rule=RuleDocument.model_json_schema(by_alias=True),
+        names=VocabularyNames(
+            queues=sorted(names.queues or ()), skills=sorted(names.skills or ()), slas=sorted(names.slas or ()),
+            plans=sorted(names.plans or ()),
+        ),
+        limits=VocabularyLimits(rules=RULES_MAX, document_chars=DOCUMENT_CHARS_MAX, budget_ms=1000 * BUDGET_S),
+    )  # fmt: skip
+
+
+def _named(name: str, kind: Type, about: str) -> FactOut:
+    """A fact that has a name of the workspace in its own."""
+    return FactOut(name=name, type=kind, help=about, always=False, values=[], operators=_asked(kind))
+
+
+def _asked(kind: Type) -> list[str]:
+    return list(operators_for(kind))
 
 
 @router.post("/check", summary="Check a document without saving it")
@@ -157,8 +121,9 @@ async def check_policy(request: Request, principal: ConfigReader, body: Document
     """Every problem at once, each with its rule, its place in the expression or the tree, and the remedy."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
-    found = await asyncio.to_thread(problems_of, body.document, names)
-    return Checked(ok=all(one.severity == "warning" for one in found), problems=[one.as_json() for one in found])
+    async with request.app.state.thought_turns.of(principal.workspace_id):
+        found = await asyncio.to_thread(problems_of, body.document, names)
+    return Checked(ok=all(one.severity == "warning" for one in found), problems=_shown(found))
 
 
 @router.post("", status_code=201, summary="Save a policy")
@@ -167,8 +132,9 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn)
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
-    # Compiling a large document takes tens of milliseconds, which the loop has not.
-    warnings = await asyncio.to_thread(checked, body.document, names)
+    # Compiling a large document takes up to seconds, which the loop has not, and the threads not for one workspace alone.
+    async with state.thought_turns.of(principal.workspace_id):
+        warnings = await asyncio.to_thread(checked, body.document, names)
     async with state.db.batch(principal.workspace_id) as connection:
         await _lock(connection, principal)
         version = await connection.fetchval(
@@ -178,32 +144,32 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn)
             "insert into santral.policy (workspace_id, version, document, managed_digest, actor, note) values ($1, $2, $3, $4, $5, $6)",
             principal.workspace_id, version, body.document, body.managed_digest, principal.actor, body.note,
         )  # fmt: skip
-        await audit(connection, principal, "policy.saved", "policy", str(version), {"active": body.active})
+        details: dict[str, Any] = {"active": body.active}
         if body.active:
-            await _activate(connection, principal, version)
+            details["before"] = await _activate(connection, principal, version)
+        await audit(connection, principal, "policy.saved", "policy", str(version), details)
         found = await _version(connection, principal, version)
     if body.active:
         state.hints.wake("config")
-    found.warnings = [one.as_json() for one in warnings]
+    found.warnings = _shown(warnings)
     return found
 
 
 @router.post("/rollback", summary="Back to the version that was active before")
 async def rollback_policy(request: Request, principal: ConfigWriter) -> PolicyOut:
     """Activates the version that was active last before this one; doing it again returns to the present one."""
-    state = request.app.state
-    async with state.db.batch(principal.workspace_id) as connection:
-        await _lock(connection, principal)
-        version = await connection.fetchval(
+
+    async def before(connection: Connection) -> int:
+        version: int | None = await connection.fetchval(
             "select version from santral.policy where workspace_id = $1 and not active and activated_at is not null"
             " order by activated_at desc, version desc limit 1",
             principal.workspace_id,
         )
         if version is None:
             raise Conflict("no version was active before this one", field="version", remedy="activate a version by its number")
-        found = await _checked_activation(connection, principal, version)
-    state.hints.wake("config")
-    return found
+        return version
+
+    return await _activated(request, principal, before)
 
 
 @router.get("/{version}", summary="One version")
@@ -225,12 +191,11 @@ async def read_policy_errors(request: Request, principal: ConfigReader, version:
 @router.post("/{version}/activate", summary="Make a version active")
 async def activate_policy(request: Request, principal: ConfigWriter, version: int) -> PolicyOut:
     """Rolling back is activating an older version. It is validated again: the queues it names may be gone."""
-    state = request.app.state
-    async with state.db.batch(principal.workspace_id) as connection:
-        await _lock(connection, principal)
-        found = await _checked_activation(connection, principal, version)
-    state.hints.wake("config")
-    return found
+
+    async def this(_: Connection) -> int:
+        return version
+
+    return await _activated(request, principal, this)
 
 
 async def names_in(connection: Connection, principal: Principal) -> Names:
@@ -253,16 +218,31 @@ async def _lock(connection: Connection, principal: Principal) -> None:
     await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
 
 
-async def _checked_activation(connection: Connection, principal: Principal, version: int) -> PolicyOut:
-    found = await _version(connection, principal, version)
-    names = await names_in(connection, principal)
-    await asyncio.to_thread(checked, found.document, names)
-    await _activate(connection, principal, version)
-    return await _version(connection, principal, version)
+async def _activated(request: Request, principal: Principal, chosen: Callable[[Connection], Awaitable[int]]) -> PolicyOut:
+    """Checks the chosen version, in the workspace's turn and while no connection waits for it, and makes it active."""
+    state = request.app.state
+    async with state.thought_turns.of(principal.workspace_id):
+        async with state.db.batch(principal.workspace_id) as connection:
+            version = await chosen(connection)
+            found = await _version(connection, principal, version)
+            names = await names_in(connection, principal)
+        await asyncio.to_thread(checked, found.document, names)
+        async with state.db.batch(principal.workspace_id) as connection:
+            await _lock(connection, principal)
+            if await chosen(connection) != version:
+                raise Conflict(
+                    "another version was activated meanwhile", field="version", remedy="look at the versions, and try again"
+                )
+            before = await _activate(connection, principal, version)
+            await audit(connection, principal, "policy.activated", "policy", str(version), {"before": before})
+            found = await _version(connection, principal, version)
+    state.hints.wake("config")
+    return found
 
 
-async def _activate(connection: Connection, principal: Principal, version: int) -> None:
-    before = await connection.fetchval(
+async def _activate(connection: Connection, principal: Principal, version: int) -> int | None:
+    """Returns the version that was active before."""
+    before: int | None = await connection.fetchval(
         "update santral.policy set active = false where workspace_id = $1 and active returning version", principal.workspace_id
     )
     await connection.execute(
@@ -270,7 +250,7 @@ async def _activate(connection: Connection, principal: Principal, version: int) 
         " where workspace_id = $1 and version = $2",
         principal.workspace_id, version, principal.actor,
     )  # fmt: skip
-    await audit(connection, principal, "policy.activated", "policy", str(version), {"before": before})
+    return before
 
 
 async def _version(connection: Connection, principal: Principal, version: int) -> PolicyOut:

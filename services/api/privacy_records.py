@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.store import profile_view
 from services.api.audit import audit
+from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, plain_id_of
-from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs, require_conversation
+from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs
 from services.api.profile_seen import View, views_of
+from services.api.shown import Shown
+from services.api.visibility import require_holder, require_person
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.redaction import RedactionReason, redact
-from services.privacy.retention import plan
+from services.privacy.retention import RetentionClass, plan
+from services.privacy.retention_presets import PRESETS, preset_named
 from shared.database import retried
 from shared.errors import Unavailable
+from shared.given import Given
 from shared.logs import get_log
 
 router = APIRouter(prefix="/v1", tags=["profiles"])
@@ -26,10 +34,10 @@ Watcher = Annotated[Principal, Depends(needs("events:read"))]
 Number = Annotated[int, Path(ge=0)]
 
 
-class RedactIn(BaseModel):
+class RedactIn(Given):
     """Why, as a closed word: free text would be a place for what must go."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "card_number"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "card_number"}]})
 
     reason: RedactionReason
 
@@ -46,7 +54,10 @@ class RedactedOut(BaseModel):
 async def redact_message(
     request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Number, body: RedactIn
 ) -> RedactedOut:
-    """Text, HTML, original, files and what was sent; a marker with who, when and why stays. Twice is harmless."""
+    """Text, HTML, original, files and what was sent; a marker with who, when and why stays. Twice is harmless; 409 under a legal hold.
+
+    Of who sees the whole workspace, or is the agent who has the work; 403 for who only sees the conversation.
+    """
     return await _redacted(request, principal, conversation_id, seq, None, body)
 
 
@@ -54,7 +65,7 @@ async def redact_message(
 async def redact_part(
     request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Number, n: Number, body: RedactIn
 ) -> RedactedOut:
-    """The file, and the original that holds it. Twice is harmless."""
+    """The file, and the original that holds it. Twice is harmless; 409 under a legal hold; of whom the message's redaction is."""
     return await _redacted(request, principal, conversation_id, seq, n, body)
 
 
@@ -65,7 +76,7 @@ async def _redacted(
 
     async def work() -> UUID | None:
         async with state.db.batch(principal.workspace_id) as connection:
-            await require_conversation(connection, principal, conversation_id)
+            await require_holder(connection, principal, [conversation_id])
             cause = await redact(
                 connection, workspace_id=principal.workspace_id, conversation_id=conversation_id, seq=seq, part=part,
                 reason=body.reason, actor=principal.actor,
@@ -95,22 +106,69 @@ async def list_profile_views(
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         ids = [handle.id for handle in view.handles]
+        await require_person(connection, principal, ids)
         found = await views_of(connection, principal.workspace_id, ids, before=plain_id_of(cursor), limit=limit + 1)
     return Page(items=found[:limit], next=str(found[limit - 1].id) if len(found) > limit else None)
 
 
-@router.get("/retention/plan", summary="What retention would remove now")
-async def plan_retention(request: Request, principal: ConfigReader) -> dict[str, Any]:
-    """Counts by class, with the time before which rows go; nothing is changed."""
-    async with request.app.state.db.batch(principal.workspace_id) as connection:
-        return {"items": await plan(connection, principal.workspace_id)}
+class PeriodOut(BaseModel):
+    """How many days a class is kept, why, and what that rests on."""
+
+    days: int
+    why: str
+    source: str
+
+
+class PresetOut(BaseModel):
+    """Periods to begin with, as somebody compared them with the rules on ``as_of``. No legal advice."""
+
+    name: str
+    title: str
+    as_of: date
+    periods: dict[str, PeriodOut]
+
+
+class PlannedClass(Shown):
+    """A class of data: how many rows are older than its days, and the time before which they go."""
+
+    name: Annotated[RetentionClass, Field(alias="class")]
+    days: int
+    before: datetime
+    rows: int
+
+
+class RetentionPlan(Shown):
+    """What retention would remove now, by class; those without days are left out."""
+
+    items: list[PlannedClass]
+
+
+@router.get("/retention/presets", summary="Periods to begin with, by place")
+async def list_retention_presets(principal: ConfigReader) -> Page[PresetOut]:
+    """Dated data with sources; a workspace takes them over by writing their days into its setting `retention`."""
+    return Page(items=[PresetOut.model_validate(asdict(preset)) for preset in PRESETS.values()])
+
+
+@router.get("/retention/plan", summary="What retention would remove now", responses=may_answer(404))
+async def plan_retention(
+    request: Request, principal: ConfigReader, preset: Annotated[str | None, Query(max_length=20)] = None
+) -> RetentionPlan:
+    """Counts by class, with the time before which rows go; nothing is changed. ``preset``: with its days in place of the workspace's."""
+    days = None if preset is None else preset_named(preset).days()
+    return await _planned(request, principal, days)
 
 
 @router.post("/retention/run", status_code=202, summary="Let retention run now")
-async def run_retention(request: Request, principal: ConfigWriter) -> dict[str, Any]:
+async def run_retention(request: Request, principal: ConfigWriter) -> RetentionPlan:
     """The courier starts at once instead of within ten minutes; what it removed stands in its runs."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await audit(connection, principal, "retention.asked", "workspace", str(principal.workspace_id))
-        planned = await plan(connection, principal.workspace_id)
     request.app.state.hints.wake("privacy")
-    return {"items": planned}
+    return await _planned(request, principal)
+
+
+async def _planned(request: Request, principal: Principal, days: Mapping[str, int] | None = None) -> RetentionPlan:
+    # Under a legal hold quarantine is read for it: one such question of a workspace at a time.
+    async with request.app.state.thought_turns.of(principal.workspace_id):
+        planned = await plan(request.app.state.db, principal.workspace_id, days)
+    return RetentionPlan(items=[PlannedClass(**one) for one in planned])

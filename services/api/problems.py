@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
+from services.api.body_guard import BodyRefused
 from services.frame.problems import MEDIA_TYPE, problem, problem_response
 from shared.errors import SantralError
 from shared.ids import new_id
@@ -28,19 +29,9 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "missing": "send it",
     "json_invalid": "send valid JSON as application/json",
 }
-
-
-class Problem(BaseModel):
-    """An error. ``field`` names the input at fault and ``remedy`` what to do, where they are known."""
-
-    type: str = Field(examples=["urn:santral:problem:unprocessable"])
-    title: str = Field(examples=["The input is not acceptable"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["Extra inputs are not permitted"])
-    field: str | None = Field(default=None, examples=["body.role"])
-    remedy: str | None = Field(default=None, examples=["leave it out"])
-    request_id: str
-    errors: list[dict[str, Any]] | None = None
+_SEE_SCHEMA: Final = "see the schema in /openapi.json"
+SCHEMA_REMEDIES: Final = frozenset({*_REMEDIES.values(), _SEE_SCHEMA})
+"""What is said of input that its schema does not allow; a rule of ours has a remedy of its own."""
 
 
 def request_id(request: Request) -> str:
@@ -70,13 +61,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     errors = [{"field": place_of(one["loc"]), "detail": str(one["msg"])} for one in found[:20]]
     body = problem(
         status=422, kind="unprocessable", detail=str(first["msg"]), field=place_of(first["loc"]),
-        remedy=_REMEDIES.get(str(first["type"]), "see the schema in /openapi.json"), request_id=request_id(request), errors=errors,
+        remedy=_REMEDIES.get(str(first["type"]), _SEE_SCHEMA), request_id=request_id(request), errors=errors,
     )  # fmt: skip
     return JSONResponse(body, status_code=422, media_type=MEDIA_TYPE)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, BodyRefused):
+        return await _ours(request, error.error)
     status = error.status_code
     body = problem(
         status=status, kind=_KINDS.get(status, "error"), detail=str(error.detail), request_id=request_id(request),
@@ -85,40 +78,23 @@ async def _http(request: Request, error: Exception) -> Response:
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=error.headers)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(scope: Scope, error: Exception) -> Response:
+    """The answer to what nobody foresaw. Whether anything was done is not known here, so nothing is said of it."""
+    request = Request(scope)
     identity = request_id(request)
     log.error(
         "an unexpected error", action="request_failed", path=request.url.path, method=request.method, request_id=identity,
         exc_info=error,
     )  # fmt: skip
     body = problem(
-        status=500, kind="error", detail="an unexpected error; nothing was changed", request_id=identity,
-        remedy="report the request id",
+        status=500, kind="error", detail="an unexpected error; this may have been done, or not", request_id=identity,
+        remedy="read before you repeat it, and report the request id",
     )  # fmt: skip
     return JSONResponse(body, status_code=500, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Every error of the app in one shape."""
+    """Every error of the app in one shape; `unexpected` stands at the edge, outside all layers, where the headers are."""
     app.add_exception_handler(SantralError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
-
-
-def document(schema: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with the problem on every operation: as the answer of each status that is not a success."""
-    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = Problem.model_json_schema()
-    schemas.pop("HTTPValidationError", None)
-    schemas.pop("ValidationError", None)
-    answer = {
-        "description": "A problem (RFC 9457): 401 no good token, 403 scope or visibility, 404 not there or not yours, 409 somebody"
-        " was first, 413 too large, 422 the field named, 503 try again after Retry-After.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for path in schema.get("paths", {}).values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = answer
-    return schema

@@ -6,8 +6,7 @@ What is said is evidence in the ledger, so everything here can be taken back. An
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -22,31 +21,35 @@ from profiles.identify import HANDLES_MAX, TRAITS_MAX, Identification, Identifie
 from profiles.ledger import declare_shared
 from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_link
 from profiles.notes import Note, write_note
-from profiles.own import ADDRESSES, own_handles
 from profiles.store import profile_view
 from profiles.survivorship import Observation
 from services.api.audit import audit
-from services.api.principal import Principal, ProfileWriter, needs
-from services.api.profiles import HandleIn, Json, normalized_all, require_profile, require_standing
+from services.api.principal import Principal, ProfileWriter
+from services.api.profiles import HandleIn, ProfileOut, normalized_all, require_standing, shown_profile
+from services.api.visibility import needs_everything, require_person, seen_of, sight_of
+from services.api.written_words import masked_words
+from services.privacy.awaited import awaited_of, joined_to, require_no_erasure
 from shared.database import Connection, retried
-from shared.errors import Forbidden, NotFound, Unprocessable
+from shared.errors import Conflict, Forbidden, NotFound, Unprocessable
+from shared.given import Given, exactly_one
 from shared.handle import assurance_rank
 from shared.ids import HandleId, WorkspaceId
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
-Identifier = Annotated[Principal, Depends(needs("profiles:identify"))]
+Identifier = Annotated[Principal, Depends(needs_everything("profiles:identify", "whose handles these are shows who is a customer"))]
 Attribute = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 _AHEAD: Final = timedelta(minutes=5)
-_OWN: Final = f"""
-select w.settings->>'region' as region, w.settings->'own_addresses' as own, clock_timestamp() as now,
-       {ADDRESSES} as inboxes
-from santral.workspace w where w.id = $1
+_REGION: Final = "select settings->>'region' as region, clock_timestamp() as now from santral.workspace where id = $1"
+_PERSONS_HANDLES: Final = """
+select h.id from santral.handle h
+where h.workspace_id = $1 and h.profile_id in (select o.profile_id from santral.handle o where o.workspace_id = $1 and o.id = any($2::uuid[]))
 """
 _ID: Final = "0198c5f2-7b1e-7c3a-9d42-5f0e8a6b1c2d"
 Result = TypeVar("Result")
 
 
-class IdentifyIn(BaseModel):
+class IdentifyIn(Given):
     """One customer as another system knows them. ``source`` names that system in provenance and in trusted orders of sources.
 
     ``assurance`` is at most what the key may vouch for: ``asserted`` with `profiles:identify` alone, ``channel_verified`` with
@@ -54,7 +57,6 @@ class IdentifyIn(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -70,7 +72,7 @@ class IdentifyIn(BaseModel):
     traits: Annotated[dict[Attribute, Any], Field(max_length=TRAITS_MAX)] = Field(default_factory=dict)
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")] = "api"
     assurance: Literal["asserted", "channel_verified", "authenticated"] | None = None
-    observed_at: datetime | None = None
+    observed_at: Moment | None = None
 
 
 class AttachedOut(BaseModel):
@@ -95,11 +97,10 @@ class IdentifyOut(BaseModel):
     handles: list[AttachedOut]
 
 
-class MergeIn(BaseModel):
+class MergeIn(Given):
     """Another profile that is the same person. ``overrule`` takes back that they were said to be two."""
 
     model_config = ConfigDict(
-        extra="forbid",
         populate_by_name=True,
         json_schema_extra={"examples": [{"with": _ID, "reason": "called from her new number"}]},
     )
@@ -109,14 +110,17 @@ class MergeIn(BaseModel):
     overrule: bool = False
 
 
-class UnmergeIn(BaseModel):
+class UnmergeIn(Given):
     """Either one ``link`` to take back, or two ``handles`` that are two people, which is remembered.
 
     ``keep_apart`` with a link remembers it too.
     """
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"link": _ID, "reason": "two sisters with one telephone"}]}
+        json_schema_extra={
+            "examples": [{"link": _ID, "reason": "two sisters with one telephone"}],
+            **exactly_one("link", "handles"),
+        }
     )
 
     link: UUID | None = None
@@ -125,29 +129,27 @@ class UnmergeIn(BaseModel):
     reason: Annotated[str, Field(max_length=500)] = ""
 
 
-class SharedIn(BaseModel):
+class SharedIn(Given):
     """A handle of the profile, and whether it belongs to no single person."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"handle": _ID, "shared": True}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"handle": _ID, "shared": True}]})
 
     handle: UUID
     shared: bool = True
 
 
-class AttributesIn(BaseModel):
+class AttributesIn(Given):
     """Values that somebody of the workspace enters; null takes back what they entered before."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"values": {"language": "tr", "quiet_hours": "22:00-08:00"}}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"values": {"language": "tr", "quiet_hours": "22:00-08:00"}}]})
 
     values: Annotated[dict[Attribute, Any], Field(min_length=1, max_length=TRAITS_MAX)]
 
 
-class NoteIn(BaseModel):
+class NoteIn(Given):
     """A note about a person."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Prefers to be called in the afternoon."}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Prefers to be called in the afternoon."}]})
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
 
@@ -162,7 +164,7 @@ async def identify_profile(request: Request, principal: Identifier, body: Identi
         _checked_value(name, value, field=f"traits.{name}")
 
     async def work(connection: Connection) -> Identified:
-        row = await connection.fetchrow(_OWN, principal.workspace_id)
+        row = await connection.fetchrow(_REGION, principal.workspace_id)
         assert row is not None, "a credential belongs to a workspace"
         observed_at = body.observed_at or row["now"]
         if observed_at.tzinfo is None or observed_at > row["now"] + _AHEAD:
@@ -176,8 +178,12 @@ async def identify_profile(request: Request, principal: Identifier, body: Identi
         )  # fmt: skip
         if body.observed_at is not None:
             await _require_not_erased(connection, request.app.state.secret, given)
-        own = own_handles(row["inboxes"] or (), row["own"], region=row["region"])
-        return await identify(connection, given, own=own)
+        await _require_nobody_awaited(connection, given)
+        own = await request.app.state.own_book.of(connection, principal.workspace_id)
+        done = await identify(connection, given, own=own.handles)
+        if done.changed:
+            await audit(connection, principal, "profile.identified", "profile", str(done.profile_id), {"source": body.source})
+        return done
 
     done = await _changed(request, principal, work)
     handles = [
@@ -199,6 +205,7 @@ async def merge_profiles(request: Request, principal: ProfileWriter, profile_id:
     async def work(connection: Connection) -> Merged:
         await _require(connection, principal, profile_id, field="profile_id")
         await _require(connection, principal, body.other, field="with")
+        await require_no_erasure(connection, principal.workspace_id, [profile_id, body.other], field="with")
         done = await merge(
             connection, principal.workspace_id, profile_id, body.other, actor=principal.actor, reason=body.reason,
             overrule=body.overrule,
@@ -219,18 +226,23 @@ async def unmerge_profile(request: Request, principal: ProfileWriter, profile_id
 
     async def work(connection: Connection) -> Unmerged:
         await _require(connection, principal, profile_id, field="profile_id")
-        if body.link is not None:
-            done = await unmerge_link(
-                connection, principal.workspace_id, profile_id, body.link, actor=principal.actor, keep_apart=body.keep_apart,
-                reason=body.reason,
-            )  # fmt: skip
-        else:
+        for handle_id in body.handles or ():
+            await _require(connection, principal, handle_id, field="handles")
+
+        async def apart() -> Unmerged:
+            if body.link is not None:
+                return await unmerge_link(
+                    connection, principal.workspace_id, profile_id, body.link, actor=principal.actor, keep_apart=body.keep_apart,
+                    reason=body.reason,
+                )  # fmt: skip
             assert body.handles is not None, "one of the two is given"
             one, other = body.handles
-            done = await unmerge_handles(
+            return await unmerge_handles(
                 connection, principal.workspace_id, profile_id, (HandleId(one), HandleId(other)), actor=principal.actor,
                 reason=body.reason,
             )  # fmt: skip
+
+        done = await _joining_nobody_unseen(connection, principal, profile_id, apart)
         details = {"link": str(body.link or ""), "cannot_link": str(done.cannot_link_id or ""), "apart": done.apart}
         await audit(connection, principal, "profile.unmerged", "profile", str(profile_id), details)
         return done
@@ -239,29 +251,35 @@ async def unmerge_profile(request: Request, principal: ProfileWriter, profile_id
 
 
 @router.post("/{profile_id}/shared", summary="Say that a handle is nobody's, or take that back")
-async def share_handle(request: Request, principal: ProfileWriter, profile_id: UUID, body: SharedIn) -> Json:
+async def share_handle(request: Request, principal: ProfileWriter, profile_id: UUID, body: SharedIn) -> ProfileOut:
     """A reception's telephone or a family's mailbox joins nobody, whatever evidence there is. The handle's person as shown now."""
 
-    async def work(connection: Connection) -> Json:
+    async def work(connection: Connection) -> ProfileOut:
         await _require(connection, principal, profile_id, field="profile_id")
         view = await profile_view(connection, principal.workspace_id, profile_id)
         if body.handle not in [handle.id for handle in view.handles]:
             raise NotFound("no such handle of this profile", field="handle", remedy="an id from GET /v1/profiles/{id}")
-        await declare_shared(connection, principal.workspace_id, HandleId(body.handle), shared=body.shared, actor=principal.actor)
+
+        async def said() -> None:
+            await declare_shared(
+                connection, principal.workspace_id, HandleId(body.handle), shared=body.shared, actor=principal.actor
+            )
+
+        await _joining_nobody_unseen(connection, principal, profile_id, said)
         details = {"handle": str(body.handle), "shared": body.shared}
         await audit(connection, principal, "profile.shared", "profile", str(profile_id), details)
-        return asdict(await profile_view(connection, principal.workspace_id, body.handle))
+        return shown_profile(await profile_view(connection, principal.workspace_id, body.handle))
 
     return await _changed(request, principal, work)
 
 
 @router.post("/{profile_id}/attributes", summary="Enter values by hand")
-async def enter_attributes(request: Request, principal: ProfileWriter, profile_id: UUID, body: AttributesIn) -> Json:
+async def enter_attributes(request: Request, principal: ProfileWriter, profile_id: UUID, body: AttributesIn) -> ProfileOut:
     """Kept with who entered them; the workspace's strategies choose among several sources. The person as shown now."""
     for name, value in body.values.items():
         _checked_value(name, value, field=f"values.{name}")
 
-    async def work(connection: Connection) -> Json:
+    async def work(connection: Connection) -> ProfileOut:
         await _require(connection, principal, profile_id, field="profile_id")
         now = await connection.fetchval("select clock_timestamp()")
         seen = [
@@ -270,7 +288,7 @@ async def enter_attributes(request: Request, principal: ProfileWriter, profile_i
         ]
         await observe(connection, principal.workspace_id, HandleId(profile_id), seen, cause={"actor": principal.actor})
         await audit(connection, principal, "profile.attributes", "profile", str(profile_id), {"names": sorted(body.values)})
-        return asdict(await profile_view(connection, principal.workspace_id, profile_id))
+        return shown_profile(await profile_view(connection, principal.workspace_id, profile_id))
 
     return await _changed(request, principal, work)
 
@@ -281,7 +299,10 @@ async def add_profile_note(request: Request, principal: ProfileWriter, profile_i
 
     async def work(connection: Connection) -> Note:
         await _require(connection, principal, profile_id, field="profile_id")
-        return await write_note(connection, principal.workspace_id, profile_id, body.text, actor=principal.actor)
+        text = await masked_words(connection, principal.workspace_id, body.text)
+        note = await write_note(connection, principal.workspace_id, profile_id, text, actor=principal.actor)
+        await audit(connection, principal, "profile.noted", "profile", str(profile_id), {"note": str(note.id)})
+        return note
 
     return await _changed(request, principal, work)
 
@@ -299,6 +320,19 @@ async def _require_not_erased(connection: Connection, secret: bytes, given: Iden
             )
 
 
+async def _require_nobody_awaited(connection: Connection, given: Identification) -> None:
+    """Raises `Conflict` where the call would join somebody to who is to be erased; a claim joins nobody."""
+    if given.assurance == "asserted":
+        return
+    awaited = await awaited_of(connection, given.workspace_id, given.handles)
+    one = joined_to(given.handles, awaited)
+    if one is not None:
+        raise Conflict(
+            "this person is to be erased", field=f"handles.{given.handles.index(one)}.value",
+            remedy=f"wait for the erasure {awaited[one]}", erasure_id=str(awaited[one]),
+        )  # fmt: skip
+
+
 async def _changed(request: Request, principal: Principal, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     """One transaction, again when the database asks for it; then the relay is woken."""
     state = request.app.state
@@ -312,13 +346,36 @@ async def _changed(request: Request, principal: Principal, work: Callable[[Conne
     return done
 
 
+async def _joining_nobody_unseen(
+    connection: Connection, principal: Principal, profile_id: UUID, work: Callable[[], Awaitable[Result]]
+) -> Result:
+    """Does it, unless it would join somebody to this person whom the caller does not see: what is taken back lets other evidence count.
+
+    Raises `Forbidden`; nothing is changed then. Who sees the whole workspace is asked nothing.
+    """
+    if sight_of(principal).seer is None:
+        return await work()
+    before = await connection.fetch(_PERSONS_HANDLES, principal.workspace_id, [profile_id])
+    handles = [row["id"] for row in before]
+    await connection.execute("savepoint joining")
+    done = await work()
+    after = await connection.fetch(_PERSONS_HANDLES, principal.workspace_id, handles)
+    joined = {row["id"] for row in after} - set(handles)
+    if joined:
+        await connection.execute("rollback to savepoint joining")
+        if joined - await seen_of(connection, principal, list(joined)):
+            raise Forbidden("this would join somebody outside the role's visibility", field="profile_id", remedy="ask a supervisor")
+        done = await work()
+    return done
+
+
 async def _require(connection: Connection, principal: Principal, profile_id: UUID, *, field: str) -> None:
     """Raises `NotFound`, `Conflict` for somebody erased, `Forbidden` when the person is outside the caller's visibility."""
     try:
         view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
     except NotFound as error:
         raise NotFound(error.message, field=field, remedy=error.remedy) from error
-    await require_profile(connection, principal, [handle.id for handle in view.handles], field=field)
+    await require_person(connection, principal, [handle.id for handle in view.handles], field=field)
     require_standing(view, field=field)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -15,10 +14,13 @@ from profiles.contact import Verdict, may_contact
 from profiles.store import profile_view
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileReader, ProfileWriter
-from services.api.profiles import require_profile, require_standing
+from services.api.profiles import require_standing
+from services.api.visibility import require_person
 from shared.database import Connection, retried
 from shared.errors import Conflict, Unprocessable
+from shared.given import Given
 from shared.ids import HandleId, WorkspaceId
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -38,11 +40,10 @@ from santral.conversation where workspace_id = $1 and id = $2
 """
 
 
-class ConsentIn(BaseModel):
+class ConsentIn(Given):
     """A statement; `all` stands for every purpose or every channel. ``explicit``: the person said so themselves."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"purpose": "marketing", "channel": "email", "granted": True, "source": "newsletter form"}]
         },
@@ -54,8 +55,8 @@ class ConsentIn(BaseModel):
     explicit: bool = True
     source: Annotated[str, Field(min_length=1, max_length=200)]
     handle_id: UUID | None = None
-    stated_at: datetime | None = None
-    expires_at: datetime | None = None
+    stated_at: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class ConsentOut(BaseModel):
@@ -159,7 +160,7 @@ async def _handle(
     """The handle a statement is made at: the one named, else the id asked for, which is a handle's too."""
     view = await profile_view(connection, WorkspaceId(principal.workspace_id), profile_id)
     ids = [handle.id for handle in view.handles]
-    await require_profile(connection, principal, ids)
+    await require_person(connection, principal, ids)
     if writing:
         require_standing(view)
     if handle_id is None:

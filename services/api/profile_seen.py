@@ -23,6 +23,21 @@ _LIST: Final = """
 select id, profile_id, actor, at from santral.profile_view
 where workspace_id = $1 and profile_id = any($2::uuid[]) and ($3::uuid is null or id < $3) order by id desc limit $4
 """
+_LOOKS: Final = """
+select h.profile_id, count(*) as looks, min(v.at) as first_at, max(v.at) as last_at from santral.profile_view v
+join santral.handle h on h.workspace_id = v.workspace_id and h.id = v.profile_id
+where v.workspace_id = $1 and v.actor = any($2::text[]) and v.at >= $3 and v.at < $4 and ($5::uuid is null or h.profile_id > $5)
+group by h.profile_id order by h.profile_id limit $6
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How often, and when first and last, somebody was shown a profile."""
+
+    looks: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +73,18 @@ async def views_of(
     """Looks at these profiles, newest first; ``before`` is the last id of the page before."""
     rows = await connection.fetch(_LIST, workspace_id, list(profile_ids), before, limit)
     return [View(**dict(row)) for row in rows]
+
+
+async def looks_of(
+    connection: Connection,
+    workspace_id: UUID,
+    actors: Sequence[str],
+    *,
+    since: datetime,
+    until: datetime,
+    after: UUID | None,
+    limit: int,
+) -> dict[UUID, Looks]:
+    """Whom these actors were shown in a time, by profile's id from ``after`` on, as the profiles are now."""
+    rows = await connection.fetch(_LOOKS, workspace_id, list(actors), since, until, after, limit)
+    return {row["profile_id"]: Looks(looks=row["looks"], first_at=row["first_at"], last_at=row["last_at"]) for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,36 +11,72 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from profiles.erasure_covers import ERASED_KIND
-from profiles.store import ProfileView, links_of, lookup, profile_view
+from profiles.store import HandleView, LinkView, ProfileView, links_of, lookup, profile_view
 from profiles.versions import Version, versions_of
-from router.views.conversations import list_conversations
 from services.api.actors import actor_names
-from services.api.lists import Cursor, Limit, Page, cursor_of, values_of
-from services.api.principal import Principal, ProfileReader
+from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
+from services.api.principal import ProfileReader
 from services.api.profile_seen import note_view
+from services.api.shown import Shown
+from services.api.visibility import require_person, seen_of
 from shared.database import Connection
-from shared.errors import Conflict, Forbidden, InputRejected, Unprocessable
-from shared.handle import Handle, normalized
+from shared.errors import Conflict, InputRejected, Unprocessable
+from shared.given import Given
+from shared.handle import KINDS, Handle, normalized
 from shared.ids import ProfileId
+from shared.message import Assurance
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
-Json = dict[str, Any]
 
 
-class HandleIn(BaseModel):
+class AttributeOut(BaseModel):
+    """The value of an attribute that counts, and who says so."""
+
+    value: Any
+    source: str
+    assurance: Assurance
+    observed_at: datetime
+
+
+class ProfileOut(Shown):
+    """A person. ``asked_id`` is what was asked for, ``id`` what it is now; ``held``: a legal hold stands."""
+
+    asked_id: UUID
+    id: UUID
+    version: int
+    name: str
+    handles: list[HandleView]
+    attributes: dict[str, AttributeOut]
+    last_agent_id: UUID | None
+    first_seen_at: datetime
+    changed_at: datetime
+    held: bool
+
+
+def shown_profile(view: ProfileView) -> ProfileOut:
+    """A person as clients read them."""
+    return ProfileOut.model_validate(view, from_attributes=True)
+
+
+class LinksOut(Shown):
+    """The ledger of a person, oldest first; ``actors``: names of agents by what stands in a link."""
+
+    items: list[LinkView]
+    actors: dict[str, str]
+
+
+class HandleIn(Given):
     """A handle as a person would write it; it is normalized here."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"kind": "email", "value": "ayse@ornek.com"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "email", "value": "ayse@ornek.com"}]})
 
-    kind: Annotated[str, Field(max_length=40)]
+    kind: Annotated[str, Field(max_length=40, json_schema_extra={"enum": sorted(KINDS)})]
     scope: Annotated[str, Field(max_length=200)] = ""
     value: Annotated[str, Field(min_length=1, max_length=512)]
 
 
-class Lookup(BaseModel):
+class Lookup(Given):
     """Up to a hundred handles. No handle ever stands in an address."""
-
-    model_config = ConfigDict(extra="forbid")
 
     handles: Annotated[list[HandleIn], Field(min_length=1, max_length=100)]
 
@@ -62,37 +98,26 @@ class FoundAll(BaseModel):
 
 
 @router.get("/{profile_id}", summary="Read a profile")
-async def read_profile(request: Request, principal: ProfileReader, profile_id: UUID) -> Json:
+async def read_profile(request: Request, principal: ProfileReader, profile_id: UUID) -> ProfileOut:
     """Looks through merges: any id the person ever had finds them."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
-        await require_profile(connection, principal, [handle.id for handle in view.handles])
+        await require_person(connection, principal, [handle.id for handle in view.handles])
         await note_view(connection, principal, view.id)
-    return asdict(view)
-
-
-async def require_profile(
-    connection: Connection, principal: Principal, handle_ids: Sequence[UUID], *, field: str = "profile_id"
-) -> None:
-    """Raises `Forbidden` naming the field unless the caller may see some conversation with this person: the customer in front of them always."""
-    if principal.visibility == "workspace":
-        return
-    member = principal.agent_id
-    if not await list_conversations(connection, principal.workspace_id, handle_ids=handle_ids, member_id=member, limit=1):
-        raise Forbidden("this person is outside the role's visibility", field=field, remedy="ask a supervisor")
+    return shown_profile(view)
 
 
 @router.get("/{profile_id}/links", summary="Why handles are one person")
-async def read_links(request: Request, principal: ProfileReader, profile_id: UUID) -> Json:
+async def read_links(request: Request, principal: ProfileReader, profile_id: UUID) -> LinksOut:
     """The ledger: every link with its evidence, retracted ones included; ``actors``: names of agents."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
-        await require_profile(connection, principal, [handle.id for handle in view.handles])
+        await require_person(connection, principal, [handle.id for handle in view.handles])
         links = await links_of(connection, principal.workspace_id, profile_id)
         actors = await actor_names(
             connection, principal.workspace_id, [one for link in links for one in (link.actor, link.retracted_by)]
         )
-        return {"items": [asdict(link) for link in links], "actors": actors}
+    return LinksOut(items=links, actors=actors)
 
 
 @router.get("/{profile_id}/versions", summary="What changed about a person, and why")
@@ -103,24 +128,27 @@ async def list_profile_versions(
 
     Of exactly this id: one that was merged away keeps the versions it had.
     """
-    values = values_of(cursor, 1)
+    values = values_of(cursor, number)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
-        await require_profile(connection, principal, [handle.id for handle in view.handles])
-        before = int(values[0]) if values is not None else None
+        await require_person(connection, principal, [handle.id for handle in view.handles])
+        before = values[0] if values is not None else None
         rows = await versions_of(connection, principal.workspace_id, ProfileId(profile_id), before=before, limit=limit + 1)
     return Page(items=rows[:limit], next=cursor_of(rows[limit - 1].version) if len(rows) > limit else None)
 
 
 @router.post("/lookup", summary="Whose handles are these?")
 async def look_up(request: Request, principal: ProfileReader, body: Lookup) -> FoundAll:
-    """Handles as written; each is normalized with the workspace's region."""
+    """Handles as written; each is normalized with the workspace's region. Whom the caller's visibility does not reach is nobody."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         wanted = normalized_all(body.handles, await region_of(connection, principal.workspace_id))
         known = await lookup(connection, principal.workspace_id, wanted)
+        seen = await seen_of(connection, principal, [handle_id for handle_id, _ in known.values()])
     items = []
     for handle in wanted:
         handle_id, profile = known.get(handle, (None, None))
+        if handle_id not in seen:
+            handle_id = profile = None
         items.append(Found(kind=handle.kind, scope=handle.scope, value=handle.value, handle_id=handle_id, profile_id=profile))
     return FoundAll(items=items)
 

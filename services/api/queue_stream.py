@@ -11,25 +11,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.views.desk import queue_snapshot
-from services.api.principal import Principal
 from shared.database import Connection
-from shared.errors import Forbidden, NotFound
 
-_MEMBER: Final = """
-select exists (select from santral.queue_member m where m.workspace_id = q.workspace_id and m.queue_id = q.id and m.agent_id = $3)
-from santral.queue q where q.workspace_id = $1 and q.name = $2
-"""
 _GONE: Final = "select id, state, version from santral.work_item where workspace_id = $1 and id = any($2)"
-
-
-async def require_queue(connection: Connection, principal: Principal, queue: str) -> None:
-    """Raises `NotFound` for a queue that is not there, `Forbidden` for one the caller's visibility does not reach."""
-    member = await connection.fetchval(_MEMBER, principal.workspace_id, queue, principal.agent_id)
-    if member is None:
-        raise NotFound("no such queue", field="queue")
-    if principal.visibility == "workspace" or (member and principal.visibility in ("queue", "team")):
-        return
-    raise Forbidden("this queue is outside the role's visibility", field="queue", remedy="ask a supervisor")
 
 
 class QueueStream:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from router.views.answered import Recipient, recipient_of
 from shared.database import Connection
@@ -21,16 +21,6 @@ class RecipientOut(BaseModel):
     name: str
     asked: Annotated[bool, Field(description="A Reply-To named this address")]
     differs: Annotated[bool, Field(description="It is at another domain than the writer's own: ask before you send")]
-
-
-class ConversationOut(BaseModel):
-    """A conversation with its newest item, who takes part in it and who is answered."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: UUID
-    reply_to: Annotated[RecipientOut | None, Field(description="Who an answer goes to; null where nobody's address is known")]
-    participants: list[dict[str, Any]]
 
 
 async def read_recipient(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> RecipientOut | None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from router.clocks.pace import read_pace
-from router.evaluation.recorded_arrivals import changed_places, recorded_arrivals
+from router.evaluation.recorded_arrivals import changed_places, decided_arrivals, recorded_arrivals
 from router.views.routing_report import Report, routing_report
 from router.waits.prediction import Wait
+from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.policy_evaluation import AskedPolicy, asked_policy, queue_of, workspace_with
 from services.api.principal import ConfigReader
 from services.api.records import EventReader
+from services.api.visibility import require_everything
 from shared.errors import Unprocessable
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1/reports", tags=["records"])
 RANGE_MAX: Final = timedelta(days=31)
@@ -51,8 +55,8 @@ class ChangedArrivalOut(ArrivalOut):
 class AskedArrivals(AskedPolicy):
     """A stretch of time, and the policy to ask: ``document``, or ``version``, or neither for the active one."""
 
-    since: Annotated[AwareDatetime, Field(alias="from")]
-    until: Annotated[AwareDatetime, Field(alias="to")]
+    since: Annotated[Moment, Field(alias="from")]
+    until: Annotated[Moment, Field(alias="to")]
     limit: Annotated[int, Field(ge=1, le=500)] = 100
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -82,8 +86,8 @@ async def read_queues(request: Request, principal: EventReader) -> list[QueuePac
 async def read_routing(
     request: Request,
     principal: EventReader,
-    since: Annotated[AwareDatetime, Query(alias="from")],
-    until: Annotated[AwareDatetime, Query(alias="to")],
+    since: Annotated[Moment, Query(alias="from")],
+    until: Annotated[Moment, Query(alias="to")],
 ) -> Report:
     """Counted from dispatch's reservations; at most 31 days."""
     _require_range(since, until)
@@ -100,8 +104,8 @@ def _require_range(since: datetime, until: datetime) -> None:
 async def read_arrivals(
     request: Request,
     principal: EventReader,
-    since: Annotated[AwareDatetime, Query(alias="from")],
-    until: Annotated[AwareDatetime, Query(alias="to")],
+    since: Annotated[Moment, Query(alias="from")],
+    until: Annotated[Moment, Query(alias="to")],
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[ArrivalOut]:
@@ -114,19 +118,27 @@ async def read_arrivals(
     return Page(items=[ArrivalOut(**_shown(row)) for row in rows[:limit]], next=_next(rows, limit))
 
 
-@router.post("/arrivals", summary="What came, and where another policy would have put it")
+@router.post("/arrivals", summary="What came, and where another policy would have put it", responses=may_answer(404))
 async def ask_arrivals(request: Request, principal: ConfigReader, body: AskedArrivals) -> Page[ChangedArrivalOut]:
     """The same list, each arrival with the policy's answer over the facts that were recorded when it was routed. Nothing is written."""
+    require_everything(principal, "what came is of everybody")
     _require_range(body.since, body.until)
-    async with request.app.state.db.batch(principal.workspace_id) as connection:
-        policy = await asked_policy(connection, principal, body)
-        workspace = await workspace_with(connection, principal, policy)
-        rows = await recorded_arrivals(
-            connection, principal.workspace_id, since=body.since, until=body.until, after=id_of(body.cursor), limit=body.limit + 1
-        )
-        changed = await changed_places(
-            connection, principal.workspace_id, rows[: body.limit], policy, lambda chosen: queue_of(workspace, chosen)
-        )
+    state = request.app.state
+    async with state.thought_turns.of(principal.workspace_id):
+        policy = await asked_policy(state.db, principal, body)
+        async with state.db.batch(principal.workspace_id) as connection:
+            workspace = await workspace_with(connection, principal, policy)
+            rows = await recorded_arrivals(
+                connection,
+                principal.workspace_id,
+                since=body.since,
+                until=body.until,
+                after=id_of(body.cursor),
+                limit=body.limit + 1,
+            )
+            decided = await decided_arrivals(connection, principal.workspace_id, rows[: body.limit], policy)
+        # A policy may take seconds of so many: not on the event loop, and no connection waits for it.
+        changed = await asyncio.to_thread(changed_places, decided, policy, lambda chosen: queue_of(workspace, chosen))
     items = [ChangedArrivalOut(**_shown(row), changed=changed.get(row["id"])) for row in rows[: body.limit]]
     return Page(items=items, next=_next(rows, body.limit))
 

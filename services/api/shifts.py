@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from services.api.audit import audit
+from services.api.audit import audit, changed
+from services.api.bounds import SHIFTS_MAX
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import ConfigReader, ConfigWriter
 from shared.errors import NotFound, Unprocessable
+from shared.given import Given
 from shared.ids import new_id
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1", tags=["agents"])
 
 
-class ShiftIn(BaseModel):
+_WORDS: Final = {"reason"}  # somebody's words may be about a customer, whom the audit would outlive
+
+
+class ShiftIn(Given):
     """A shift beside the week's own, or leave, during which nothing new comes whatever else is said."""
 
-    model_config = ConfigDict(extra="forbid")
-
     kind: Literal["shift", "leave"]
-    starts_at: Annotated[AwareDatetime, Field(examples=["2030-01-07T09:00:00+03:00"])]
-    ends_at: Annotated[AwareDatetime, Field(examples=["2030-01-07T18:00:00+03:00"])]
+    starts_at: Annotated[Moment, Field(examples=["2030-01-07T09:00:00+03:00"])]
+    ends_at: Annotated[Moment, Field(examples=["2030-01-07T18:00:00+03:00"])]
     reason: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
 
 
@@ -73,11 +77,24 @@ async def add_shift(request: Request, principal: ConfigWriter, agent_id: UUID, b
         )  # fmt: skip
         if known is None:
             raise NotFound("no such agent", field="agent_id")
+        there = "select count(*) from santral.shift where workspace_id = $1 and agent_id = $2 and ends_at > clock_timestamp()"
+        if await connection.fetchval(there, principal.workspace_id, agent_id) >= SHIFTS_MAX:
+            raise Unprocessable(
+                f"an agent has at most {SHIFTS_MAX} shifts and leaves ahead", field="agent_id",
+                remedy="take back those that are not worked, or give the agent hours",
+            )  # fmt: skip
         await connection.execute(
             "insert into santral.shift (workspace_id, id, agent_id, kind, starts_at, ends_at, reason) values ($1, $2, $3, $4, $5, $6, $7)",
             principal.workspace_id, one, agent_id, body.kind, body.starts_at, body.ends_at, body.reason,
         )  # fmt: skip
-        await audit(connection, principal, "shift.created", "agent", str(agent_id), {"kind": body.kind})
+        await audit(
+            connection,
+            principal,
+            "shift.created",
+            "agent",
+            str(agent_id),
+            changed(None, body.model_dump(mode="json", exclude=_WORDS)),
+        )
     return ShiftOut(id=one, agent_id=agent_id, **body.model_dump())
 
 
@@ -85,13 +102,14 @@ async def add_shift(request: Request, principal: ConfigWriter, agent_id: UUID, b
 async def remove_shift(request: Request, principal: ConfigWriter, shift_id: UUID) -> None:
     """Effective within seconds. Twice is 404."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        agent_id = await connection.fetchval(
-            "delete from santral.shift where workspace_id = $1 and id = $2 returning agent_id", principal.workspace_id, shift_id
+        gone = await connection.fetchrow(
+            "delete from santral.shift where workspace_id = $1 and id = $2 returning *", principal.workspace_id, shift_id
         )
-        if agent_id is None:
+        if gone is None:
             raise NotFound("no such shift", field="shift_id")
+        before, agent_id = ShiftOut(**dict(gone)).model_dump(mode="json", exclude=_WORDS), gone["agent_id"]
         await connection.execute(
             "update santral.agent set shift_next_at = clock_timestamp() where workspace_id = $1 and id = $2",
             principal.workspace_id, agent_id,
         )  # fmt: skip
-        await audit(connection, principal, "shift.deleted", "agent", str(agent_id))
+        await audit(connection, principal, "shift.deleted", "agent", str(agent_id), changed(before, None))

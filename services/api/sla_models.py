@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from router.calendars.deadline import TARGET_S_MAX
 from router.calendars.hours import CalendarDocument
 from services.api.config_models import Channel, Resource, Seconds, Slug
+from shared.given import Given, at_least_one, exactly_one
 
 
 class CalendarIn(CalendarDocument, Resource):
@@ -21,10 +23,10 @@ class CalendarIn(CalendarDocument, Resource):
     title: Annotated[str, Field(max_length=200)] = ""
 
 
-class TargetIn(BaseModel):
+class TargetIn(Given):
     """What holds for the items it speaks of; a member that is left out speaks of all. ``calendar: always`` counts every second."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_extra=at_least_one("first_response_s", "resolution_s"))
 
     channel: Channel | None = None
     queue: Slug | None = None
@@ -62,15 +64,15 @@ class SlaOut(SlaIn):
     version: int
 
 
-class DeadlineIn(BaseModel):
+class DeadlineIn(Given):
     """Which calendar (the name of a stored one, ``always``, or a document), from when, and how much open time."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_extra=exactly_one("target_s", "target"))
 
     calendar: str | dict[str, Any] = "default"
-    start: Annotated[str, Field(max_length=40)]
-    target_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    target: Annotated[str, Field(max_length=40)] | None = None
+    start: Annotated[str, Field(min_length=1, max_length=40)]
+    target_s: Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"maximum": TARGET_S_MAX})] | None = None
+    target: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 
 
 class CountedOut(BaseModel):

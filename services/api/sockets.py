@@ -1,7 +1,8 @@
 """What every browser socket has in common: the first frame, the pace, the watch over its token, and how it is closed.
 
-Close codes: 4400 a frame that is no frame of ours · 4401 no good token · 4403 revoked, or not yours · 4409 too slow, resume · 1012 we restart ·
-1013 we cannot take messages now.
+Close codes: 4400 a frame that is no frame of ours · 4401 no good token · 4403 revoked, or not yours · 4409 too slow, resume · 1008 too many
+frames that were refused · 1012 we restart · 1013 we cannot take messages now, or have no place
+for one more socket (`socket_places.py`; where that is known before the socket is accepted, its handshake is answered 503).
 Pace: nothing is queued here. A socket reads from the database what it can send, so memory per socket is the transport's own
 buffer; a client that takes nothing for five seconds is closed and resumes by its sequence.
 Source: RFC 6455 §7.4; the tokens travel in the first frame, never in an address.
@@ -10,17 +11,21 @@ Source: RFC 6455 §7.4; the tokens travel in the first frame, never in an addres
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from services.frame.problems import problem
+from services.api.principal import Credentials, Principal, principal_of
+from services.frame.problems import problem, problem_response
+from services.frame.rates import Rates
 from shared.database import Database
-from shared.errors import InputRejected, SantralError, Unavailable
+from shared.errors import InputRejected, SantralError, Throttled, Unavailable
 from shared.ids import new_id
+from shared.json_bounds import MESSAGE, require_bounded
 from shared.logs import get_log
 from shared.metrics import SOCKETS_DROPPED
 
@@ -29,8 +34,9 @@ SUBPROTOCOL: Final = "santral.v1"
 HELLO_S: Final = 10.0
 PATIENCE_S: Final = 5.0
 GUARD_S: Final = 2.0
+OF_ONE_TOKEN_MAX: Final = 50
 _GOOD: Final = """
-select p.id from unnest($1::text[], $2::text[]) as p(kind, id) where exists (select from santral.credential(p.kind, p.id))
+select p.id as public_id, c.* from unnest($1::text[], $2::text[]) as p(kind, id) cross join lateral santral.credential(p.kind, p.id) c
 """
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -68,6 +74,8 @@ class Line:
             except TimeoutError as error:
                 SOCKETS_DROPPED.inc()
                 raise Closed(4409, "too slow: connect again and resume") from error
+            except RuntimeError as error:  # the server's word for a peer that closed meanwhile
+                raise WebSocketDisconnect(1006) from error
 
     async def fail(self, error: SantralError, **more: Any) -> None:
         """Says what is wrong with the client's last frame; the socket stays open."""
@@ -92,6 +100,21 @@ class Line:
         return str(text)
 
 
+class Refusals:
+    """What is refused of one token's frames: answered so many times in a time, then the socket ends, because an answer costs us more."""
+
+    def __init__(self, line: Line, rates: Rates, principal: Principal) -> None:
+        self._line, self._rates, self._whose = line, rates, str(principal.id)
+
+    async def tell(self, error: SantralError, **more: Any) -> None:
+        """Says what is wrong with a frame. Raises `Closed` 1008 where there were too many."""
+        try:
+            self._rates.take("refused", self._whose)
+        except Throttled as over:
+            raise Closed(1008, f"too many frames that are refused; {over.remedy}") from over
+        await self._line.fail(error, **more)
+
+
 async def opened(websocket: WebSocket, model: type[Model]) -> tuple[Line, Model]:
     """Accepts the socket and reads its first frame. Raises `Closed`."""
     offered = websocket.scope.get("subprotocols") or []
@@ -108,6 +131,7 @@ async def opened(websocket: WebSocket, model: type[Model]) -> tuple[Line, Model]
 
 def read_frame(text: str, model: type[Model]) -> Model:
     """A frame as ``model``. Raises `InputRejected` naming the member."""
+    require_bounded(text.encode(), MESSAGE)
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
@@ -128,34 +152,74 @@ async def first_of(*works: Awaitable[None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@contextlib.asynccontextmanager
+async def ending(websocket: WebSocket) -> AsyncIterator[None]:
+    """What ends a socket within the block closes it, and says why."""
+    try:
+        yield
+    except Closed as closed:
+        await close(websocket, closed.code, closed.reason)
+    except Unavailable:
+        await close(websocket, 1013, "try again in a moment")
+    except (WebSocketDisconnect, OSError):
+        return
+
+
 async def close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Closes a socket; one that takes nothing is left to the server's ping."""
+    """Closes a socket; one that takes nothing is left to the server's ping. Before it was accepted the handshake is answered 503."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await websocket.close(code, reason.encode()[:120].decode("utf-8", "ignore"))
+            if websocket.application_state is WebSocketState.CONNECTING:
+                refusal = problem_response(Unavailable(reason), request_id=websocket.scope.get("santral.request_id"))
+                await websocket.send_denial_response(refusal)
+            else:
+                await websocket.close(code, reason.encode()[:120].decode("utf-8", "ignore"))
     except (TimeoutError, RuntimeError, WebSocketDisconnect, OSError):
         log.debug("a socket did not take its close", action="socket_closed", code=code)
 
 
 class Guard:
-    """Closes sockets whose token was revoked: one statement for all of them, every two seconds."""
+    """Closes sockets whose token is not good any more, or means something else now, and those of a chat that is not there any more: one
+    statement for all of them, every two seconds.
 
-    def __init__(self, db: Database) -> None:
+    An open socket is somebody at work: their session does not end for want of use.
+    """
+
+    def __init__(self, db: Database, credentials: Credentials) -> None:
         self._db = db
-        self._open: dict[tuple[str, str], set[asyncio.Event]] = {}
+        self._credentials = credentials
+        self._open: dict[tuple[str, str], set[_Watched]] = {}
+        self._chats: dict[str, set[asyncio.Event]] = {}
 
-    async def revoked(self, kind: str, public_id: str) -> None:
-        """Waits, and raises `Closed` 4403 once the token is not good any more."""
-        event = asyncio.Event()
+    async def ended(self, kind: str, public_id: str, principal: Principal) -> None:
+        """Waits, and raises `Closed`: 4403 once the token is not good, 1012 once its role or what it sees is another."""
+        watched = _Watched(principal)
         waiting = self._open.setdefault((kind, public_id), set())
-        waiting.add(event)
+        if len(waiting) >= OF_ONE_TOKEN_MAX:
+            raise Closed(1013, "too many sockets with one token; close some")
+        waiting.add(watched)
         try:
-            await event.wait()
+            await watched.changed.wait()
         finally:
-            waiting.discard(event)
+            waiting.discard(watched)
             if not waiting:
                 self._open.pop((kind, public_id), None)
-        raise Closed(4403, "the token was revoked or ran out")
+        if watched.gone:
+            raise Closed(4403, "the token was revoked or ran out")
+        raise Closed(1012, "what you may see has changed: connect again")
+
+    async def chat_ended(self, widget_token: str) -> None:
+        """Waits, and raises `Closed` 4403 once the chat of this address is not there any more: its inbox was disabled or removed."""
+        ended = asyncio.Event()
+        waiting = self._chats.setdefault(widget_token, set())
+        waiting.add(ended)
+        try:
+            await ended.wait()
+        finally:
+            waiting.discard(ended)
+            if not waiting:
+                self._chats.pop(widget_token, None)
+        raise Closed(4403, "this chat is closed")
 
     async def run(self) -> None:
         """Looks for ever; while the database is away nobody is closed."""
@@ -163,18 +227,48 @@ class Guard:
             await asyncio.sleep(GUARD_S)
             try:
                 await self.look()
+                await self._credentials.note_uses()
             except Unavailable as error:
                 log.warning("tokens could not be checked again", action="dependency_down", error=str(error))
 
     async def look(self) -> None:
-        """One look at all open sockets' tokens."""
+        """One look at all open sockets' tokens and chats."""
         tokens: Sequence[tuple[str, str]] = list(self._open)
-        if not tokens:
+        chats = list(self._chats)
+        if not tokens and not chats:
             return
+        asked = [*tokens, *(("inbox", chat) for chat in chats)]
         async with self._db.session() as connection:
-            rows = await connection.fetch(_GOOD, [kind for kind, _ in tokens], [public_id for _, public_id in tokens])
-        good = {row["id"] for row in rows}
+            rows = await connection.fetch(_GOOD, [kind for kind, _ in asked], [public_id for _, public_id in asked])
+        there = {row["public_id"] for row in rows if _is_chat(row["subject"])}
+        for chat in chats:
+            if chat not in there:
+                for ended in self._chats.get(chat, ()):
+                    ended.set()
+        good = {row["public_id"]: principal_of(dict(row)) for row in rows if row["subject"]["kind"] != "inbox"}
         for token in tokens:
-            if token[1] not in good:
-                for event in self._open.get(token, ()):
-                    event.set()
+            now = good.get(token[1])
+            for watched in self._open.get(token, ()):
+                if now is not None:
+                    self._credentials.used(now)
+                watched.compare(now)
+
+
+def _is_chat(subject: Mapping[str, Any]) -> bool:
+    return subject["kind"] == "inbox" and subject["provider"] == "webchat" and bool(subject["enabled"])
+
+
+class _Watched:
+    """One open socket's caller as they came in."""
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+        self.changed = asyncio.Event()
+        self.gone = False
+
+    def compare(self, now: Principal | None) -> None:
+        """Rings when the credential is gone or allows something else."""
+        self.gone = now is None
+        before = self._principal
+        if now is None or (now.scopes, now.visibility) != (before.scopes, before.visibility):
+            self.changed.set()

@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
 from services.api.chat import widget_at
-from shared.errors import NotFound, Unavailable
+from shared.errors import Forbidden, NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 DIST: Final = Path(__file__).parent.parent / "web" / "dist"
@@ -28,6 +29,7 @@ _POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
     "frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
 )
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -118,7 +120,8 @@ async def asset(request: Request, path: str) -> Response:
 @router.get("/")
 async def root(request: Request) -> Response:
     """Where to go from here."""
-    target = "/shop" if request.app.state.demo_dir is not None else "/docs"
+    state = request.app.state
+    target = "/shop" if state.demo_dir is not None else "/docs" if state.docs else "/desk"
     return Response(status_code=307, headers={"location": target})
 
 
@@ -126,6 +129,10 @@ def _demo_dir(request: Request) -> Path:
     folder: Path | None = request.app.state.demo_dir
     if folder is None:
         raise NotFound("the demo does not run here", field="path", remedy="santral serve --demo")
+    origin: str = request.app.state.origin
+    # What it tells signs agents in: a site whose name leads here, while somebody looks at it, is not told.
+    if request.url.hostname not in (*_LOOPBACK, urlsplit(origin).hostname):
+        raise Forbidden("the demo answers under its own address", field="Host", remedy=f"open {origin}, or set SANTRAL_PUBLIC_URL")
     return folder
 
 

@@ -5,59 +5,64 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from router.commands import offer as offers
 from router.commands import transfer as transfers
 from router.commands import work
 from router.commands.bot_handover import hand_over
+from router.commands.work import ItemView
 from router.moves.notes import NOTE_CHARS_MAX
 from router.views.desk import desk_snapshot, list_items, read_item, transfer_targets
 from services.api.audit import audit
+from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, cursor_of, place_of
-from services.api.principal import ConversationReader, ConversationWriter, Principal, require_conversation
+from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.visibility import require_conversation, require_everything, require_queue, sight_of
+from services.api.work_models import ShownItem, TargetsOut
+from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Forbidden, Unprocessable
+from shared.given import Given, exactly_one
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1", tags=["work"])
 Json = dict[str, Any]
+_OVER_OTHERS: Final = "only who sees the whole workspace decides over others' work"
 
 
-class Declined(BaseModel):
+class Declined(Given):
     """Why an offer is not taken."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=200)] = ""
 
 
-class Outcome(BaseModel):
+class Outcome(Given):
     """What came of the work."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(max_length=100)] | None = None
     resolved: bool | None = None
     note: Annotated[str, Field(max_length=2000)] | None = None
 
 
-class Parked(BaseModel):
+class Parked(Given):
     """Until when to wait for the customer; left out, as long as the channel's rule says."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    wake_at: AwareDatetime | None = None
+    wake_at: Moment | None = None
 
 
-class Transferred(BaseModel):
+class Transferred(Given):
     """To whom an item goes: one agent, or a queue. The note is for agents only; ``wait_s`` is when it comes back untaken."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"to_queue": "fatura", "note": "İade onayı bekliyor."}]}
+        json_schema_extra={
+            **exactly_one("to_agent", "to_queue"),
+            "examples": [{"to_queue": "fatura", "note": "İade onayı bekliyor."}],
+        }
     )
 
     to_agent: UUID | None = None
@@ -66,10 +71,16 @@ class Transferred(BaseModel):
     wait_s: Annotated[int, Field(ge=5, le=7 * 24 * 3600)] | None = None
 
 
-class Assigned(BaseModel):
+_REASONED: Final[dict[str, Any]] = {
+    "if": {"required": ["override"], "properties": {"override": {"const": True}}},
+    "then": {"required": ["reason"], "properties": {"reason": {"pattern": r"\S"}}},
+}
+
+
+class Assigned(Given):
     """The agent who gets an item, whoever had it. ``override`` exceeds their capacity and needs a reason. The note is for agents."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(json_schema_extra=_REASONED)
 
     agent: UUID
     override: bool = False
@@ -77,20 +88,16 @@ class Assigned(BaseModel):
     note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
 
 
-class HandedOver(BaseModel):
+class HandedOver(Given):
     """To which people: of a queue (left out: the item's own), with skills. The note is for agents only."""
-
-    model_config = ConfigDict(extra="forbid")
 
     queue: Annotated[str, Field(max_length=100)] | None = None
     skills: Annotated[dict[str, Annotated[int, Field(ge=1, le=5)]], Field(max_length=50)] = Field(default_factory=dict)
     note: Annotated[str, Field(max_length=NOTE_CHARS_MAX, pattern=r"^[^\x00]*$")] = ""
 
 
-class Canceled(BaseModel):
+class Canceled(Given):
     """Why an item is ended without an answer."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 
@@ -134,10 +141,11 @@ async def _command(
 
 
 @router.get("/offers", summary="My open offers")
-async def my_offers(request: Request, principal: ConversationReader) -> Page[Json]:
+async def my_offers(request: Request, principal: ConversationReader) -> Page[ShownItem]:
     """What is offered to the agent now."""
     async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
-        return Page(items=(await desk_snapshot(connection, principal.workspace_id, _agent(principal)))["offers"])
+        desk = await desk_snapshot(connection, principal.workspace_id, _agent(principal))
+    return Page(items=[ShownItem(**one) for one in desk["offers"]])
 
 
 @router.post("/offers/{offer_id}/accept", summary="Take an offer")
@@ -154,50 +162,42 @@ async def accept(request: Request, principal: ConversationWriter, offer_id: UUID
 @router.post("/offers/{offer_id}/decline", status_code=204, summary="Decline an offer")
 async def decline(request: Request, principal: ConversationWriter, offer_id: UUID, body: Declined | None = None) -> None:
     """The item keeps its place and goes to somebody else."""
-    agent, reason = _agent(principal), (body or Declined()).reason
-    await _command(
-        request, principal, "offer.decline", offer_id,
-        lambda c: offers.decline(c, workspace_id=principal.workspace_id, offer_id=offer_id, agent_id=agent, reason=reason),
-    )  # fmt: skip
+    agent, workspace_id, given = _agent(principal), principal.workspace_id, body or Declined()
+
+    async def work_on(c: Connection) -> None:
+        reason = await masked_words(c, workspace_id, given.reason)
+        await offers.decline(c, workspace_id=workspace_id, offer_id=offer_id, agent_id=agent, reason=reason)
+
+    await _command(request, principal, "offer.decline", offer_id, work_on)
 
 
-@router.get("/items", summary="Items, in the order they are served")
+@router.get("/items", summary="Items, in the order they are served", responses=may_answer(404))
 async def items(
     request: Request, principal: ConversationReader, limit: Limit = 100, queue: str | None = None, agent: UUID | None = None,
     state: Literal["queued", "offered", "assigned", "parked", "wrapping", "completed", "abandoned", "canceled"] | None = None,
     cursor: Cursor = None,
-) -> Page[Json]:  # fmt: skip
-    """With an agent's visibility: the items of the queues they work in, or their own."""
-    if principal.visibility == "own":
-        agent = principal.agent_id
+) -> Page[ShownItem]:  # fmt: skip
+    """Those that the caller's visibility reaches; a queue that it does not reach is refused."""
+    sight = sight_of(principal)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        if principal.visibility in ("queue", "team") and queue is not None:
-            await _require_member(connection, principal, queue)
-        elif principal.visibility in ("queue", "team"):
-            agent = agent or principal.agent_id
+        if queue is not None:
+            await require_queue(connection, principal, queue)
         found, last = await list_items(
-            connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, limit=limit, after=place_of(cursor)
-        )
-    return Page(items=found, next=None if last is None else cursor_of(last[0], last[1].isoformat(), last[2]))
-
-
-async def _require_member(connection: Connection, principal: Principal, queue: str) -> None:
-    member = await connection.fetchval(
-        "select 1 from santral.queue_member m join santral.queue q on q.workspace_id = m.workspace_id and q.id = m.queue_id"
-        " where m.workspace_id = $1 and q.name = $2 and m.agent_id = $3",
-        principal.workspace_id, queue, principal.agent_id,
-    )  # fmt: skip
-    if member is None:
-        raise Forbidden(f"the agent is no member of {queue}", field="queue")
+            connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, seer=sight.seer, in_queues=sight.in_queues,
+            limit=limit, after=place_of(cursor),
+        )  # fmt: skip
+    return Page(
+        items=[ShownItem(**one) for one in found], next=None if last is None else cursor_of(last[0], last[1].isoformat(), last[2])
+    )
 
 
 @router.get("/items/{item_id}", summary="Read an item")
-async def item(request: Request, principal: ConversationReader, item_id: UUID) -> Json:
+async def item(request: Request, principal: ConversationReader, item_id: UUID) -> ShownItem:
     """One item with its conversation and why it is where it is."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_item(connection, principal.workspace_id, item_id)
         await require_conversation(connection, principal, found["conversation_id"])
-    return found
+    return ShownItem(**found)
 
 
 @router.post("/items/{item_id}/claim", summary="Take a waiting item")
@@ -214,12 +214,13 @@ async def claim(request: Request, principal: ConversationWriter, item_id: UUID) 
 @router.post("/items/{item_id}/done", summary="Finish an item")
 async def done(request: Request, principal: ConversationWriter, item_id: UUID, body: Outcome | None = None) -> ItemOut:
     """The capacity comes back."""
-    agent, outcome = _agent(principal), (body or Outcome()).model_dump(exclude_none=True)
-    view = await _command(
-        request, principal, "item.done", item_id,
-        lambda c: work.done(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, outcome=outcome),
-    )  # fmt: skip
-    return ItemOut(**asdict(view))
+    agent, workspace_id, given = _agent(principal), principal.workspace_id, (body or Outcome()).model_dump(exclude_none=True)
+
+    async def work_on(c: Connection) -> ItemView:
+        outcome = await masked_words(c, workspace_id, given)
+        return await work.done(c, workspace_id=workspace_id, item_id=item_id, agent_id=agent, outcome=outcome)
+
+    return ItemOut(**asdict(await _command(request, principal, "item.done", item_id, work_on)))
 
 
 @router.post("/items/{item_id}/park", summary="Wait for the customer")
@@ -235,10 +236,10 @@ async def park(request: Request, principal: ConversationWriter, item_id: UUID, b
 
 
 @router.get("/targets", summary="To whom an item can be handed")
-async def targets(request: Request, principal: ConversationReader) -> Json:
+async def targets(request: Request, principal: ConversationReader) -> TargetsOut:
     """Agents who are there, least loaded first, and queues."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        return await transfer_targets(connection, principal.workspace_id, but=principal.agent_id)
+        return TargetsOut(**await transfer_targets(connection, principal.workspace_id, but=principal.agent_id))
 
 
 @router.post("/items/{item_id}/transfer", summary="Hand an item over")
@@ -246,65 +247,63 @@ async def transfer(request: Request, principal: ConversationWriter, item_id: UUI
     """The giver's capacity stays taken until somebody accepted; declined or unanswered, the item comes back."""
     agent = _agent(principal)
     given = body.model_dump(mode="json", include={"to_agent", "to_queue", "wait_s"}, exclude_none=True)
-    view = await _command(
-        request, principal, "item.transfer", item_id,
-        lambda c: transfers.transfer(
+
+    async def work_on(c: Connection) -> ItemView:
+        note = await masked_words(c, principal.workspace_id, body.note)
+        return await transfers.transfer(
             c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, to_agent=body.to_agent, to_queue=body.to_queue,
-            note=body.note, wait_s=body.wait_s,
-        ),
-        given,
-    )  # fmt: skip
-    return ItemOut(**asdict(view))
+            note=note, wait_s=body.wait_s,
+        )  # fmt: skip
+
+    return ItemOut(**asdict(await _command(request, principal, "item.transfer", item_id, work_on, given)))
 
 
 @router.post("/items/{item_id}/handover", summary="A bot hands an item to people")
 async def handover(request: Request, principal: ConversationWriter, item_id: UUID, body: HandedOver | None = None) -> ItemOut:
     """The item keeps its place and its conversation; no bot gets it again."""
     agent, given = _agent(principal), body or HandedOver()
-    view = await _command(
-        request, principal, "item.handover", item_id,
-        lambda c: hand_over(
-            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, queue=given.queue, skills=given.skills,
-            note=given.note,
-        ),
-        given.model_dump(include={"queue", "skills"}, exclude_none=True),
-    )  # fmt: skip
-    return ItemOut(**asdict(view))
+    details = given.model_dump(include={"queue", "skills"}, exclude_none=True)
+
+    async def work_on(c: Connection) -> ItemView:
+        note = await masked_words(c, principal.workspace_id, given.note)
+        return await hand_over(
+            c,
+            workspace_id=principal.workspace_id,
+            item_id=item_id,
+            agent_id=agent,
+            queue=given.queue,
+            skills=given.skills,
+            note=note,
+        )
+
+    return ItemOut(**asdict(await _command(request, principal, "item.handover", item_id, work_on, details)))
 
 
 @router.post("/items/{item_id}/assign", summary="Give an open item to an agent")
 async def assign(request: Request, principal: ConversationWriter, item_id: UUID, body: Assigned) -> ItemOut:
     """Whoever had it; for those who see the whole workspace. An agent without room is 409, unless ``override`` says so with a reason."""
-    _require_supervisor(principal)
+    require_everything(principal, _OVER_OTHERS)
     if body.override and not body.reason.strip():
         raise Unprocessable("an override without a reason", field="reason", remedy="say why the agent's limit is exceeded")
     given = {"agent": str(body.agent)} | ({"override": True} if body.override else {})
-    view = await _command(
-        request, principal, "item.assign", item_id,
-        lambda c: work.assign(
-            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, note=body.note,
-            override=body.override, reason=body.reason,
-        ),
-        given,
-    )  # fmt: skip
-    return ItemOut(**asdict(view))
+
+    async def work_on(c: Connection) -> ItemView:
+        words = await masked_words(c, principal.workspace_id, {"note": body.note, "reason": body.reason})
+        return await work.assign(
+            c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, override=body.override,
+            **words,
+        )  # fmt: skip
+
+    return ItemOut(**asdict(await _command(request, principal, "item.assign", item_id, work_on, given)))
 
 
 @router.post("/items/{item_id}/cancel", summary="End an open item without an answer")
 async def cancel(request: Request, principal: ConversationWriter, item_id: UUID, body: Canceled) -> ItemOut:
     """From every open state; for those who see the whole workspace. The reason is kept with the item."""
-    _require_supervisor(principal)
-    view = await _command(
-        request, principal, "item.cancel", item_id,
-        lambda c: work.cancel(
-            c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=body.reason
-        ),
-    )  # fmt: skip
-    return ItemOut(**asdict(view))
+    require_everything(principal, _OVER_OTHERS)
 
+    async def work_on(c: Connection) -> ItemView:
+        reason = await masked_words(c, principal.workspace_id, body.reason)
+        return await work.cancel(c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=reason)
 
-def _require_supervisor(principal: Principal) -> None:
-    if principal.visibility != "workspace":
-        raise Forbidden(
-            "only who sees the whole workspace decides over others' work", field="Authorization", remedy="ask a supervisor"
-        )
+    return ItemOut(**asdict(await _command(request, principal, "item.cancel", item_id, work_on)))

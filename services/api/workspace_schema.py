@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from router.policy.policy import PolicyDocument
+from services.api.bounds import BOUNDS
 from services.api.config_models import AgentIn, ConnectionIn, InboxIn, PlanIn, QueueIn, RoleIn, SkillIn, UserIn, WorkspaceIn
 from services.api.sla_models import CalendarIn, SlaIn
 
@@ -38,16 +39,16 @@ class WorkspaceDocument(BaseModel):
     model_config = ConfigDict(extra="forbid", title="Santral workspace")
 
     workspace: WorkspaceIn | None = None
-    roles: list[RoleIn] = Field(default_factory=list)
-    skills: list[SkillIn] = Field(default_factory=list)
-    users: list[UserIn] = Field(default_factory=list)
-    connections: list[ConnectionEntry] = Field(default_factory=list)
-    inboxes: list[InboxEntry] = Field(default_factory=list)
-    calendars: list[CalendarIn] = Field(default_factory=list)
-    queues: list[QueueIn] = Field(default_factory=list)
-    plans: list[PlanIn] = Field(default_factory=list)
-    slas: list[SlaIn] = Field(default_factory=list)
-    agents: list[AgentIn] = Field(default_factory=list)
+    roles: list[RoleIn] = Field(default_factory=list, max_length=BOUNDS["roles"])
+    skills: list[SkillIn] = Field(default_factory=list, max_length=BOUNDS["skills"])
+    users: list[UserIn] = Field(default_factory=list, max_length=BOUNDS["users"])
+    connections: list[ConnectionEntry] = Field(default_factory=list, max_length=BOUNDS["connections"])
+    inboxes: list[InboxEntry] = Field(default_factory=list, max_length=BOUNDS["inboxes"])
+    calendars: list[CalendarIn] = Field(default_factory=list, max_length=BOUNDS["calendars"])
+    queues: list[QueueIn] = Field(default_factory=list, max_length=BOUNDS["queues"])
+    plans: list[PlanIn] = Field(default_factory=list, max_length=BOUNDS["plans"])
+    slas: list[SlaIn] = Field(default_factory=list, max_length=BOUNDS["slas"])
+    agents: list[AgentIn] = Field(default_factory=list, max_length=BOUNDS["agents"])
     policy: PolicyDocument | None = None
 
 

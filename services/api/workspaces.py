@@ -15,8 +15,11 @@ from shared.database import Connection, Database
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 
-SETTINGS: Final[dict[str, Any]] = {"region": "TR", "languages": ["tr", "en"], "time_zone": "Europe/Istanbul", "marked_mail": "work"}
-"""What a workspace begins with. ``marked_mail`` is said here, because without a word it means what it meant before there was a choice."""
+SETTINGS: Final[dict[str, Any]] = {
+    "region": "TR", "languages": ["tr", "en"], "time_zone": "Europe/Istanbul", "marked_mail": "work", "mask_numbers": "cards",
+}  # fmt: skip
+"""What a workspace begins with. ``marked_mail`` and ``mask_numbers`` are said here, because without a word they mean what they meant
+before there was a choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""The courier's background rounds: duplicates, changed rules of identity, digests of bulk mail. Never anything a customer waits for."""
+"""The courier's background rounds: duplicates, rules of identity, digests of bulk mail, links of the audit. Nobody waits for one, ever."""

@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from services.cli.console import say
 from services.frame.settings import read_settings
 from shared.asyncapi import asyncapi_document
 from shared.hosts import release
@@ -16,4 +17,4 @@ def register(app: typer.Typer) -> None:
 
     @app.command("asyncapi", help="Print the AsyncAPI 3 document of the Kafka topics.")
     def command() -> None:
-        typer.echo(json.dumps(asyncapi_document(read_settings().topics(), version=release()), indent=1, ensure_ascii=False))
+        say(json.dumps(asyncapi_document(read_settings().topics(), version=release()), indent=1, ensure_ascii=False))

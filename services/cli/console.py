@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich import box
@@ -22,9 +22,25 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+_CONTROLS: Final = {
+    code: f"\\u{code:04x}" for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""What would be an order to a terminal, or turn the direction of what follows; shown as JSON writes it."""
+
+
+def plain(text: str) -> str:
+    """A text that a terminal only shows: customers' words may hold anything."""
+    return text.replace("\r\n", "\n").translate(_CONTROLS)
+
+
+def say(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Prints one line of plain text."""
+    typer.echo(plain(str(text)), err=err, nl=nl)
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
     """Rows under their columns; None is an empty cell. Without a terminal: one line each, two blanks between, no colours."""
-    cells = [["" if one is None else str(one) for one in row] for row in rows]
+    cells = [["" if one is None else plain(str(one)) for one in row] for row in rows]
     if is_terminal():
         table = Table(*columns, title=title or None, box=box.SIMPLE, title_justify="left", header_style="bold")
         for row in cells:

@@ -18,6 +18,7 @@ import yaml
 from router.calendars.calendar import ALWAYS, ROUND_THE_CLOCK_CALENDAR, Calendar
 from router.calendars.deadline import reckoned, start_in, target_seconds
 from router.calendars.hours import calendar_from
+from services.cli.console import say
 from services.client.rest_client import RestClient
 from services.client.workspace_file import PlainLoader
 from shared.errors import InputRejected, Unprocessable
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
         else:
             answer = asyncio.run(_asked(url, api_key, {"calendar": calendar, "start": start, "target_s": target_seconds(target)}))
         if as_json:
-            typer.echo(json.dumps(answer, ensure_ascii=False, default=_text))
+            say(json.dumps(answer, ensure_ascii=False, default=_text))
             return
         _say(json.loads(json.dumps(answer, default=_text)))
 
@@ -99,17 +100,17 @@ def _text(value: Any) -> str:
 
 def _say(answer: dict[str, Any]) -> None:
     opened = "open" if answer["open_at_start"] else "closed"
-    typer.echo(f"due       {_wall(answer['due_at'])}")
-    typer.echo(f"start     {_wall(answer['start_at'])}  {opened}")
-    typer.echo(f"target    {_duration(answer['target_s'])} of {answer['calendar']} ({answer['time_zone']})")
+    say(f"due       {_wall(answer['due_at'])}")
+    say(f"start     {_wall(answer['start_at'])}  {opened}")
+    say(f"target    {_duration(answer['target_s'])} of {answer['calendar']} ({answer['time_zone']})")
     for place, span in enumerate(answer["spans"]):
         label = "counted" if place == 0 else ""
-        typer.echo(f"{label:<10}{_wall(span['starts_at'])} – {_wall(span['ends_at'])}  {_duration(span['counted_s'])}")
+        say(f"{label:<10}{_wall(span['starts_at'])} – {_wall(span['ends_at'])}  {_duration(span['counted_s'])}")
     if answer["spans_left_out"]:
-        typer.echo(f"          and {answer['spans_left_out']} more")
+        say(f"          and {answer['spans_left_out']} more")
     for place, day in enumerate(answer["unusual_days"]):
         label = "unusual" if place == 0 else ""
-        typer.echo(f"{label:<10}{day['date']}  {day['holiday'] or 'the calendar has hours of its own for it'}")
+        say(f"{label:<10}{day['date']}  {day['holiday'] or 'the calendar has hours of its own for it'}")
 
 
 def _wall(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from services.cli.console import connected, say_progress, show_table
+from services.cli.console import connected, say, say_progress, show_table
 from services.cli.moments import moment
 from services.client.rest_client import RestClient
 from shared.errors import InputRejected
@@ -48,7 +48,7 @@ def _show(
 
     found = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        say(json.dumps(found, ensure_ascii=False))
         return
     for one in found:
         _print(one)
@@ -56,16 +56,14 @@ def _show(
 
 def _print(one: Mapping[str, Any]) -> None:
     record = one["record"]
-    typer.echo(f"{one['id']}  {one['decided_at'][:19]}  {one['kind']}  policy {record.get('policy_version')}")
+    say(f"{one['id']}  {one['decided_at'][:19]}  {one['kind']}  policy {record.get('policy_version')}")
     if one["kind"] == "routing":
-        typer.echo(f"  {record['summary']}")
+        say(f"  {record['summary']}")
         for name in ("boost_s", "class", "tags", "skills", "sla", "errors"):
             if record.get(name):
-                typer.echo(f"  {name}: {record[name]}")
+                say(f"  {name}: {record[name]}")
         return
-    typer.echo(
-        f"  queue {record.get('queue')}, step {record['step'] + 1}, waited {record['waited_s']} s, by {record['comparator']}"
-    )
+    say(f"  queue {record.get('queue')}, step {record['step'] + 1}, waited {record['waited_s']} s, by {record['comparator']}")
     show_table(
         ["agent", "load", "idle s", "score"],
         [
@@ -74,7 +72,7 @@ def _print(one: Mapping[str, Any]) -> None:
         ],
     )  # fmt: skip
     if record["excluded"]:
-        typer.echo("  not considered: " + ", ".join(f"{count} {reason}" for reason, count in record["excluded"].items()))
+        say("  not considered: " + ", ".join(f"{count} {reason}" for reason, count in record["excluded"].items()))
 
 
 def _check(
@@ -97,12 +95,12 @@ def _check(
         body = {"since": moment(since, "--since"), "until": moment(until, "--until") if until else datetime.now(UTC).isoformat()}
         found = connected(url, api_key, lambda client: _range(client, body))
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        say(json.dumps(found, ensure_ascii=False))
     else:
         for item in found["items"]:
             for one in item["differences"]:
-                typer.echo(f"{item['id']}  {item['kind']}  {one['what']}: recorded {one['recorded']}, now {one['now']}")
-        typer.echo(
+                say(f"{item['id']}  {item['kind']}  {one['what']}: recorded {one['recorded']}, now {one['now']}")
+        say(
             f"{found['checked']} checked, {found['equal']} equal, {found['differing']} differ, {found['not_possible']} cannot be asked again"
         )
     raise typer.Exit(1 if found["differing"] else 0)

@@ -67,9 +67,9 @@ def _cdr(
 
     with _progress() as (show, say):
         done = asyncio.run(run(show, say))
-    typer.echo(_sentence(done))
+    say(_sentence(done))
     if done.incomplete_bytes:
-        typer.echo("The last line is not complete yet; it is taken when this runs again.")
+        say("The last line is not complete yet; it is taken when this runs again.")
 
 
 def _source(path: Path) -> str:

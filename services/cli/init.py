@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from services.api.workspaces import AdminKey, add_admin_key, make_workspace
+from services.cli.console import say
 from services.frame.process import require_revision
 from services.frame.settings import read_settings
 from shared.database import Database
@@ -26,9 +27,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         made = asyncio.run(_make(read_settings().database("worker"), name, title, new_key=new_key))
         if as_json:
-            typer.echo(json.dumps({"workspace": made.workspace, "workspace_id": str(made.workspace_id), "api_key": made.key}))
+            say(json.dumps({"workspace": made.workspace, "workspace_id": str(made.workspace_id), "api_key": made.key}))
             return
-        typer.echo(f"Workspace {made.workspace} ({made.workspace_id})\nAdmin key, shown only now: {made.key}")
+        say(f"Workspace {made.workspace} ({made.workspace_id})\nAdmin key, shown only now: {made.key}")
 
 
 async def _make(url: str, name: str, title: str, *, new_key: bool) -> AdminKey:

@@ -13,9 +13,11 @@ from typing import Annotated, Final
 
 import typer
 
+from services.cli.console import plain, say
 from shared.embedded.errors import EmbeddedError
 from shared.errors import SantralError
 from shared.hosts import release
+from shared.logs import described
 
 VERBS: Final = {
     "serve": "services.cli.serve",
@@ -46,7 +48,7 @@ VERBS: Final = {
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"santral {release()}")
+        say(f"santral {release()}")
         raise typer.Exit
 
 
@@ -81,7 +83,7 @@ def main() -> None:
     except Exception as error:  # the console's edge: a person reads this, not a debugger
         if debug:
             traceback.print_exc()
-        print(f"santral: {sentence(error)}", file=sys.stderr)
+        print(plain(f"santral: {sentence(error)}"), file=sys.stderr)
         sys.exit(1)
 
 
@@ -91,7 +93,7 @@ def sentence(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, SantralError | EmbeddedError):
         return str(error)
-    return f"something unforeseen went wrong ({type(error).__name__}: {error}); --debug shows where."
+    return f"something unforeseen went wrong ({described(error)}); --debug shows where."
 
 
 if __name__ == "__main__":

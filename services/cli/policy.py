@@ -13,7 +13,7 @@ import yaml
 
 from router.evaluation.report import merged
 from router.policy.check import problems_of
-from services.cli.console import connected, say_progress, show_table
+from services.cli.console import connected, say, say_progress, show_table
 from services.cli.moments import moment
 from services.client.policy_file import PolicyFile, read_policy_file
 from services.client.rest_client import RestClient
@@ -46,7 +46,7 @@ def _list(url: Url = URL, api_key: ApiKey = "", as_json: Json = False) -> None:
 
     versions = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(versions, ensure_ascii=False))
+        say(json.dumps(versions, ensure_ascii=False))
         return
     show_table(
         ["version", "", "rules", "saved", "by", "activated", "by", "note"],
@@ -68,9 +68,9 @@ def _show(
     if found is None:
         raise InputRejected("no version is active", field="VERSION", remedy="save a policy first")
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        say(json.dumps(found, ensure_ascii=False))
     else:
-        typer.echo(yaml.safe_dump(found["document"], allow_unicode=True, sort_keys=False, width=120), nl=False)
+        say(yaml.safe_dump(found["document"], allow_unicode=True, sort_keys=False, width=120), nl=False)
 
 
 def _check(
@@ -84,12 +84,12 @@ def _check(
         problems = [one.as_json() for one in problems_of(found.document)]
     failed = any(one["severity"] == "error" for one in problems)
     if as_json:
-        typer.echo(json.dumps({"ok": not failed, "problems": problems}, ensure_ascii=False))
+        say(json.dumps({"ok": not failed, "problems": problems}, ensure_ascii=False))
     else:
         for one in problems:
-            typer.echo(_line(found, one))
+            say(_line(found, one))
         if not problems:
-            typer.echo(f"{file}: nothing is wrong with it{'' if api_key else '; names were not checked (no API key)'}")
+            say(f"{file}: nothing is wrong with it{'' if api_key else '; names were not checked (no API key)'}")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -168,21 +168,21 @@ def _mean(first: float | None, many: int, second: float | None, more: int) -> fl
 
 def _show_one(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+        say(json.dumps(answer, ensure_ascii=False))
         return
     show_table(
         ["rule", "answer", "saw"],
         [[one["name"], _outcome(one), ", ".join(f"{name}={_short(value)}" for name, value in one["saw"].items())] for one in answer["rules"]],
     )  # fmt: skip
     choice = answer["choice"]
-    typer.echo(
+    say(
         f"queue {answer['queue']}, by {choice['rule'] or 'the default queue'}, boost {choice['boost_s']} s, class {choice['class']}"
     )
     if answer["before"] is not None:
         changes = "; ".join(f"{one['what']}: {one['recorded']} → {one['now']}" for one in answer["differences"])
-        typer.echo(f"what happened: queue {answer['before']['queue']}; {'differs: ' + changes if changes else 'the same'}")
+        say(f"what happened: queue {answer['before']['queue']}; {'differs: ' + changes if changes else 'the same'}")
     if answer["not_recorded"]:
-        typer.echo(f"not recorded then: {', '.join(answer['not_recorded'])}")
+        say(f"not recorded then: {', '.join(answer['not_recorded'])}")
 
 
 def _outcome(one: Mapping[str, Any]) -> str:
@@ -191,11 +191,11 @@ def _outcome(one: Mapping[str, Any]) -> str:
 
 def _show_range(answer: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False))
+        say(json.dumps(answer, ensure_ascii=False))
         return
     report = answer["report"]
     left_out = sum(report["left_out"].values())
-    typer.echo(
+    say(
         f"{report['messages']} messages, {report['changed']} would change"
         + (f", {left_out} could not be asked (their words were erased)" if left_out else "")
     )
@@ -219,26 +219,26 @@ def _show_range(answer: Mapping[str, Any], as_json: bool) -> None:
         )  # fmt: skip
     boosts = report["boosts"]
     if boosts["raised"] or boosts["lowered"]:
-        typer.echo(f"boosts: {boosts['raised']} raised, {boosts['lowered']} lowered")
+        say(f"boosts: {boosts['raised']} raised, {boosts['lowered']} lowered")
     for name, tags in report["tags"].items():
         if tags:
-            typer.echo(f"tags {name}: " + ", ".join(f"{tag} ({count})" for tag, count in tags.items()))
+            say(f"tags {name}: " + ", ".join(f"{tag} ({count})" for tag, count in tags.items()))
     if report["never_matched"]:
-        typer.echo(f"never matched: {', '.join(report['never_matched'])}")
+        say(f"never matched: {', '.join(report['never_matched'])}")
     for one in report["errors"]:
-        typer.echo(f"{one['rule']}: {one['error']}, {one['count']} times, for example message {one['message_id']}")
+        say(f"{one['rule']}: {one['error']}, {one['count']} times, for example message {one['message_id']}")
     for fact, count in report["not_recorded"].items():
-        typer.echo(f"{fact} was not recorded for {count} messages")
+        say(f"{fact} was not recorded for {count} messages")
 
 
 def _activate(version: Annotated[int, typer.Argument(help="The version.")], url: Url = URL, api_key: ApiKey = "") -> None:
     found = connected(url, api_key, lambda client: client.call("POST", f"/v1/policies/{version}/activate"))
-    typer.echo(f"version {found['version']} is active")
+    say(f"version {found['version']} is active")
 
 
 def _rollback(url: Url = URL, api_key: ApiKey = "") -> None:
     found = connected(url, api_key, lambda client: client.call("POST", "/v1/policies/rollback"))
-    typer.echo(f"version {found['version']} is active again")
+    say(f"version {found['version']} is active again")
 
 
 def _minute(at: str | None) -> str:

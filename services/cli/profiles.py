@@ -15,6 +15,7 @@ from uuid import UUID
 
 import typer
 
+from services.cli.console import say
 from services.client.rest_client import RestClient
 from shared.errors import InputRejected, NotFound
 
@@ -78,15 +79,15 @@ def _show(person: Person, url: Url = "http://127.0.0.1:8080", api_key: ApiKey = 
 
     view = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(view, ensure_ascii=False))
+        say(json.dumps(view, ensure_ascii=False))
         return
-    typer.echo(f"{view['name'] or 'without a name'}  {view['id']}  version {view['version']}")
+    say(f"{view['name'] or 'without a name'}  {view['id']}  version {view['version']}")
     for handle in view["handles"]:
         shared = f"  belongs to nobody ({handle['shared_by']})" if handle["shared"] else ""
-        typer.echo(f"  {handle['id']}  {handle['kind']}  {handle['value']}  {handle['assurance']}{shared}")
+        say(f"  {handle['id']}  {handle['kind']}  {handle['value']}  {handle['assurance']}{shared}")
     for name, kept in view["attributes"].items():
         value = json.dumps(kept["value"], ensure_ascii=False)
-        typer.echo(f"  {name} = {value}  from {kept['source']}, {kept['assurance']}, {kept['observed_at']}")
+        say(f"  {name} = {value}  from {kept['source']}, {kept['assurance']}, {kept['observed_at']}")
 
 
 def _explain(one: Person, other: Person, url: Url = "http://127.0.0.1:8080", api_key: ApiKey = "", as_json: AsJson = False) -> None:
@@ -96,17 +97,15 @@ def _explain(one: Person, other: Person, url: Url = "http://127.0.0.1:8080", api
 
     why = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(why, ensure_ascii=False))
+        say(json.dumps(why, ensure_ascii=False))
         return
-    typer.echo("one person" if why["together"] else "two people")
+    say("one person" if why["together"] else "two people")
     for step in why["path"]:
-        typer.echo(f"  {step['from_handle']} → {step['to_handle']}: {_evidence(step['link'])}")
+        say(f"  {step['from_handle']} → {step['to_handle']}: {_evidence(step['link'])}")
     for apart in why["kept_apart"]:
-        typer.echo(
-            f"  kept apart by {apart['actor'] or 'nobody named'} since {apart['stated_at']}: {apart['reason'] or 'no reason'}"
-        )
+        say(f"  kept apart by {apart['actor'] or 'nobody named'} since {apart['stated_at']}: {apart['reason'] or 'no reason'}")
     for refused in why["refused"]:
-        typer.echo(f"  {refused['rule']}: {_evidence(refused['link'])}")
+        say(f"  {refused['rule']}: {_evidence(refused['link'])}")
 
 
 def _evidence(link: dict[str, Any]) -> str:
@@ -129,11 +128,11 @@ def _merge(
 
     done = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(done))
+        say(json.dumps(done))
     elif not done["changed"]:
-        typer.echo(f"they are one person already: {done['profile_id']}")
+        say(f"they are one person already: {done['profile_id']}")
     else:
-        typer.echo(f"one person: {done['profile_id']}, version {done['version']}; to take it back: --link {done['link_id']}")
+        say(f"one person: {done['profile_id']}, version {done['version']}; to take it back: --link {done['link_id']}")
 
 
 def _unmerge(
@@ -159,10 +158,8 @@ def _unmerge(
 
     done = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(done))
+        say(json.dumps(done))
         return
-    typer.echo(
-        "two people now" if done["apart"] else "other evidence still makes them one person; santral profiles explain names it"
-    )
+    say("two people now" if done["apart"] else "other evidence still makes them one person; santral profiles explain names it")
     for handle_id, profile_id in done["handles"]:
-        typer.echo(f"  {handle_id}  is of  {profile_id}")
+        say(f"  {handle_id}  is of  {profile_id}")

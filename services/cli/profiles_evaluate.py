@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from services.cli.console import say
 from services.client.labelled_list import THRESHOLD, Question, Shown, evaluated
 
 Files = Annotated[list[Path], typer.Option("--csv", help="CSV or JSON Lines; twice: pairs of the two files.")]
@@ -54,7 +55,7 @@ def _evaluate(
     with _progress() as shown:
         report = evaluated(question, shown)
     if as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False))
+        say(json.dumps(report, ensure_ascii=False))
         return
     _print(report)
 
@@ -79,10 +80,10 @@ def _with(field: dict[str, Any]) -> str:
 def _print(report: dict[str, Any]) -> None:
     compared = ", ".join(f"{field['column']} as {field['kind']}{_with(field)}" for field in report["fields"])
     if report["repeated_columns"]:
-        typer.echo(f"not compared, for a date says it already: {', '.join(report['repeated_columns'])}")
+        say(f"not compared, for a date says it already: {', '.join(report['repeated_columns'])}")
     blocking, chosen, automatic, best = report["blocking"], report["suggestions"], report["automatic"], report["best"]
-    typer.echo(f"{report['rows']} rows, {report['true_pairs']} true pairs; compared: {compared}")
-    typer.echo(
+    say(f"{report['rows']} rows, {report['true_pairs']} true pairs; compared: {compared}")
+    say(
         f"blocking: {blocking['pairs']} of {blocking['comparable_pairs']} pairs compared (reduction {blocking['reduction_ratio']:.4%}),"
         f" {blocking['pair_completeness']:.2%} of the true ones among them"
     )
@@ -95,11 +96,9 @@ def _print(report: dict[str, Any]) -> None:
             f"{row['recall']:.4f}", f"{row['f1']:.4f}",
         )  # fmt: skip
     Console(width=None if Console().is_terminal else 120).print(table)
-    typer.echo(
+    say(
         f"at {chosen['weight']:g}: precision {chosen['precision']:.4f}, recall {chosen['recall']:.4f}, F1 {chosen['f1']:.4f}"
         f"; the best threshold afterwards would be {best['weight']}: F1 {best['f1']:.4f}"
     )
-    typer.echo(
-        f"automatic rules: {automatic['pairs']} merges, precision {automatic['precision']:.4f}, recall {automatic['recall']:.4f}"
-    )
-    typer.echo(f"{report['rows_per_s']:.0f} rows/s ({report['took_s']:.2f} s)")
+    say(f"automatic rules: {automatic['pairs']} merges, precision {automatic['precision']:.4f}, recall {automatic['recall']:.4f}")
+    say(f"{report['rows_per_s']:.0f} rows/s ({report['took_s']:.2f} s)")

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.cli.console import say
 from services.cli.profiles import ApiKey, AsJson, Url, connected
 from services.client.customer_list import CustomerList, Json, export_list, import_list
 from services.client.import_mapping import import_mapping
@@ -59,7 +60,7 @@ def _import(
     own_shape = table.delimiter is None and "handles" in table.columns
     mapping = import_mapping(single_pairs(maps or (), table.columns), ["email"] if own_shape else table.columns)
     if mapping.ignored and not own_shape:
-        typer.echo(f"left out: {', '.join(mapping.ignored[:20])}{' …' if len(mapping.ignored) > 20 else ''}", err=True)
+        say(f"left out: {', '.join(mapping.ignored[:20])}{' …' if len(mapping.ignored) > 20 else ''}", err=True)
     with _error_file(errors, again=resume) as left_out, progress("importing", _lines(table)) as shown:
         people = CustomerList(
             table=table, mapping=mapping, source=source, assurance=assurance, observed_at=as_of.astimezone() if as_of else None,
@@ -68,13 +69,13 @@ def _import(
         try:
             counts = connected(url, api_key, lambda client: import_list(client, people))
         except KeyboardInterrupt:
-            typer.echo("stopped; the rows so far are written, --resume goes on after them", err=True)
+            say("stopped; the rows so far are written, --resume goes on after them", err=True)
             raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps(counts))
+        say(json.dumps(counts))
         return
     would = "would be " if dry_run else ""
-    typer.echo(
+    say(
         f"{counts['rows']} rows: {counts['created']} {would}new, {counts['changed']} {would}changed, {counts['unchanged']} as they were,"
         f" {counts['rejected']} left out" + (f"; {counts['skipped']} were taken before" if counts["skipped"] else "")
     )
@@ -95,7 +96,7 @@ def _export(
         with progress("exporting", None) as shown:
             return await export_list(client, out, as_csv=form == "csv", shown=shown)
 
-    typer.echo(f"{connected(url, api_key, work)} people in {out}")
+    say(f"{connected(url, api_key, work)} people in {out}")
 
 
 @contextmanager
@@ -106,11 +107,11 @@ def _error_file(path: Path | None, *, again: bool) -> Iterator[Callable[[Json], 
         def line(one: Json) -> None:
             told["rows"] += 1
             if told["rows"] <= 20:
-                typer.echo(f"row {one['row']}, {one['field']}: {one['reason']} ({one['remedy']})", err=True)
+                say(f"row {one['row']}, {one['field']}: {one['reason']} ({one['remedy']})", err=True)
 
         yield line
         if told["rows"] > 20:
-            typer.echo(f"and {told['rows'] - 20} more; --errors FILE keeps them all", err=True)
+            say(f"and {told['rows'] - 20} more; --errors FILE keeps them all", err=True)
         return
     mode: Literal["a", "w"] = "a" if again and path.exists() else "w"
     with path.open(mode, encoding="utf-8", newline="") as file:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from profiles.suggestions.model import learned_settings
+from services.cli.console import say
 from services.cli.profiles import ApiKey, AsJson, Url, connected
 from services.cli.profiles_import import progress
 from services.client.rest_client import RestClient
@@ -42,10 +43,10 @@ def _suggest(
 
     found = connected(url, api_key, work)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
     else:
         left = f", {found['left']} left to look at" if found["left"] else ""
-        typer.echo(f"{found['open']} open suggestions among {found['people']} people{left}")
+        say(f"{found['open']} open suggestions among {found['people']} people{left}")
 
 
 def _train(
@@ -57,12 +58,12 @@ def _train(
 ) -> None:
     done = connected(url, api_key, lambda client: trained(client, sample=sample, store=not dry_run))
     if as_json:
-        typer.echo(json.dumps(done))
+        say(json.dumps(done))
         return
     for name, learned in done["matching"]["fields"].items():
-        typer.echo(f"  {name:<14} " + "  ".join(f"{m:.3f}/{u:.4f}" for m, u in zip(learned["m"], learned["u"], strict=True)))
-    typer.echo(f"learned from {done['sample']} of {done['matching']['people']} people")
-    typer.echo(
+        say(f"  {name:<14} " + "  ".join(f"{m:.3f}/{u:.4f}" for m, u in zip(learned["m"], learned["u"], strict=True)))
+    say(f"learned from {done['sample']} of {done['matching']['people']} people")
+    say(
         "nothing was stored"
         if dry_run
         else f"stored as version {done['version']} of the settings; santral profiles suggest uses it"

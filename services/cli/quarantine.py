@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.console import say
 from services.client.rest_client import RestClient
 from shared.errors import InputRejected, SantralError
 
@@ -45,24 +46,24 @@ async def _all(client: RestClient) -> list[dict[str, Any]]:
 def _list(url: Url = "http://127.0.0.1:8080", api_key: ApiKey = "", as_json: Json = False) -> None:
     entries = _run(url, api_key, _all)
     if as_json:
-        typer.echo(json.dumps(entries, ensure_ascii=False))
+        say(json.dumps(entries, ensure_ascii=False))
         return
     for entry in entries:
-        typer.echo(f"{entry['id']}  {entry['quarantined_at']}  {entry['reason']}")
-    typer.echo(f"{len(entries)} open" if entries else "Nothing is in quarantine.")
+        say(f"{entry['id']}  {entry['quarantined_at']}  {entry['reason']}")
+    say(f"{len(entries)} open" if entries else "Nothing is in quarantine.")
 
 
 def _show(entry_id: str, url: Url = "http://127.0.0.1:8080", api_key: ApiKey = "", as_json: Json = False) -> None:
     entry = _run(url, api_key, lambda client: client.call("GET", f"/v1/quarantine/{entry_id}"))
     if as_json:
-        typer.echo(json.dumps(entry, ensure_ascii=False))
+        say(json.dumps(entry, ensure_ascii=False))
         return
     for name, value in entry.items():
         if name not in ("record", "original"):
-            typer.echo(f"{name}: {value}")
+            say(f"{name}: {value}")
     content = entry.get("original") or entry.get("record")
     if content:
-        typer.echo("\n" + base64.b64decode(content).decode("utf-8", "backslashreplace")[:10_000])
+        say("\n" + base64.b64decode(content).decode("utf-8", "backslashreplace")[:10_000])
 
 
 def _replay(
@@ -82,11 +83,11 @@ def _replay(
             try:
                 answer = await client.call("POST", f"/v1/quarantine/{one}/replay", {"dry_run": dry_run})
             except SantralError as error:
-                typer.echo(f"{one}  stays: {error}")
+                say(f"{one}  stays: {error}")
                 continue
             taken += 1
-            typer.echo(f"{one}  {answer.get('state', 'replayed')}")
+            say(f"{one}  {answer.get('state', 'replayed')}")
         return taken, len(ids)
 
     taken, total = _run(url, api_key, work)
-    typer.echo(f"{taken} of {total} {'would be taken in' if dry_run else 'taken in again'}")
+    say(f"{taken} of {total} {'would be taken in' if dry_run else 'taken in again'}")

@@ -18,6 +18,7 @@ from rich.table import Table
 from router.simulator.document import Document
 from router.simulator.runs import simulate
 from router.simulator.trace import Arrival, line_of
+from services.cli.console import say
 from services.cli.simulation_files import draw, drawable, read_document, read_recorded, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
 from services.client.policy_file import read_policy_file
@@ -51,7 +52,7 @@ def register(app: typer.Typer) -> None:
         writable(out, "--out")
         drawable(plot)
         if record is not None:
-            typer.echo(asyncio.run(_record(record, out, policy, url, api_key)))
+            say(asyncio.run(_record(record, out, policy, url, api_key)))
             return
         if policy is not None:
             raise InputRejected("asks a deployment", field="--policy", remedy="use it with --record, then replay what that wrote")
@@ -81,11 +82,11 @@ def register(app: typer.Typer) -> None:
         if out is not None:
             write_answer(out, told)
         if as_json:
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            say(json.dumps(told, ensure_ascii=False))
         else:
             show(answers)
             if day is not None and day.changed is not None:
-                typer.echo(f"{day.elsewhere:,} of {len(day.recorded):,} arrivals go to another queue after the change")
+                say(f"{day.elsewhere:,} of {len(day.recorded):,} arrivals go to another queue after the change")
 
 
 def told_as_json(answers: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -114,11 +115,9 @@ def show(answers: Sequence[tuple[str, dict[str, Any]]]) -> None:
     print_table(table)
     for title, answer in answers:
         groups = ", ".join(f"{name} {_percent(one['occupancy'])}" for name, one in answer["groups"].items())
-        typer.echo(f"{title}occupancy: {_percent(answer['occupancy'])} ({groups})")
+        say(f"{title}occupancy: {_percent(answer['occupancy'])} ({groups})")
     confidence = f"{100 * first['confidence']:g} %"
-    typer.echo(
-        f"{first['runs']} runs, seed {first['seed']}; mean ± half of the {confidence} interval; waits over everybody who came"
-    )
+    say(f"{first['runs']} runs, seed {first['seed']}; mean ± half of the {confidence} interval; waits over everybody who came")
 
 
 def _play(title: str, document: Document, recorded: Sequence[Arrival], processes: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from router.simulator.document import Document, document_of
 from router.simulator.quantities import per_second, seconds
 from router.simulator.runs import play
 from router.simulator.staffing import ITEMS_MAX, Goal, group_of, staffing
+from services.cli.console import say
 from services.cli.simulation_files import read_document, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
 from shared.errors import InputRejected
@@ -59,7 +60,7 @@ def register(app: typer.Typer) -> None:
         if out is not None:
             write_answer(out, answer)
         if as_json:
-            typer.echo(json.dumps(answer, ensure_ascii=False))
+            say(json.dumps(answer, ensure_ascii=False))
         else:
             _show(answer)
 
@@ -116,7 +117,7 @@ def _show(answer: dict[str, Any]) -> None:
     scheduled = f"; {answer['scheduled']} scheduled with {100 * answer['shrinkage']:g} % shrinkage" if answer["shrinkage"] else ""
     low, high = answer["between"]
     number = f"{high} agents" if low == high else f"Between {low} and {high} agents"
-    typer.echo(f"{number} ({answer['group']}) answer {100 * goal['share']:g} %{whose} in {goal['within_s']:g} s{scheduled}.")
+    say(f"{number} ({answer['group']}) answer {100 * goal['share']:g} %{whose} in {goal['within_s']:g} s{scheduled}.")
     theories = [name for name in ("erlang_c", "erlang_a") if any(one.get(name) for one in answer["tried"])]
     titles = [_METHODS[one] for one in theories]
     table = Table("agents", "in time", "mean wait s", "p99 s", "max s", "leave", "occupancy", "played", *titles)
@@ -133,13 +134,13 @@ def _show(answer: dict[str, Any]) -> None:
         )  # fmt: skip
     print_table(table)
     if answer["method"] in _METHODS:
-        typer.echo(f"By {_METHODS[answer['method']]}, which is exact here; --simulate plays it. In time: of all who came.")
+        say(f"By {_METHODS[answer['method']]}, which is exact here; --simulate plays it. In time: of all who came.")
         return
     percent = 100 * answer["confidence"]
-    typer.echo(f"{answer['items']:,} customers simulated; mean ± half of the {percent:g} % interval. In time: of all who came.")
+    say(f"{answer['items']:,} customers simulated; mean ± half of the {percent:g} % interval. In time: of all who came.")
     if low != high:
         undecided = f"interval of {low} still holds" if high - low == 1 else f"intervals of {low} to {high - 1} still hold"
-        typer.echo(f"The {undecided} the target; --max-items lets more be played.")
+        say(f"The {undecided} the target; --max-items lets more be played.")
 
 
 def _mean(one: dict[str, Any] | None) -> str:

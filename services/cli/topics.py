@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from services.cli.console import say
 from services.frame.settings import Settings, read_settings
 from services.schema.positions import accept_cluster, accept_loss
 from shared.database import Database
@@ -37,32 +38,32 @@ def _plan(as_json: Json = False) -> None:
     settings = read_settings()
     plans = asyncio.run(plan_topics(settings.kafka(), settings.topics()))
     if as_json:
-        typer.echo(json.dumps([asdict(plan) for plan in plans]))
+        say(json.dumps([asdict(plan) for plan in plans]))
         return
     for plan in plans:
-        typer.echo(f"{plan.topic}: {plan.state}")
+        say(f"{plan.topic}: {plan.state}")
         for difference in plan.differences:
-            typer.echo(f"  {difference}")
+            say(f"  {difference}")
 
 
 def _apply() -> None:
     settings = read_settings()
     made = asyncio.run(ensure_topics(settings.kafka(), settings.topics()))
-    typer.echo("\n".join(f"{name}: made" for name in made) or "Both topics are there.")
+    say("\n".join(f"{name}: made" for name in made) or "Both topics are there.")
 
 
 def _cluster(yes: Yes = False) -> None:
     _confirm(yes, "Messages that are only on the old cluster will not be taken in. Go on?")
     settings = read_settings()
     cluster = _with_database(settings, lambda db: accept_cluster(db, settings.kafka(), settings.topics().messages))
-    typer.echo(f"The database belongs to the Kafka cluster {cluster} now.")
+    say(f"The database belongs to the Kafka cluster {cluster} now.")
 
 
 def _loss(yes: Yes = False) -> None:
     _confirm(yes, "What the log no longer holds will be given up, and a log that is another one read from its start. Go on?")
     settings = read_settings()
     lost = _with_database(settings, lambda db: accept_loss(db, settings.kafka(), settings.topics().messages))
-    typer.echo(
+    say(
         "\n".join(f"partition {one.partition}: {one.text}; read from the log's start from now on" for one in lost)
         or "Nothing is lost."
     )

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from services.cli.console import say
 from services.client.rest_client import RestClient
 from services.traffic.deployment import Addresses, Entrances, find_entrances, read_ready_file
 from services.traffic.people import CHANNELS, Channel, happenings
@@ -73,7 +74,7 @@ def register(app: typer.Typer) -> None:
             asyncio.run(
                 _run(
                     addresses, _channels(channels), rate=rate, for_s=for_s, seed=seed, meta_secret=meta_secret,
-                    cdr_secret=cdr_secret, counts=counts, show=show, say=say,
+                    cdr_secret=cdr_secret, told=facts.get("secrets", {}), counts=counts, show=show, say=say,
                 )
             )  # fmt: skip
         _summary(counts, as_json=as_json)
@@ -105,10 +106,11 @@ def _channels(text: str) -> tuple[Channel, ...]:
 
 async def _run(
     addresses: Addresses, asked: Sequence[Channel], *, rate: float, for_s: float, seed: int, meta_secret: str | None,
-    cdr_secret: str | None, counts: Counts, show: Callable[[], None], say: Callable[[str], None],
+    cdr_secret: str | None, told: Mapping[str, Mapping[str, str]], counts: Counts, show: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:  # fmt: skip
     async with RestClient(addresses.http, addresses.api_key) as client:
-        entrances = await find_entrances(client, addresses.webhooks, meta_secret=meta_secret, cdr_secret=cdr_secret)
+        entrances = await find_entrances(client, addresses.webhooks, meta_secret=meta_secret, cdr_secret=cdr_secret, told=told)
     for channel in asked:
         if channel in entrances.closed:
             say(f"{channel} is left out: {entrances.closed[channel]}")
@@ -116,7 +118,7 @@ async def _run(
     if not channels:
         raise InputRejected("no channel can be used", field="--channels", remedy="make an inbox, or give the secrets named above")
     counts.update({channel: Count() for channel in channels})
-    senders, all_senders = _senders(addresses, entrances, channels, meta_secret=meta_secret, cdr_secret=cdr_secret)
+    senders, all_senders = _senders(addresses, entrances, channels, meta_secret=meta_secret)
     try:
         await send_traffic(happenings(seed, channels), senders, rate=rate, for_s=for_s, seed=seed, counts=counts, show=show)
     finally:
@@ -125,10 +127,10 @@ async def _run(
 
 
 def _senders(
-    addresses: Addresses, entrances: Entrances, channels: Sequence[Channel], *, meta_secret: str | None, cdr_secret: str | None
+    addresses: Addresses, entrances: Entrances, channels: Sequence[Channel], *, meta_secret: str | None
 ) -> tuple[Mapping[Channel, Sender], Sequence[Sender]]:
     tag, clock = f"t{secrets.token_hex(5)}", SystemClock()
-    posts = HttpSender(addresses, entrances, tag=tag, clock=clock, meta_secret=meta_secret, cdr_secret=cdr_secret)
+    posts = HttpSender(addresses, entrances, tag=tag, clock=clock, meta_secret=meta_secret)
     found: dict[Channel, Sender] = {channel: posts for channel in channels if channel in ("api", "phone", "social")}
     if "mail" in channels and entrances.mailbox:
         found["mail"] = MailSender(addresses, entrances.mailbox, tag=tag, clock=clock)
@@ -166,7 +168,7 @@ def _summary(counts: Counts, *, as_json: bool) -> None:
     rows = {channel: count.shown() for channel, count in counts.items()}
     reasons = {channel: dict(count.reasons.most_common(_REASONS)) for channel, count in counts.items() if count.reasons}
     if as_json:
-        typer.echo(json.dumps({"channels": rows, "reasons": reasons}, ensure_ascii=False))
+        say(json.dumps({"channels": rows, "reasons": reasons}, ensure_ascii=False))
         return
     table = Table("channel", "sent", "accepted", "refused", "errors", "p50 ms", "p99 ms")
     for column in table.columns[1:]:
@@ -176,4 +178,4 @@ def _summary(counts: Counts, *, as_json: bool) -> None:
     Console().print(table)
     for channel, told in reasons.items():
         for reason, times in told.items():
-            typer.echo(f"{channel}: {times} × {reason}")
+            say(f"{channel}: {times} × {reason}")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from services.api.workspace_schema import workspace_schema
+from services.cli.console import say
 from services.client.apply import ApplyResult, Step, apply_file
 from services.client.export import export_workspace
 from services.client.workspace_file import read_workspace_file
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ) -> None:
         if schema:
-            typer.echo(json.dumps(workspace_schema(), indent=1, ensure_ascii=False))
+            say(json.dumps(workspace_schema(), indent=1, ensure_ascii=False))
             return
         if file is None:
             raise InputRejected("no file was named", field="FILE", remedy="santral apply workspace.yaml")
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
             )
         )  # fmt: skip
         if as_json:
-            typer.echo(json.dumps([asdict(step) for step in done.steps], ensure_ascii=False))
+            say(json.dumps([asdict(step) for step in done.steps], ensure_ascii=False))
         elif dry_run:
             for step in done.steps:
                 _say(step)
@@ -56,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("export", help="Print the workspace as a file that `apply` takes.")
     def export(url: Url = "http://127.0.0.1:8080", api_key: ApiKey = "") -> None:
-        typer.echo(asyncio.run(export_workspace(url=url, api_key=_key(api_key))), nl=False)
+        say(asyncio.run(export_workspace(url=url, api_key=_key(api_key))), nl=False)
 
 
 def _key(given: str) -> str:
@@ -70,9 +71,11 @@ def _say(step: Step) -> None:
         return
     differences = f"  ({', '.join(step.differences)})" if step.differences else ""
     notes = {"left": "  not in the file; --prune deletes it", "by_hand": "  changed by hand; --take-over overwrites it"}
-    typer.echo(f"{_SIGNS[step.action]} {step.section}/{step.name}{differences}{notes.get(step.action, '')}")
+    say(f"{_SIGNS[step.action]} {step.section}/{step.name}{differences}{notes.get(step.action, '')}")
+    for name, secret in step.secrets_made.items():
+        say(f"    {name}, made now and never shown again: {secret}")
 
 
 def _sum_up(done: ApplyResult, *, dry_run: bool) -> None:
     same = sum(1 for step in done.steps if step.action == "same")
-    typer.echo(f"{'would change' if dry_run else 'changed'} {done.changes}, unchanged {same}")
+    say(f"{'would change' if dry_run else 'changed'} {done.changes}, unchanged {same}")

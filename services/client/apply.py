@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from services.client.rest_client import RestClient
@@ -32,6 +32,7 @@ _VOLATILE: Final = frozenset(
         "counts",
         "secrets",
         "secrets_set",
+        "secrets_made",
         "webhook_path",
         "widget_token",
     }
@@ -48,6 +49,7 @@ class Step:
     action: Action
     differences: tuple[str, ...] = ()
     where: str = ""
+    secrets_made: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ async def apply_file(
             if step.action == "left" and prune:
                 final = await _delete(client, step)
             elif step.action in ("create", "change", "adopt"):
-                await _write(client, found, step)
+                final = replace(step, secrets_made=await _write(client, found, step))
             done.steps.append(final)
             progress(final)
         return done
@@ -164,7 +166,8 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
+async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> Mapping[str, str]:
+    """Writes it; the secrets that the server made with it, told this once."""
     try:
         if step.section == "policy":
             document = found.document["policy"]
@@ -172,7 +175,7 @@ async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
         elif step.section == "workspace":
             await _twice(client, found, "/v1/workspace", "workspace", dict(found.document["workspace"]), None)
         else:
-            await _write_entry(client, found, step)
+            return await _write_entry(client, found, step)
     except Unprocessable as error:
         if error.field and error.field.startswith(f"{found.source}:"):
             raise
@@ -181,6 +184,7 @@ async def _write(client: RestClient, found: WorkspaceFile, step: Step) -> None:
             named = ".".join(str(part) for part in error.details["errors"][0]["path"])
         where = found.where(f"{place}.{named}" if named else place)
         raise Unprocessable(f"{step.section}/{step.name}: {error.message}", field=where, remedy=error.remedy) from error
+    return {}
 
 
 def _path_of(found: WorkspaceFile, step: Step) -> str:
@@ -190,7 +194,7 @@ def _path_of(found: WorkspaceFile, step: Step) -> str:
     return f"{step.section}.{place}"
 
 
-async def _write_entry(client: RestClient, found: WorkspaceFile, step: Step) -> None:
+async def _write_entry(client: RestClient, found: WorkspaceFile, step: Step) -> Mapping[str, str]:
     path = _path_of(found, step)
     place = int(path.rpartition(".")[2])
     body = dict(found.document[step.section][place])
@@ -199,9 +203,10 @@ async def _write_entry(client: RestClient, found: WorkspaceFile, step: Step) -> 
     if step.action == "create":
         made = await client.call("POST", f"/v1/{step.section}", body)
         await _marked(client, found, f"/v1/{step.section}/{made.get('id', made['name'])}", path, body, made)
-        return
+        return made.get("secrets_made") or {}
     known = await _known(client, step)
     await _twice(client, found, f"/v1/{step.section}/{known.get('id', known['name'])}", path, body, known)
+    return {}
 
 
 async def _known(client: RestClient, step: Step) -> Mapping[str, Any]:

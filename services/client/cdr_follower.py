@@ -93,6 +93,8 @@ async def followed_inbox(client: RestClient, follow: Follow) -> FollowedInbox:
         raise InputRejected(
             f"{follow.inbox} is an inbox of {inbox['provider']}", field="--inbox", remedy="one of provider asterisk"
         )
+    if not inbox["webhook_path"]:
+        raise Forbidden("the key may not hand messages in", field="--api-key", remedy="a key with config:read and messages:write")
     return FollowedInbox(
         place_path=f"/v1/inboxes/{inbox['id']}/places/{follow.source}",
         webhook=follow.webhook_url.rstrip("/") + inbox["webhook_path"],

@@ -23,6 +23,7 @@ from services.client.import_mapping import ImportMapping
 from services.client.rest_client import RestClient
 from services.client.table_file import Row, TableFile
 from shared.errors import InputRejected
+from shared.spreadsheets import cell
 
 ROWS: Final = 2000
 _CHUNK_CHARS: Final = 600_000
@@ -69,8 +70,7 @@ async def import_list(client: RestClient, people: CustomerList) -> Json:
         counts["rejected"] += len(rejected)
         counts["rows"] += following - start
         people.shown(following - 1)
-    if not people.dry_run:
-        await client.call("POST", f"/v1/profiles/imports/{job['id']}/finish")
+    await client.call("POST", f"/v1/profiles/imports/{job['id']}/finish" + ("?dry_run=true" if people.dry_run else ""))
     return counts
 
 
@@ -137,14 +137,14 @@ def _write_csv(lines: Path, out: Path, columns: dict[str, bool]) -> None:
     header = [column if columns[column] else column.replace("trait.", "json.", 1) for column in order]
     with lines.open(encoding="utf-8") as file, out.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow(header or ["external_id"])
+        writer.writerow([cell(column) for column in header] or ["external_id"])
         for line in file:
             cells = {column: value for column, value, _ in _cells(json.loads(line))}
             writer.writerow(
                 [
                     json.dumps(cells[column], ensure_ascii=False)
                     if column in cells and not columns[column]
-                    else cells.get(column, "")
+                    else cell("" if cells.get(column) is None else str(cells[column]))
                     for column in order
                 ]
             )

@@ -22,6 +22,7 @@ _LEFT_OUT: Final = frozenset(
         "used",
         "counts",
         "webhook_path",
+        "secrets_made",
         "widget_token",
         "secrets",
     }

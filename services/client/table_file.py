@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from shared.errors import InputRejected
+from shared.spreadsheets import text_of
 
 COLUMNS_MAX: Final = 4096
 CELL_CHARS_MAX: Final = 1_000_000
@@ -94,7 +95,7 @@ def _csv_file(path: Path, encoding: str, delimiter: str | None) -> TableFile:
         found = delimiter or max(_DELIMITERS, key=lambda one: (head.count(one), -_DELIMITERS.index(one)))
     with path.open("rb") as file:
         names = next(csv.reader(_lines(file, encoding, (), found), delimiter=found, skipinitialspace=True))
-    columns = tuple(name.strip() or f"column_{place}" for place, name in enumerate(names, start=1))
+    columns = tuple(text_of(name.strip()) or f"column_{place}" for place, name in enumerate(names, start=1))
     if len(columns) > COLUMNS_MAX:
         raise InputRejected(f"{len(columns)} columns", field="FILE", remedy=f"at most {COLUMNS_MAX}")
     twice = next((name for name in columns if columns.count(name) > 1), None)
@@ -125,7 +126,7 @@ def _csv_rows(table: TableFile, file: BinaryIO) -> Iterator[Row]:
         if len(cells) != len(table.columns):
             yield Row(number, {}, f"{len(cells)} cells where the header names {len(table.columns)}")
             continue
-        yield Row(number, dict(zip(table.columns, map(str.strip, cells), strict=True)))
+        yield Row(number, dict(zip(table.columns, (text_of(cell.strip()) for cell in cells), strict=True)))
 
 
 def _json_rows(table: TableFile, file: BinaryIO) -> Iterator[Row]:

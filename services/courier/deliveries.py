@@ -3,6 +3,8 @@
 One reply of a conversation at a time, oldest first, so the customer reads them in order. A courier takes a delivery by pushing its
 due time ahead (a lease on the database's clock); one that dies gives it back by that time passing. A reply may therefore be sent
 twice after a crash, always under the same id (Message-ID, our own id at the provider).
+What many workspaces have due is taken turn by turn, of `DRAWN` of them by lot, and each has `OF_ONE` on their way at once: one that writes
+in masses, or whose provider is slow, waits behind itself.
 Schedule: 0, 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, with full jitter; the provider's own Retry-After is honoured.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -29,24 +32,41 @@ from shared.database import Connection, Contended, Database, retried
 from shared.errors import InputRejected, SantralError, Unavailable
 from shared.hints import Hints, Waiter
 from shared.metrics import DELIVERIES
+from shared.text import key_text
 
 log = structlog.get_logger(__name__)
 SCHEDULE_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 3 * 3600.0, 6 * 3600.0)
 LEASE_S: Final = 60
-BATCH: Final = 50
+TRY_S: Final = 45
+"""Of one try, whatever it does: while its lease lasts nobody begins another."""
+ROOM: Final = 100
+OF_ONE: Final = 20
+DRAWN: Final = 10
+REFERENCES: Final = 20
+"""Of an answer by mail: the newest of its conversation."""
 LOOK_S: Final = 1.0
 
-_TAKE: Final = """
+_DUE: Final = "q.state = 'queued' and q.due_at <= clock_timestamp()"
+_TAKE: Final = f"""
+with drawn as materialized (
+    select waiting.workspace_id, {OF_ONE} - coalesce(busy.many, 0) as room
+    from (select distinct q.workspace_id from santral.delivery q where {_DUE}) waiting
+    left join unnest($4::uuid[], $5::int[]) as busy(workspace_id, many) on busy.workspace_id = waiting.workspace_id
+    where coalesce(busy.many, 0) < {OF_ONE} order by random() limit {DRAWN}
+), due as materialized (
+    select one.* from drawn cross join lateral (
+        select q.workspace_id, q.id, q.due_at from santral.delivery q
+        where q.workspace_id = drawn.workspace_id and {_DUE} and not exists (
+            select 1 from santral.delivery earlier
+            where earlier.workspace_id = q.workspace_id and earlier.conversation_id = q.conversation_id
+              and earlier.state = 'queued' and earlier.id < q.id)
+        order by q.due_at limit drawn.room for no key update skip locked
+    ) one
+), taken as (
+    select workspace_id, id from due order by row_number() over (partition by workspace_id order by due_at), due_at limit $1
+)
 update santral.delivery d set due_at = clock_timestamp() + $2 * interval '1 s', owner = $3, attempts = d.attempts + 1
-from (
-    select workspace_id, id from santral.delivery q
-    where q.state = 'queued' and q.due_at <= clock_timestamp() and not exists (
-        select 1 from santral.delivery earlier
-        where earlier.workspace_id = q.workspace_id and earlier.conversation_id = q.conversation_id
-          and earlier.state = 'queued' and earlier.id < q.id)
-    order by q.due_at limit $1 for no key update skip locked
-) taken
-where d.workspace_id = taken.workspace_id and d.id = taken.id
+from taken where d.workspace_id = taken.workspace_id and d.id = taken.id
 returning d.*
 """
 _PERSON: Final = f"""
@@ -58,7 +78,7 @@ join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
 {ANSWERED}
 {NUMBER}
 left join lateral (
-    select array_agg(t.ref order by m.accepted_at desc, m.seq desc) as mids,
+    select (array_agg(t.ref order by m.accepted_at desc, m.seq desc))[1:{REFERENCES}] as mids,
            (array_agg(t.ref order by m.id is distinct from answered.id, m.accepted_at desc, m.seq desc)
             filter (where m.direction = 'in'))[1] as mid
     from santral.thread_ref t
@@ -96,38 +116,59 @@ class Deliveries:
         self._hints = hints
         self._owner = owner
         self._secret = secret
+        self._busy: Counter[UUID] = Counter()
 
     async def run(self, waiter: Waiter) -> None:
-        """Sends for ever; while the database is away it waits."""
+        """Sends for ever; while the database is away it waits. Whoever is slow holds up what comes after it by nobody else."""
+        async with asyncio.TaskGroup() as group:
 
-        async def full_round() -> bool:
-            return await self.round() == BATCH
+            async def begin() -> bool:
+                for row in await self._taken():
+                    group.create_task(self._deliver(row))
+                return False
 
-        await go_round(full_round, waiter, look_s=LOOK_S, action="deliveries_wait")
+            await go_round(begin, waiter, look_s=LOOK_S, action="deliveries_wait")
 
     async def round(self) -> int:
-        """Takes what is due and tries each once; returns how many."""
-        async with self._db.batch() as connection:
-            rows = [dict(row) for row in await connection.fetch(_TAKE, BATCH, LEASE_S, self._owner)]
-        done = await asyncio.gather(*(self._deliver(row) for row in rows), return_exceptions=True)
-        if rows:
-            self._hints.wake("outbox")
-            for workspace in {row["workspace_id"] for row in rows}:
-                self._hints.wake("stream", str(workspace))
-            self._hints.wake("dispatch")
-        for one in done:
-            if isinstance(one, BaseException):
-                raise one
+        """Takes what is due and tries each once; returns how many, when all are done."""
+        rows = await self._taken()
+        await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
+    async def _taken(self) -> list[dict[str, Any]]:
+        """What is due and has room, leased. Each row is given back by `_deliver`."""
+        room = ROOM - self._busy.total()
+        if room <= 0:
+            return []
+        async with self._db.batch() as connection:
+            found = await connection.fetch(_TAKE, room, LEASE_S, self._owner, list(self._busy), list(self._busy.values()))
+        rows = [dict(row) for row in found]
+        self._busy.update(row["workspace_id"] for row in rows)
+        return rows
+
     async def _deliver(self, row: Mapping[str, Any]) -> None:
-        """One delivery by itself: nothing it meets reaches the others of its round."""
-        outcome = await self._tried(row)
+        workspace_id: UUID = row["workspace_id"]
         try:
-            await self._settle(row, outcome)
+            await self._told(row)
         except Unavailable as error:
             # Its lease brings it back.
             log.warning("a reply's state waits", action="deliveries_wait", delivery=str(row["id"]), error=type(error).__name__)
+        finally:
+            self._busy[workspace_id] -= 1
+            if not self._busy[workspace_id]:
+                del self._busy[workspace_id]
+            # The next reply of the conversation, or of the workspace, has its turn.
+            for topic in ("delivery", "outbox", "dispatch"):
+                self._hints.wake(topic)
+            self._hints.wake("stream", str(workspace_id))
+
+    async def _told(self, row: Mapping[str, Any]) -> None:
+        """One delivery by itself: nothing it meets reaches the others. Raises `Unavailable` while the database is away."""
+        outcome = await self._tried(row)
+        try:
+            await self._settle(row, outcome)
+        except Unavailable:
+            raise
         except Exception as error:
             await self._settle_untold(row, outcome, _unforeseen(row, error).reason)
 
@@ -137,7 +178,10 @@ class Deliveries:
         if attempts > most:
             return Outcome(state="failed", reason=f"given up after {most} tries")
         try:
-            outcome = await self._attempt(row)
+            async with asyncio.timeout(TRY_S):
+                outcome = await self._attempt(row)
+        except TimeoutError:
+            outcome = Outcome(state="retry", reason=f"took longer than {TRY_S} seconds")
         except InputRejected as error:
             return Outcome(state="failed", reason=str(error))
         except SantralError as error:
@@ -160,9 +204,10 @@ class Deliveries:
     async def _settle(self, row: Mapping[str, Any], outcome: Outcome) -> None:
         attempts = row["attempts"]
         DELIVERIES.labels(state=outcome.state).inc()
+        # Why is the provider's word, which names whom it could not reach; the reply's row keeps it.
         log.info(
             "a reply was tried", action="reply_tried", delivery=str(row["id"]), conversation=str(row["conversation_id"]),
-            state=outcome.state, attempts=attempts, reason=outcome.reason,
+            state=outcome.state, attempts=attempts,
         )  # fmt: skip
         if outcome.state == "retry":
             wait_s = outcome.retry_after_s or _wait_s(attempts)
@@ -181,10 +226,11 @@ class Deliveries:
                 return
             if outcome.provider_id:
                 # What the customer quotes, or the provider echoes, names our message by the provider's id.
+                ref = key_text(f"ext:{row['inbox_id']}:{outcome.provider_id}")
                 await connection.execute(
                     "insert into santral.thread_ref (workspace_id, ref, conversation_id, message_id) values ($1, $2, $3, $4)"
                     " on conflict do nothing",
-                    row["workspace_id"], f"ext:{row['inbox_id']}:{outcome.provider_id}", row["conversation_id"], row["message_id"],
+                    row["workspace_id"], ref, row["conversation_id"], row["message_id"],
                 )  # fmt: skip
             await _tell(connection, row, outcome)
 
@@ -199,7 +245,9 @@ class Deliveries:
         if person is None:
             return Outcome(state="failed", reason="the conversation is gone")
         adapter = adapter_for(inbox.provider)
-        return await self._outgoing.execute(adapter, adapter.reply(await self._reply(row, inbox, dict(person))))
+        # Its files become text there: seconds of work for a large mail.
+        call = await asyncio.to_thread(adapter.reply, await self._reply(row, inbox, dict(person)))
+        return await self._outgoing.execute(adapter, call)
 
     async def _reply(self, row: Mapping[str, Any], inbox: Any, person: Mapping[str, Any]) -> Reply:
         request = row["request"]
@@ -221,7 +269,7 @@ class Deliveries:
             content=request["content"],
             subject=request.get("subject") or person["last_subject"] or person["subject"],
             in_reply_to=answered,
-            references=tuple(reversed(thread[:20])),
+            references=tuple(reversed(thread)),
             cc=tuple(request.get("cc", ())),
             bcc=tuple(request.get("bcc", ())),
             visibility=person["visibility"],

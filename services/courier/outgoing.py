@@ -11,6 +11,8 @@ import aiosmtplib
 import httpx
 
 from ingest.adapter import Adapter, Call, HttpCall, MailCall, Outcome
+from services.frame.egress import SETTING, Allowed, body_of, client, is_providers
+from shared.errors import Forbidden
 
 TIMEOUT_S: Final = 15.0
 RESPONSE_BYTES_MAX: Final = 1024 * 1024
@@ -19,9 +21,10 @@ RESPONSE_BYTES_MAX: Final = 1024 * 1024
 class Outgoing:
     """The courier's ways out. ``smtp_relay`` is ``host:port``; None: mail cannot be sent."""
 
-    def __init__(self, *, smtp_relay: str | None) -> None:
+    def __init__(self, *, smtp_relay: str | None, allowed: Allowed) -> None:
         self._smtp_relay = smtp_relay
-        self._http = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+        self._allowed = allowed
+        self._http = client(allowed, timeout_s=TIMEOUT_S)
 
     async def close(self) -> None:
         """Closes the connections that are kept open."""
@@ -36,13 +39,15 @@ class Outgoing:
         return Outcome(state="sent")
 
     async def _post(self, adapter: Adapter, call: HttpCall) -> Outcome:
+        if not is_providers(call.url, adapter.hosts, self._allowed):
+            return Outcome(
+                state="failed", reason=f"the address is not {adapter.provider}'s own, and the operator allows no other ({SETTING})"
+            )
         try:
             async with self._http.stream(call.method, call.url, headers=dict(call.headers), json=call.json) as response:
-                body = b""
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > RESPONSE_BYTES_MAX:
-                        break
+                body = await body_of(response, RESPONSE_BYTES_MAX)
+        except Forbidden as error:
+            return Outcome(state="failed", reason=str(error))
         except httpx.HTTPError as error:
             return Outcome(state="retry", reason=f"the provider cannot be reached: {type(error).__name__}")
         except httpx.InvalidURL as error:

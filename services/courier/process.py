@@ -8,7 +8,8 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
-from services.chores import bulk_digests, duplicates, handle_renewal, identity_rules
+from services.chores import audit_links, bulk_digests, duplicates, handle_renewal, identity_rules
+from services.chores.unused_filters import UnusedFilters
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
@@ -42,7 +43,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(hints.stop)
         publisher = Publisher(kafka)
         stack.push_async_callback(publisher.stop)
-        outgoing = Outgoing(smtp_relay=settings.smtp_relay)
+        outgoing = Outgoing(smtp_relay=settings.smtp_relay, allowed=settings.egress())
         stack.push_async_callback(outgoing.close)
         directory = Directory(db, Sealer(secret))
         leases = Leases(db, kind="outbox", slots=BUCKETS, owner=owner)
@@ -88,7 +89,9 @@ async def run(settings: Settings) -> None:
                     "duplicates": lambda: duplicates.follow(db),
                     "handle_renewal": lambda: handle_renewal.follow(db),
                     "identity_rules": lambda: identity_rules.follow(db),
+                    "audit_links": lambda: audit_links.follow(db),
                     "bulk_digests": lambda: bulk_digests.follow(db, hints),
+                    "unused_filters": lambda: UnusedFilters().follow(db),
                     "host": host_worker(db, settings, "courier", settings.courier_health_port, owner=owner),
                 },
             )

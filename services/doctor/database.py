@@ -38,8 +38,10 @@ _QUARANTINE: Final = """
 select reason, count(*) as entries, extract(epoch from clock_timestamp() - min(quarantined_at))::float8 as age_s
 from santral.quarantine where state in ('open', 'replaying') group by reason order by entries desc, reason
 """
-_FAILED: Final = """
-select coalesce(nullif(reason, ''), 'no reason given') as reason, count(*) as replies from santral.delivery
+_WITHOUT_PEOPLE: Final = r"regexp_replace(nullif(reason, ''), '\S+@\S+|[+]?[0-9][0-9 ()-]{7,}', '…', 'g')"
+"""Providers say whom they could not reach: addresses and numbers are left out, which counts equal reasons together too."""
+_FAILED: Final = f"""
+select coalesce({_WITHOUT_PEOPLE}, 'no reason given') as reason, count(*) as replies from santral.delivery
 where state = 'failed' and coalesce(closed_at, created_at) > now() - interval '1 day' group by 1 order by 2 desc, 1 limit 5
 """
 _LOOPS: Final = """
@@ -61,9 +63,10 @@ _HANDLE_WORDS: Final = {
     ),
 }  # fmt: skip
 _LOOPS_REMEDY: Final = "see the events reply.stopped: a bot or a program answers a machine"
-_QUEUED: Final = """
+_QUEUED: Final = f"""
 select count(*) as queued, count(*) filter (where attempts > 0) as tried,
-       coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as late_s, max(reason) filter (where attempts > 0) as reason
+       coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as late_s,
+       max({_WITHOUT_PEOPLE}) filter (where attempts > 0) as reason
 from santral.delivery where state = 'queued'
 """
 

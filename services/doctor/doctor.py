@@ -18,6 +18,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from services.audit_chain.verification import Witness
+from services.doctor.audit_chain import look_at_audit_chain
+from services.doctor.bounds import look_at_bounds
+from services.doctor.card_numbers import look_at_card_numbers
 from services.doctor.database import (
     look_at_deliveries,
     look_at_handles,
@@ -29,12 +33,14 @@ from services.doctor.database import (
 from services.doctor.finding import Finding, examined, fail, graded, ok, warn
 from services.doctor.kafka import look_at_cluster, look_at_lag, look_at_topics
 from services.doctor.marked_mail import look_at_marked_mail
+from services.doctor.open_inboxes import look_at_open_inboxes
 from services.doctor.saved_settings import look_at_saved_settings
 from services.frame.settings import Settings
 from services.supervisor.folder import PROCESSES
 from shared.database import Database
 from shared.errors import InputRejected, NotFound
 from shared.hosts import release
+from shared.sealing import Sealer
 
 SEEN_S: Final = 30.0
 _REACH_S: Final = 3.0
@@ -82,8 +88,10 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
-async def examine(settings: Settings, *, folder: Path | None = None) -> list[Finding]:
-    """Every look at once, in the order a reader wants. Never raises for what it finds."""
+async def examine(
+    settings: Settings, *, folder: Path | None = None, witnesses: Mapping[str, Witness] | None = None
+) -> list[Finding]:
+    """Every look at once, in the order a reader wants; ``witnesses``: heads of audit chains by workspace. Never raises for what it finds."""
     worker: Database | None = None
     roles: list[Awaitable[Sequence[Finding]]] = [_role(settings, "api"), _role(settings, "worker")]
     if settings.database_owner_url.get_secret_value():
@@ -93,7 +101,7 @@ async def examine(settings: Settings, *, folder: Path | None = None) -> list[Fin
     reaches = any(finding.check == "database (worker)" and finding.state == "OK" for finding in found)
     if reaches:
         async with opened(settings, "worker") as worker:
-            found += await _with_database(settings, worker)
+            found += await _with_database(settings, worker, witnesses)
     else:
         found += await examined("kafka", lambda: look_at_cluster(settings, None), _KAFKA)
         found.append(fail("processes", "cannot be asked without the database", "repair the database first"))
@@ -108,7 +116,7 @@ async def _role(settings: Settings, role: Any) -> Sequence[Finding]:
     return await examined(f"database ({role})", lambda: look_at_role(settings, role), _DATABASE)
 
 
-async def _with_database(settings: Settings, db: Database) -> list[Finding]:
+async def _with_database(settings: Settings, db: Database, witnesses: Mapping[str, Witness] | None) -> list[Finding]:
     cluster = await examined("kafka", lambda: look_at_cluster(settings, db), _KAFKA)
     looks: list[tuple[str, Callable[[], Awaitable[Sequence[Finding]]], str]] = []
     if all(finding.state == "OK" for finding in cluster):
@@ -123,8 +131,16 @@ async def _with_database(settings: Settings, db: Database) -> list[Finding]:
         ("quarantine", lambda: look_at_quarantine(db), _DATABASE),
         ("replies", lambda: look_at_deliveries(db), _DATABASE),
         ("marked mail", lambda: look_at_marked_mail(db), _DATABASE),
+        ("card numbers", lambda: look_at_card_numbers(db), _DATABASE),
         ("handles", lambda: look_at_handles(db), _DATABASE),
-        ("settings", lambda: look_at_saved_settings(db), _DATABASE),
+        (
+            "open inboxes",
+            lambda: look_at_open_inboxes(db, Sealer(settings.deployment_secret()), settings.grace_until()),
+            "set SANTRAL_SECRET",
+        ),
+        ("audit chain", lambda: look_at_audit_chain(db, witnesses), _DATABASE),
+        ("bounds", lambda: look_at_bounds(db), _DATABASE),
+        ("settings", lambda: look_at_saved_settings(db, settings.egress()), _DATABASE),
     ]
     found = list(cluster)
     for check, look, remedy in looks:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ingest.registry import adapter_for
-from ingest.setting_formats import wrong_in, wrong_in_workspace
+from ingest.setting_formats import addresses_in, wrong_in, wrong_in_workspace
 from services.doctor.finding import Finding, ok, warn
+from services.frame.egress import SETTING, Allowed, is_providers
 from shared.database import Database
 from shared.errors import InputRejected
 
@@ -20,15 +21,15 @@ select w.name as workspace, g.part, g.name, g.provider, g.settings from (
 """
 
 
-async def look_at_saved_settings(db: Database) -> Sequence[Finding]:
+async def look_at_saved_settings(db: Database, allowed: Allowed) -> Sequence[Finding]:
     """A line for each setting of an inbox, a connection or a workspace that would be refused today; never its value."""
     async with db.session() as connection:
         rows = await connection.fetch(_SAVED)
-    found = [warn("settings", text, remedy) for row in rows for text, remedy in _wrong(dict(row))]
+    found = [warn("settings", text, remedy) for row in rows for text, remedy in _wrong(dict(row), allowed)]
     return found or [ok("settings", "all that are saved can be used")]
 
 
-def _wrong(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _wrong(row: Mapping[str, Any], allowed: Allowed) -> Iterator[tuple[str, str]]:
     """What is wrong, and what to do about it. Patterns and origins that cannot be used count as not set; calls wait for a time zone."""
     where = row["workspace"] if row["part"] == "workspace" else f"{row['workspace']}: {row['part']} {row['name']}"
     if row["part"] == "workspace":
@@ -42,6 +43,12 @@ def _wrong(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if schema is None:
             return
         wrong = wrong_in(schema["settings"], row["settings"])
+        for name, address in addresses_in(schema["settings"], row["settings"]):
+            if not is_providers(address, adapter_for(row["provider"]).hosts, allowed):
+                yield (
+                    f"{where}: settings.{name} is not the provider's own address, and nothing is sent there",
+                    f"take it out, or name its host in {SETTING}",
+                )
     for one in wrong:
         field = f"settings.{one.field}" if one.field else "settings"
         yield f"{where}: {field} cannot be used: {one.message}", f"write it anew: {one.remedy}"

@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import uvicorn
 from uvicorn._types import ASGIApplication
 
+from services.frame.connections import Connections, protocol_of
 from shared.errors import Conflict, InputRejected, SantralError
 
 _LOOK_S: Final = 0.01
+CONNECTIONS_MAX: Final = 1000
 
 
 class Door(Protocol):
@@ -70,15 +72,19 @@ class _Server(uvicorn.Server):
 
 
 class WebDoor:
-    """An ASGI app on a port. ``options`` are uvicorn's."""
+    """An ASGI app on a port. ``options`` are uvicorn's. Who is behind a proxy is believed of ``trusted_proxies`` only."""
 
-    def __init__(self, app: Any, *, host: str, port: int, setting: str, **options: Any) -> None:
+    def __init__(
+        self, app: Any, *, host: str, port: int, setting: str, trusted_proxies: Sequence[str] = (), **options: Any
+    ) -> None:
         self._app: ASGIApplication = app
         self._host = host
         self._port = port
         self._setting = setting
         self._options: dict[str, Any] = {
-            "log_config": None, "access_log": False, "lifespan": "off", "server_header": False, "date_header": False, **options,
+            "log_config": None, "access_log": False, "lifespan": "off", "server_header": False, "date_header": False, "ws": "none",
+            "proxy_headers": bool(trusted_proxies), "forwarded_allow_ips": list(trusted_proxies),
+            "http": protocol_of(Connections(options.get("limit_concurrency") or CONNECTIONS_MAX, trusted=trusted_proxies)), **options,
         }  # fmt: skip
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse
 
+from services.frame.rates import headers_of
 from shared.errors import SantralError, Unauthenticated, Unavailable
 from shared.ids import new_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 _TITLES: Final = {
     400: "The input is not acceptable", 401: "Who are you?", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 413: "Too large", 415: "Unsupported media type", 422: "The input is not acceptable", 429: "Too many requests",
+    408: "Too slow", 409: "Conflict", 413: "Too large", 415: "Unsupported media type", 422: "The input is not acceptable", 429: "Too many requests",
     500: "Something went wrong here", 503: "Not available now",
 }  # fmt: skip
 
@@ -39,6 +40,8 @@ def problem_response(error: SantralError, *, request_id: str | None = None) -> J
     headers = {}
     if isinstance(error, Unavailable):
         headers["retry-after"] = str(error.retry_after_s)
+    if "standing" in error.details:
+        headers |= headers_of([error.details["standing"]])
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = "Bearer"
     body = problem(

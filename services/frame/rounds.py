@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from shared.database import Contended
+from shared.database import Contended, Overlong
 from shared.errors import Unavailable
 from shared.hints import Waiter
 from shared.logs import get_log
@@ -33,14 +33,15 @@ async def go_round(chore: Callable[[], Awaitable[bool]], waiter: Waiter, *, look
 async def each_alone(rows: Iterable[Row], work: Callable[[Row], Awaitable[Result]], *, action: str) -> list[Result]:
     """Works on each by itself; what came of those that went well. One that raises is said by its kind and stops no other.
 
-    Raises `Unavailable` when a dependency is away, because it is so for all; what was done before stays done.
+    Raises `Unavailable` when a dependency is away, because it is so for all; what was done before stays done. A statement of one that takes
+    too long is that one's own.
     """
     done: list[Result] = []
     for row in rows:
         try:
             done.append(await work(row))
         except Unavailable as error:
-            if not isinstance(error, Contended):
+            if not isinstance(error, Contended | Overlong):
                 raise
             log.warning("a chore waits for others", action=action, error=type(error).__name__)
         except Exception as error:

@@ -7,9 +7,11 @@ An unknown variable is a warning with the nearest right name, an error under ``-
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +19,10 @@ from typing import Any, Final, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from router.commands.kept_files import UNSENT_BYTES_MAX
+from services.frame.egress import Allowed, allowed_from
+from services.frame.mail_border import MailBorder, border_from
+from services.frame.rates import RATES, Kind
 from shared.errors import InputRejected
 from shared.kafka import KafkaSettings
 from shared.logs import get_log
@@ -45,7 +51,17 @@ class Settings(BaseSettings):
     kafka_ca_file: str | None = None
     topic_prefix: str = Field(default="santral", pattern=r"^[a-z0-9][a-z0-9._-]{0,100}$")
     secret: SecretStr = SecretStr("")
+    production: bool = False
+    docs: bool | None = None
     host: str = "127.0.0.1"
+    trusted_proxies: str = ""
+    egress_allow: str = ""
+    rate_key_per_s: int = Field(default=10_000, ge=0)
+    rate_workspace_per_s: int = Field(default=20_000, ge=0)
+    rate_address_per_s: int = Field(default=100, ge=0)
+    rate_visitor_per_min: int = Field(default=60, ge=0)
+    chats_of_address: int = Field(default=200, ge=1)
+    open_inboxes_until: date = date(2027, 6, 30)
     http_port: int = Field(default=8080, ge=0, le=65535)
     webhook_port: int = Field(default=8081, ge=0, le=65535)
     smtp_port: int = Field(default=2525, ge=0, le=65535)
@@ -57,9 +73,14 @@ class Settings(BaseSettings):
     webhook_url: str = "http://127.0.0.1:8081"
     blob_dir: Path = Path("blobs")
     blob_shared: bool = False
+    unsent_files_bytes_max: int = Field(default=UNSENT_BYTES_MAX, ge=0)
     spool_dir: Path | None = None
     smtp_relay: str | None = None
-    border_id: str | None = None
+    border_id: str = ""
+    trust_all_mail_as: str = ""
+    border_evaluate_as: str = ""
+    border_trusted_sealers: str = ""
+    nameserver: str = ""
     classifier_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
     classifier_token: SecretStr | None = None
     classifier_budget_ms: int = Field(default=300, ge=10, le=10_000)
@@ -88,6 +109,47 @@ class Settings(BaseSettings):
             username=self.kafka_username, password=self.kafka_password.get_secret_value() if self.kafka_password else None,
             ca_file=self.kafka_ca_file,
         )  # fmt: skip
+
+    def shows_docs(self) -> bool:
+        """Whether the API shows its reference and the demo's pages: where it is said, else everywhere but in production."""
+        return not self.production if self.docs is None else self.docs
+
+    def mail_border(self) -> MailBorder | None:
+        """What our SMTP listener says of senders. Raises `InputRejected`."""
+        return border_from(
+            trust_all_as=self.trust_all_mail_as, evaluate_as=self.border_evaluate_as, retired=self.border_id,
+            sealers=self.border_trusted_sealers, nameserver=self.nameserver, host=self.host, production=self.production,
+        )  # fmt: skip
+
+    def proxies(self) -> tuple[str, ...]:
+        """Whose word about the caller's address counts. Raises `InputRejected` for what is neither address nor network."""
+        given = [one.strip() for one in self.trusted_proxies.split(",") if one.strip()]
+        for one in given:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError as error:
+                raise InputRejected(
+                    f"{one} is neither an address nor a network", field="SANTRAL_TRUSTED_PROXIES",
+                    remedy="name the proxies in front, such as 10.0.0.0/8, separated by commas",
+                ) from error  # fmt: skip
+        return tuple(given)
+
+    def rates(self) -> dict[Kind, int]:
+        """What the deployment says of rates, in the windows of `RATES`; 0 counts nothing."""
+        return {
+            "key": self.rate_key_per_s,
+            "workspace": self.rate_workspace_per_s,
+            "address": self.rate_address_per_s * RATES["address"][1],
+            "visitor": self.rate_visitor_per_min,
+        }
+
+    def egress(self) -> Allowed:
+        """Whom we may call beside the public network. Raises `InputRejected`."""
+        return allowed_from(self.egress_allow)
+
+    def grace_until(self) -> datetime:
+        """When inboxes from before are not posted to without a secret any more: the beginning of that day, in UTC."""
+        return datetime.combine(self.open_inboxes_until, time.min, tzinfo=UTC)
 
     def topics(self) -> Topics:
         """The topics' names."""

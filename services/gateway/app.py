@@ -1,13 +1,15 @@
 """``/in/{token}``: every provider's door.
 
 Answers: 200 with the ids taken in (or the handshake's text) · 401 signature wrong, missing, or a one-time token reused for
-another body · 404 unknown address · 405 · 413 over the limit · 503 with Retry-After when neither broker nor spool took it.
+another body · 404 unknown address, or one that takes no posts · 405 · 408 a body that does not come · 413 over the provider's
+limit · 503 with Retry-After when neither broker nor spool took it, there is no room for the body,
+or posts come more often than their rate.
 What an adapter cannot understand is taken in as quarantine and answered 200: the provider must not drop or unsubscribe.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
@@ -15,38 +17,21 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ingest.adapter import Challenge, Request
+from ingest.adapter import Adapter, Challenge, Request, Target
 from ingest.directory import Directory
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from ingest.registry import adapter_for
+from ingest.signatures import is_first_scheme
+from services.frame.bodies import Bodies
+from services.frame.peers import peer_of, subscriber_of
 from services.frame.problems import problem_response
+from services.frame.rates import Kind, Rates
 from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.taking_in import take_in as take_in_request
 from shared.clock import Clock
-from shared.errors import InputRejected, SantralError, TooLarge, Unavailable
-from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN
-
-BODY_BYTES_MAX: Final = 64 * 1024 * 1024
-IN_FLIGHT_BYTES_MAX: Final = 256 * 1024 * 1024
-
-
-class Load:
-    """Bytes of bodies held in memory; over the bound new posts are turned away, so memory stays flat."""
-
-    def __init__(self, limit_bytes: int = IN_FLIGHT_BYTES_MAX) -> None:
-        self._limit = limit_bytes
-        self._held = 0
-
-    def take(self, size: int) -> None:
-        """Raises `Unavailable` when there is no room."""
-        if self._held + size > self._limit:
-            raise Unavailable("too many bodies in flight", retry_after_s=2)
-        self._held += size
-
-    def give(self, size: int) -> None:
-        """What was taken, back."""
-        self._held -= size
+from shared.errors import InputRejected, NotFound, SantralError, Throttled, Unavailable
+from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN, UNPROVEN_POSTS
 
 
 def create_gateway(
@@ -56,38 +41,42 @@ def create_gateway(
     parser: Parser,
     replays: ReplayGuard,
     clock: Clock,
-    body_bytes_max: int = BODY_BYTES_MAX,
+    bodies: Bodies,
+    rates: Rates | None = None,
 ) -> Starlette:
     """The ASGI app. It reads nothing but its collaborators."""
-    load = Load()
+
+    counters = rates or Rates()
 
     async def take_in(http: HttpRequest) -> Response:
-        taken = 0
         provider = "unknown"
         try:
-            target = directory.target(http.path_params["token"])
+            address = subscriber_of(peer_of(http.scope))
+            target = _target(directory, http.path_params["token"], counters, address)
             provider = target.provider
-            body = bytearray()
-            async for chunk in http.stream():
-                load.take(len(chunk))
-                taken += len(chunk)
-                if taken > body_bytes_max:
-                    raise TooLarge(f"the body is over {body_bytes_max} bytes", field="body", remedy="send less in one post")
-                body += chunk
-            response = await _answer(http, target.provider, bytes(body))
+            adapter = adapter_for(provider)
+            if adapter.body_bytes_max == 0:
+                raise NotFound("nothing is posted to this inbox", remedy="copy webhook_path from another inbox")
+            owners = {"target": str(target.id), "workspace": str(target.workspace_id), "address": address}
+            # A provider's address, or a relay's, is many workspaces': what it brings to one of them counts for that one alone.
+            there = {"posts-address": f"{address} {owners['workspace']}"}
+            _count(counters, posts=owners["target"], workspace=owners["workspace"], **there)
+            with bodies.open(**owners) as open_body:
+                announced = http.headers.get("content-length")
+                body = await open_body.read(http.receive, bytes_max=adapter.body_bytes_max, announced=announced)
+                response = await _answer(http, target, adapter, body)
         except ClientDisconnect:
             return Response(status_code=400)
         except SantralError as error:
             GATEWAY_REQUESTS.labels(provider=provider, status=str(error.status)).inc()
-            return problem_response(error)
-        finally:
-            load.give(taken)
+            refused = problem_response(error)
+            refused.headers["connection"] = "close"  # what was not read of it is not waited for
+            return refused
         GATEWAY_REQUESTS.labels(provider=provider, status=str(response.status_code)).inc()
         return response
 
-    async def _answer(http: HttpRequest, provider: str, body: bytes) -> Response:
-        target = directory.target(http.path_params["token"])
-        adapter = adapter_for(provider)
+    async def _answer(http: HttpRequest, target: Target, adapter: Adapter, body: bytes) -> Response:
+        provider = target.provider
         request = Request(
             method=http.method, url=str(http.url), headers={name.lower(): value for name, value in http.headers.items()},
             query=dict(http.query_params), body=body, received_at=clock.now(),
@@ -99,6 +88,8 @@ def create_gateway(
             raise InputRejected("a delivery is a POST", field="method", remedy="POST")
         token = adapter.verify(target, request)
         await replays.check(target, token, body)
+        if adapter.proof is not None and target.has_grace(request.received_at):
+            _count_grace(target, request, adapter.proof)
         accepted = await take_in_request(parser, receiver, target, request)
         await replays.remember(target, token, body)
         for one in accepted:
@@ -106,3 +97,28 @@ def create_gateway(
         return JSONResponse({"accepted": [{"external_id": one.external_id, "id": str(one.message_id)} for one in accepted]})
 
     return Starlette(routes=[Route("/in/{token}", take_in, methods=["GET", "POST", "HEAD"])])
+
+
+def _target(directory: Directory, token: str, rates: Rates, address: str) -> Target:
+    """What a post is for. One for nobody counts for its address, so guessing is as slow as any flood."""
+    try:
+        return directory.target(token)
+    except NotFound:
+        _count(rates, **{"posts-address": address})
+        raise
+
+
+def _count(rates: Rates, **owners: str) -> None:
+    """Counts a post for each of its owners, by kind. Raises `Unavailable`: 503, for some providers send again after a 5xx only."""
+    try:
+        for kind, whose in owners.items():
+            rates.take(cast("Kind", kind), whose)
+    except Throttled as error:
+        raise Unavailable(error.message, retry_after_s=error.retry_after_s, remedy=error.remedy, **error.details) from error
+
+
+def _count_grace(target: Target, request: Request, proof: str) -> None:
+    if not target.secrets.get(proof):
+        UNPROVEN_POSTS.labels(provider=target.provider, reason="no_secret").inc()
+    elif "santral-signature" in request.headers and is_first_scheme(request.headers):
+        UNPROVEN_POSTS.labels(provider=target.provider, reason="first_scheme").inc()

@@ -13,10 +13,13 @@ from typing import Any, Final
 from ingest.directory import Directory
 from ingest.parse import Parser
 from ingest.receive import Receiver
+from services.frame.bodies import Bodies, room_check
 from services.frame.doors import ListenerDoor, WebDoor
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.rates import Rates
 from services.frame.settings import Settings
 from services.gateway.app import create_gateway
+from services.gateway.mail_border import border_of
 from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.smtp import MailHandler, listen
 from shared.blobs_files import FileBlobs
@@ -32,13 +35,14 @@ from shared.spool import Spool
 
 log = get_log(__name__)
 _AGAIN_S: Final = 0.5
-_UVICORN: Final[dict[str, Any]] = {"timeout_keep_alive": 75, "limit_concurrency": 2000, "ws": "none"}
+_UVICORN: Final[dict[str, Any]] = {"timeout_keep_alive": 75, "limit_concurrency": 2000}
 
 
 async def run(settings: Settings) -> None:
     """Runs the gateway until it is told to stop. Raises what `run_process` raises."""
     secret = settings.deployment_secret()
     kafka = settings.kafka()
+    border = settings.mail_border()
     async with AsyncExitStack() as stack:
         db = await Database.open(settings.database("worker"), name="gateway")
         stack.push_async_callback(db.close)
@@ -51,15 +55,19 @@ async def run(settings: Settings) -> None:
         if spool is not None:
             stack.callback(spool.close)
         clock = SystemClock()
-        defaults = {"smtp": {"authserv_id": settings.border_id}} if settings.border_id else {}
-        directory = Directory(db, Sealer(secret), defaults=defaults)
+        defaults = {"smtp": {"authserv_id": border.authserv_id}} if border is not None else {}
+        judge = await stack.enter_async_context(border_of(border)) if border is not None else None
+        directory = Directory(db, Sealer(secret), defaults=defaults, grace_until=settings.grace_until())
         receiver = Receiver(
             publisher=publisher, topic=settings.topics().messages, blobs=FileBlobs(settings.blob_dir), secret=secret, clock=clock,
             spool=spool,
         )  # fmt: skip
         parser = await stack.enter_async_context(Parser())
-        app = create_gateway(directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock)
-        mail = MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser, border_id=settings.border_id)
+        bodies, rates = Bodies(), Rates(settings.rates())
+        app = create_gateway(
+            directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock, bodies=bodies, rates=rates
+        )
+        mail = MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser, border=judge)
         broker = kafka_check(kafka)
         workers: dict[str, Callable[[], Awaitable[None]]] = {
             "directory": lambda: directory.follow(hints.waiter("config")),
@@ -77,11 +85,19 @@ async def run(settings: Settings) -> None:
                     "database": database_check(db),
                     "broker": broker if spool is None else _or_spool(broker),
                     "configuration": _configuration(directory),
+                    "bodies": room_check(bodies),
                 },
                 entry=database_entry(db, kafka, patient=spool is None, one_machine=not settings.blob_shared),
                 doors=[
-                    WebDoor(app, host=settings.host, port=settings.webhook_port, setting="SANTRAL_WEBHOOK_PORT", **_UVICORN),
-                    ListenerDoor(lambda: listen(mail, settings.host, settings.smtp_port), setting="SANTRAL_SMTP_PORT"),
+                    WebDoor(
+                        app,
+                        host=settings.host,
+                        port=settings.webhook_port,
+                        setting="SANTRAL_WEBHOOK_PORT",
+                        trusted_proxies=settings.proxies(),
+                        **_UVICORN,
+                    ),
+                    ListenerDoor(lambda: listen(mail, settings.host, settings.smtp_port, rates=rates), setting="SANTRAL_SMTP_PORT"),
                 ],
                 workers=workers,
             )

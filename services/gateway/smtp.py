@@ -1,32 +1,45 @@
 """The SMTP listener: mail for our mailboxes, acknowledged with 250 only when it is durable.
 
 Source: RFC 5321 §4.2 (replies), §4.5.3 (limits and times). It takes mail for configured mailboxes only and relays nothing.
-Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, send again · 552 over
-`MAIL_BYTES_MAX`. A line may be as long as the mail.
+Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, no room for it now, or
+too many of one address or to one workspace, send again · 552 over `MAIL_BYTES_MAX`; 421 to a connection too many, or after
+`COMMANDS_MAX` without a mail. A line may be as long as the mail.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, Final
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ingest.adapter import Inbox, Request, Target
+from ingest.adapters.smtp import LISTENER
 from ingest.directory import Directory
-from ingest.parse import INLINE_BYTES_MAX, Parser
+from ingest.parse import Parser
 from ingest.receive import Receiver
+from services.frame.peers import plain_address, subscriber_of
+from services.frame.rates import Rates
+from services.gateway.mail_border import Border
+from services.gateway.mail_room import HeldMail, MailRoom
 from services.gateway.mail_text import MailText
 from services.gateway.taking_in import take_in
 from services.gateway.trace_fields import traced
 from shared.clock import Clock
-from shared.errors import Unavailable
-from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN
+from shared.errors import Throttled, Unavailable
+from shared.metrics import GATEWAY_REQUESTS, MAILS_REFUSED, MESSAGES_IN
 
 log = structlog.get_logger(__name__)
 MAIL_BYTES_MAX: Final = 50 * 1024 * 1024
 RECIPIENTS_MAX: Final = 100
+COMMANDS_MAX: Final = 500
+"""Between one mail and the next: a mail of `RECIPIENTS_MAX` has a hundred and some."""
+DATA_S: Final = 900.0  # for all of a mail; RFC 5321 §4.5.3.2.6 asks for ten minutes after its end
+LINE_BYTES_MAX: Final = 64 * 1024
+TRACED_AT_ONCE_BYTES_MAX: Final = 64 * 1024
+_OUT_OF_ROOM: Final = "451 4.3.1 {}, come again"
 _SILENCE_S: Final = 300  # RFC 5321 §4.5.3.2.7: at least five minutes
 _ALL: Final = 1 << 30
 
@@ -35,21 +48,29 @@ class MailHandler:
     """aiosmtpd's hooks."""
 
     def __init__(
-        self, *, directory: Directory, receiver: Receiver, clock: Clock, parser: Parser, border_id: str | None = None
+        self, *, directory: Directory, receiver: Receiver, clock: Clock, parser: Parser, border: Border | None = None
     ) -> None:
         self._directory = directory
         self._receiver = receiver
         self._clock = clock
         self._parser = parser
-        self._border_id = border_id
+        self._border = border
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         if len(envelope.rcpt_tos) >= RECIPIENTS_MAX:
             return f"452 4.5.3 at most {RECIPIENTS_MAX} recipients"
         if not self._directory.loaded:
             return "451 4.3.0 the configuration has not been read yet, try again"
-        if self._directory.mailbox(address) is None:
+        inbox = self._directory.mailbox(address)
+        if inbox is None:
             return "550 5.1.1 no inbox has this address"
+        assert isinstance(server, MailServer)
+        try:
+            # By recipient: a mail that goes to another workspace too is taken there.
+            server.rates.take("workspace", str(inbox.workspace_id))
+        except Throttled as error:
+            GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
+            return _throttled(error)
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
@@ -58,7 +79,7 @@ class MailHandler:
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         inboxes = {inbox.id: inbox for address in envelope.rcpt_tos if (inbox := self._directory.mailbox(address)) is not None}
         try:
-            body = await self._traced(content, envelope.mail_from or "")
+            body = await self._traced(content, session, envelope.mail_from or "")
             for inbox in inboxes.values():
                 await self._take_in(inbox, body)
         except Unavailable as error:
@@ -72,13 +93,19 @@ class MailHandler:
         log.error("a session met an error", action="session_failed", kind=type(error).__name__)
         return "451 4.3.0 not stored, send again"
 
-    async def _traced(self, content: bytes, mail_from: str) -> bytes:
-        if len(content) <= INLINE_BYTES_MAX:
-            return traced(content, mail_from=mail_from, border_id=self._border_id)
-        return await asyncio.to_thread(traced, content, mail_from=mail_from, border_id=self._border_id)
+    async def _traced(self, content: bytes, session: Session, mail_from: str) -> bytes:
+        results: str | None = None
+        if self._border is not None:
+            peer = plain_address(str(session.peer[0]) if session.peer else "")
+            results = await self._border.results(
+                content, mail_from=mail_from, helo=session.host_name or "", peer=peer, owner=subscriber_of(peer)
+            )
+        if len(content) <= TRACED_AT_ONCE_BYTES_MAX:
+            return traced(content, mail_from=mail_from, results=results)
+        return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
     async def _take_in(self, inbox: Inbox, body: bytes) -> None:
-        request = Request(method="SMTP", url="", headers={}, query={}, body=body, received_at=self._clock.now())
+        request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now())
         target = Target(
             id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
             secrets=inbox.secrets, inboxes=(inbox,),
@@ -88,9 +115,32 @@ class MailHandler:
 
 
 class MailServer(SMTP):
-    """aiosmtpd, but for DATA: that one reads line by line, refuses long lines for good, and holds up the loop with many short ones."""
+    """aiosmtpd, but for DATA, which it reads line by line, refuses where lines are long, and holds up the loop with where they are many.
 
-    line_length_limit = INLINE_BYTES_MAX  # of commands, which their own limits bound further, and of what is read ahead
+    Its commands do not hold up the loop either: others have their turn after each, and a session of commands without a mail ends.
+    """
+
+    _owner = ""
+    _entered = False
+    _answers = 0
+
+    def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self.rates = rates
+        self._room = room
+
+    line_length_limit = LINE_BYTES_MAX  # of commands, which their own limits bound further, and of what is read ahead
+
+    async def push(self, status: Any) -> None:
+        await super().push(status)
+        self._answers += 1
+        if self._answers > COMMANDS_MAX and self.transport is not None:
+            MAILS_REFUSED.labels(reason="commands").inc()
+            await super().push("421 4.7.0 too many commands without a mail, come again")
+            self.transport.close()
+            await asyncio.Event().wait()  # until the connection's end, which cancels this task
+        # What was read ahead is answered without waiting for anything: without this, megabytes of commands at once.
+        await asyncio.sleep(0)
 
     async def smtp_DATA(self, arg: str) -> None:
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
@@ -99,35 +149,86 @@ class MailServer(SMTP):
         if not self.envelope.rcpt_tos or arg:
             await self.push("501 Syntax: DATA" if arg else "503 Error: need RCPT command")
             return
+        try:
+            self.rates.take("mails", self._owner)
+        except Throttled as error:
+            GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
+            await self.push(_throttled(error))
+            return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         text = MailText(self.data_size_limit or MAIL_BYTES_MAX)
+        with self._room.mail(self._owner) as held, contextlib.closing(text):
+            status = await self._received(text, held)
+        if status is None:
+            return  # the connection ended; aiosmtpd is cancelling this task
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
+        self._answers = 0
+        await self.push(status)
+        if status.startswith(_OUT_OF_ROOM[:9]) and self.transport is not None:
+            self.transport.close()  # the rest of that mail is not read
+
+    async def _received(self, text: MailText, held: HeldMail) -> str | None:
+        """The mail taken to its end and handed on: the answer to it; None when the connection ended before."""
+        assert self.envelope is not None
+        until = asyncio.get_running_loop().time() + DATA_S
         rest: bytes | None = None
         while rest is None:
             # All that was read ahead, so that what is put back below stands at the front.
             piece = await self._reader.read(_ALL)
             if not piece:
-                return  # the connection ended; aiosmtpd is cancelling this task
+                return None
+            if asyncio.get_running_loop().time() > until:
+                MAILS_REFUSED.labels(reason="too_slow").inc()
+                return _OUT_OF_ROOM.format("this mail takes too long")
             self._reset_timeout()
             rest = text.take(piece)
+            if not held.grow(text.size):
+                return _OUT_OF_ROOM.format("no room for this mail now")
         if rest:
             self._reader.feed_data(rest)
         if text.too_large:
             GATEWAY_REQUESTS.labels(provider="smtp", status="552").inc()
-            status = f"552 5.3.4 a mail is at most {self.data_size_limit} bytes"
-        else:
+            return f"552 5.3.4 a mail is at most {self.data_size_limit} bytes"
+        async with self._room.working(self._owner, text.size):
             self.envelope.content = self.envelope.original_content = text.content()
-            status = str(await self._call_handler_hook("DATA"))
-        self._set_post_data_state()  # type: ignore[no-untyped-call]
-        await self.push(status)
+            try:
+                return str(await self._call_handler_hook("DATA"))
+            finally:
+                self.envelope.content = self.envelope.original_content = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._owner = subscriber_of(plain_address(str(peer[0]) if peer else ""))
+        self._entered = self._room.enter(self._owner)
+        if not self._entered:
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(b"421 4.7.0 too many connections, come again in a minute\r\n")
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._entered:
+            self._entered = False
+            self._room.leave(self._owner)
+        super().connection_lost(error)
+        # The session, its envelope and its task point at each other, and the collector looks seldom here.
+        self.envelope = None
 
 
-async def listen(handler: MailHandler, host: str, port: int) -> asyncio.Server:
+def _throttled(error: Throttled) -> str:
+    return f"451 4.7.0 {error.message}, {error.remedy}"
+
+
+async def listen(
+    handler: MailHandler, host: str, port: int, *, room: MailRoom | None = None, rates: Rates | None = None
+) -> asyncio.Server:
     """Opens the listener on the running loop; port 0 takes a free one. Raises ``OSError`` when the port is taken."""
+    shared_room, counters = room or MailRoom(), rates or Rates()
 
     def protocol() -> Any:
         return MailServer(
-            handler, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral", timeout=_SILENCE_S,
-            loop=asyncio.get_running_loop(),
+            handler, shared_room, counters, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral",
+            timeout=_SILENCE_S, loop=asyncio.get_running_loop(),
         )  # fmt: skip
 
     return await asyncio.get_running_loop().create_server(protocol, host, port)

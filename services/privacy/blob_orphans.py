@@ -1,26 +1,33 @@
-"""Files of incoming messages that never arrived: kept before the record was acknowledged, and nobody came back with it.
+"""Files that nobody has: of incoming messages that never arrived, and those kept for an answer that none took.
 
 A folder whose message has neither a receipt nor an entry in quarantine is noted, and goes when it is still so after the log's whole
 retention and a margin: by then no record that needs it can be read any more. A message that arrives meanwhile is no orphan again.
-Only folders of incoming messages are looked at, which the version of their id tells; files for replies and archives have rows of
-their own.
+A file for an answer has a row (`router/commands/kept_files.py`), and goes with it after a day; one whose row was never written, or is gone
+and left it behind, goes a day after it was kept, which its folder's id tells. Archives have rows of their own and are not looked at.
 
-**Identity**: the message's id. **Units**: seconds by the database's clock.
+**Identity**: the message's id; for a file kept for an answer its key. **Units**: seconds by the database's clock.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from router.commands.kept_files import UNSENT_S, run_out
+from services.privacy.blob_folders import Folders, folders_of
 from shared.blobs import Blobs
 from shared.database import Database
+from shared.ids import first_id_at, new_id
 from shared.topics import RETENTION_S
 
 GRACE_S: Final = RETENTION_S + 2 * 24 * 3600
 PAGE: Final = 200
-_INCOMING: Final = 8  # the version of ids that are computed where a message enters
+_INCOMING: Final = 8
+"""The version of ids that are computed where a message enters; a file for an answer has a folder of a fresh id."""
+_KEPT: Final = 7
+_FOR_ANSWERS: Final = "attachment-"
 _WORKSPACES: Final = "select id from santral.workspace order by id"
 _NOTE: Final = """
 with given as (
@@ -38,7 +45,23 @@ with given as (
 select o.message_id from santral.blob_orphan o join orphan on orphan.id = o.message_id
 where o.workspace_id = $1 and o.seen_at < clock_timestamp() - $3 * interval '1 s'
 """
+_NOW: Final = "select clock_timestamp()"
+_UNKNOWN: Final = """
+select g.key from unnest($2::text[]) as g(key)
+where not exists (select 1 from santral.kept_file f where f.workspace_id = $1 and f.blob = g.key)
+"""
 _GONE: Final = "delete from santral.blob_orphan where workspace_id = $1 and message_id = any($2::uuid[])"
+
+
+async def note_unsent(db: Database) -> int:
+    """Notes for removal what no answer took in its day; how many files. Any number of times is safe."""
+    noted = 0
+    while True:
+        async with db.batch() as connection:
+            page = await run_out(connection, cause=new_id(), limit=PAGE)
+        noted += page
+        if page < PAGE:
+            return noted
 
 
 async def collect_orphans(db: Database, blobs: Blobs, *, grace_s: float = GRACE_S) -> int:
@@ -50,27 +73,39 @@ async def collect_orphans(db: Database, blobs: Blobs, *, grace_s: float = GRACE_
         workspaces = [row["id"] for row in await connection.fetch(_WORKSPACES)]
     removed = 0
     for workspace_id in workspaces:
-        folders: dict[UUID, list[str]] = defaultdict(list)
-        for key in await blobs.keys(f"{workspace_id}/"):
-            message_id = _incoming(key.split("/")[1])
-            if message_id is not None:
-                folders[message_id].append(key)
-        ids = sorted(folders)
-        for start in range(0, len(ids), PAGE):
-            async with db.batch() as connection:
-                rows = await connection.fetch(_NOTE, workspace_id, ids[start : start + PAGE], grace_s)
-            due = [row["message_id"] for row in rows]
-            for key in (key for message_id in due for key in folders[message_id]):
-                await blobs.delete(key)
-                removed += 1
-            async with db.batch() as connection:
-                await connection.execute(_GONE, workspace_id, due)
+        folders = await folders_of(blobs, workspace_id)
+        removed += await _never_arrived(db, blobs, workspace_id, folders, grace_s)
+        removed += await _of_no_answer(db, blobs, workspace_id, folders)
     return removed
 
 
-def _incoming(folder: str) -> UUID | None:
-    try:
-        found = UUID(folder)
-    except ValueError:
-        return None
-    return found if found.version == _INCOMING else None
+async def _never_arrived(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders, grace_s: float) -> int:
+    ids, removed = [one for one in folders if one.version == _INCOMING], 0
+    for start in range(0, len(ids), PAGE):
+        async with db.batch() as connection:
+            rows = await connection.fetch(_NOTE, workspace_id, ids[start : start + PAGE], grace_s)
+        due = [row["message_id"] for row in rows]
+        removed += await _removed(blobs, [key for message_id in due for key in folders[message_id]])
+        async with db.batch() as connection:
+            await connection.execute(_GONE, workspace_id, due)
+    return removed
+
+
+async def _of_no_answer(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders) -> int:
+    """A row is written right after its file, so of what has none a day later nobody was ever told, or it was let go."""
+    async with db.session() as connection:
+        newest = first_id_at(await connection.fetchval(_NOW) - timedelta(seconds=UNSENT_S))
+    old = [keys for one, keys in folders.items() if one.version == _KEPT and one < newest]
+    keys = [key for found in old for key in found if key.rpartition("/")[2].startswith(_FOR_ANSWERS)]
+    removed = 0
+    for start in range(0, len(keys), PAGE):
+        async with db.session() as connection:
+            rows = await connection.fetch(_UNKNOWN, workspace_id, keys[start : start + PAGE])
+        removed += await _removed(blobs, [row["key"] for row in rows])
+    return removed
+
+
+async def _removed(blobs: Blobs, keys: Sequence[str]) -> int:
+    for key in keys:
+        await blobs.delete(key)
+    return len(keys)

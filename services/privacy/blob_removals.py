@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from services.frame.rounds import each_alone
+from services.privacy.blob_folders import folders_of
 from shared.blobs import Blobs
 from shared.database import Database
 
@@ -57,14 +58,12 @@ async def remove_come_again(db: Database, blobs: Blobs) -> int:
     async with db.session() as connection:
         workspaces = [row["workspace_id"] for row in await connection.fetch(_BURIED)]
     for workspace_id in workspaces:
-        keys = await blobs.keys(f"{workspace_id}/")
-        messages = sorted({key.split("/")[1] for key in keys})
-        for start in range(0, len(messages), PAGE):
+        folders = await folders_of(blobs, workspace_id)
+        ids = list(folders)
+        for start in range(0, len(ids), PAGE):
             async with db.session() as connection:
-                rows = await connection.fetch(_ERASED, workspace_id, messages[start : start + PAGE])
-            gone = {str(row["id"]) for row in rows}
-            for key in keys:
-                if key.split("/")[1] in gone:
-                    await blobs.delete(key)
-                    removed += 1
+                rows = await connection.fetch(_ERASED, workspace_id, ids[start : start + PAGE])
+            for key in (key for row in rows for key in folders[row["id"]]):
+                await blobs.delete(key)
+                removed += 1
     return removed

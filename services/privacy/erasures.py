@@ -4,29 +4,39 @@
     person         who they are: values go, tombstones stay; from here on nothing observed before comes in
     conversations  fifty at a time: words, references, decisions' facts, deliveries; open work ends as erased
     mentions       one walk over all messages: the person in others' lists of participants, their words in others' conversations
+    answers        one walk over what was sent to others with the person among its addresses
     files          blobs of all these, folder by folder
-    settle         after the longest transaction that may have begun before: what a writer still brought in goes too
+    settle         after the longest transaction that may have begun before: what a writer still brought in goes too, page by page
+
+Before each step it is asked whether a legal hold stands against it; while one does, the erasure waits in state ``held``, looks again
+every `HELD_LOOK_S` and when a hold is lifted, and goes on where it was.
 
 The confirmation names when the messages topic has run out. **Identity**: the erasure's id. **Units**: seconds, times aware UTC.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.erasure_tombstones import is_one_of
+from profiles.erasure_tombstones import is_one_of, tombstone_hash
 from profiles.forgetting import come_again, forget, person_handles, visitors_of
+from profiles.handles import as_named
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
 from router.erasure.words import erase_words
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
+from services.privacy.held import lock_holds, require_entries_free, require_erasable, require_free
+from services.privacy.needles import Needles
 from services.privacy.quarantine import entries_come_again, entries_of, needles_of
 from services.privacy.registry import OWN
+from services.privacy.turns import drawn_workspace
 from shared.blobs import Blobs
 from shared.database import Connection, Database, retried
+from shared.errors import Held
 from shared.hints import Hints, Waiter
 from shared.ids import WorkspaceId
 from shared.logs import get_log
@@ -38,22 +48,32 @@ log = get_log(__name__)
 LEASE_S: Final = 60
 SETTLE_S: Final = 45.0
 LOOK_S: Final = 1.0
+HELD_LOOK_S: Final = 60.0
 LOG_MARGIN_S: Final = 2 * 3600
 CONVERSATIONS: Final = 50
+ANSWERS: Final = 200
 _NIL: Final = UUID(int=0)
 
-_TAKE: Final = """
-update santral.erasure e set due_at = clock_timestamp() + $1 * interval '1 s', state = 'running' from (
-    select workspace_id, id from santral.erasure where state <> 'done' and due_at <= clock_timestamp()
+_DUE: Final = "state <> 'done' and due_at <= clock_timestamp()"
+_TAKE: Final = f"""
+update santral.erasure e set due_at = clock_timestamp() + $1 * interval '1 s',
+    state = case when e.state = 'held' then 'held' else 'running' end
+from (
+    select workspace_id, id from santral.erasure where workspace_id = {drawn_workspace("erasure", _DUE)} and {_DUE}
     order by due_at limit 1 for no key update skip locked
-) due where e.workspace_id = due.workspace_id and e.id = due.id returning e.*
+) due
+where e.workspace_id = due.workspace_id and e.id = due.id returning e.*
 """
-_HOLD: Final = """
+_KEEP: Final = """
 select *, clock_timestamp() as now from santral.erasure
-where workspace_id = $1 and id = $2 and step = $3 and state = 'running' for no key update
+where workspace_id = $1 and id = $2 and step = $3 and state in ('running', 'held') for no key update
+"""
+_WAIT: Final = """
+update santral.erasure set state = 'held', due_at = clock_timestamp() + $3 * interval '1 s'
+where workspace_id = $1 and id = $2 and state in ('running', 'held')
 """
 _ADVANCE: Final = """
-update santral.erasure set step = $3, place = $4, counts = $5, due_at = clock_timestamp() + $6 * interval '1 s'
+update santral.erasure set state = 'running', step = $3, place = $4, counts = $5, due_at = clock_timestamp() + $6 * interval '1 s'
 where workspace_id = $1 and id = $2
 """
 _BEGIN: Final = """
@@ -64,14 +84,17 @@ _END: Final = "update santral.erasure set state = 'done', done_at = clock_timest
 _EXPORTS: Final = """
 with ended as (
     update santral.person_export set state = 'expired', blob = null
-    where workspace_id = $1 and profile_id = any($2::uuid[]) and state in ('asked', 'running', 'done') returning workspace_id, id
+    where workspace_id = $1 and handles && $2::uuid[] and state in ('asked', 'running', 'done') returning workspace_id, id
 )
 insert into santral.blob_removal (workspace_id, key, cause)
 select workspace_id, workspace_id || '/' || id || '/', $3 from ended on conflict do nothing
 """
+# What an answer carries may be a megabyte; only its addresses leave the database.
 _ADDRESSED: Final = """
-select id, request from santral.delivery where workspace_id = $1
-and (request->>'to' > '' or jsonb_array_length(request->'cc') > 0 or jsonb_array_length(request->'bcc') > 0)
+select id, message_id, array_remove(array_append(array(
+    select jsonb_array_elements_text(box) from unnest(array[request->'cc', request->'bcc']) as g(box) where jsonb_typeof(box) = 'array'
+), request->>'to'), null) as boxes
+from santral.delivery where workspace_id = $1 and id > $2 order by id limit $3
 """
 _UNADDRESS: Final = """
 update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
@@ -123,12 +146,21 @@ class Erasures:
             if step == "files":
                 await remove_blobs(self._db, self._blobs, workspace_id, erasure_id)
             before = step
-            step = await retried(lambda now=before: self._advance(workspace_id, erasure_id, now))  # type: ignore[misc]
-            if step == "settle":
+            try:
+                step = await retried(lambda now=before: self._advance(workspace_id, erasure_id, now))  # type: ignore[misc]
+            except Held:
+                await self._wait(workspace_id, erasure_id)
+                return
+            if step == "settle" != before:
                 break
         if before == "settle" and not step:
             ERASURES.inc()
             log.info("a person was erased", action="profile_erased", workspace=str(workspace_id), erasure=str(erasure_id))
+
+    async def _wait(self, workspace_id: UUID, erasure_id: UUID) -> None:
+        async with self._db.batch() as connection:
+            await connection.execute(_WAIT, workspace_id, erasure_id, HELD_LOOK_S)
+        log.info("an erasure waits for the end of a legal hold", action="erasure_waits", erasure=str(erasure_id), state="held")
 
     def _wake(self, workspace_id: UUID) -> None:
         if self._hints is not None:
@@ -137,31 +169,42 @@ class Erasures:
             self._hints.wake("stream", str(workspace_id))
 
     async def _advance(self, workspace_id: UUID, erasure_id: UUID, step: str) -> str:
-        """One transaction of a step; the step that comes next, empty when it is done or somebody else's."""
+        """One transaction of a step; the step that comes next, empty when it is done or somebody else's. Raises `Held`."""
         async with self._db.batch() as connection:
-            held = await connection.fetchrow(_HOLD, workspace_id, erasure_id, step)
-            if held is None:
+            kept = await connection.fetchrow(_KEEP, workspace_id, erasure_id, step)
+            if kept is None:
                 return ""
-            job = dict(held)
+            job = dict(kept)
+            await lock_holds(connection, workspace_id)
+            await self._require_free(connection, job)
             work = {
                 "quarantine": self._quarantine, "person": self._person, "conversations": self._conversations,
-                "mentions": self._mentions, "files": self._files, "settle": self._settle,
+                "mentions": self._mentions, "answers": self._answers, "files": self._files, "settle": self._settle,
             }[step]  # fmt: skip
             following, place, counts = await work(connection, job)
             total = Counter(job["counts"])
             total.update(counts)
-            wait_s = self._settle_s if following == "settle" else LEASE_S
+            wait_s = self._settle_s if following == "settle" != step else LEASE_S
             await connection.execute(_ADVANCE, workspace_id, erasure_id, following or step, place, dict(total), wait_s)
             if following == "":
                 await connection.execute(_END, workspace_id, erasure_id)
             return following
 
+    async def _require_free(self, connection: Connection, job: Mapping[str, Any]) -> None:
+        handles, hashes = await self._buried(connection, job)
+        if not handles:
+            await require_not_held(connection, job["workspace_id"], job["profile_id"], self._secret)
+            return
+        await require_erasable(connection, job["workspace_id"], handles, hashes, self._secret)
+
     async def _quarantine(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         handles = await person_handles(connection, job["workspace_id"], job["profile_id"])
         after = UUID(job["place"].get("after", str(_NIL)))
-        found, end = await entries_of(connection, job["workspace_id"], needles_of(handles), after=after)
+        needles = await asyncio.to_thread(lambda: Needles(needles_of(handles)))
+        found, end = await entries_of(connection, job["workspace_id"], needles, after=after)
         counts: Counter[str] = Counter()
         if found:
+            await require_entries_free(connection, job["workspace_id"], found)
             person = Person(workspace_id=job["workspace_id"], messages=tuple(found))
             counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
         if end is None:
@@ -176,9 +219,10 @@ class Erasures:
         handles, counts = await forget(
             connection, workspace_id, job["profile_id"], erasure_id=job["id"], secret=self._secret, at=at
         )
-        person = Person(workspace_id=workspace_id, visitors=visitors_of(handles))
-        sessions = next(cover for cover in OWN if cover.table == "session")
-        counts["session"] += await erase_rows(connection, sessions, person)
+        person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles), visitors=visitors_of(handles))
+        for cover in OWN:
+            if cover.table in ("session", "visitor_join", "hold"):
+                counts[cover.table] += await erase_rows(connection, cover, person)
         await connection.execute(_EXPORTS, workspace_id, [one.id for one in handles], job["id"])
         await connection.execute(_BEGIN, workspace_id, job["id"], at, self._retention_s + LOG_MARGIN_S)
         return "conversations", {}, counts
@@ -195,12 +239,12 @@ class Erasures:
         return "conversations", {"after": str(page[-1])}, counts
 
     async def _emptied(self, connection: Connection, job: Mapping[str, Any], person: Person) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        retry_keys = next(cover for cover in OWN if cover.table == "idempotency")
-        counts["idempotency"] += await erase_rows(connection, retry_keys, person)
+        await require_free(connection, job["workspace_id"], conversations=person.conversations, messages=person.messages)
+        own, counts = {cover.table: cover for cover in OWN}, Counter[str]()
+        counts["idempotency"] += await erase_rows(connection, own["idempotency"], person)
         counts.update(await erase_conversations(connection, person, cause=job["id"], at=job["now"]))
-        deliveries = next(cover for cover in OWN if cover.table == "delivery")
-        counts["delivery"] += await erase_rows(connection, deliveries, person)
+        for table in ("delivery", "hold"):
+            counts[table] += await erase_rows(connection, own[table], person)
         return counts
 
     async def _mentions(self, connection: Connection, job: Mapping[str, Any]) -> Step:
@@ -211,35 +255,42 @@ class Erasures:
         if own:
             counts = await self._emptied(connection, job, Person(workspace_id=job["workspace_id"], messages=tuple(own)))
         if end is None:
-            counts["delivery"] += await self._unaddressed(connection, job["workspace_id"], hashes)
-            return "files", {}, counts
+            return "answers", {}, counts
         return "mentions", {"after": str(end[0]), "seq": end[1]}, counts
 
-    async def _unaddressed(self, connection: Connection, workspace_id: UUID, hashes: set[bytes]) -> int:
-        """What went to others with the person among its addresses forgets what it carried; how many."""
-        named = []
-        for row in await connection.fetch(_ADDRESSED, workspace_id):
-            request = row["request"]
-            boxes = [request.get("to") or "", *request.get("cc", ()), *request.get("bcc", ())]
-            if any(is_one_of(box, hashes, self._secret, workspace_id) for box in boxes):
-                named.append(row["id"])
-        await connection.execute(_UNADDRESS, workspace_id, named)
-        return len(named)
+    async def _answers(self, connection: Connection, job: Mapping[str, Any]) -> Step:
+        """What went to others with the person among its addresses forgets what it carried."""
+        workspace_id, after = job["workspace_id"], UUID(job["place"].get("after", str(_NIL)))
+        _, hashes = await self._buried(connection, job)
+        page = [dict(row) for row in await connection.fetch(_ADDRESSED, workspace_id, after, ANSWERS)]
+
+        def named() -> list[dict[str, Any]]:
+            return [row for row in page if any(is_one_of(box, hashes, self._secret, workspace_id) for box in row["boxes"])]
+
+        found = await asyncio.to_thread(named)
+        await require_free(connection, workspace_id, messages=[row["message_id"] for row in found])
+        await connection.execute(_UNADDRESS, workspace_id, [row["id"] for row in found])
+        counts = Counter(delivery=len(found))
+        return ("answers", {"after": str(page[-1]["id"])}, counts) if len(page) == ANSWERS else ("files", {}, counts)
 
     async def _files(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         return "settle", {}, Counter()
 
     async def _settle(self, connection: Connection, job: Mapping[str, Any]) -> Step:
-        """Handles and quarantined entries that came again go too; then the handles' conversations are looked at once more."""
+        """Quarantined entries and handles that came again go too; then the handles' conversations are looked at once more."""
         _, hashes = await self._buried(connection, job)
+        after = UUID(job["place"].get("after", str(job["id"])))
+        late, end = await entries_come_again(connection, self._secret, job["workspace_id"], hashes, after=after)
+        counts: Counter[str] = Counter()
+        if late:
+            await require_entries_free(connection, job["workspace_id"], late)
+            person = Person(workspace_id=job["workspace_id"], messages=tuple(late))
+            counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
+        if end is not None:
+            return "settle", {"after": str(end)}, counts
         again = await come_again(
             connection, WorkspaceId(job["workspace_id"]), secret=self._secret, hashes=hashes, at=job["erased_at"], since=job["id"]
         )
-        late = await entries_come_again(connection, self._secret, job["workspace_id"], hashes, since=job["id"])
-        counts: Counter[str] = Counter()
-        if late:
-            person = Person(workspace_id=job["workspace_id"], messages=tuple(late))
-            counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
         if not again:
             return "", {}, counts
         for handle_id in again:
@@ -257,3 +308,10 @@ class Erasures:
     async def _buried(self, connection: Connection, job: Mapping[str, Any]) -> tuple[set[UUID], set[bytes]]:
         rows = await connection.fetch(_BURIED, job["workspace_id"], job["id"])
         return {row["handle_id"] for row in rows}, {row["hash"] for row in rows}
+
+
+async def require_not_held(connection: Connection, workspace_id: UUID, profile_id: UUID, secret: bytes) -> None:
+    """Raises `Held` when a legal hold stands against erasing this person as they are known now."""
+    handles = await person_handles(connection, WorkspaceId(workspace_id), profile_id)
+    hashes = await asyncio.to_thread(lambda: {tombstone_hash(secret, workspace_id, as_named(one.handle)) for one in handles})
+    await require_erasable(connection, workspace_id, [one.id for one in handles], hashes, secret)

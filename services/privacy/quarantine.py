@@ -1,34 +1,35 @@
 """Whose words lie in quarantine: entries are read for a person's addresses, because nothing else says whose they are.
 
-Looked at are the record, the original inside it, the headers and the error. **Identity**: the entry's id.
+Looked at are the record, the original inside it, the headers and the error; in a thread, a few entries at a time, because anybody may fill
+a workspace's quarantine. **Identity**: the entry's id.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import json
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from profiles.erasure_tombstones import is_buried
 from profiles.forgetting import OwnHandle
+from services.privacy.needles import HEAD_BYTES, Needles
 from shared.cloudevent import decode_message
-from shared.database import Connection
+from shared.database import Connection, pages
 from shared.errors import InputRejected
 from shared.handle import Handle
 
 PAGE: Final = 50
-NEEDLE_CHARS_MIN: Final = 5
+AT_ONCE: Final = 4
+"""Entries in memory and in a thread at once: what is read in a transaction may not let it stand idle for long."""
+NEEDLE_CHARS_MIN: Final = HEAD_BYTES
+Entry: TypeAlias = Mapping[str, Any]
+"""A row of quarantine as the driver reads it."""
 _ENTRIES: Final = """
 select id, message_id, headers, record, error from santral.quarantine
 where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id limit $3
-"""
-
-_SINCE: Final = """
-select message_id, headers, record from santral.quarantine
-where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id
 """
 
 
@@ -43,23 +44,42 @@ def needles_of(handles: Iterable[OwnHandle]) -> set[bytes]:
 
 
 async def entries_of(
-    connection: Connection, workspace_id: UUID, needles: Collection[bytes], *, after: UUID
+    connection: Connection, workspace_id: UUID, needles: Needles, *, after: UUID
 ) -> tuple[list[UUID], UUID | None]:
     """A page of quarantine: the messages' ids of entries that hold an address, and where the page ended; None at the end."""
-    rows = await connection.fetch(_ENTRIES, workspace_id, after, PAGE)
-    found = [row["message_id"] for row in rows if _holds(dict(row), needles)]
-    return found, rows[-1]["id"] if len(rows) == PAGE else None
+    return await _page(connection, workspace_id, after, lambda row: _contains(row, needles))
 
 
 async def entries_come_again(
-    connection: Connection, secret: bytes, workspace_id: UUID, hashes: Collection[bytes], *, since: UUID
-) -> list[UUID]:
-    """Messages' ids of entries written since an id was made, whose record can be read and names an erased sender or participant."""
-    rows = await connection.fetch(_SINCE, workspace_id, since)
-    return [row["message_id"] for row in rows if any(is_buried(one, hashes, secret, workspace_id) for one in _named(dict(row)))]
+    connection: Connection, secret: bytes, workspace_id: UUID, hashes: Collection[bytes], *, after: UUID
+) -> tuple[list[UUID], UUID | None]:
+    """The same of entries whose record can be read and names an erased sender or participant."""
+    return await _page(
+        connection, workspace_id, after, lambda row: any(is_buried(one, hashes, secret, workspace_id) for one in _named(row))
+    )
 
 
-def _named(row: Mapping[str, Any]) -> list[Handle]:
+async def _page(
+    connection: Connection, workspace_id: UUID, after: UUID, wanted: Callable[[Entry], bool]
+) -> tuple[list[UUID], UUID | None]:
+    found: list[UUID] = []
+    seen, last = 0, after
+    async for rows in pages(connection, _ENTRIES, workspace_id, after, PAGE, rows=AT_ONCE):
+        found += [row["message_id"] for row in await asyncio.to_thread(_those, rows, wanted)]
+        seen, last = seen + len(rows), rows[-1]["id"]
+    return found, last if seen == PAGE else None
+
+
+async def holding(rows: Sequence[Entry], needles: Needles) -> list[Entry]:
+    """Those of a few entries (``record``, ``headers``, ``error``) in which one of these stands; looked for beside the event loop."""
+    return await asyncio.to_thread(_those, rows, lambda row: _contains(row, needles))
+
+
+def _those(rows: Sequence[Entry], wanted: Callable[[Entry], bool]) -> list[Entry]:
+    return [row for row in rows if wanted(row)]
+
+
+def _named(row: Entry) -> list[Handle]:
     try:
         message = decode_message({name: value.encode() for name, value in row["headers"].items()}, row["record"])
     except InputRejected:
@@ -68,15 +88,15 @@ def _named(row: Mapping[str, Any]) -> list[Handle]:
     return [one.handle() for one in people]
 
 
-def _holds(row: Mapping[str, Any], needles: Collection[bytes]) -> bool:
+def _contains(row: Entry, needles: Needles) -> bool:
     record: bytes = row["record"]
-    texts = [record, json.dumps(row["headers"]).encode(), row["error"].encode(), *_original(record)]
-    return any(needle in text.lower() for text in texts for needle in needles)
+    texts = (record, json.dumps(row["headers"]).encode(), row["error"].encode(), *_original(record))
+    return any(needles.within(text.lower()) for text in texts)
 
 
 def _original(record: bytes) -> list[bytes]:
     try:
         original = json.loads(record).get("original")
         return [base64.b64decode(original)] if isinstance(original, str) else []
-    except (ValueError, AttributeError, binascii.Error):
+    except (ValueError, AttributeError, RecursionError):
         return []

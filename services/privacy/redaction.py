@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from router.commands.kept_files import let_go
 from router.erasure.covers import UNLABELLED
 from router.moves.moves import numbered
 from router.views.messages import edits_of
+from services.privacy.held import lock_holds, require_free
 from shared.database import Connection
 from shared.errors import NotFound
 from shared.event import Event
@@ -56,8 +58,10 @@ async def redact(
 ) -> UUID | None:
     """Redacts a message, or its file ``part``; the cause under which its files are noted. None when it was redacted before.
 
-    A whole message goes with its edits. A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`.
+    A whole message goes with its edits. A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`,
+    `Held` for a message under a legal hold.
     """
+    await lock_holds(connection, workspace_id)
     row = await connection.fetchrow(_MESSAGE, workspace_id, conversation_id, seq)
     if row is None:
         raise NotFound("no such message", field="seq")
@@ -69,8 +73,8 @@ async def redact(
         raise NotFound("this message has no such part", field="n")
     if "redacted" in body or (part is not None and "redacted" in parts[part]):
         return None
+    await require_free(connection, workspace_id, messages=[row["id"]])
     cause = new_id()
-    files = [*parts, *(body.get("content") or {}).get("files", ())]
     if part is None:
         # Edits hold words of the message too; by the call's end none of them shows what was taken away.
         for edit in await edits_of(connection, workspace_id, conversation_id, seq):
@@ -88,7 +92,8 @@ async def redact(
         await connection.execute(_DELIVERY, workspace_id, row["id"])
         await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)
         await connection.execute(_REASONS, workspace_id, row["id"])
-        gone = [one["blob"].rpartition("/")[0] + "/" for one in files if one.get("blob")]
+        await let_go(connection, workspace_id, [row["id"]], cause=cause)
+        gone = [one["blob"].rpartition("/")[0] + "/" for one in parts if one.get("blob")]  # the folder, with whatever lies in it
     else:
         originals = [one for one in parts if one.get("role") == "original"]
         gone = [one["blob"] for one in (parts[part], *originals) if one.get("blob")]

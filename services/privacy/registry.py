@@ -18,6 +18,10 @@ OWN: Final = (
         also=("id", "created_at", "expires_at"),
     ),
     Cover(
+        table="visitor_join", rows="x.visitor_id = any({visitors}) or x.customer_id = any({visitors})", columns=(), kind="signed_in_chats",
+        also=("visitor_id", "customer_id", "joined_at"),
+    ),
+    Cover(
         table="idempotency", columns=("key",), kind="retry_keys", also=("message_id", "created_at"),
         rows="x.message_id in (select m.id from santral.message m where m.workspace_id = $1 and m.conversation_id = any({conversations}))"
         " or x.message_id = any({messages})",
@@ -29,6 +33,10 @@ OWN: Final = (
                "closed_at": "coalesce(x.closed_at, now())"},
         also=("id", "message_id", "state", "created_at", "sent_at"),
     ),
+    Cover(
+        table="hold", rows="x.handles && {handles} or x.subject_id = any({conversations})", columns=("reason",), kind=None,
+        erase={"reason": "''"},
+    ),
 )  # fmt: skip
 
 COVERS: Final[tuple[Cover, ...]] = (*OWN, *work.COVERS, *people.COVERS, *people.STATEMENTS)
@@ -39,6 +47,8 @@ STAFF: Final[Mapping[tuple[str, str], str]] = {
     ("user", "name"): "people of the workspace, not customers; removed with the configuration",
     ("user", "email"): "people of the workspace, not customers; removed with the configuration",
     ("agent", "name"): "people of the workspace, not customers; removed with the configuration",
+    ("audit", "address"): "where somebody who works here acted from; a visitor's is never written; runs out with the audit",
+    ("audit", "software"): "what somebody who works here acted with; a visitor's is never written; runs out with the audit",
 }
 """Personal columns of those who work here: no customer's erasure or export reaches them."""
 
@@ -61,10 +71,13 @@ NEVER: Final[Mapping[str, str]] = {
     "api_key.secret_hash": _OURS, "api_key.name": _CONFIGURED, "api_key.scopes": _WORD, "session.kind": _WORD,
     "session.public_id": _OURS, "session.secret_hash": _OURS, "idempotency.body_hash": _OURS, "delivery.state": _WORD,
     "delivery.provider_id": "the provider's id of our own message", "audit.actor": _ACTOR, "audit.action": _WORD,
-    "audit.target_kind": _WORD, "audit.target_id": "an id of ours", "audit.details": "ids and names of fields, never a customer's value",
+    "audit.target_kind": _WORD, "audit.target_id": "an id of ours", "audit.request_id": _OURS,
+    "audit_link.row_digest": _OURS, "audit_link.digest": _OURS, "audit_anchor.digest": _OURS,
+    "audit.details": "ids and names of fields, never a customer's value",
     "connection.name": _CONFIGURED, "connection.provider": _WORD, "connection.path_token": _OURS, "connection.settings": _CONFIGURED,
     "connection.secrets": _CONFIGURED, "connection.managed_digest": _OURS, "inbox.name": _CONFIGURED, "inbox.channel": _WORD,
-    "inbox.provider": _WORD, "inbox.address": "the workspace's own", "inbox.path_token": _OURS, "inbox.settings": _CONFIGURED,
+    "inbox.provider": _WORD, "inbox.address": "the workspace's own", "inbox.mailbox": "the workspace's own",
+    "inbox.path_token": _OURS, "inbox.settings": _CONFIGURED,
     "inbox.secrets": _CONFIGURED, "inbox.managed_digest": _OURS, "poll.source": _CONFIGURED,
     "poll.place": "how far a file was read, and ids of calls", "signature_use.token": "the provider's one-time word",
     "signature_use.body_digest": _OURS, "handle.kind": _WORD, "handle.scope": "the workspace's own account",
@@ -85,7 +98,7 @@ NEVER: Final[Mapping[str, str]] = {
     "message.visibility": _WORD, "placement.actor": _ACTOR,
     "placement_operation.kind": _WORD, "placement_operation.actor": _ACTOR, "placement_operation.undone_by": _ACTOR,
     "placement_operation.prior": "ids, words of closed lists, numbers and times",
-                "agent.kind": _WORD, "agent.languages": _WORD, "agent.skills": _CONFIGURED,
+                "agent.kind": _WORD, "agent.role": _CONFIGURED, "agent.languages": _WORD, "agent.skills": _CONFIGURED,
     "agent.channels": _CONFIGURED, "agent.counts": "measures", "agent.presence": _WORD, "agent.presence_reason": _WORD,
     "agent.title": _CONFIGURED, "agent.attributes": _CONFIGURED, "agent.hours": _CONFIGURED, "agent.presences": _CONFIGURED, "shift.kind": _WORD,
     "agent.new_items": _CONFIGURED, "agent.recent": "measures", "agent.turns": "measures", "agent.managed_digest": _OURS, "work_item.channel": _WORD,
@@ -94,6 +107,7 @@ NEVER: Final[Mapping[str, str]] = {
     "decision.kind": _WORD, "dispatch_change.kind": _WORD, "quarantine.reason": _WORD,
     "quarantine.error_hash": _OURS, "quarantine.source": "topic, partition, offset, ids", "quarantine.state": _WORD,
     "quarantine.resolved_by": _ACTOR, "erasure.reason": _WORD, "erasure.actor": _ACTOR, "erasure.state": _WORD, "erasure.step": _WORD,
-    "erasure.place": "an id", "erasure.counts": "measures", "blob_removal.key": _OURS, "person_export.actor": _ACTOR,
+    "erasure.place": "an id", "erasure.counts": "measures", "blob_removal.key": _OURS, "kept_file.blob": _OURS, "person_export.actor": _ACTOR,
     "person_export.state": _WORD, "person_export.blob": _OURS, "profile_view.actor": _ACTOR, "retention_run.class": _WORD,
+    "person_export.handles": _OURS, "hold.kind": _WORD, "hold.handles": _OURS, "hold.placed_by": _ACTOR, "hold.lifted_by": _ACTOR,
 }  # fmt: skip

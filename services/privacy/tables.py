@@ -1,11 +1,12 @@
-"""What the promises about personal data leave behind: erasures, exports, views, files to remove, runs of retention.
+"""What the promises about personal data leave behind: erasures, exports, views, files to remove, runs of retention, legal holds.
 
-None of these holds personal data: hashes under the deployment's secret, ids, closed words, counts and times.
+None of these holds personal data but a hold's reason: hashes under the deployment's secret, ids, closed words, counts and times.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared.tables import Json, Uuid, at, metadata, required, workspace_id
 
@@ -17,7 +18,7 @@ erasure = sa.Table(  # an erasure asked for, its progress, and what it did, kept
     required("profile_id", Uuid),
     required("reason", sa.Text),  # a closed word: free text would be a place for what must go
     required("actor", sa.Text),
-    required("state", sa.Text, server_default="asked"),  # asked, running, done
+    required("state", sa.Text, server_default="asked"),  # asked, running, held (waits for the end of a legal hold), done
     required("step", sa.Text, server_default="quarantine"),
     required("place", Json, server_default=sa.text("'{}'")),  # where the step is: the last id it has seen
     required("counts", Json, server_default=sa.text("'{}'")),  # rows per table
@@ -27,7 +28,7 @@ erasure = sa.Table(  # an erasure asked for, its progress, and what it did, kept
     at("log_ends_at", null=True),  # when the last record on the messages topic has run out
     at("done_at", null=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
-    sa.CheckConstraint("state in ('asked', 'running', 'done')", name="state"),
+    sa.CheckConstraint("state in ('asked', 'running', 'held', 'done')", name="state"),
     sa.Index("erasure_open_ix", "workspace_id", "profile_id", unique=True, postgresql_where=sa.text("state <> 'done'")),
     sa.Index("erasure_due_ix", "due_at", postgresql_where=sa.text("state <> 'done'")),
 )
@@ -58,6 +59,7 @@ person_export = sa.Table(  # an export of one person's data, and where its archi
     workspace_id(),
     required("id", Uuid),
     required("profile_id", Uuid),
+    required("handles", pg.ARRAY(Uuid), server_default="{}"),  # whose words it holds: the person's, and those who wrote to them
     required("actor", sa.Text),
     required("state", sa.Text, server_default="asked"),  # asked, running, done, failed, expired
     required("done", sa.Integer, server_default="0"),
@@ -96,4 +98,25 @@ retention_run = sa.Table(  # what retention removed, by class
     required("removed", sa.BigInteger, server_default="0"),
     at("at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
+)
+
+hold = sa.Table(  # a person or a conversation of whom nothing may be removed until it ends; ended ones stay
+    "hold",
+    metadata,
+    workspace_id(),
+    required("id", Uuid),
+    required("kind", sa.Text),  # person, case
+    required("subject_id", Uuid),  # a profile, or a conversation
+    required(
+        "handles", pg.ARRAY(Uuid), server_default="{}"
+    ),  # the person's when it was placed, so that an un-merge frees none of them
+    required("reason", sa.Text, info={"pii": True}),
+    required("placed_by", sa.Text),
+    at("placed_at", now=True),
+    at("until", null=True),  # ends by itself then
+    sa.Column("lifted_by", sa.Text),
+    at("lifted_at", null=True),
+    sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.CheckConstraint("kind in ('person', 'case')", name="kind"),
+    sa.Index("hold_open_ix", "workspace_id", postgresql_where=sa.text("lifted_at is null")),
 )

@@ -20,6 +20,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from router.intake.classifier import Answer, Question
+from services.frame.egress import Allowed, body_of, client
 from shared.logs import get_log
 from shared.metrics import CLASSIFIED, CLASSIFIER_SECONDS
 
@@ -54,7 +55,7 @@ class HttpClassifier:
     def __init__(self, url: str, *, token: str | None = None, budget_s: float = 0.3, rest_s: float = REST_S) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self._url = url
-        self._http = httpx.AsyncClient(timeout=budget_s, follow_redirects=False, trust_env=False, headers=headers)
+        self._http = client(Allowed().plus(url), timeout_s=budget_s, headers=headers)
         self._budget_s = budget_s
         self._rest_s = rest_s
         self._failures = 0
@@ -99,13 +100,11 @@ class HttpClassifier:
             }
             for one in questions
         ]  # fmt: skip
-        body = b""
         async with self._http.stream("POST", self._url, json={"messages": messages}) as response:
             response.raise_for_status()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise ValueError(f"the answer is longer than {ANSWER_BYTES_MAX} bytes")
+            body = await body_of(response, ANSWER_BYTES_MAX + 1)
+        if len(body) > ANSWER_BYTES_MAX:
+            raise ValueError(f"the answer is longer than {ANSWER_BYTES_MAX} bytes")
         said = _Answered.model_validate_json(body)
         return {one.id: Answer(model=said.model, labels=one.labels, urgency=one.urgency, spam=one.spam) for one in said.messages}
 

@@ -22,8 +22,8 @@ from services.frame.settings import Settings
 from services.router.delivery_receipts import apply_receipts
 from services.router.http_classifier import HttpClassifier
 from services.router.intake_loop import IntakeLoop
-from shared.database import Database
-from shared.errors import Conflict, InputRejected, Unavailable
+from shared.database import Contended, Database, concerns_all
+from shared.errors import Conflict, InputRejected
 from shared.hints import Hints, Waiter
 from shared.ids import new_id
 from shared.kafka_reader import Reader
@@ -139,12 +139,13 @@ async def _replay_one(
         async with db.batch() as connection:
             await put_back(connection, workspace_id, entry_id, error="the message was resolved otherwise")
     except InputRejected as error:
-        log.warning("a replay failed again", action="message_quarantined", id=str(entry_id), error=str(error))
+        # The entry keeps the words: they may quote the customer's.
+        log.warning("a replay failed again", action="message_quarantined", id=str(entry_id), error=type(error).__name__)
         async with db.batch() as connection:
             await put_back(connection, workspace_id, entry_id, error=str(error))
-    except Unavailable:
-        raise
     except Exception as error:
+        if concerns_all(error) and not isinstance(error, Contended):
+            raise
         # Said by its kind: an exception's words and locals may be the customer's.
         log.error("a replay met something unforeseen", action="message_quarantined", id=str(entry_id), error=type(error).__name__)  # noqa: TRY400
         async with db.batch() as connection:

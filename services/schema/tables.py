@@ -1,4 +1,4 @@
-"""Workspaces, people who sign in, keys, sessions, idempotency, deliveries, the audit."""
+"""Workspaces, people who sign in, keys, sessions, idempotency, deliveries, the audit and its chain."""
 
 from __future__ import annotations
 
@@ -85,8 +85,23 @@ session = sa.Table(  # agents' and visitors' tokens; the secret itself is never 
     at("created_at", now=True),
     at("expires_at"),
     at("revoked_at", null=True),
+    at("used_at", now=True),  # to the minute; an agent's session ends half an hour after it
+    at("wrote_at", null=True),  # a visitor's first word in it
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.Index("session_agent_ix", "workspace_id", "agent_id"),
+    sa.Index("session_visitor_ix", "workspace_id", "visitor_id", postgresql_where=sa.text("visitor_id is not null")),
+)
+
+visitor_join = sa.Table(  # an anonymous visitor whose chat became a customer's, for good and for one only
+    "visitor_join",
+    metadata,
+    workspace_id(),
+    required("inbox_id", Uuid),
+    required("visitor_id", Uuid),
+    required("customer_id", Uuid),  # the visitor's id that the customer has in this inbox
+    at("joined_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "inbox_id", "visitor_id"),
+    sa.Index("visitor_join_customer_ix", "workspace_id", "inbox_id", "customer_id"),
 )
 
 idempotency = sa.Table(
@@ -141,5 +156,33 @@ audit = sa.Table(  # append-only: no runtime role may update or delete
     sa.Column("target_kind", sa.Text),
     sa.Column("target_id", sa.Text),
     required("details", Json, server_default=sa.text("'{}'")),
+    sa.Column("address", sa.Text, info={"pii": True}),  # of the caller; null where nobody called
+    sa.Column("software", sa.Text, info={"pii": True}),  # what the caller's program says it is
+    sa.Column("request_id", sa.Text),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
+    sa.Index("audit_at_ix", "workspace_id", "at", "id"),
+)
+
+audit_link = sa.Table(  # the chain over the audit, written after the rows' transactions; append-only, and for the worker alone
+    "audit_link",
+    metadata,
+    workspace_id(),
+    required("number", sa.BigInteger),  # from 1 without a gap
+    required("audit_id", Uuid),
+    at("happened_at"),  # the row's time, kept when the row has expired
+    required("row_digest", sa.LargeBinary),
+    required("digest", sa.LargeBinary),  # of the link before and this one
+    sa.PrimaryKeyConstraint("workspace_id", "number"),
+    sa.UniqueConstraint("workspace_id", "happened_at", "audit_id", name="audit_link_row_key"),
+    sa.CheckConstraint("number > 0", name="number"),
+)
+
+audit_anchor = sa.Table(  # where the chain begins since links expired; written by the owner's functions only
+    "audit_anchor",
+    metadata,
+    workspace_id(),
+    required("number", sa.BigInteger, server_default="0"),  # of the last link that expired
+    sa.Column("digest", sa.LargeBinary),
+    at("expired_before"),  # how far retention has come: no row from then on may be gone
+    sa.PrimaryKeyConstraint("workspace_id"),
 )

@@ -20,17 +20,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from services.demo.sink import Sink
+from services.frame.mail_border import is_own_machine
 from services.frame.settings import PREFIX, Settings
 from services.supervisor.children import Children
-from services.supervisor.demo import DemoAgent, prepare, shop_front, sign_in, write_info
+from services.supervisor.demo import DemoAgent, admits, prepare, secrets_of, shop_front, sign_in, write_info
 from services.supervisor.folder import PROCESSES, Ports, ServeFolder
 from services.supervisor.servers import Addresses, Servers
 from shared.embedded.errors import unusable
 from shared.embedded.folder import Progress, write_private
-from shared.errors import Conflict, InputRejected
+from shared.errors import Conflict, InputRejected, NotFound
 
 _ADDRESS: Final = re.compile(r"\S+:\d{1,5}")
-BORDER_ID: Final = "demo.santral"
+DEMO_BORDER: Final = "demo.santral"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 
@@ -86,6 +87,7 @@ async def _serve(
         raise InputRejected(
             f"{options.smtp_relay!r} is not an address", field="--smtp-relay", remedy="HOST:PORT, as in mail.example:25"
         )
+    settings.mail_border()  # refused here rather than in the gateway's log
     if options.ready_file is not None:
         _remove(options.ready_file)
     async with contextlib.AsyncExitStack() as stack:
@@ -108,16 +110,20 @@ async def _serve(
         await children.start()
         folder.keep("topics", await servers.settled(addresses))
         await children.ready()
-        agents = await _demo(folder, where, api_key, progress) if options.demo else []
+        if options.demo and not await admits(url=where["http"], api_key=api_key):
+            progress("The admin key was revoked; here is a new one.")
+            api_key = await _new_key(folder, addresses)
+        trusting = trusts_all_mail(options, settings)
+        agents = await _demo(folder, where, api_key, progress, trusting=trusting) if options.demo else []
         facts = {
             **where, "postgres": addresses.owner, "kafka": addresses.bootstrap, "api_key": api_key,
-            "agents": [asdict(agent) for agent in agents],
+            "agents": [asdict(agent) for agent in agents], "secrets": secrets_of(folder),
         }  # fmt: skip
         folder.keep("serve.json", json.dumps(facts))
         stack.callback(_remove, folder.path / "serve.json")
         if options.ready_file is not None:
             write_private(options.ready_file, json.dumps(facts, indent=2))
-        _tell(where, agents, folder, progress, demo=options.demo)
+        _tell(where, agents, folder, progress, demo=options.demo, trusting=trusting)
         await servers.supervise()
 
 
@@ -160,6 +166,23 @@ async def _admin_key(folder: ServeFolder, addresses: Addresses, *, demo: bool) -
     return folder.keep("api_key", made.key)
 
 
+async def _new_key(folder: ServeFolder, addresses: Addresses) -> str:
+    """A new admin key of the demo's workspace, in place of one that was revoked."""
+    from services.api.workspaces import add_admin_key
+    from shared.database import Database
+
+    db = await Database.open(addresses.worker, name="serve", pool_size=1)
+    try:
+        try:
+            made = await add_admin_key(db, workspace="demo", key_name="key of santral serve")
+        except NotFound:
+            # The folder began without the demo.
+            made = await add_admin_key(db, workspace="default", key_name="key of santral serve")
+    finally:
+        await db.close()
+    return folder.keep("api_key", made.key)
+
+
 @contextlib.asynccontextmanager
 async def _sink(folder: ServeFolder, ports: Ports) -> AsyncIterator[None]:
     try:
@@ -194,17 +217,24 @@ def child_variables(
     }
     if options.demo:
         ours |= {
-            "border_id": BORDER_ID,
             "demo_dir": str(folder.path / "demo"),
+            "production": "false",
             "smtp_relay": f"127.0.0.1:{ports.sink}",
         }
+    if trusts_all_mail(options, settings):
+        ours["trust_all_mail_as"] = DEMO_BORDER
     if options.smtp_relay is not None:
         ours["smtp_relay"] = options.smtp_relay
-    free = {"public_url", "webhook_url", "blob_dir", "spool_dir", "border_id", "demo_dir"}
+    free = {"public_url", "webhook_url", "blob_dir", "spool_dir", "demo_dir"}
     if options.smtp_relay is None:
         free.add("smtp_relay")
     kept = {name: value for name, value in ours.items() if name not in free or name not in settings.model_fields_set}
     return {PREFIX + name.upper(): value for name, value in kept.items()} | {"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"}
+
+
+def trusts_all_mail(options: ServeOptions, settings: Settings) -> bool:
+    """Whether the demo takes every mail's sender for proven: on one's own machine, where nobody said who judges senders."""
+    return options.demo and settings.mail_border() is None and is_own_machine(settings.host)
 
 
 def _where(settings: Settings, ports: Ports) -> dict[str, Any]:
@@ -217,19 +247,23 @@ def _where(settings: Settings, ports: Ports) -> dict[str, Any]:
     return {"http": http, "webhooks": webhooks, "smtp": f"{host}:{ports.smtp}", "shop": f"{http}/shop", "health": health}
 
 
-async def _demo(folder: ServeFolder, where: Mapping[str, Any], api_key: str, progress: Progress) -> list[DemoAgent]:
+async def _demo(
+    folder: ServeFolder, where: Mapping[str, Any], api_key: str, progress: Progress, *, trusting: bool
+) -> list[DemoAgent]:
     await prepare(folder, url=where["http"], api_key=api_key, progress=progress)
-    agents = await sign_in(url=where["http"], api_key=api_key)
+    agents = await sign_in(url=where["http"], api_key=api_key, progress=progress)
     pages = [{"name": agent.name, "page": agent.page} for agent in agents]
     info = {
         "shop": where["shop"], "smtp": where["smtp"], "api_docs": f"{where['http']}/docs", "health": f"{where['health']['api']}/healthz",
-        "agents": pages, **await shop_front(url=where["http"], api_key=api_key),
+        "agents": pages, "every_mail_counts_as_proven": trusting, **await shop_front(url=where["http"], api_key=api_key),
     }  # fmt: skip
     write_info(folder, info)
     return agents
 
 
-def _tell(where: Mapping[str, Any], agents: list[DemoAgent], folder: ServeFolder, progress: Progress, *, demo: bool) -> None:
+def _tell(
+    where: Mapping[str, Any], agents: list[DemoAgent], folder: ServeFolder, progress: Progress, *, demo: bool, trusting: bool
+) -> None:
     progress("Ready.")
     lines = [("Shop with chat", where["shop"])] if demo else []
     lines += [(f"Agent {agent.name}", agent.page) for agent in agents]
@@ -238,6 +272,8 @@ def _tell(where: Mapping[str, Any], agents: list[DemoAgent], folder: ServeFolder
         *((f"Health {name}", f"{url}/healthz") for name, url in where["health"].items()),
         ("Admin key", f"in {folder.path / 'api_key'}"), ("Logs", str(folder.path / "log")),
     ]  # fmt: skip
+    if trusting:
+        lines.append(("Senders of mail", "all count as proven, whoever they are (this machine only)"))
     for name, value in lines:
         progress(f"  {name:<16} {value}")
     progress("Ctrl-C stops it.")

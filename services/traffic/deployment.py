@@ -10,7 +10,7 @@ from typing import Any
 
 from services.client.rest_client import RestClient
 from services.traffic.people import Channel
-from shared.errors import InputRejected
+from shared.errors import Forbidden, InputRejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Entrances:
     widget_token: str | None = None
     api_inbox: str | None = None
     cdr_webhook: str | None = None
+    cdr_secret: str | None = field(default=None, repr=False)
     meta: tuple[MetaEntrance, ...] = ()
     closed: Mapping[Channel, str] = field(default_factory=dict)
 
@@ -56,7 +57,7 @@ def read_ready_file(path: Path) -> Mapping[str, Any]:
     """The addresses that `santral serve` wrote. Raises `InputRejected`."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return {name: facts[name] for name in ("http", "webhooks", "smtp", "api_key")}
+        return {name: facts[name] for name in ("http", "webhooks", "smtp", "api_key")} | {"secrets": facts.get("secrets", {})}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputRejected(
             f"{path} is not a ready file: {error}",
@@ -65,24 +66,34 @@ def read_ready_file(path: Path) -> Mapping[str, Any]:
         ) from error
 
 
-async def find_entrances(client: RestClient, webhooks: str, *, meta_secret: str | None, cdr_secret: str | None) -> Entrances:
-    """The entrances of the key's workspace. Raises what the API says of the key."""
+async def find_entrances(
+    client: RestClient, webhooks: str, *, meta_secret: str | None, cdr_secret: str | None, told: Mapping[str, Mapping[str, str]]
+) -> Entrances:
+    """The entrances of the key's workspace. ``told`` are secrets by inbox, as a ready file has them; of several telephone inboxes
+    the first with a told secret is taken, unless ``cdr_secret`` is given. Raises what the API says of the key.
+    """
     inboxes = [inbox async for inbox in client.pages("/v1/inboxes") if inbox["enabled"]]
     connections = {one["name"]: one async for one in client.pages("/v1/connections")}
     first: dict[str, Mapping[str, Any]] = {}
     for inbox in inboxes:
         first.setdefault(inbox["provider"], inbox)
     mail, chat, api, phone = (first.get(provider) for provider in ("smtp", "webchat", "api", "asterisk"))
+    if not cdr_secret:
+        opened = (inbox for inbox in inboxes if inbox["provider"] == "asterisk" and "post_secret" in told.get(inbox["name"], {}))
+        phone = next(opened, phone)
+        cdr_secret = told.get(phone["name"], {}).get("post_secret") if phone else None
     meta = tuple(
         MetaEntrance(
             provider=inbox["provider"],
             account=inbox["address"],
-            webhook=webhooks.rstrip("/") + connections[inbox["connection"]]["webhook_path"],
+            webhook=webhooks.rstrip("/") + (connections[inbox["connection"]]["webhook_path"] or ""),
         )
         for inbox in inboxes
         if inbox["provider"] in ("whatsapp", "messenger", "instagram") and inbox["connection"] in connections and inbox["address"]
     )
     closed: dict[Channel, str] = {}
+    if any(not inbox["webhook_path"] for inbox in inboxes):
+        raise Forbidden("the key may not hand messages in", field="--key", remedy="a key with config:read and messages:write")
     named: dict[Channel, tuple[object, str]] = {
         "mail": (mail, "smtp"), "chat": (chat, "webchat"), "api": (api, "api"), "phone": (phone, "asterisk"),
         "social": (meta, "whatsapp, messenger or instagram with its connection"),
@@ -96,6 +107,6 @@ async def find_entrances(client: RestClient, webhooks: str, *, meta_secret: str 
         closed["social"] = "posts are signed: give the connection's app_secret by --meta-secret or SANTRAL_TRAFFIC_META_SECRET"
     return Entrances(
         mailbox=mail["address"] if mail else None, widget_token=chat["widget_token"] if chat else None,
-        api_inbox=api["name"] if api else None, cdr_webhook=webhooks.rstrip("/") + phone["webhook_path"] if phone else None,
-        meta=meta, closed=closed,
+        api_inbox=api["name"] if api else None, cdr_webhook=webhooks.rstrip("/") + (phone["webhook_path"] or "") if phone else None,
+        cdr_secret=cdr_secret, meta=meta, closed=closed,
     )  # fmt: skip

@@ -65,15 +65,12 @@ class Sender(Protocol):
 class HttpSender:
     """Posts: the API's messages, telephone rows, Meta's signed envelopes."""
 
-    def __init__(
-        self, addresses: Addresses, entrances: Entrances, *, tag: str, clock: Clock, meta_secret: str | None, cdr_secret: str | None
-    ) -> None:
+    def __init__(self, addresses: Addresses, entrances: Entrances, *, tag: str, clock: Clock, meta_secret: str | None) -> None:
         self._addresses = addresses
         self._entrances = entrances
         self._tag = tag
         self._clock = clock
         self._meta_secret = (meta_secret or "").encode()
-        self._cdr_secret = cdr_secret
         limits = httpx.Limits(max_connections=32)
         self._http = httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, limits=limits)
 
@@ -84,7 +81,8 @@ class HttpSender:
         if happening.channel == "api":
             return await self._post(f"{self._addresses.http.rstrip('/')}/v1/messages", *self._message(happening))
         if happening.channel == "phone":
-            headers = {"authorization": f"Bearer {self._cdr_secret}"} if self._cdr_secret else {}
+            secret = self._entrances.cdr_secret
+            headers = {"authorization": f"Bearer {secret}"} if secret else {}
             rows = cdr_rows(happening, tag=self._tag, ended_at=self._clock.now())
             return await self._post(str(self._entrances.cdr_webhook), rows.encode(), headers)
         entrance = self._entrances.meta[happening.person.number % len(self._entrances.meta)]

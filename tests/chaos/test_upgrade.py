@@ -146,7 +146,7 @@ async def begun(there: Deployment, release: Release, gateway: dict[str, str]) ->
     assert status == 0, said
     load = await open_load(facts)
     load.inbox = await load.chat_inbox()
-    agent = next(one for one in await sign_in(url=facts["http"], api_key=key) if one.name == "Deniz")
+    agent = next(one for one in await sign_in(url=facts["http"], api_key=key, progress=print) if one.name == "Deniz")
     sender = f"mail-first-{load.run}@load.example"
     await load.deliver("mail", sender, 0)
     await drained(there.urls.owner, load, 40)
@@ -384,7 +384,7 @@ async def opened(there: Deployment, worker_db: Database, spool: Path) -> tuple[d
     file = there.folder / "workspace.yaml"
     file.write_text(WORKSPACE, encoding="utf-8")
     await apply_file(read_workspace_file(file), url=facts["http"], api_key=key)
-    for agent in await sign_in(url=facts["http"], api_key=key):
+    for agent in await sign_in(url=facts["http"], api_key=key, progress=print):
         async with desk_client(facts["http"], {"token": agent.token}) as desk:
             await is_online(desk)
     return processes, await open_load(facts)

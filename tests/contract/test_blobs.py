@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,23 @@ async def test_what_is_put_is_got(blobs: Blobs) -> None:
     for key, content in ((KEY, b"\x00\xff" * 100_000), ("workspace/message/original-d2", b""), ("workspace/other/x", b"x")):
         await blobs.put(key, content)
         assert await blobs.get(key) == content
+
+
+async def test_a_file_is_put_whole_wherever_it_was_read_to(blobs: Blobs) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"\x00\xff" * 400_000)
+        await blobs.put_file(KEY, file)
+    assert await blobs.get(KEY) == b"\x00\xff" * 400_000
+
+
+async def test_a_piece_is_what_stands_there(blobs: Blobs) -> None:
+    key = "w/m/part"
+    await blobs.put(key, bytes(range(100)))
+    assert await blobs.size(key) == 100
+    assert await blobs.piece(key, 0, 30) + await blobs.piece(key, 30, 60) + await blobs.piece(key, 90, 60) == bytes(range(100))
+    for missing in (blobs.size("w/m/other"), blobs.piece("w/m/other", 0, 1)):
+        with pytest.raises(NotFound):
+            await missing
 
 
 async def test_a_key_is_never_overwritten(blobs: Blobs) -> None:

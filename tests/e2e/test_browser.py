@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, FrameLocator, expect
+from playwright.async_api import Browser, FrameLocator, Route, expect
 
 from tests.support.counter import MAILBOX, Counter
 from tests.support.pages import PICTURES, Visit, desk_of, launched, visit
@@ -71,6 +72,25 @@ async def test_a_chat_from_hello_to_done(browser: Browser, counter: Counter) -> 
     await eventually(used, 15, "done gives the capacity back")
     assert desk.complaints == []
     assert shop.complaints == []
+
+
+async def test_a_click_before_the_chat_is_loaded_opens_it(browser: Browser, counter: Counter) -> None:
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    asked, given = asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        asked.set()
+        await given.wait()
+        await route.continue_()
+
+    await page.route("**/santral-chat.js", held)
+    await page.goto(counter.facts["shop"], wait_until="commit")
+    await page.get_by_text("Bize sorun").first.click()
+    await asyncio.wait_for(asked.wait(), 15)
+    given.set()
+    await expect(page.frame_locator("iframe").first.locator("textarea").first).to_be_visible(timeout=15_000)
+    await context.close()
 
 
 async def test_who_waits_sees_their_place(browser: Browser, counter: Counter) -> None:

@@ -21,7 +21,7 @@ def row(
     return ",".join('"{}"'.format(str(field).replace('"', '""')) for field in fields)
 
 
-async def ingest(counter: Counter, file: Path, *, inbox: str = "switchboard") -> str:
+async def ingest(counter: Counter, file: Path, *, inbox: str = "switchboard", secret: str = "") -> str:
     words = [
         "ingest",
         "cdr",
@@ -32,8 +32,11 @@ async def ingest(counter: Counter, file: Path, *, inbox: str = "switchboard") ->
         counter.facts["http"],
         "--key",
         counter.facts["api_key"],
+        "--secret",
+        "POST_SECRET",
     ]
-    status, said = await said_by(*words, "--webhook-url", counter.facts["webhooks"])
+    environment = {"POST_SECRET": secret or counter.facts["secrets"]["switchboard"]["post_secret"]}
+    status, said = await said_by(*words, "--webhook-url", counter.facts["webhooks"], environment=environment)
     assert status == 0, said
     return said
 
@@ -142,7 +145,7 @@ async def test_a_call_in_the_hour_that_comes_twice_took_as_long_as_it_took(count
     file.write_text(
         f'"","{number}","400","from-trunk","""""","{channels[1:]},{times},"ANSWERED","DOCUMENTATION","{call}","","","{call}","5"\n'
     )
-    await ingest(counter, file, inbox=name)
+    await ingest(counter, file, inbox=name, secret=made.json()["secrets_made"]["post_secret"])
     (message,) = (await counter.conversation_of(number, kind="phone"))["messages"]
     told = message["call"]
     assert (told["talk_s"], told["wait_s"], told["answered"]) == (1140, 60, True)

@@ -36,7 +36,7 @@ async def test_a_short_row_is_kept_with_its_bytes_and_reason(counter: Counter) -
     path = next(one["webhook_path"] for one in inboxes if one["name"] == "switchboard")
     mark = f"short-{uuid4().hex[:8]}"
     async with httpx.AsyncClient(base_url=counter.facts["webhooks"], trust_env=False, timeout=30) as client:
-        assert (await client.post(path, content=f'"{mark}","row"\n')).status_code == 200
+        assert (await client.post(path, content=f'"{mark}","row"\n', headers=counter.switchboard)).status_code == 200
     kept = await kept_with(counter, mark)
     assert kept["id"] in await quarantine(counter, "list")
     listed = {one["id"]: one for one in json.loads(await quarantine(counter, "list", "--json"))}

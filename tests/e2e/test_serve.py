@@ -51,7 +51,7 @@ async def test_first_start_kill_and_second_start_with_all_data(tmp_path: Path) -
     first = await start(tmp_path)
     try:
         facts = first.facts
-        assert facts.keys() == {"http", "webhooks", "smtp", "shop", "postgres", "kafka", "api_key", "agents", "health"}
+        assert facts.keys() == {"http", "webhooks", "smtp", "shop", "postgres", "kafka", "api_key", "agents", "health", "secrets"}
         assert stat.S_IMODE(first.ready_file.stat().st_mode) == 0o600
         for name, address in facts["health"].items():
             for path in ("livez", "readyz", "startupz", "healthz", "metrics"):

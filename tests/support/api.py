@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from ingest.mail.html_worker import HtmlCleaner
+from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.credentials import Kind, new_token
@@ -21,6 +22,7 @@ from services.api.process import UVICORN
 from services.api.static_pages import Front
 from services.api.thumbnails import Thumbnails
 from services.frame.doors import WebDoor
+from services.frame.rates import Rates
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.database import Database
@@ -93,18 +95,20 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def running_api(api_db: Database, worker_db: Database, *, demo_dir: Path | None = None) -> AsyncIterator[Api]:
+async def running_api(
+    api_db: Database, worker_db: Database, *, demo_dir: Path | None = None, docs: bool = True, rates: Rates | None = None
+) -> AsyncIterator[Api]:
     """The app and a client that calls it in this process."""
     with tempfile.TemporaryDirectory() as folder:
         hints = Hints(api_db.url)
         await hints.start()
         broker, blobs = Broker(), FileBlobs(Path(folder))
-        async with HtmlCleaner() as cleaner, Thumbnails(timeout_s=20) as thumbnails:
+        async with HtmlCleaner() as cleaner, Thumbnails(timeout_s=20) as thumbnails, Parser(workers=1) as parser:
             app = create_app(
                 db=api_db, receiver=Receiver(publisher=broker, topic="t", blobs=blobs, secret=SECRET, clock=SystemClock()), hints=hints,
                 sealer=Sealer(SECRET), blobs=blobs, clock=SystemClock(), secret=SECRET, front=FRONT, cleaner=cleaner,
-                thumbnails=thumbnails,
-                public_url="http://santral.test", demo_dir=demo_dir,
+                thumbnails=thumbnails, parser=parser,
+                public_url="http://santral.test", demo_dir=demo_dir, docs=docs, rates=rates,
             )  # fmt: skip
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://santral.test") as client:

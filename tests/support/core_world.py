@@ -38,6 +38,7 @@ class CoreWorld(World):
         """Both cores are lost and built again from the rows."""
         self.core, self.twin = Dispatch(batch_min=batch_min), Dispatch(batch_min=batch_min)
         self.in_flight.clear()
+        self.promised.clear()  # the new core counts its tickets from one again
         self.untold.clear()
         self.settle(tuple(self.queues.values()))
         self.said.clear()  # what was on its way to the old core does not reach the new one

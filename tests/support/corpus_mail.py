@@ -14,6 +14,7 @@ import idna
 from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import AutomaticMail, read_automatic
 from ingest.mail.mime import Mail, read_mail
+from ingest.mail.own_mailboxes import own_mailboxes
 from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
 from tests.support.judged import Judged, entries
 
@@ -47,7 +48,7 @@ def judge(folder: Path) -> Iterator[Judged]:
 
 
 def _read(mail: Mail, entry: Mapping[str, Any]) -> _Reading:
-    automatic = read_automatic(mail.headers, mail.attachments, mail.text, own=(entry.get("inbox", ""),))
+    automatic = read_automatic(mail.headers, mail.attachments, mail.text, own=own_mailboxes((entry.get("inbox", ""),)))
     is_bounce = automatic is not None and automatic.kind == "bounce"
     bounce = read_bounce(mail.headers, mail.attachments, mail.text) if is_bounce else None
     return _Reading(mail=mail, automatic=automatic, bounce=bounce, entry=entry)

@@ -26,6 +26,11 @@ class Counter:
         self.admin = admin
         self.agents = agents
 
+    @property
+    def switchboard(self) -> dict[str, str]:
+        """What proves a post of telephone rows."""
+        return {"authorization": f"Bearer {self.facts['secrets']['switchboard']['post_secret']}"}
+
     async def post(self, text: str, *, value: str, kind: str = "email", verified: bool = False, **more: Any) -> dict[str, Any]:
         """Hands a message in and waits until it is routed or quarantined."""
         body = {

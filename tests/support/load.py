@@ -7,6 +7,7 @@ sent again with the same external id until it is acknowledged, as every honest c
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import hmac
@@ -173,8 +174,12 @@ class Load:
 def signed(body: bytes) -> dict[str, str]:
     """The headers of a signed post, with a token of its own."""
     stamp, token = f"{time.time():.0f}", uuid4().hex
-    signature = hmac.new(SIGNING_SECRET.encode(), f"{stamp}.{token}.".encode() + body, hashlib.sha256).hexdigest()
+    key = SIGNING_SECRET.encode()
+    signature = hmac.new(key, f"{stamp}.{token}.".encode() + body, hashlib.sha256).hexdigest()
+    standard = base64.b64encode(hmac.new(key, f"{token}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
     return {
+        "webhook-id": token, "webhook-timestamp": stamp, "webhook-signature": f"v1,{standard}",
+        # What release 0.1.0 knows, and what newer ones take from inboxes of that time.
         "santral-timestamp": stamp, "santral-token": token, "santral-signature": signature, "content-type": "application/json",
     }  # fmt: skip
 

@@ -14,11 +14,11 @@ from functools import cache
 from typing import Final
 
 from tests.support.source_files import TEXTUAL, Source, source, sources
-from tests.support.statements import IDENTITY, Verb, touches_of
+from tests.support.statements import HOLDS, IDENTITY, Verb, touches_of
 from tests.support.tables import ROOT
 
 CLASSES: Final[Mapping[str, str]] = {
-    "lease": "leases", "partition_lease": "leases", "receipt": "receipts", IDENTITY: "identity", "handle": "handles", "link": "links",
+    "lease": "leases", "partition_lease": "leases", "receipt": "receipts", HOLDS: "holds", IDENTITY: "identity", "handle": "handles", "link": "links",
     "profile": "profiles", "conversation": "conversations", "delivery": "deliveries", "work_item": "work items", "agent": "agents",
     "erasure": "erasure", "import_job": "import", "rules_pass": "rules pass", "handle_renewal": "renewal",
     "suggestion": "suggestion",

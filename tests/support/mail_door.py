@@ -13,13 +13,16 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from ingest.adapter import Inbox, Target
-from ingest.directory import Directory, by_mailbox
+from ingest.directory import Directory
+from ingest.mailboxes import by_mailbox, named
 from ingest.parse import Parser
 from ingest.receive import Receiver
+from services.gateway.mail_border import Border
 from services.gateway.smtp import MailHandler, listen
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
@@ -47,13 +50,13 @@ class OneInbox(Directory):
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(cast("Any", None), cast("Any", None))
         self._known = inbox
-        self._mailboxes = by_mailbox([replace(inbox, provider="smtp")])
+        self._mailboxes = by_mailbox(filter(None, [named(replace(inbox, provider="smtp"), kept=None, at=None)]))
         self.loaded = True
 
     def target(self, path_token: str) -> Target:
         return Target(
             id=self._known.id, workspace_id=self._known.workspace_id, provider=self._known.provider, inboxes=(self._known,),
-            settings=self._known.settings, secrets=self._known.secrets,
+            settings=self._known.settings, secrets=self._known.secrets, grace_until=datetime.max.replace(tzinfo=UTC),
         )  # fmt: skip
 
 
@@ -121,7 +124,13 @@ class MailDoor:
 
 @contextlib.asynccontextmanager
 async def mail_door(
-    folder: Path, *, provider: str = "smtp", timeout_s: float = 60, border_id: str | None = None, address: str = ADDRESS
+    folder: Path,
+    *,
+    provider: str = "smtp",
+    timeout_s: float = 60,
+    border: Border | None = None,
+    address: str = ADDRESS,
+    authserv_id: str = "",
 ) -> AsyncIterator[MailDoor]:
     """Both doors open on a workspace of their own."""
     inbox = Inbox(
@@ -132,11 +141,12 @@ async def mail_door(
         provider=provider,
         address=address,
         region="TR",
+        settings={"authserv_id": authserv_id} if authserv_id else {},
     )
     kept, blobs = Kept(), FileBlobs(folder)
     receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock())
     async with Parser(timeout_s=timeout_s) as parser:
-        handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser, border_id=border_id)
+        handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser, border=border)
         server = await listen(handler, "127.0.0.1", 0)
         try:
             yield MailDoor(

@@ -25,14 +25,16 @@ def example(schema: dict[str, Any], document: dict[str, Any], place: int) -> Any
         return example(document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], document, place)
     if schema.get("examples"):
         return schema["examples"][0]
+    rules = [schema, *(schema[word][0] for word in ("anyOf", "oneOf") if "properties" in schema and word in schema)]
+    rules += [one["oneOf"][0] for one in schema.get("allOf", ()) if "oneOf" in one]
     for word in ("anyOf", "oneOf"):
-        if word in schema:
+        if word in schema and "properties" not in schema:
             return example(schema[word][0], document, place)
     kind = schema.get("type")
     if "const" in schema or "enum" in schema:
         return schema.get("const", (schema.get("enum") or [None])[0])
     if kind == "object":
-        return {name: example(schema["properties"][name], document, place) for name in schema.get("required", ())}
+        return {name: example(schema["properties"][name], document, place) for one in rules for name in one.get("required", ())}
     if kind == "array":
         return [example(schema["items"], document, place)] * schema.get("minItems", 0)
     if kind == "integer":
@@ -53,7 +55,7 @@ def body_of(operation: dict[str, Any], document: dict[str, Any], place: int = 0)
 async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     """Ids of one object of each kind in a workspace, by path parameter."""
     item = await add_item(worker, workspace)
-    names = "message decision offer entry key reply erasure export import suggestion shift operation".split()  # noqa: SIM905
+    names = "message decision offer entry key reply erasure export import suggestion shift operation hold".split()  # noqa: SIM905
     ids = {f"{name}_id": new_id() for name in names} | {"connection": new_id(), "user": new_id()}
     async with worker.batch() as connection:
         conversation, handle = await connection.fetchrow(
@@ -131,13 +133,24 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
             w, ids["shift_id"], workspace.agent_id,
         )  # fmt: skip
         await connection.execute(
-            "insert into santral.placement_operation (workspace_id, id, kind, from_conversation_id, to_conversation_id, actor, prior)"
-            " values ($1, $2, 'split', $3, $3, 'test', '{}')",
+            "insert into santral.placement_operation (workspace_id, id, kind, from_conversation_id, to_conversation_id, actor, prior,"
+            " undone_at) values ($1, $2, 'split', $3, $3, 'test', '{}', now())",
             w, ids["operation_id"], conversation,
         )  # fmt: skip
-        await connection.execute("insert into santral.plan (workspace_id, name, document) values ($1, 'kahve', '{}')", w)
-        for table in ("skill", "calendar", "sla"):
+        # On somebody to whom nothing else is done here.
+        await connection.execute(
+            "insert into santral.hold (workspace_id, id, kind, subject_id, handles, reason, placed_by)"
+            " values ($1, $2, 'person', $3, $4, 'x', 'test')",
+            w, ids["hold_id"], other, [other],
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.plan (workspace_id, name, document) values ($1, 'kahve', $2)", w, {"steps": [{}]}
+        )
+        for table in ("skill", "calendar"):
             await connection.execute(f"insert into santral.{table} (workspace_id, name) values ($1, 'kahve')", w)
+        await connection.execute(
+            "insert into santral.sla (workspace_id, name, targets) values ($1, 'kahve', $2)", w, [{"first_response_s": 60}]
+        )
         await connection.execute(
             "insert into santral.user (workspace_id, id, name, role) values ($1, $2, 'u', 'special')", w, ids["user"]
         )
@@ -148,6 +161,7 @@ async def seeded(worker: Database, workspace: Workspace) -> dict[str, str]:
     return {
         **shown, "conversation_id": str(conversation), "item_id": str(item), "profile_id": str(handle), "agent_id": str(workspace.agent_id),
         "inboxes": str(workspace.inboxes["api"]), "queues": str(workspace.queue_id), "agents": str(workspace.agent_id), "users": shown["user"],
+        "user_id": shown["user"],
         "connections": shown["connection"], "roles": "special", "skills": "kahve", "calendars": "kahve", "slas": "kahve", "plans": "kahve",
         "seq": "1", "n": "0", "version": "77",
         "inbox_id": str(workspace.inboxes["asterisk"]), "source": "cdr", "call_id": "1718000000.42",

@@ -13,6 +13,8 @@ GAP: Final = "\0"
 """Stands in a text for what only the run knows."""
 IDENTITY: Final = "(identity)"
 """The advisory lock on who is who, where a table's name stands otherwise."""
+HOLDS: Final = "(holds)"
+"""The advisory lock on legal holds, which its key names."""
 Verb = Literal["insert", "meet", "update", "delete", "lock"]
 _WRITE: Final = re.compile(r'\b(insert into|update|delete from) santral\."?(\w+|\0)')
 _NO_ALIAS: Final = "on|where|order|group|limit|offset|for|join|left|cross|using|union|returning"
@@ -41,7 +43,7 @@ def touches_of(statement: str) -> list[Touch]:
     for match in _LOCKING.finditer(text):
         found += [(match.start(), Touch(table, "lock")) for table in _locked(text, match)]
     if "pg_advisory_xact_lock" in text:
-        found.append((text.index("pg_advisory_xact_lock"), Touch(IDENTITY, "lock")))
+        found.append((text.index("pg_advisory_xact_lock"), Touch(HOLDS if "'santral.holds " in text else IDENTITY, "lock")))
     return [touch for _, touch in sorted(found, key=lambda one: one[0])]
 
 

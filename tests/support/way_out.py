@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from ingest.adapter import Adapter, Call, MailCall, Outcome
 from services.courier.outgoing import Outgoing
+from services.frame.egress import PUBLIC_ONLY
 
 
 class Kept(Outgoing):
     """Says "sent" to every mail; ``surprise`` may raise instead."""
 
     def __init__(self, surprise: Callable[[MailCall], None] = lambda call: None, provider_id: str | None = None) -> None:
-        super().__init__(smtp_relay=None)
+        super().__init__(smtp_relay=None, allowed=PUBLIC_ONLY)
         self._surprise = surprise
         self._provider_id = provider_id
         self.calls: list[MailCall] = []

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from router.commands.presence import set_presence
+from services.api.principal import ROLES
 from shared.database import Database
 from shared.ids import new_id
 
@@ -38,6 +39,11 @@ async def make_workspace(db: Database, *, name: str = "ornek", settings: Mapping
             "insert into santral.workspace (workspace_id, id, name, settings) values ($1, $1, $2, $3)",
             made.id, f"{name}-{made.id}", {**base, **(settings or {})},
         )  # fmt: skip
+        for role, (scopes, visibility) in ROLES.items():
+            await connection.execute(
+                "insert into santral.role (workspace_id, name, scopes, visibility) values ($1, $2, $3, $4)",
+                made.id, role, list(scopes), visibility,
+            )  # fmt: skip
         await connection.execute(
             "insert into santral.queue (workspace_id, id, name, title, mode) values ($1, $2, 'genel', 'Genel', 'both')",
             made.id, made.queue_id,
@@ -49,8 +55,8 @@ async def make_workspace(db: Database, *, name: str = "ornek", settings: Mapping
         for provider, (channel, address) in INBOXES.items():
             made.inboxes[provider] = new_id()
             await connection.execute(
-                "insert into santral.inbox (workspace_id, id, name, channel, provider, address, path_token)"
-                " values ($1, $2, $3, $4, $3, $5, $6)",
+                "insert into santral.inbox (workspace_id, id, name, channel, provider, address, path_token, grace)"
+                " values ($1, $2, $3, $4, $3, $5, $6, true)",
                 made.id, made.inboxes[provider], provider, channel, address, f"token-{made.inboxes[provider]}",
             )  # fmt: skip
     await add_agent(db, made, made.agent_id, "Deniz")

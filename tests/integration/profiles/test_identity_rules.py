@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from profiles.own import own_handles
-from profiles.rules_pass import pass_on, read_pass
-from services.chores.identity_rules import page_of_all
+from profiles.rules_pass import pass_on, read_pass, rules_digest
+from services.chores.identity_rules import IdentityRules
 from shared.database import Database
 from shared.ids import WorkspaceId
 from tests.support.api import Api, running_api
+from tests.support.counted import Counted
 from tests.support.workspaces import Workspace
 
 
@@ -45,7 +45,8 @@ async def owners(api: Api, headers: dict[str, str], kind: str, *values: str) -> 
 
 
 async def carried(db: Database) -> None:
-    while await page_of_all(db):
+    rules = IdentityRules(db)
+    while await rules.page_of_all():
         pass
 
 
@@ -105,19 +106,19 @@ async def test_pages_go_on_where_they_were_and_begin_again_with_other_rules(
 ) -> None:
     for number in range(5):
         await known(api, headers, ("external_id", f"C-{number}"))
-    workspace_id, own = WorkspaceId(workspace.id), own_handles((), (), region=None)
-    rules: dict[str, Any] = {"limits": {"email": 2}}
+    workspace_id = WorkspaceId(workspace.id)
+    first, second = (rules_digest({"limits": {"email": most}}, ()) for most in (2, 3))
     seen = []
-    for said in (rules, rules, {"limits": {"email": 3}}, {"limits": {"email": 3}}):
+    for said in (first, first, second, second):
         async with worker_db.batch() as connection:
-            await pass_on(connection, workspace_id, said, own, page=2)
+            await pass_on(connection, workspace_id, said, (), page=2)
             progress = await read_pass(connection, workspace_id)
             assert progress is not None
             seen.append((progress.state, progress.looked))
     assert seen == [("running", 2), ("running", 4), ("running", 2), ("running", 4)]
     async with worker_db.batch() as connection:
-        assert not await pass_on(connection, workspace_id, {"limits": {"email": 3}}, own, page=2)
-        assert not await pass_on(connection, workspace_id, {"limits": {"email": 3}}, own, page=2)
+        assert not await pass_on(connection, workspace_id, second, (), page=2)
+        assert not await pass_on(connection, workspace_id, second, (), page=2)
         done = await read_pass(connection, workspace_id)
     assert done is not None
     assert (done.state, done.looked, done.changed) == ("done", 5, 0)
@@ -141,3 +142,27 @@ async def test_a_handle_that_was_only_named_is_nobody_after_rules_changed_too(
     async with worker_db.session() as connection:
         assert await connection.fetchval("select count(*) from santral.handle where value = 'claimed@ornek.com'") == 1
         assert await connection.fetchval(people) == before
+
+
+async def test_who_is_through_has_no_turn_and_a_change_brings_one(
+    api: Api, headers: dict[str, str], worker_db: Database, workspace: Workspace
+) -> None:
+    await settle(api, headers, own_addresses=["eski@ornek.com"])
+    rules = IdentityRules(worker_db)
+    while await rules.page_of_all():
+        pass
+    progress = "select digest, began_at from santral.rules_pass where workspace_id = $1"
+    async with worker_db.batch() as connection:
+        before = await connection.fetchrow(progress, workspace.id)
+    counted = Counted(worker_db)
+    idle = IdentityRules(counted.database())
+    assert (await idle.page_of_all(), counted.transactions) == (False, 0)
+    await settle(api, headers, own_addresses=["baska@ornek.com"])
+    while await idle.page_of_all():
+        pass
+    assert counted.transactions
+    async with worker_db.session() as connection:
+        after = await connection.fetchrow(progress, workspace.id)
+    assert before is not None
+    assert after is not None
+    assert after["digest"] != before["digest"]

@@ -7,12 +7,12 @@ import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from router.clocks.pace import measure, read_pace
 from router.clocks.shifts import Shifts
-from services.chores.identity_rules import page_of_all
+from services.chores.identity_rules import IdentityRules
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import TRIES, PersonExports
 from services.privacy.retention import Retention
@@ -75,13 +75,14 @@ async def test_rules_of_identity_reach_others_where_one_workspaces_settings_cann
     worker_db: Database, workspace: Workspace
 ) -> None:
     first, second = await both(worker_db, workspace)
-    await execute(worker_db, "update santral.workspace set settings = settings || '{\"own_addresses\": 7}' where id = $1", first.id)
+    await execute(worker_db, "update santral.workspace set settings = settings || '{\"profile\": 7}' where id = $1", first.id)
     await execute(
         worker_db,
         'update santral.workspace set settings = settings || \'{"profile": {"limits": {"email": 1}}}\' where id = $1',
         second.id,
     )
-    while await page_of_all(worker_db):
+    rules = IdentityRules(worker_db)
+    while await rules.page_of_all():
         pass
     assert {row["workspace_id"] for row in await rows(worker_db, "select workspace_id from santral.rules_pass")} == {second.id}
 
@@ -89,7 +90,7 @@ async def test_rules_of_identity_reach_others_where_one_workspaces_settings_cann
 class Full(FileBlobs):
     """A store that meets what nobody foresaw."""
 
-    async def put(self, key: str, content: bytes) -> None:
+    async def put_file(self, key: str, file: BinaryIO) -> None:
         raise RuntimeError("somebody's words")
 
 
@@ -114,6 +115,33 @@ async def test_an_erasure_and_an_export_that_cannot_go_on_leave_the_next_its_tur
         assert [await exports.round() for _ in range(3)] == [True, True, False]
         await execute(worker_db, "update santral.person_export set due_at = now()")
     assert [row["state"] for row in await rows(worker_db, "select state from santral.person_export")] == ["failed", "failed"]
+
+
+async def test_what_one_workspace_asks_for_in_masses_makes_no_other_wait_behind_it(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    other, many = await make_workspace(worker_db, name="komsu"), 60
+    for asker in [workspace.id] * many + [other.id]:
+        await execute(
+            worker_db,
+            "insert into santral.erasure (workspace_id, id, profile_id, step, place, due_at, reason, actor)"
+            " values ($1, $2, $3, 'nonsense', '{}', now(), 'asked', 'user:1')",
+            asker, new_id(), new_id(),
+        )  # fmt: skip
+        await execute(
+            worker_db, "insert into santral.person_export (workspace_id, id, profile_id, actor) values ($1, $2, $3, 'user:1')",
+            asker, new_id(), new_id(),
+        )  # fmt: skip
+    jobs: dict[str, Erasures | PersonExports] = {
+        "erasure": Erasures(db=worker_db, blobs=FileBlobs(tmp_path), hints=None, secret=SECRET),
+        "person_export": PersonExports(db=worker_db, blobs=Full(tmp_path)),
+    }
+    for table, job in jobs.items():
+        rounds = 0
+        while await rows(worker_db, f"select 1 from santral.{table} where workspace_id = $1 and due_at <= now()", other.id):
+            assert await job.round()
+            rounds += 1
+        assert rounds < many, table
 
 
 async def test_a_replay_that_meets_something_unforeseen_is_open_again_and_others_are_done(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from uuid import uuid4
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from shared.database import Contended, Database, retried
+from shared import database
+from shared.database import Contended, Database, Overlong, concerns_all, retried
 from shared.embedded.postgres import PostgresUrls
-from shared.errors import Unavailable
+from shared.errors import InputRejected, Unavailable
 
 
 async def test_a_column_that_comes_costs_a_transaction_one_more_try(database_urls: PostgresUrls, worker_db: Database) -> None:
@@ -32,6 +36,42 @@ async def test_a_column_that_comes_costs_a_transaction_one_more_try(database_url
     await owner.close()
     assert await retried(read) == [*before, "later"]
     assert tries == 3
+
+
+async def test_a_statement_that_takes_too_long_is_not_a_database_that_is_away(worker_db: Database) -> None:
+    async def count() -> None:
+        async with worker_db.batch() as connection:
+            await connection.execute("set local statement_timeout = '20ms'")
+            await connection.fetchval("select count(*) from generate_series(1, 100000000)")
+
+    with pytest.raises(Overlong) as told:
+        await count()
+    assert not concerns_all(told.value)
+    assert concerns_all(Unavailable("away"))
+
+
+async def test_who_thinks_too_long_in_a_transaction_is_told_so(worker_db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "IDLE_S", 0.1)
+
+    async def think() -> None:
+        async with worker_db.batch() as connection:
+            await connection.execute("set local idle_in_transaction_session_timeout = '20ms'")
+            await asyncio.sleep(0.3)  # what is tested is the time
+            await connection.fetchval("select 1")
+
+    with pytest.raises(Overlong):
+        await think()
+
+
+async def test_a_value_that_no_index_takes_is_rejected(worker_db: Database) -> None:
+    letters = "".join(chr(number) for number in random.Random(1).choices(range(0x20000, 0x2A000), k=1000))
+
+    async def keep() -> None:
+        async with worker_db.batch() as connection:
+            await connection.execute("insert into santral.lease (kind, slot) values ($1, 0)", letters)
+
+    with pytest.raises(InputRejected):
+        await keep()
 
 
 _LOCKED = "select lease.slot from santral.lease where kind = 'test' for update"
@@ -79,3 +119,23 @@ async def test_a_process_that_works_keeps_its_locks(worker_db: Database, other: 
         with pytest.raises(Contended):
             await retried(lambda: _lock(worker_db), tries=3)
         assert await slow == 1
+
+
+async def test_a_workspace_that_asks_for_every_connection_leaves_some_to_another(worker_db: Database) -> None:
+    loud, quiet, go_on = uuid4(), uuid4(), asyncio.Event()
+    entered = asyncio.Semaphore(0)
+
+    async def hold(door: Callable[[UUID], AbstractAsyncContextManager[Any]]) -> None:
+        async with door(loud):
+            entered.release()
+            await go_on.wait()
+
+    for door in (worker_db.batch, worker_db.transaction):
+        held = [asyncio.create_task(hold(door)) for _ in range(2 * worker_db.pool_size)]
+        for _ in range(worker_db.pool_size // 2):
+            await entered.acquire()
+        async with asyncio.timeout(2), door(quiet):
+            pass
+        go_on.set()
+        await asyncio.gather(*held)
+        go_on.clear()

@@ -71,3 +71,8 @@ def test_a_draft_loses_its_original_only_where_a_number_was_found() -> None:
     assert masked_draft(clean) == clean
     unparsed = replace(clean, values={"kind": "unparsed"}, original=b"no 10000000146")
     assert masked_draft(unparsed).original == b"no ***********"
+
+
+def test_a_long_run_of_groups_takes_time_that_grows_with_it() -> None:
+    # In time that grew with its square this took longer than a test may.
+    assert masked("1 " * 100_000) == "1 " * 100_000

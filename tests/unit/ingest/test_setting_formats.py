@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import FormatChecker
 
-from ingest.patterns import is_pattern, is_whole
+from ingest.adapters.smtp import SmtpAdapter
+from ingest.patterns import is_pattern, is_whole, may_be_saved
 from ingest.registry import adapters
-from ingest.setting_formats import FORMATS, origin_of, wrong_in, wrong_in_workspace
+from ingest.setting_formats import FORMATS, LISTED_MAX, origin_of, wrong_in, wrong_in_workspace
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,9 @@ def test_every_format_of_a_channel_is_checked() -> None:
 def test_an_origin_is_as_browsers_send_it() -> None:
     assert origin_of("Shop.Example/") == "https://shop.example"
     assert origin_of("http://shop.example:8080") == "http://shop.example:8080"
+    assert origin_of("https://shop.example:443") == "https://shop.example", "as browsers write it"
+    assert origin_of("https://Kıtap-Dükkanı.example") == "https://xn--ktap-dkkan-feb44dka.example"
+    assert origin_of("http://[::1]:8080") == "http://[::1]:8080"
 
 
 def test_a_workspaces_own_numbers_need_a_country() -> None:
@@ -80,4 +84,19 @@ def test_a_pattern_is_of_the_whole_and_never_explodes() -> None:
     began = time.perf_counter()
     assert is_pattern("(a+)+")
     assert not is_whole("a" * 5000 + "b", "(a+)+")
+    assert may_be_saved("[0-9]{3,40}")
+    assert not may_be_saved("(.{1,100}){1,9}")
+    assert is_pattern("(.{1,100}){1,9}")
+    assert not is_whole("1" * 1001, "[0-9]+")
     assert time.perf_counter() - began < 5  # a backtracking engine would take years
+
+
+def test_what_every_process_keeps_is_bounded_when_it_is_saved() -> None:
+    many = [f"+90212{number:07}" for number in range(LISTED_MAX + 1)]
+    assert [(one.field, one.message) for one in wrong_in_workspace({"own_addresses": many, "region": "TR"})] == [
+        ("own_addresses", "more than 1000")
+    ]
+    schema = SmtpAdapter().settings_schema()["inbox"]["settings"]
+    aliases = [f"a{number}@ornek.com" for number in range(LISTED_MAX + 1)]
+    assert [one.field for one in wrong_in(schema, {"aliases": aliases})] == ["aliases"]
+    assert list(wrong_in(schema, {"aliases": aliases[1:]})) == []

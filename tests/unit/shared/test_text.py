@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.text import clean_line, clean_text, fold_turkish
+from shared.text import KEY_BYTES_MAX, clean_line, clean_text, fold_turkish, key_text
 
 ANY_TEXT = st.text(alphabet=st.characters(categories=None))
 
@@ -76,3 +76,21 @@ def test_folding_twice_is_folding_once(raw: str) -> None:
 def test_a_run_of_blanks_costs_linear_time() -> None:
     # Quadratic patterns need minutes for this; the test's own time limit is the assertion.
     assert clean_line("a" + " " * 300_000 + "b").endswith("b")
+
+
+def test_a_name_reads_as_it_is_written() -> None:
+    """Letters that turn the direction would let a stranger's name read as another's; marks of a script's own direction stay."""
+    assert clean_line("\u202emoc.knab\u202c \u2066Ay\u015fe\u2069") == "moc.knab   Ay\u015fe"
+    assert clean_line("ay\u202ese@ornek.com") == "ay se@ornek.com", "a stranger's address is no customer's"
+    assert clean_line("\u05d0\u200f\u05d1") == "\u05d0\u200f\u05d1"
+
+
+@given(st.text(max_size=50), st.integers(0, 1500))
+def test_a_key_is_short_and_stays_what_it_is(end: str, length: int) -> None:
+    one, other = "\U0002a000" * length + end, "\U0002a000" * length + end + "x"
+    key = key_text(one)
+    assert len(key.encode()) <= KEY_BYTES_MAX
+    assert key_text(key) == key
+    assert key != key_text(other)
+    assert "\x00" not in key
+    assert key == clean_text(one) or len(clean_text(one).encode()) > KEY_BYTES_MAX

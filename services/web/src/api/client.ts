@@ -11,6 +11,8 @@ export interface Call {
   readonly body?: unknown;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly idempotencyKey?: string;
+  /** For this call only, in the place of the client's own. */
+  readonly token?: string;
 }
 
 export class Client {
@@ -52,7 +54,8 @@ export class Client {
 
   async #fetch(path: string, call: Call): Promise<Response> {
     const headers: Record<string, string> = { accept: "application/json" };
-    if (this.#token) headers.authorization = `Bearer ${this.#token}`;
+    const token = call.token ?? this.#token;
+    if (token) headers.authorization = `Bearer ${token}`;
     if (call.body !== undefined) headers["content-type"] = "application/json";
     if (call.idempotencyKey) headers["idempotency-key"] = call.idempotencyKey;
     let response: Response;

@@ -5,8 +5,10 @@
  *
  * or, with the same script, `<santral-chat inbox="WIDGET_TOKEN">` anywhere in the page. The conversation lives in the iframe on
  * our origin, out of the host page's sight; only "open", "closed" and the number of unread messages cross. A visitor's
- * identity, a token signed by the host's server, goes in as a message (`element.identity = jwt` or `data-identity`), never
- * in an address. No framework and no markup from text: the host's own content security policy may be strict.
+ * identity, a token signed by the host's server, goes in as a message (`data-identity`, `element.identity = jwt` or
+ * `santral.identify(jwt)`), never in an address. It counts as long as the page gives it: a page without one is nobody's, whoever was
+ * there before. `santral.logout()` ends the session. The event `santral-identity` asks for a fresh token.
+ * No framework and no markup from text: the host's own content security policy may be strict.
  */
 /** The element, and what the host page's storage remembers that the chat was used. */
 const NAME = "santral-chat";
@@ -24,15 +26,25 @@ const styles =
   "@media(max-width:480px){:host(.open){inset:0}:host(.open) button{display:none}iframe{width:100%;height:100%;border-radius:0;margin:0}}";
 
 class SantralChat extends HTMLElement {
-  identity = "";
+  #identity = "";
   #button = document.createElement("button");
   #badge = document.createElement("b");
   #frame?: HTMLIFrameElement;
   #labels: string[] = [];
 
+  get identity() {
+    return this.#identity;
+  }
+
+  /** Who the visitor is now; empty for nobody. */
+  set identity(token) {
+    this.#identity = token || "";
+    this.#tell();
+  }
+
   connectedCallback() {
     if (this.shadowRoot) return;
-    this.identity ||= this.dataset.identity ?? "";
+    this.#identity ||= this.dataset.identity ?? "";
     const root = this.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(styles);
@@ -61,6 +73,13 @@ class SantralChat extends HTMLElement {
     else this.#button.focus();
   }
 
+  /** The visitor logged out: their session ends on the server, and this browser forgets them. */
+  logout() {
+    this.#identity = "";
+    remembered("");
+    this.#tell(true);
+  }
+
   #language() {
     return this.dataset.lang || document.documentElement.lang || navigator.language;
   }
@@ -82,9 +101,9 @@ class SantralChat extends HTMLElement {
     this.#button.ariaExpanded = `${open}`;
   }
 
-  #tell() {
+  #tell(logout = false) {
     const shown = this.classList.contains("open");
-    this.#frame?.contentWindow?.postMessage({ santral: "host", shown, identity: this.identity }, home);
+    this.#frame?.contentWindow?.postMessage({ santral: "host", shown, identity: this.#identity, logout }, home);
   }
 
   #told = (event: MessageEvent) => {
@@ -92,7 +111,8 @@ class SantralChat extends HTMLElement {
     const { santral, unread } = event.data;
     if (santral === "ready") this.#tell();
     if (santral === "close") this.toggle(false);
-    if (santral === "session") remembered(true);
+    if (santral === "session") remembered("1");
+    if (santral === "identity") this.dispatchEvent(new Event("santral-identity", { bubbles: true }));
     if (santral === "unread") {
       this.#badge.hidden = !unread;
       this.#badge.textContent = unread > 9 ? "9+" : unread;
@@ -100,9 +120,9 @@ class SantralChat extends HTMLElement {
   };
 }
 
-function remembered(write = false) {
+function remembered(write?: string) {
   try {
-    if (write) localStorage.setItem(NAME, "1");
+    if (write !== undefined) localStorage.setItem(NAME, write);
     return localStorage.getItem(NAME);
   } catch {
     return null; // storage may be forbidden here; the chat works without
@@ -110,6 +130,18 @@ function remembered(write = false) {
 }
 
 if (!customElements.get(NAME)) customElements.define(NAME, SantralChat);
+
+const all = () => document.querySelectorAll<SantralChat>(NAME);
+Object.assign(window, {
+  santral: {
+    identify: (token: string) => {
+      for (const one of all()) one.identity = token;
+    },
+    logout: () => {
+      for (const one of all()) one.logout();
+    },
+  },
+});
 
 if (own?.dataset.inbox) {
   const element = document.createElement(NAME);

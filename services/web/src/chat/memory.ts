@@ -1,6 +1,7 @@
 /**
- * What the chat remembers in this browser: the visitor's token and unsent lines, in the iframe's own (partitioned) storage.
- * Where storage is forbidden the memory lives as long as the page.
+ * What the chat remembers in this browser, in the iframe's own (partitioned) storage, by inbox: the visitor's token, unsent lines, how far
+ * was read. An anonymous visitor is remembered across visits (localStorage); a customer only while this window lives (sessionStorage),
+ * because the next page may be somebody else's. Where storage is forbidden the memory lives as long as the page.
  */
 import type { Pending } from "./talk.ts";
 
@@ -8,24 +9,37 @@ export interface Session {
   readonly token: string;
   readonly visitor_id: string;
   readonly expires_at: string;
+  readonly signed: boolean;
+  /** Whether what was shown, and what was not sent yet, is still this visitor's. */
+  readonly continues: boolean;
 }
+
+const NAMES = ["session", "unsent", "read"] as const;
 
 export class Memory {
   readonly #key: string;
   readonly #kept = new Map<string, string>();
+  #signed = false;
 
   constructor(inbox: string) {
     this.#key = `santral-chat:${inbox}`;
   }
 
-  /** The session that is still good for a minute at least. */
-  session(now: number = Date.now()): Session | null {
-    const session = this.#read<Session>("session");
-    return session?.token && Date.parse(session.expires_at) > now + 60_000 ? session : null;
+  /** The token this browser had, whatever it is worth by now: the server says. */
+  token(): string {
+    return this.#read<Session>("session")?.token ?? "";
   }
 
-  keepSession(session: Session | null): void {
-    this.#write("session", session);
+  /** From now on what is kept is this session's. */
+  keepSession(session: Session): void {
+    this.#signed = session.signed;
+    this.#write("session", { token: session.token });
+    for (const name of ["unsent", "read"] as const) this.#write(name, this.#read(name));
+  }
+
+  /** Nothing of whoever was here stays. */
+  forget(): void {
+    for (const name of NAMES) this.#write(name, null);
   }
 
   unsent(): Pending[] {
@@ -49,7 +63,7 @@ export class Memory {
     const key = `${this.#key}:${name}`;
     let text: string | null | undefined = this.#kept.get(key);
     try {
-      text ??= localStorage.getItem(key);
+      text ??= sessionStorage.getItem(key) ?? localStorage.getItem(key);
       return text ? (JSON.parse(text) as T) : null;
     } catch {
       return null;
@@ -61,8 +75,9 @@ export class Memory {
     const text = value === null ? "" : JSON.stringify(value);
     this.#kept.set(key, text);
     try {
-      if (text) localStorage.setItem(key, text);
-      else localStorage.removeItem(key);
+      sessionStorage.removeItem(key);
+      localStorage.removeItem(key);
+      if (text) (this.#signed ? sessionStorage : localStorage).setItem(key, text);
     } catch {
       return; // forbidden or full: the copy in memory is enough for this page
     }

@@ -37,6 +37,8 @@ export class SantralRoom extends LitElement {
     locale: this.#locale,
     memory: new Memory(this.#inbox),
     onChange: () => this.requestUpdate(),
+    onForget: () => this.#forget(),
+    onIdentityWanted: () => this.#host.tell({ santral: "identity" }),
   });
   #asking = false;
   #draft = "";
@@ -56,10 +58,11 @@ export class SantralRoom extends LitElement {
   async #enter(): Promise<void> {
     const word = await this.#host.greet((later) => {
       this.#room.show(later.shown);
+      void (later.logout ? this.#room.logout() : this.#room.identify(later.identity));
       if (later.shown) this.#focus();
     });
     this.#room.show(word.shown);
-    await this.#room.enter(word.identity);
+    await (word.logout ? this.#room.logout() : this.#room.enter(word.identity));
     if (word.shown) this.#focus();
   }
 
@@ -221,6 +224,12 @@ export class SantralRoom extends LitElement {
   #shut(title: string, more: string): TemplateResult {
     return html`${this.#header()}
       <div class="empty">${icon("warning", 32)}<strong>${title}</strong><span>${more}</span></div>`;
+  }
+
+  #forget(): void {
+    this.#asking = false;
+    this.#draft = "";
+    this.#lines = 0;
   }
 
   readonly #askToLeave = async (): Promise<void> => {

@@ -67,6 +67,8 @@ export type ServerFrame =
   | {
       readonly type: "error";
       readonly id?: string;
+      /** The line was not taken now: it stays, and is sent again after so many seconds. */
+      readonly retry_after_s?: number;
       readonly problem: { readonly detail?: string; readonly title?: string };
     };
 
@@ -122,7 +124,7 @@ export function received(talk: Talk, frame: ServerFrame): Talk {
         wait: frame.state === "waiting" ? talk.wait : null,
       };
     case "error":
-      return frame.id
+      return frame.id && frame.retry_after_s === undefined
         ? marked(talk, frame.id, { state: "failed", reason: frame.problem.detail ?? frame.problem.title ?? "" })
         : talk;
     default:

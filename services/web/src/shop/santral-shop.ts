@@ -205,7 +205,9 @@ function loader(address: "/santral-chat.js"): string {
   return factory?.createPolicy("santral-shop", { createScriptURL: (text) => text }).createScriptURL(address) ?? address;
 }
 
-function openChat(): void {
+/** A click before the loader is here opens the chat as soon as it is. */
+async function openChat(): Promise<void> {
+  await customElements.whenDefined("santral-chat");
   document.querySelector<HTMLElement & { toggle(open: boolean): void }>("santral-chat")?.toggle(true);
 }
 

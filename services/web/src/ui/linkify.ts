@@ -8,7 +8,8 @@ export interface Piece {
 }
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"'`]+/giu;
-const TRAILING = /[.,;:!?…)\]}»”’]+$/u;
+const TRAILING = ".,;:!?…)]}»”’";
+const ADDRESS_CHARS_MAX = 2000;
 
 /** The text in order, cut into plain pieces and links. Joining every `text` gives the input back. */
 export function linkify(text: string): Piece[] {
@@ -28,7 +29,10 @@ export function linkify(text: string): Piece[] {
 
 /** A sentence's full stop or closing bracket after an address is not part of it, unless the bracket was opened inside. */
 function trimmed(address: string): string {
-  const tail = TRAILING.exec(address)?.[0];
+  if (address.length > ADDRESS_CHARS_MAX) return "";
+  let end = address.length;
+  while (end > 0 && TRAILING.includes(address.charAt(end - 1))) end -= 1;
+  const tail = address.slice(end);
   if (!tail) return address;
   if (tail.startsWith(")") && address.includes("(")) return address.slice(0, address.length - tail.length + 1);
   return address.slice(0, address.length - tail.length);

@@ -36,6 +36,11 @@ test.each([
   expect(links(text)).toEqual([]);
 });
 
+test("a row of full stops takes time that grows with it, and a very long address is no link", () => {
+  expect(links(`http://a.example${".".repeat(200_000)}x`)).toEqual([]);
+  expect(links(`http://a.example${".".repeat(100)} x`)).toEqual(["http://a.example"]);
+});
+
 test("markup stays text", () => {
   expect(linkify('<img src=x onerror="alert(1)">')).toEqual([{ text: '<img src=x onerror="alert(1)">' }]);
 });

@@ -81,6 +81,21 @@ test("reconnects with what it has seen meanwhile", async () => {
   expect(newest().sent).toEqual([{ type: "hello", seq: 7 }]);
 });
 
+test("without a place for its socket it comes again, later each time", async () => {
+  vi.spyOn(Math, "random").mockReturnValue(0.999);
+  stream.start();
+  for (const [attempt, code] of [1013, 1006, 1013].entries()) {
+    await newest().open();
+    newest().fail(code);
+    expect(states.at(-1)).toBe("waiting");
+    await vi.advanceTimersByTimeAsync(500 * 2 ** attempt - 100);
+    expect(FakeSocket.made).toHaveLength(attempt + 1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(FakeSocket.made).toHaveLength(attempt + 2);
+  }
+  vi.mocked(Math.random).mockRestore();
+});
+
 test("a refused token ends it; starting again tries again", async () => {
   stream.start();
   await newest().open();

@@ -107,6 +107,17 @@ test("a refused line says why and may be sent again; an error about no line chan
   expect(received(talk, { type: "error", problem: { detail: "?" } })).toBe(talk);
 });
 
+test("a line that is only put off stays to be sent, and is not shown as refused", () => {
+  const talk = written(SILENT, "k1", "x", AT);
+  const later = received(talk, {
+    type: "error",
+    id: "k1",
+    retry_after_s: 20,
+    problem: { detail: "more than 60 in 60 s" },
+  });
+  expect(unconfirmed(later).map((one) => one.id)).toEqual(["k1"]);
+});
+
 test("only an agent's messages after the last read one are unread", () => {
   const talk = received(SILENT, {
     type: "welcome",

@@ -157,7 +157,19 @@ async def test_a_dry_run_counts_and_writes_nothing(client: RestClient, worker_db
     done = await taken(client, path, dry_run=True)
     assert done["created"] == 3
     assert await whole(worker_db) == before
+    async with worker_db.session() as connection:
+        assert await connection.fetchval("select count(*) from santral.import_row") == 0, "what it remembered goes with it"
     assert (await taken(client, path))["created"] == 3
+
+
+async def test_a_row_joins_nobody_to_who_is_to_be_erased(client: RestClient, tmp_path: Path) -> None:
+    handles = [{"kind": "email", "value": "ayse@ornek.com"}]
+    gone = (await client.call("POST", "/v1/profiles/identify", {"handles": handles, "source": "shop"}))["profile_id"]
+    asked = await client.call("POST", f"/v1/profiles/{gone}/erase", {"reason": "law", "confirm": gone})
+    done = await taken(client, written(tmp_path / "crm.csv", ROWS))
+    left = [(one["row"], one["field"], one["reason"]) for one in done["left"]]
+    assert (left, asked["id"] in done["left"][0]["remedy"]) == ([(1, "email", "this person is to be erased")], True)
+    assert done["created"] == 2
 
 
 class _Stopped(Exception):

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from router.clocks import shifts as clock_of_shifts
 from router.clocks.shifts import Shifts
 from router.commands.presence import set_presence
 from services.client.apply import apply_file
@@ -21,6 +22,7 @@ from shared.leases import Leases
 from tests.support.api import Api, listening
 from tests.support.intake_line import rows
 from tests.support.shift import Shift
+from tests.support.workspaces import add_item, make_workspace
 
 
 @pytest.fixture
@@ -292,3 +294,29 @@ async def test_who_asks_for_a_person_gets_one_whatever_the_bot_does(shift: Shift
     await shift.writes("Temsilci istiyorum")
     assert (await shift.item(item))["agent_id"] == shift.deniz
     await shift.sound()
+
+
+async def test_work_that_stays_with_who_has_gone_keeps_no_other_from_going_back(
+    worker_db: Database, shifts: Shifts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_of_shifts, "BATCH", 5)
+    kept = {"terms": {"email": {"grace_s": 3600}}}
+    places = [
+        await make_workspace(worker_db, name=name, settings=kept if name == "kept" else None) for name in ("kept", "first", "last")
+    ]
+    items = {}
+    for place, many in zip(places, (12, 1, 1), strict=True):
+        for _ in range(many):
+            items[place.id] = await add_item(worker_db, place, channel="email", provider="smtp")
+        async with worker_db.batch() as connection:
+            await connection.execute(
+                "update santral.work_item set state = 'assigned', agent_id = $2, assigned_at = now() where workspace_id = $1",
+                place.id, place.agent_id,
+            )  # fmt: skip
+            await connection.execute(
+                "update santral.agent set off_shift = true, presence = 'offline' where workspace_id = $1", place.id
+            )
+    for _ in range(4):
+        await shifts.round()
+    states = {row["id"]: row["state"] for row in await rows(worker_db, "select id, state from santral.work_item")}
+    assert [states[items[place.id]] for place in places] == ["assigned", "queued", "queued"]

@@ -14,7 +14,7 @@ from shared.embedded.postgres import PostgresUrls
 from shared.ids import new_id
 from tests.support.intake_line import rows
 from tests.support.keeper import Keeper, keeper_of
-from tests.support.workspaces import Workspace, add_item
+from tests.support.workspaces import Workspace, add_item, make_workspace
 
 
 @pytest.fixture
@@ -259,3 +259,27 @@ async def test_small_batches_reach_everything(worker_db: Database, database_urls
     assert (await told(worker_db)).count(("sla.breached", "first_response")) == 10
     assert (await told(worker_db)).count(("item.rekeyed", "target_missed")) == 10
     assert await rows(worker_db, "select 1 from santral.sla_clock where escalated_at is null") == []
+
+
+async def test_breached_work_that_waits_for_a_colleague_keeps_no_other_workspaces_clocks_waiting(
+    worker_db: Database, database_urls: PostgresUrls, workspace: Workspace
+) -> None:
+    later = await make_workspace(worker_db, name="later")
+    keeper = await keeper_of(worker_db, database_urls, batch=5)
+    for _ in range(8):
+        await add_item(worker_db, workspace, age_s=70)
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "update santral.work_item set giver_agent_id = $2 where workspace_id = $1", workspace.id, workspace.agent_id
+        )
+    await keeper.configuration.refresh()
+    while await keeper.clocks.round():
+        pass
+    item = await add_item(worker_db, later, age_s=70)
+    await keeper.configuration.refresh()
+    for _ in range(4):
+        await keeper.clocks.round()
+    (clock,) = await rows(
+        worker_db, "select breached_at from santral.sla_clock where item_id = $1 and breached_at is not null", item
+    )
+    assert clock["breached_at"] is not None

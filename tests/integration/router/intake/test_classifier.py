@@ -11,7 +11,8 @@ from prometheus_client import REGISTRY
 from starlette.responses import JSONResponse, Response
 
 from router.evaluation.evaluation import differences
-from router.evaluation.store import first_id, read_policy, read_range
+from router.evaluation.store import first_id, read_document, read_range
+from router.policy.policy import policy_of
 from services.router.http_classifier import FAILURES_MAX, HttpClassifier
 from shared.database import Database
 from shared.ids import new_id
@@ -81,8 +82,7 @@ async def test_labels_reach_rules_records_and_the_message(
     (message, _) = await rows(worker_db, "select signals from santral.message order by accepted_at, id")
     assert message["signals"]["label"] == "refund"
     async with worker_db.batch(workspace.id) as connection:
-        policy = await read_policy(connection, workspace.id, 1)
-    assert policy is not None
+        policy = policy_of(await read_document(connection, workspace.id, 1) or {}, version=1)
     assert [differences(one.record, policy, one.facts or {}) for one in decided] == [[], []], "without the model"
     assert model.calls == 1
 

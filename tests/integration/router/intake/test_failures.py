@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,8 @@ from router.intake.taking_in import TakingIn
 from shared.database import Database
 from shared.errors import Conflict, Unprocessable
 from tests.support.intake_line import SECRET, Line, Member, assert_contiguous, counts, member_of, message_to, rows
-from tests.support.workspaces import Workspace
+from tests.support.mail_door import mail_door
+from tests.support.workspaces import Workspace, make_workspace
 
 
 @pytest.fixture
@@ -93,6 +96,57 @@ async def test_a_message_that_always_raises_stands_alone(worker_db: Database, wo
     assert (await rows(worker_db, "select reason from santral.quarantine"))[0]["reason"] == "failed"
 
 
+async def test_long_keys_are_stored_and_found_again(
+    worker_db: Database, workspace: Workspace, member: Member, tmp_path: Path
+) -> None:
+    letters = random.Random(1)
+    mark = "".join(chr(letters.randrange(0x20000, 0x2A000)) for _ in range(900))
+    line = Line()
+    async with mail_door(tmp_path) as door:
+        for own, answers in (
+            ("1", ""),
+            ("2", f"In-Reply-To: <{mark}@ornek.net>\r\n"),
+            ("3", f"References: <{mark}@other.net>\r\n"),
+        ):
+            head = f"From: {own}@ornek.net\r\nMessage-ID: <{mark if own == '1' else own}@ornek.net>\r\n{answers}Subject: {own}\r\n"
+            assert (await door.send(f"{head}\r\nmerhaba\r\n".encode())).startswith("250")
+    here = {"workspace_id": workspace.id, "inbox_id": workspace.inboxes["smtp"], "accepted_at": datetime.now(UTC)}
+    line.add(*(one.model_copy(update=here) for one in door.messages))
+    await member.take(line)
+    found = await counts(worker_db)
+    assert (found["message"], found["quarantine"], found["conversation"]) == (3, 0, 2)
+
+
+async def test_what_no_index_takes_stands_alone(worker_db: Database, workspace: Workspace, member: Member) -> None:
+    letters = random.Random(2)
+    long = message_to(workspace, "smtp", "long", defines=("".join(chr(letters.randrange(0x20000, 0x2A000)) for _ in range(900)),))
+    line = Line()
+    line.add(*(message_to(workspace, "smtp", f"a{place}", who=f"c{place}@ornek.com") for place in range(5)), long)
+    line.add(*(message_to(workspace, "smtp", f"b{place}", who=f"c{place}@ornek.com") for place in range(5)))
+    taken = await member.take(line)
+    assert taken.next_offsets == {0: 11}
+    assert [row["reason"] for row in await rows(worker_db, "select reason from santral.quarantine")] == ["refused_by_database"]
+    assert (await counts(worker_db))["message"] == 10
+
+
+async def test_a_message_at_which_a_whole_batch_raises_stands_alone(
+    worker_db: Database, workspace: Workspace, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line()
+    line.add(*(message_to(workspace, "smtp", name, who=f"{name}@ornek.com") for name in ("one", "raises", "two")))
+    take = member.intake.batch.take
+
+    async def raising(connection: Any, arrivals: Sequence[Arrival], *rest: Any, **more: Any) -> Any:
+        if any(one.refusal is None and one.message is not None and one.message.external_id == "raises" for one in arrivals):
+            raise LookupError("nobody thought of it")
+        return await take(connection, arrivals, *rest, **more)
+
+    monkeypatch.setattr(member.intake.batch, "take", raising)
+    await member.take(line)
+    assert [row["reason"] for row in await rows(worker_db, "select reason from santral.quarantine")] == ["failed"]
+    assert (await counts(worker_db))["message"] == 2
+
+
 class FailingBatch:
     """Intake's batch that raises while taking in for some external ids, as a bug in a release would."""
 
@@ -135,6 +189,28 @@ async def test_the_limit_stops_instead_of_draining(worker_db: Database, workspac
         await member.take(line)
     assert (await counts(worker_db))["quarantine"] == 0
     assert (await rows(worker_db, "select next_offset from santral.partition_lease"))[0]["next_offset"] == 1
+
+
+@pytest.mark.parametrize("own", [{"sticky_s": None, "offers_max": 0}, {"sticky_s": 1e300}])
+async def test_terms_that_nobody_could_save_today_count_as_not_given(worker_db: Database, own: dict[str, Any]) -> None:
+    workspace = await make_workspace(worker_db, settings={"terms": {"email": {**own, "grace_s": 60}}})
+    member = await member_of(worker_db)
+    line = Line()
+    line.add(message_to(workspace, "smtp", "1"))
+    await member.take(line)
+    assert (await counts(worker_db))["work_item"] == 1
+
+
+async def test_one_workspaces_failures_stop_no_other(worker_db: Database, workspace: Workspace) -> None:
+    other = await make_workspace(worker_db, name="other")
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=10))
+    member.intake.batch = FailingBatch(member.intake.batch, {str(place) for place in range(50)})  # type: ignore[assignment]
+    line = Line()
+    line.add(*(message_to(workspace, "smtp", str(place), who=f"{place}@ornek.com") for place in range(50)))
+    line.add(message_to(other, "smtp", "behind"))
+    await member.take(line)
+    found = await counts(worker_db)
+    assert (found["message"], found["quarantine"]) == (1, 50)
 
 
 async def test_what_a_provider_garbled_never_stops_anybody(worker_db: Database, workspace: Workspace) -> None:

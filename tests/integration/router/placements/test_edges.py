@@ -24,6 +24,7 @@ from router.views.visitor import own_conversation, public_messages
 from services.api.placements import take_along
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
+from services.frame.egress import PUBLIC_ONLY
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
 from services.privacy.retention import Retention, plan
@@ -166,7 +167,7 @@ async def seen_by(desk: Regroup, visitor: str) -> list[str]:
     """What a visitor's widget shows."""
     workspace = desk.shift.workspace
     async with desk.shift.db.batch(workspace.id) as connection:
-        own = await own_conversation(connection, workspace.id, workspace.inboxes["webchat"], visitor)  # type: ignore[arg-type]
+        own = await own_conversation(connection, workspace.id, workspace.inboxes["webchat"], [visitor])  # type: ignore[list-item]
         if own is None:
             return []
         return [one["text"] for one in await public_messages(connection, workspace.id, workspace.inboxes["webchat"], own)]
@@ -231,7 +232,7 @@ class Meanwhile(Outgoing):
     """A way out on which something happens while a reply is with the provider."""
 
     def __init__(self, happens: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(smtp_relay=None)
+        super().__init__(smtp_relay=None, allowed=PUBLIC_ONLY)
         self._happens = happens
         self.calls: list[Call] = []
 
@@ -361,8 +362,7 @@ async def test_retention_of_messages_takes_the_reason_of_what_is_long_over(desk:
     assert await keeper.round() == 0, "its work is open"
     await shift.execute("update santral.work_item set state = 'completed'")
     await shift.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '31 days'")
-    async with shift.db.batch() as connection:
-        (planned,) = await plan(connection, shift.workspace.id)
+    (planned,) = await plan(shift.db, shift.workspace.id)
     assert (planned["rows"], await keeper.round(), await keeper.round()) == (3, 3, 0)
     assert (await rows(shift.db, "select reason from santral.placement_operation")) == [{"reason": None}]
     assert (await desk.undo(operation))["undone_at"] is not None

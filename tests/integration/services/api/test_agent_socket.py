@@ -17,26 +17,13 @@ from router.commands.presence import set_presence
 from services.api.sockets import Closed, Line
 from shared.database import Database
 from shared.ids import new_id
+from tests.support.agent_sockets import workers
 from tests.support.api import Api, listening, running_api
 from tests.support.intake_line import Line as Log
 from tests.support.intake_line import member_of, message_to, rows
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 FRAME_S = 10
-
-
-@contextlib.asynccontextmanager
-async def workers(api: Api) -> AsyncIterator[None]:
-    tasks = [
-        asyncio.create_task(api.app.state.fanout.run(api.hints.waiter("stream"))),
-        asyncio.create_task(api.app.state.guard.run()),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import websockets
-from joserfc import jwt
-from joserfc.jwk import OctKey
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from router.placements import commands as placement_commands
-from shared.cloudevent import decode_message
 from shared.database import Database
 from shared.ids import new_id
-from shared.message import InboundMessage
 from tests.support.api import Api, listening, running_api
+from tests.support.chat import IDENTITY, chat, good_claims, open_session, published, read_until, route, say, signed
 from tests.support.workspaces import Workspace
 
-FRAME_S = 10
-IDENTITY = "an identity secret of enough characters"
 SHOP = "https://shop.example"
 
 
@@ -53,94 +49,6 @@ async def widget(api: Api, workspace: Workspace) -> str:
 async def url(api: Api) -> AsyncIterator[str]:
     async with listening(api) as address:
         yield address
-
-
-def signed(claims: dict[str, Any], secret: str = IDENTITY, algorithm: str = "HS256") -> str:
-    return jwt.encode({"alg": algorithm}, claims, OctKey.import_key(secret), algorithms=[algorithm])
-
-
-def good_claims(**more: Any) -> dict[str, Any]:
-    return {"sub": "customer-7", "aud": "webchat", "exp": int(time.time()) + 600, **more}
-
-
-async def open_session(api: Api, widget: str, **body: Any) -> dict[str, Any]:
-    answer = await api.client.post(f"/v1/chat/{widget}/sessions", json=body)
-    assert answer.status_code == 201, answer.text
-    shown: dict[str, Any] = answer.json()
-    return shown
-
-
-async def read_until(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(FRAME_S):
-        while True:
-            frame: dict[str, Any] = json.loads(await socket.recv())
-            if frame["type"] == kind:
-                return frame
-
-
-@contextlib.asynccontextmanager
-async def chat(
-    url: str, widget: str, token: str, resume: dict[str, Any] | None = None
-) -> AsyncIterator[tuple[ClientConnection, dict[str, Any]]]:
-    async with connect(f"{url}/v1/chat/{widget}/socket", subprotocols=[websockets.Subprotocol("santral.v1")], proxy=None) as socket:
-        await socket.send(json.dumps({"type": "hello", "token": token, **({"resume": resume} if resume else {})}))
-        yield socket, await read_until(socket, "welcome")
-
-
-async def route(api: Api, workspace: Workspace, message: InboundMessage) -> UUID:
-    """What intake does with a chat message, as far as a visitor can see it; returns the conversation."""
-    assert message.sender is not None
-    sender = message.sender
-    async with api.worker.batch() as connection:
-        handle = await connection.fetchval(
-            "insert into santral.handle (workspace_id, id, kind, scope, value, profile_id) values ($1, $2, $3, $4, $5, $2)"
-            " on conflict (workspace_id, kind, scope, value) do update set last_seen_at = now() returning id",
-            workspace.id, new_id(), sender.kind, sender.scope, sender.value,
-        )  # fmt: skip
-        conversation = await connection.fetchval(
-            "select id from santral.conversation where workspace_id = $1 and handle_id = $2", workspace.id, handle
-        )
-        if conversation is None:
-            conversation = new_id()
-            await connection.execute(
-                "insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, opened_at)"
-                " values ($1, $2, $3, $4, $4, $3, 'chat', now())",
-                workspace.id, conversation, handle, message.inbox_id,
-            )  # fmt: skip
-            await connection.execute(
-                "insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, state, due_at, enqueued_at, queued_at, step_at)"
-                " values ($1, $2, $3, $4, 'chat', 'queued', now(), now(), now(), now())",
-                workspace.id, new_id(), conversation, workspace.queue_id,
-            )  # fmt: skip
-        seq = await connection.fetchval(
-            "update santral.conversation set seq = seq + 1, last_in_at = now() where id = $1 returning seq", conversation
-        )
-        await connection.execute(
-            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, handle_id,"
-            " visibility, external_id, text, body, accepted_at) values ($1, $2, $3, $4, 'in', 'text', 'chat', 'webchat', $5, $6, 'private',"
-            " $7, $8, $9, now())",
-            workspace.id, conversation, seq, message.id, message.inbox_id, handle, message.external_id, message.text,
-            {"traits": message.traits, "authenticated": message.authenticated},
-        )  # fmt: skip
-        await connection.execute(
-            "insert into santral.receipt (workspace_id, id, state, conversation_id, seq) values ($1, $2, 'taken', $3, $4)",
-            workspace.id, message.id, conversation, seq,
-        )  # fmt: skip
-    api.hints.wake("stream", str(workspace.id))
-    found: UUID = conversation
-    return found
-
-
-def published(api: Api) -> list[InboundMessage]:
-    return [decode_message(dict(record.headers), record.value) for record in api.broker.records]
-
-
-async def say(socket: ClientConnection, text: str) -> str:
-    client_id = str(uuid4())
-    await socket.send(json.dumps({"type": "message", "id": client_id, "text": text}))
-    accepted = await read_until(socket, "accepted")
-    assert accepted["id"] == client_id
-    return client_id
 
 
 async def test_a_visitor_talks_and_is_answered(api: Api, url: str, workspace: Workspace, widget: str) -> None:
@@ -348,3 +256,36 @@ async def test_a_page_begins_anew_when_the_visitors_words_are_put_into_another_c
         api.hints.wake("stream", str(workspace.id))
         again = await read_until(socket, "welcome")
         assert (again["conversation_id"], [one["text"] for one in again["messages"]]) == (str(other), ["Merhaba"])
+
+
+async def test_an_international_origin_is_known_by_its_a_labels(api: Api, workspace: Workspace, widget: str) -> None:
+    async with api.worker.batch() as connection:
+        settings = {"origins": ["müşteri.example", "https://bad\u2028.example"], "title": "Yardım"}
+        await connection.execute("update santral.inbox set settings = $2 where id = $1", workspace.inboxes["webchat"], settings)
+    page = await api.client.get(f"/chat/{widget}")
+    assert page.status_code == 200, page.text
+    assert "https://xn--mteri-kva70e.example" in page.headers["content-security-policy"]
+    for origin, status in (
+        ("https://xn--mteri-kva70e.example", 200),
+        ("https://m\xfcsteri.example", 403),
+        ("\xe9", 403),
+        ("null", 403),
+    ):
+        answer = await api.client.get(f"/v1/chat/{widget}/config", headers={b"origin": origin.encode("latin-1")})
+        assert answer.status_code == status, (origin, answer.text)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    ['"exp": ' + "9" * 400, '"exp": NaN', '"exp": 1e999', '"exp": "x"', '"exp": true', '"exp": [1]', '"sub": ' + "9" * 2000],
+)
+async def test_a_claim_of_another_kind_proves_nothing(api: Api, workspace: Workspace, widget: str, claims: str) -> None:
+    def part(content: bytes) -> str:
+        return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+    rest = "" if claims.startswith('"exp"') else f', "exp": {int(time.time()) + 600}'
+    payload = f'{{"sub": "7", "aud": "webchat", {claims}{rest}}}'
+    signed_part = part(b'{"alg":"HS256"}') + "." + part(payload.encode())
+    signature = hmac.new(IDENTITY.encode(), signed_part.encode(), hashlib.sha256).digest()
+    answer = await api.client.post(f"/v1/chat/{widget}/sessions", json={"identity": f"{signed_part}.{part(signature)}"})
+    assert answer.status_code == 401, answer.text

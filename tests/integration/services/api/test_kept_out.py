@@ -84,10 +84,6 @@ async def test_each_is_listed_with_its_reason_and_found_by_kind_inbox_time_and_w
 
 async def test_one_call_makes_it_work_and_its_author_is_answered(api: Api, shift: Shift) -> None:
     supervisor = await api.agent(shift.workspace.id, shift.deniz)
-    await shift.execute(
-        "insert into santral.role (workspace_id, name, scopes, visibility)"
-        " values ($1, 'supervisor', array['conversations:read', 'conversations:write'], 'workspace')", shift.workspace.id,
-    )  # fmt: skip
     user = new_id()
     await shift.execute(
         "insert into santral.user (workspace_id, id, name, role) values ($1, $2, 'deniz', 'supervisor')", shift.workspace.id, user

@@ -30,7 +30,8 @@ def lists(api: Api) -> dict[str, tuple[str, int]]:
     found = {}
     for verb, path, operation in operations(api):
         asked = {one["name"]: one["schema"] for one in operation.get("parameters", ())}
-        if verb == "GET" and "limit" in asked:
+        # Reading the audit adds to it: `test_audit_reader.py` walks through its pages.
+        if verb == "GET" and "limit" in asked and operation["operationId"] != "list_audit":
             assert "cursor" in asked, f"{operation['operationId']} has pages and takes no cursor"
             found[operation["operationId"]] = (path, asked["limit"]["maximum"])
     return found
@@ -43,6 +44,11 @@ async def fill(db: Database, workspace: Workspace, ids: dict[str, str]) -> None:
     async with db.batch() as connection:
         await connection.execute(
             "insert into santral.profile (workspace_id, id) values ($1, $2) on conflict do nothing", w, profile
+        )
+        # A key and a role without scopes reach nobody.
+        await connection.execute("update santral.api_key set scopes = '{profiles:read}' where id = $1", UUID(ids["key_id"]))
+        await connection.execute(
+            "update santral.role set scopes = '{profiles:read}', visibility = 'workspace' where name = 'special'"
         )
         await connection.execute("update santral.plan set document = $2 where workspace_id = $1", w, {"steps": [{}]})
         await connection.execute("update santral.sla set targets = $2 where workspace_id = $1", w, [{"first_response_s": 60}])
@@ -58,6 +64,7 @@ async def fill(db: Database, workspace: Workspace, ids: dict[str, str]) -> None:
             await copied("quarantine", f"id = '{ids['entry_id']}'", id=new_id(), message_id=new_id())
             await copied("api_key", f"id = '{ids['key_id']}'", id=new_id(), public_id=f"public{n}")
             await copied("shift", f"id = '{ids['shift_id']}'", id=new_id())
+            await copied("hold", f"id = '{ids['hold_id']}'", id=new_id())
             await copied("policy", "version = 77", version=78 + n)
             await copied("connection", f"id = '{ids['connections']}'", id=new_id(), name=f"meta{n}", path_token=f"path{n}")
             await copied("agent", f"id = '{ids['agent_id']}'", id=new_id(), name=f"agent{n}")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Request, Target
 from ingest.adapters.smtp import ADAPTER
+from services.api.participants import MESSAGES_LOOKED_AT, PARTICIPANTS_MAX
 from services.privacy.erasures import Erasures
 from shared.blobs_files import FileBlobs
 from shared.ids import new_id
@@ -165,3 +166,21 @@ async def test_nobody_is_told_of_another_workspaces_people(api: Api, shift: Shif
     view = (await api.client.get(f"/v1/conversations/{conversation}", headers=await api.key(shift.workspace.id))).json()
     assert [one["profile_id"] for one in view["participants"] if one["role"] == "cc"] == [None]
     assert (await api.client.get(f"/v1/conversations/{conversation}", headers=key)).status_code == 404
+
+
+async def test_a_crowd_is_not_read_whole(api: Api, shift: Shift) -> None:
+    def crowd(mail: int) -> str:
+        to = ", ".join(f"k{mail}-{place}@ornek.com" for place in range(150))
+        return f"From: ayse@ornek.com\r\nTo: {to}\r\nMessage-ID: <{mail}@ornek.com>\r\n\r\nmerhaba\r\n"
+
+    item = await shift.mine(
+        provider="smtp", who="ayse@ornek.com", subject="Sipariş", participants=on_the_mail(shift, crowd(0))[:100]
+    )
+    (row,) = await rows(shift.db, "select conversation_id from santral.work_item where id = $1", item)
+    admin = await api.key(shift.workspace.id)
+    for mail in range(1, 4):
+        await shift.writes("Yine", provider="smtp", who="ayse@ornek.com", participants=on_the_mail(shift, crowd(mail))[:100])
+    assert len(await taking_part(api, admin, row["conversation_id"])) == PARTICIPANTS_MAX
+    for _ in range(MESSAGES_LOOKED_AT):
+        await shift.writes("Bir daha", provider="smtp", who="ayse@ornek.com")
+    assert await taking_part(api, admin, row["conversation_id"]) == [("customer", "ayse@ornek.com", "")]

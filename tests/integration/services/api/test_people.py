@@ -126,7 +126,7 @@ async def test_a_statement_that_cannot_be_names_the_field(api: Api, admin: dict[
     for wrong, status, field in (
         ({"stated_at": soon}, 400, "stated_at"),
         ({"expires_at": past}, 400, "expires_at"),
-        ({"stated_at": "2026-01-01T00:00:00"}, 422, "stated_at"),
+        ({"stated_at": "2026-01-01T00:00:00"}, 422, "body.stated_at"),
         ({"handle_id": other}, 422, "handle_id"),
         ({"purpose": "A b"}, 422, "body.purpose"),
     ):
@@ -215,3 +215,68 @@ async def test_two_that_identify_one_customer_at_once_are_one_person(api: Api, a
     last = await call(api, admin, "POST", "/v1/profiles/lookup", {"handles": [MAIL, PHONE, {"kind": "external_id", "value": "c1"}]})
     assert len({one["profile_id"] for one in last["items"]}) == 1
     assert len(answers) == 9
+
+
+async def test_who_is_identified_without_a_name_keeps_theirs(api: Api, admin: dict[str, str], workspace: Workspace) -> None:
+    one = await person(api, await api.key(workspace.id, "profiles:identify"), MAIL, name="Ali Veli")
+    await person(api, admin, MAIL, traits={"city": "Bursa"}, assurance="authenticated")
+    assert (await call(api, admin, "GET", f"/v1/profiles/{one}"))["name"] == "Ali Veli"
+
+
+async def test_why_two_are_one_is_not_told_of_whom_one_does_not_see(
+    api: Api, admin: dict[str, str], workspace: Workspace, worker_db: Database
+) -> None:
+    """A hidden customer and nobody are answered the same."""
+    await person(api, admin, MAIL)
+    await person(api, admin, PHONE)
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    nobody = {"kind": "email", "value": "nobody@ornek.com"}
+    answers = [await call(api, agent, "POST", "/v1/profiles/explain", {"handles": [one, PHONE]}, 404) for one in (MAIL, nobody)]
+    assert {one.pop("request_id") is None for one in answers} == {False}
+    assert answers[0] == answers[1]
+    assert (await call(api, admin, "POST", "/v1/profiles/explain", {"handles": [MAIL, PHONE]}))["together"] is False
+
+
+async def test_nobody_is_joined_to_who_is_to_be_erased(api: Api, admin: dict[str, str]) -> None:
+    gone, other = await person(api, admin, MAIL), await person(api, admin, PHONE)
+    asked = await call(api, admin, "POST", f"/v1/profiles/{gone}/erase", {"reason": "law", "confirm": gone}, 202)
+    for one, with_ in ((gone, other), (other, gone)):
+        refused = await call(api, admin, "POST", f"/v1/profiles/{one}/merge", {"with": with_}, 409)
+        assert (refused["field"], asked["id"] in refused["remedy"]) == ("with", True)
+    refused = await call(api, admin, "POST", "/v1/profiles/identify", {"handles": [PHONE, MAIL]}, 409)
+    assert (refused["field"], asked["id"] in refused["remedy"]) == ("handles.1.value", True)
+    refused = await call(
+        api, admin, "POST", "/v1/profiles/identify", {"handles": [MAIL, {"kind": "email", "value": "yeni@ornek.com"}]}, 409
+    )
+    assert refused["field"] == "handles.0.value"
+    alone = await call(api, admin, "POST", "/v1/profiles/identify", {"handles": [MAIL]})
+    assert alone["profile_id"] == gone, "who is joined to nobody is still known"
+
+
+async def test_nobody_says_of_whom_they_do_not_see_that_they_are_two(
+    api: Api, admin: dict[str, str], workspace: Workspace, worker_db: Database
+) -> None:
+    hidden, item = await person(api, admin, MAIL), await add_item(worker_db, workspace)
+    async with worker_db.batch() as connection:
+        seen = await connection.fetchval(
+            "select c.handle_id from santral.work_item i join santral.conversation c on c.id = i.conversation_id where i.id = $1",
+            item,
+        )
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    refused = await call(api, agent, "POST", f"/v1/profiles/{seen}/unmerge", {"handles": [str(seen), hidden]}, 403)
+    assert refused["field"] == "handles"
+    async with worker_db.batch() as connection:
+        assert await connection.fetchval("select count(*) from santral.cannot_link") == 0
+
+
+async def test_a_key_of_a_call_is_its_callers_own(api: Api, workspace: Workspace) -> None:
+    """Two systems may both count 1, 2, 3, and none can take another operation's."""
+    first, second = [await api.key(workspace.id, "messages:write") for _ in range(2)]
+    body = {"inbox": "api", "from": {"kind": "email", "value": "ali@ornek.com"}, "text": "Merhaba"}
+    for headers, name in ((first, "a"), (second, "b")):
+        answer = await api.client.post(
+            "/v1/messages", json={**body, "external_id": name}, headers=headers | {"idempotency-key": "1"}
+        )
+        assert answer.status_code == 202, answer.text
+    again = await api.client.post("/v1/messages", json={**body, "external_id": "c"}, headers=first | {"idempotency-key": "1"})
+    assert (again.status_code, again.json()["field"]) == (422, "Idempotency-Key")

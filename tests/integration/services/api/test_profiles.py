@@ -148,7 +148,6 @@ async def test_a_handle_of_another_customer_is_a_conflict_and_changes_nothing(
         ({"time_zone": "Mars/Olympus"}, "traits.time_zone"),
         ({"language": 5}, "traits.language"),
         ({"city": "x" * 10_001}, "traits.city"),
-        ({"path": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["x"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}, "traits.path"),
     ],
 )
 async def test_a_trait_that_nobody_could_follow_is_named(api: Api, admin: dict[str, str], traits: Json, field: str) -> None:

@@ -115,6 +115,8 @@ async def test_nobody_and_ourselves_are_not_answered(desk: Regroup) -> None:
     await directory.refresh()
     known = directory.inbox(inbox)
     assert known is not None
-    assert set(known.own_addresses) == {ADDRESS, "satis@ornek.com", "siparis@ornek.com", "eski@ornek.com", "+908502223344"}
+    assert known.own is not None
+    assert known.own.mailboxes.values == {ADDRESS, "satis@ornek.com", "siparis@ornek.com", "eski@ornek.com"}
+    assert known.own.numbers == {"+908502223344"}
     found = await rows(desk.shift.db, "select id from santral.inbox where provider = 'webchat'")
-    assert [directory.inbox(row["id"]).own_addresses for row in found] == [()]  # type: ignore[union-attr]
+    assert [directory.inbox(row["id"]).own is known.own for row in found] == [True], "one object for all"  # type: ignore[union-attr]

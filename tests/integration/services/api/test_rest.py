@@ -29,7 +29,7 @@ MESSAGE = {"inbox": "api", "external_id": "form-1", "from": {"kind": "email", "v
     [
         ("/v1/queues", {"name": "x", "workspace_id": "y"}, "body.workspace_id"),
         ("/v1/queues", {"name": "x", "mode": "pull!"}, "body.mode"),
-        ("/v1/agents", {"name": "x", "role": "admin"}, "body.role"),
+        ("/v1/agents", {"name": "x", "presence": "online"}, "body.presence"),
         ("/v1/users", {"name": "x", "role": "agent", "id": "7"}, "body.id"),
         ("/v1/messages", {**MESSAGE, "extra": 1}, "body.extra"),
         ("/v1/policies", {"document": {"default_queue": "nowhere"}}, "default_queue"),
@@ -71,7 +71,22 @@ async def test_every_error_has_one_shape(api: Api, workspace: Workspace) -> None
         assert answer.headers["content-type"] == "application/problem+json"
         assert {"type", "title", "status", "detail", "request_id"} <= answer.json().keys()
     deep = await api.client.post("/v1/messages", content=b"[" * 100_000, headers={**headers, "content-type": "application/json"})
-    assert deep.status_code in (400, 422)
+    assert deep.status_code == 413
+
+
+async def test_a_method_that_an_address_has_not_is_refused_with_those_it_has(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id)
+    for verb, path, allowed in (
+        ("PATCH", "/v1/queues", "GET, POST"),
+        ("PATCH", f"/v1/queues/{workspace.queue_id}", "DELETE, GET, PUT"),
+        ("GET", "/v1/profiles/search", "POST"),
+        ("DELETE", "/v1/policies/active", "GET"),
+        ("OPTIONS", f"/v1/inboxes/{workspace.inboxes['api']}/places/cdr", "GET, PUT"),
+    ):
+        answer = await api.client.request(verb, path, headers=headers)
+        assert answer.status_code == answer.json()["status"] == 405, (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["allow"] == allowed, path
 
 
 async def test_headers_of_each_kind_of_route(api: Api, workspace: Workspace) -> None:
@@ -106,8 +121,14 @@ async def test_the_document_is_stable_and_complete(api: Api) -> None:
         for operation in verbs.values():
             assert operation["tags"], operation["operationId"]
             assert operation["summary"], operation["operationId"]
-            problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
-            assert problem == {"$ref": "#/components/schemas/Problem"}
+            assert "default" not in operation["responses"], operation["operationId"]
+            assert {"413", "422", "429", "503"} <= set(operation["responses"])
+            assert not operation.get("security") or {"401", "403"} <= set(operation["responses"])
+            refusals = {status: answer["$ref"] for status, answer in operation["responses"].items() if int(status) >= 400}
+            assert refusals == {status: f"#/components/responses/{status}" for status in refusals}
+    for status, refusal in document["components"]["responses"].items():
+        assert refusal["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        assert ("Retry-After" in refusal["headers"]) == (status in ("429", "503"))
 
 
 ROUNDS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -191,7 +212,7 @@ async def test_a_posted_message_has_one_identity(api: Api, workspace: Workspace)
     first = await api.client.post("/v1/messages", json=MESSAGE, headers=keyed)
     assert first.status_code == 202, first.text
     again = await asyncio.gather(*(api.client.post("/v1/messages", json=MESSAGE, headers=keyed) for _ in range(5)))
-    assert {answer.json()["id"] for answer in again} == {first.json()["id"]}
+    assert {answer.text for answer in again} == {first.text}
     other = await api.client.post("/v1/messages", json={**MESSAGE, "text": "Başka"}, headers=keyed)
     assert other.status_code == 422
     assert other.json()["field"] == "Idempotency-Key"
@@ -350,6 +371,10 @@ async def test_the_demo_shows_its_pages_only_where_it_runs(
         assert (await api.client.get("/demo/info")).json() == {"widget_token": "w"}
         assert [mail["subject"] for mail in (await api.client.get("/demo/mails")).json()["items"]] == ["iki", "bir"]
         assert (await api.client.get("/")).headers["location"] == "/shop"
+        for path in ("/shop", "/demo/info", "/demo/mails"):
+            foreign = await api.client.get(path, headers={"host": "rebound.example:8080"})
+            assert (foreign.status_code, foreign.json()["field"]) == (403, "Host"), "a name that somebody leads here"
+            assert (await api.client.get(path, headers={"host": "localhost:8080"})).status_code == 200
 
 
 async def test_a_visitors_token_opens_nothing_over_rest(api: Api, workspace: Workspace) -> None:
@@ -444,3 +469,10 @@ async def test_pictures_of_a_mail_are_shown_small_and_without_what_stands_beside
     assert (await api.client.get(f"{path}/parts/0/thumbnail", headers=headers)).status_code == 404
     assert (await api.client.get(f"{path}/parts/2/thumbnail?edge=9999", headers=headers)).status_code == 422
     assert (await api.client.get(f"{path}/parts/2/thumbnail")).status_code == 401
+
+
+async def test_production_shows_no_reference_and_no_demo(api_db: Database, worker_db: Database, tmp_path: Path) -> None:
+    async with running_api(api_db, worker_db, docs=False) as api:
+        for path in ("/docs", "/openapi.json", "/docs/style.css", "/demo/info", "/demo/mails", "/shop"):
+            assert (await api.client.get(path)).status_code == 404, path
+        assert (await api.client.get("/")).headers["location"] == "/desk"

@@ -66,7 +66,7 @@ async def test_the_customer_never_sees_a_note(api: Api, shift: Shift) -> None:
     await shift.hand_over(item, to_queue="fatura", note="Gizli not")
     inbox = shift.workspace.inboxes["webchat"]
     async with shift.db.batch(shift.workspace.id) as connection:
-        own = await own_conversation(connection, shift.workspace.id, inbox, visitor)
+        own = await own_conversation(connection, shift.workspace.id, inbox, [visitor])
         assert own is not None
         seen = await public_messages(connection, shift.workspace.id, inbox, own)
     assert [one["direction"] for one in seen] == ["in"]
@@ -75,10 +75,6 @@ async def test_the_customer_never_sees_a_note(api: Api, shift: Shift) -> None:
 async def supervisor(api: Api, shift: Shift) -> dict[str, str]:
     """The token of an agent whose user has the role of a supervisor."""
     user, agent = new_id(), await shift.colleague("Selin")
-    await shift.execute(
-        "insert into santral.role (workspace_id, name, scopes, visibility) values ($1, 'supervisor', $2, 'workspace')",
-        shift.workspace.id, ["conversations:read", "conversations:write"],
-    )  # fmt: skip
     await shift.execute(
         "insert into santral.user (workspace_id, id, name, role) values ($1, $2, 'Selin', 'supervisor')", shift.workspace.id, user
     )

@@ -77,3 +77,16 @@ async def test_said_to_be_two_they_stay_two(environment: dict[str, str]) -> None
 )
 async def test_what_was_not_understood_is_one_line(environment: dict[str, str], arguments: tuple[str, ...], said: str) -> None:
     assert await said_by("profiles", *arguments, environment=environment) == (1, said)
+
+
+async def test_a_hold_makes_an_erasure_wait_and_its_lift_lets_it_go_on(environment: dict[str, str]) -> None:
+    status, hold = await said_by("profiles", "hold", MAIL, "--reason", "claim 2026/118", environment=environment)
+    assert status == 0, hold
+    status, said = await said_by("profiles", "erase", MAIL, "--reason", "law", "--yes", "--wait", environment=environment)
+    assert (status, "held, waits for the end of a legal hold" in said) == (0, True), said
+    for _ in range(2):
+        assert await said_by("profiles", "lift", hold, environment=environment) == (0, "")
+    status, said = await said_by(
+        "profiles", "hold", MAIL, "--reason", "x", "--until", "2020-01-01T00:00:00Z", environment=environment
+    )
+    assert (status, "until: this end has passed" in said) == (1, True), said

@@ -45,6 +45,22 @@ async def test_a_file_applies_as_before_after_the_migration_wrote_down_what_is_s
     assert (row["settings"]["region"], row["settings"]["marked_mail"]) == ("DE", "aside")
 
 
+async def test_a_file_that_says_nothing_of_cards_leaves_them_masked(
+    api_db: Database, worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "workspace.yaml"
+    path.write_text(FILE, encoding="utf-8")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.workspace set settings = settings || jsonb_build_object('mask_numbers', 'cards')")
+    async with running_api(api_db, worker_db) as api, listening(api) as address:
+        token = (await api.key(workspace.id))["authorization"].removeprefix("Bearer ")
+        for action in ("adopt", "same"):
+            done = await apply_file(read_workspace_file(path), url=address.replace("ws:", "http:"), api_key=token)
+            assert [step.action for step in done.steps if step.section == "workspace"] == [action]
+    (row,) = await rows(worker_db, "select settings from santral.workspace where id = $1", workspace.id)
+    assert (row["settings"]["region"], row["settings"]["mask_numbers"]) == ("TR", "cards")
+
+
 async def test_a_setting_that_cannot_be_used_is_refused_with_its_place(
     api_db: Database, worker_db: Database, workspace: Workspace, tmp_path: Path
 ) -> None:

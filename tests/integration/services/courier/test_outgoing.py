@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from ingest.adapter import Inbox, MailCall, Outcome, Reply
 from ingest.adapters.smtp import ADAPTER, own_message_id
 from services.courier.outgoing import Outgoing
+from services.frame.egress import PUBLIC_ONLY
 
 INBOX = Inbox(workspace_id=UUID(int=1), id=UUID(int=2), name="posta", channel="email", provider="smtp", address="destek@örnek.com")
 
@@ -54,7 +55,7 @@ async def relay(*, utf8: bool) -> AsyncIterator[tuple[Relay, Outgoing]]:
     server = await asyncio.get_running_loop().create_server(
         lambda: Listening(kept, enable_SMTPUTF8=utf8, hostname="relay.test", loop=asyncio.get_running_loop()), "127.0.0.1", 0
     )
-    outgoing = Outgoing(smtp_relay=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    outgoing = Outgoing(smtp_relay=f"127.0.0.1:{server.sockets[0].getsockname()[1]}", allowed=PUBLIC_ONLY)
     try:
         yield kept, outgoing
     finally:

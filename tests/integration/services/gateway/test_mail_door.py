@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.mail.reply_token import reply_address
+from services.gateway.mail_border import Border, TrustingBorder
 from shared.errors import Unavailable
 from shared.ids import new_id
 from tests.support.mail_door import MailDoor, mail_door
@@ -59,9 +60,9 @@ async def test_too_large_is_the_one_refusal_for_good(door: MailDoor) -> None:
     ],
     ids=["half-address", "no-address", "long-address", "many-recipients", "blank", "nothing", "bytes", "long-id"],
 )
-@pytest.mark.parametrize("border_id", [None, "mx.ornek.com"])
-async def test_whatever_it_is_it_is_taken(tmp_path: Path, mail: bytes, border_id: str | None) -> None:
-    async with mail_door(tmp_path, border_id=border_id) as door:
+@pytest.mark.parametrize("border", [None, TrustingBorder("mx.ornek.com")], ids=["no-border", "border"])
+async def test_whatever_it_is_it_is_taken(tmp_path: Path, mail: bytes, border: Border | None) -> None:
+    async with mail_door(tmp_path, border=border) as door:
         assert (await door.send(mail)).startswith("250")
         (message,) = door.messages
         assert message.kind in ("text", "unparsed")

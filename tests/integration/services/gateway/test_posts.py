@@ -12,6 +12,7 @@ import pytest
 
 from ingest.adapter import Draft, Parsed, Request, Target
 from ingest.adapters.smtp import SmtpAdapter
+from services.frame.bodies import Bodies
 from services.gateway.app import create_gateway
 from services.gateway.taking_in import take_in
 from shared.clock import SystemClock
@@ -34,6 +35,7 @@ async def post(door: MailDoor, body: bytes) -> httpx.Response:
         parser=door.parser,
         replays=cast("Any", Trusting()),
         clock=SystemClock(),
+        bodies=Bodies(),
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         return await client.post("/in/in", content=body)

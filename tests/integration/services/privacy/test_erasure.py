@@ -307,7 +307,7 @@ async def test_an_export_holds_every_canary_and_the_file_until_it_expires(
     assert (shown["state"], shown["done"]) == ("done", shown["parts"])
     with zipfile.ZipFile(io.BytesIO((await api.client.get(file, headers=headers)).content)) as archive:
         names = archive.namelist()
-        assert {f"{cover.kind}.json" for cover in COVERS} < set(names)
+        assert {f"{cover.kind}.json" for cover in COVERS if cover.kind} < set(names)
         whole = "".join(archive.read(name).decode() for name in names)
     assert [canary for canary in CANARIES if canary not in whole] == ["serçe"]
     assert any(name.startswith("files/") for name in names)
@@ -372,5 +372,5 @@ async def test_an_erasure_that_stops_at_any_step_goes_on_where_it_was(
             break
         steps.append(row["step"])
         await erasures(worker_db, blobs)._advance(workspace.id, erasure_id, row["step"])
-    assert {"quarantine", "person", "conversations", "mentions", "files", "settle"} == set(steps)
+    assert {"quarantine", "person", "conversations", "mentions", "answers", "files", "settle"} == set(steps)
     assert await canaries_in(worker_db) == {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from ingest.adapter import Draft, Inbox, Target
 from ingest.receive import Receiver
+from services.chores.audit_links import batch_of_all
 from services.privacy.retention import Retention
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
@@ -73,6 +75,41 @@ async def test_a_redacted_file_goes_with_the_original_and_the_words_stay(api: Ap
     assert (bad.status_code, bad.json()["field"]) == (404, "n")
 
 
+async def test_who_only_sees_a_conversation_takes_nothing_of_it_away(api: Api, workspace: Workspace) -> None:
+    conversation, seq = await mailed(api, workspace)
+    headers = await api.agent(workspace.id, workspace.agent_id)
+    place = f"/v1/conversations/{conversation}/messages/{seq}"
+    assert (await api.client.get(place, headers=headers)).json()["text"] == "gizlimetin"
+    for path in (f"{place}/redact", f"{place}/parts/0/redact"):
+        refused = await api.client.post(path, headers=headers, json={"reason": "secret"})
+        assert refused.status_code == 403, refused.text
+    async with api.worker.batch() as connection:
+        await connection.execute("update santral.work_item set state = 'assigned', agent_id = $1", workspace.agent_id)
+    for path in (f"{place}/parts/0/redact", f"{place}/redact"):
+        done = await api.client.post(path, headers=headers, json={"reason": "secret"})
+        assert (done.status_code, done.json()["changed"]) == (200, True), done.text
+
+
+async def test_an_answer_names_no_file_of_a_message_and_takes_its_own_along(api: Api, workspace: Workspace) -> None:
+    conversation, _ = await mailed(api, workspace)
+    headers, place = await api.key(workspace.id), f"/v1/conversations/{conversation}"
+    (mail,) = await rows(api.worker, "select id from santral.message")
+    mails = await api.app.state.blobs.keys(f"{workspace.id}/")
+
+    async def answered(blob: str) -> httpx.Response:
+        content = {"kind": "media", "files": [{"blob": blob, "name": "a.txt", "content_type": "text/plain"}]}
+        return await api.client.post(f"{place}/replies", headers=headers, json={"content": content})
+
+    for folder in (mail["id"], "-" * 36):
+        refused = await answered(f"{workspace.id}/{folder}/attachment-{'0' * 32}")
+        assert (refused.status_code, refused.json()["field"]) == (422, "content.files")
+    kept = await api.client.post("/v1/files", params={"name": "a.txt"}, headers=headers, content=b"yanit")
+    answer = await answered(kept.json()["blob"])
+    assert answer.status_code == 202, answer.text
+    await api.client.post(f"{place}/messages/{answer.json()['seq']}/redact", headers=headers, json={"reason": "secret"})
+    assert await api.app.state.blobs.keys(f"{workspace.id}/") == mails
+
+
 async def test_who_looks_at_a_profile_is_written_down(api: Api, workspace: Workspace) -> None:
     await mailed(api, workspace)
     profile = (await rows(api.worker, "select id from santral.profile"))[0]["id"]
@@ -85,6 +122,24 @@ async def test_who_looks_at_a_profile_is_written_down(api: Api, workspace: Works
     assert set(first["items"][0]) == {"id", "profile_id", "actor", "at"}
     weak = await api.key(workspace.id, "profiles:read")
     assert (await api.client.get(f"/v1/profiles/{profile}/views", headers=weak)).status_code == 403
+
+
+async def test_who_is_found_was_looked_at(api: Api, workspace: Workspace) -> None:
+    await mailed(api, workspace)
+    ((profile, handle),) = [tuple(one.values()) for one in await rows(api.worker, "select profile_id, id from santral.handle")]
+    for path, body in (
+        ("POST /v1/profiles/search", {"text": "yok"}),
+        ("POST /v1/profiles/search", {"text": "ayse"}),
+        (f"GET /v1/profiles/explain?a={handle}&b={handle}", None),
+    ):
+        method, address = path.split()
+        headers = await api.key(workspace.id, "profiles:read")
+        answer = await api.client.request(method, address, json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        shown = [one["profile_id"] for one in await rows(api.worker, "select profile_id from santral.profile_view order by id")]
+        found = body is None or bool(answer.json()["items"])
+        assert found is (body != {"text": "yok"})
+        assert shown[-1:] == ([profile] if found else [])
 
 
 async def test_a_timeline_and_a_desk_are_looks_too_once_in_an_hour(api: Api, workspace: Workspace) -> None:
@@ -122,6 +177,7 @@ async def test_retention_removes_what_its_plan_counts_and_never_open_work(api: A
                 "insert into santral.audit (workspace_id, id, at, actor, action) values ($1, $2, now() - $3 * interval '1 day', 'a', 'b')",
                 workspace.id, uuid4(), days,
             )  # fmt: skip
+    assert await batch_of_all(db) == 2
     headers = await api.key(workspace.id)
 
     async def planned() -> dict[str, int]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.privacy.blob_orphans import collect_orphans
-from services.privacy.retention import Retention
+from services.privacy.retention import BATCH, Retention
 from shared.blobs_files import FileBlobs
 from shared.database import Database
-from shared.ids import InboxId, WorkspaceId, message_id, new_id
+from shared.ids import InboxId, WorkspaceId, first_id_at, message_id, new_id
 from shared.leases import Leases
 from tests.support.intake_line import Line, member_of, message_to, rows
-from tests.support.workspaces import Workspace
+from tests.support.workspaces import Workspace, make_workspace
 
 
 @pytest.fixture
@@ -102,3 +103,37 @@ async def test_files_of_a_message_that_never_came_go_after_the_grace_time_and_no
     assert kept == {taken, held, late, upload}
     assert await rows(worker_db, "select 1 from santral.blob_orphan") == []
     assert await collect_orphans(worker_db, blobs, grace_s=3600) == 0
+
+
+async def test_files_for_answers_that_have_no_row_go_after_a_day_and_archives_stay(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    blobs, now = FileBlobs(tmp_path), datetime.now(UTC)
+    lost, known, fresh, archive = (first_id_at(now - timedelta(hours=hours)) for hours in (25, 26, 23, 27))
+    for folder in (lost, known, fresh):
+        await blobs.put(f"{workspace.id}/{folder}/attachment-{'0' * 32}", b"x")
+    await blobs.put(f"{workspace.id}/{archive}/export.zip", b"x")
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "insert into santral.kept_file (workspace_id, blob, message_id) values ($1, $2, $3)",
+            workspace.id, f"{workspace.id}/{known}/attachment-{'0' * 32}", new_id(),
+        )  # fmt: skip
+    assert await collect_orphans(worker_db, blobs) == 1
+    assert {UUID(key.split("/")[1]) for key in await blobs.keys(f"{workspace.id}/")} == {known, fresh, archive}
+
+
+async def test_who_has_much_to_remove_keeps_no_other_workspace_waiting(
+    worker_db: Database, workspace: Workspace, keeper: Retention
+) -> None:
+    most, few = 2 * BATCH + 1, 3
+    for one, count in ((workspace, most), (await make_workspace(worker_db, name="komsu"), few)):
+        await keep(worker_db, one, views=30)
+        async with worker_db.batch() as connection:
+            await connection.execute(
+                "insert into santral.profile_view (workspace_id, id, profile_id, actor, at)"
+                " select $1, gen_random_uuid(), gen_random_uuid(), 'test', now() - interval '31 days' from generate_series(1, $2)",
+                one.id, count,
+            )  # fmt: skip
+    assert await keeper.round() == most + few
+    ended = await rows(worker_db, "select removed from santral.retention_run order by at")
+    assert [run["removed"] for run in ended] == [few, most]

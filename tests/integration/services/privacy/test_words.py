@@ -40,6 +40,7 @@ ELSEWHERE: Final[dict[tuple[str, str], str]] = {
     ("post_message", "text"): "a message: tests of erasure",
     ("erase_profile", "reason"): "a closed word", ("redact_message", "reason"): "a closed word", ("redact_part", "reason"): "a closed word",
     ("search_profiles", "text"): "asked, not kept",
+    ("place_hold", "reason"): "the erasure that waited for its end takes it: tests of holds",
     ("save_policy", "note"): "configuration, written by administrators",
 }  # fmt: skip
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
-from ingest.adapter import Draft, Inbox, MailCall, Reply, Request, Target
+from ingest.adapter import PARTICIPANTS_MAX, Draft, Inbox, MailCall, Reply, Request, Target, draft_message
 from ingest.adapters.smtp import ADAPTER
+from ingest.own_addresses import own_addresses_of
 from shared.errors import Unprocessable
 
 INBOX = Inbox(
     workspace_id=UUID(int=1), id=UUID(int=2), name="posta", channel="email", provider="smtp", address="destek@ornek.com",
-    settings={"authserv_id": "mx.ornek.com", "aliases": ["yardim@ornek.com"]}, own_addresses=("satis@ornek.com",),
+    settings={"authserv_id": "mx.ornek.com", "aliases": ["yardim@ornek.com"]},
+    own=own_addresses_of([("email", f"{one}@ornek.com", None) for one in ("destek", "yardim", "satis")], region=None),
 )  # fmt: skip
 REPLY = Reply(
     id=UUID(int=3), conversation_id=UUID(int=4), at=datetime(2026, 5, 4, tzinfo=UTC), inbox=INBOX, to_kind="email", to_scope="",
@@ -25,7 +27,7 @@ REPLY = Reply(
 
 def values_of(*fields: str, inbox: Inbox = INBOX) -> dict[str, Any]:
     body = "\r\n".join((*fields, "Message-ID: <1@x>", "", "x")).encode()
-    request = Request(method="POST", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
+    request = Request(method="SMTP", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
     (draft,) = ADAPTER.parse(Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,)), request)
     assert isinstance(draft, Draft)
     return dict(draft.values)
@@ -89,3 +91,30 @@ def test_nobody_is_not_answered_at_a_message_id() -> None:
     call = ADAPTER.reply(REPLY)
     assert isinstance(call, MailCall)
     assert call.recipients == ('"ali veli"@musteri.example',)
+
+
+def test_a_post_that_proves_nothing_brings_no_verdict_of_its_own() -> None:
+    """Whoever knows the address may post a mail with the border's name in it; whoever knows the secret is the border's hook."""
+    stamped = (
+        b"Authentication-Results: mx.ornek.com; dmarc=pass header.from=ornek.net\r\nFrom: a@ornek.net\r\nSubject: x\r\n\r\nx\r\n"
+    )
+    inbox = Inbox(
+        workspace_id=UUID(int=1), id=UUID(int=2), name="destek", channel="email", provider="smtp", address="destek@ornek.com",
+        settings={"authserv_id": "mx.ornek.com"},
+    )  # fmt: skip
+    for method, secrets, assurance in (
+        ("SMTP", {}, "channel_verified"), ("POST", {}, "asserted"), ("POST", {"post_secret": "x" * 16}, "channel_verified"),
+    ):  # fmt: skip
+        target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,), secrets=secrets)
+        request = Request(method=method, url="", headers={}, query={}, body=stamped, received_at=datetime.now(UTC))
+        (draft,) = ADAPTER.parse(target, request)
+        assert isinstance(draft, Draft)
+        assert draft.values["sender"].assurance == assurance, (method, secrets)
+
+
+def test_of_a_crowd_the_first_hundred_take_part() -> None:
+    crowd = ", ".join(f"k{place}@ornek.net" for place in range(950))
+    values = values_of("From: ali@musteri.example", f"To: {crowd}", f"Cc: {crowd.replace('k', 'c')}")
+    draft = Draft(inbox=INBOX, external_id="1", values=values)
+    message = draft_message(draft, message_id=uuid4(), accepted_at=datetime.now(UTC), external_id="1")
+    assert [one.value for one in message.participants] == [f"k{place}@ornek.net" for place in range(PARTICIPANTS_MAX)]

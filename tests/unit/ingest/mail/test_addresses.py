@@ -252,3 +252,10 @@ def test_a_hint_reads_names_and_no_address() -> None:
     assert box.address == parse_mailboxes(field)[0].address, "whose mailbox it is does not depend on the mail around it"
     (box,) = parse_mailboxes("a@b.example (=?iso-8859-1?Q?I=FE=FDl?=)", "windows-1254")
     assert box.name == "Işıl"
+
+
+@pytest.mark.parametrize("more", [":", "x: ", "mailto:", ": a"])
+def test_signs_in_a_row_are_read_in_time_that_grows_with_them(more: str) -> None:
+    # In time that grew with their square this took longer than a test may.
+    found = parse_mailboxes("ayse@ornek.com " + more * 60_000)
+    assert [one.address for one in found][:1] in ([], ["ayse@ornek.com"])

@@ -12,9 +12,10 @@ from ingest.mail.automatic import AutomaticKind, AutomaticMail, read_automatic
 from ingest.mail.body import MailPart
 from ingest.mail.machine_fields import LOOP_HEADER
 from ingest.mail.mime import read_mail
+from ingest.mail.own_mailboxes import own_mailboxes
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "mail"
-OWN = ("destek@bizim.example", "yardim@bizim.example")
+OWN = own_mailboxes(("destek@bizim.example", "yardim@bizim.example"))
 Fields = list[tuple[str, str]]
 
 
@@ -284,5 +285,5 @@ NAMES = st.sampled_from(
 
 @given(st.lists(st.tuples(NAMES, st.text(max_size=60)), max_size=8), st.text(max_size=200))
 def test_nothing_raises_and_what_is_said_has_evidence(headers: Fields, text: str) -> None:
-    found = read_automatic(headers, text=text, own=("",))
+    found = read_automatic(headers, text=text, own=own_mailboxes(("",)))
     assert found is None or (found.evidence and len(set(found.evidence)) == len(found.evidence))

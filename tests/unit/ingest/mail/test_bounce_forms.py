@@ -6,6 +6,7 @@ import pytest
 
 from ingest.mail.automatic import read_automatic
 from ingest.mail.body import MailPart
+from ingest.mail.own_mailboxes import own_mailboxes
 
 RETURNED = MailPart(name="mail", content_type="message/rfc822", content=b"Subject: x\r\n\r\nx")
 FORMS = [
@@ -174,7 +175,7 @@ FORMS = [
 @pytest.mark.parametrize(("sender", "subject", "text", "returned"), FORMS)
 def test_a_bounce_in_words_is_known(path: str | None, sender: str, subject: str, text: str, returned: bool) -> None:
     headers = [("From", sender), ("To", "destek@bizim.example"), ("Subject", subject), *([("Return-Path", path)] if path else [])]
-    found = read_automatic(headers, [RETURNED] if returned else [], text, own=("destek@bizim.example",))
+    found = read_automatic(headers, [RETURNED] if returned else [], text, own=own_mailboxes(("destek@bizim.example",)))
     assert found is not None
     assert (found.kind, found.marked_only) == ("bounce", False)
 

@@ -181,3 +181,8 @@ def test_utf_16_without_a_mark(order: str, label: str | None) -> None:
 def test_utf_16_of_letters_without_zeros_and_a_label_that_was_left() -> None:
     assert decode_text("您好订单".encode("utf-16-be"), "utf-16be")[0] == "您好订单"
     assert decode_text("Merhaba dünya".encode(), "utf-16")[0] == "Merhaba dünya"
+
+
+@pytest.mark.parametrize("label", ["unicode_escape", "unicode-escape", "raw_unicode_escape", "idna", "punycode", "undefined"])
+def test_what_python_calls_a_codec_and_no_mail_a_charset(label: str) -> None:
+    assert decode_text(rb"\x41", label) == (r"\x41", True)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.mail.correspondent import Correspondent, correspondent, own_mailboxes
+from ingest.mail.correspondent import Correspondent, correspondent
 from ingest.mail.mime import read_mail
+from ingest.mail.own_mailboxes import own_mailboxes
 
 OWN = own_mailboxes(["destek@ornek.example", "yardim@kucukisletme.example", "kucukisletme@gmail.com", "not an address"])
 

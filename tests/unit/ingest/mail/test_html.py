@@ -1,13 +1,15 @@
 import asyncio
 import re
 import time
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.mail.html import clean_html, is_tame, plain_text
+from ingest.mail.html import _ATTRIBUTES, _SCHEMES, _TAGS, clean_html, is_tame, plain_text
 from ingest.mail.html_worker import HtmlCleaner, clean
+from tests.support.script_corpus import payloads
 
 ADOPTION_BOMB = "".join(f"<b {n}>" for n in range(2_000)) + "".join(f"<i {n}>" for n in range(2_000)) + "x</b>" * 2_000
 DEPTH_BOMB = "<div>" * 40_000 + "dip"
@@ -223,3 +225,54 @@ def test_blockquotes_that_nobody_closes_or_opens_stay_bounded() -> None:
     page = "</blockquote>" * 3 + "<blockquote>" * 5_000 + "x" + "</blockquote>" * 6_000 + "<p>y</p>"
     assert plain_text(page).splitlines()[-1] == "y"
     assert max(len(line) for line in plain_text(page).splitlines()) <= 50
+
+
+_OURS = {("target", "_blank"), ("rel", "noopener noreferrer"), ("rel", "noopener noreferrer nofollow")}
+CORPUS = payloads("http://127.0.0.1:9/canary")
+
+
+class Shown(HTMLParser):
+    """What a page that was cleaned still consists of."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.wrong: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _TAGS:
+            self.wrong.append(tag)
+        for name, value in attrs:
+            if (name, value) in _OURS:
+                continue
+            if name not in _ATTRIBUTES["*"] | _ATTRIBUTES.get(tag, set()):
+                self.wrong.append(f"{tag} {name}")
+            scheme = re.match(r"\s*([a-z][a-z0-9+.-]*):", re.sub(r"[\x00-\x20]", "", value or "").lower())
+            if name in ("href", "src") and scheme is not None and scheme[1] not in _SCHEMES:
+                self.wrong.append(f"{tag} {name}={value}")
+
+    def handle_decl(self, decl: str) -> None:
+        self.wrong.append(decl)
+
+    def unknown_decl(self, data: str) -> None:
+        self.wrong.append(data)
+
+    def handle_pi(self, data: str) -> None:
+        self.wrong.append(data)
+
+
+def strange_in(page: str) -> list[str]:
+    shown = Shown()
+    shown.feed(clean_html(page))
+    shown.close()
+    return shown.wrong
+
+
+def test_the_corpus_is_large_and_leaves_only_what_is_listed() -> None:
+    assert len(CORPUS) >= 200
+    assert {one: wrong for one in CORPUS if (wrong := strange_in(one))} == {}
+
+
+@given(st.lists(st.sampled_from(CORPUS) | st.text(alphabet="<>/='\"&;! abs\n-", max_size=12), max_size=8).map("".join))
+def test_whatever_is_put_together_leaves_only_what_is_listed(page: str) -> None:
+    assert strange_in(page) == []
+    assert strange_in(clean_html(page)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingest.mail.automatic import read_automatic
 from ingest.mail.mime import read_mail
+from ingest.mail.own_mailboxes import own_mailboxes
 from tests.support.people_mails import OURS, people_mails
 
 
@@ -13,7 +14,7 @@ def test_no_person_is_taken_for_a_machine() -> None:
         count += 1
         mail = read_mail(one.content)
         assert mail.text, one.name
-        found = read_automatic(mail.headers, mail.attachments, mail.text, own=(OURS,))
+        found = read_automatic(mail.headers, mail.attachments, mail.text, own=own_mailboxes((OURS,)))
         if found is not None and not found.marked_only:
             flagged.append(f"{one.name}: {mail.subject}: {found}")
     assert flagged == []

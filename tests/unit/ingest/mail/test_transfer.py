@@ -91,3 +91,14 @@ def test_nothing_raises(body: bytes, encoding: str, is_text: bool) -> None:
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=200).map(str.encode))
 def test_what_was_encoded_is_decoded(body: bytes) -> None:
     assert decode_transfer(encodebytes(body), "base64", is_text=True) == body
+
+
+@pytest.mark.parametrize("encoding", ["", "base64"])
+def test_a_run_of_blanks_is_read_in_time_that_grows_with_it(encoding: str) -> None:
+    # In time that grew with its square this took longer than a test may.
+    body = b"a" * 80 + b" " * 300_000 + b"!"
+    assert decode_transfer(body, encoding, is_text=True).rstrip() in (
+        body,
+        b"a" * 80 + b" " * 300_000 + b"!",
+        decode_transfer(body, encoding),
+    )

@@ -7,13 +7,13 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.policy.agent_filter import filter_skill, skills_with_filters
+from router.policy.agent_filter import Filters, filter_skill, skills_with_filters
 from router.policy.condition import to_cel
 from router.policy.expressions import Answer, compiled, facts_of
-from router.policy.fields import TEXT_CHARS_SEEN
+from router.policy.fields import MEMBERS_SEEN, TEXT_CHARS_SEEN
 from router.policy.fitting import LEVELS_MAX, fitting
 
 
@@ -29,6 +29,7 @@ HUGE: dict[str, Any] = {
     "-400 digits": -(10**400), "in a list": [1, 10**20], "in a map": {"x": {"y": 10**400}}, "inf": math.inf, "nan": math.nan, "1e308": 1e308,
     "long": "x" * 10**6, "long name": {"x" * 10**6: 1}, "surrogate": "\ud83d", "surrogate name": {"\ud83d": 1}, "nul": "a\x00b",
     "deep map": nested(900, dict), "deep list": nested(900, list), "date": "99999-99-99T99:99:99Z", "nothing": None, "number name": {1: 2},
+    "long list": ["x"] * 10**5,
 }  # fmt: skip
 
 
@@ -79,12 +80,18 @@ def test_who_asks_what_it_is_not_errs_alone() -> None:
     assert compiled('profile.attributes.ok == "yes"').ask(dated).matched
 
 
+def test_a_list_is_seen_to_its_thousandth_member_and_recorded_whole() -> None:
+    given = facts("attributes", "many", [*range(MEMBERS_SEEN), "last"])
+    assert compiled(f"size(profile.attributes.many) == {MEMBERS_SEEN}").ask(given).matched
+    assert given.values["profile"]["attributes"]["many"][-1] == "last"
+
+
 def test_an_agents_attribute_of_twenty_digits_keeps_every_filter() -> None:
     filters = {filter_skill(one): one for one in ('agent.attributes["team"] == "vip"', 'agent.attributes["n"] > 5')}
     agent = {
-        "name": "Ece", "title": "", "kind": "human", "languages": ["tr"], "skills": {}, "attributes": {"team": "vip", "n": 10**20},
+        "id": 1, "name": "Ece", "title": "", "kind": "human", "languages": ["tr"], "skills": {}, "attributes": {"team": "vip", "n": 10**20},
     }  # fmt: skip
-    assert set(filters) <= set(skills_with_filters(agent, ["genel"], filters))
+    assert set(filters) <= set(skills_with_filters(agent, ["genel"], Filters(filters)))
 
 
 _JSON = st.recursive(
@@ -94,6 +101,7 @@ _JSON = st.recursive(
 
 
 @given(_JSON)
+@example({"": None, "\x00": None})
 def test_any_json_fits(value: Any) -> None:
     assert compiled("profile.attributes.n == 5").ask(facts("attributes", "huge", value)).matched
     once = fitting(value)

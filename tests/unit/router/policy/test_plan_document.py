@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router.item.limits import channel_rules, ramp_of
 from router.item.plan import reach, turns
-from router.policy.agent_filter import PERSON, SOURCE_CHARS_MAX, checked_filter, filter_skill, skills_with_filters
+from router.policy.agent_filter import PERSON, SOURCE_CHARS_MAX, Filters, checked_filter, filter_skill, skills_with_filters
 from router.policy.plan_document import Known, PlanDocument, checked_plan, live_s_of, plan_of, preferred_of
 from shared.errors import Unprocessable
 
@@ -125,9 +125,9 @@ def test_a_filter_becomes_a_skill_that_whoever_meets_it_has() -> None:
     source = 'agent.attributes["team"] == "vip" && agent.skills["tr"] >= 3 && "a" in agent.queues'
     checked_filter(source)
     row: dict[str, Any] = {
-        "name": "D", "title": "", "kind": "human", "languages": ["tr"], "skills": {"tr": 4}, "attributes": {"team": "vip"},
+        "id": uuid4(), "name": "D", "title": "", "kind": "human", "languages": ["tr"], "skills": {"tr": 4}, "attributes": {"team": "vip"},
     }  # fmt: skip
-    filters = {filter_skill(source): source}
+    filters = Filters({filter_skill(source): source})
     assert skills_with_filters(row, ["a"], filters) == {"tr": 4, PERSON: 1, filter_skill(source): 1}
     assert skills_with_filters({**row, "skills": {}}, ["a"], filters) == {PERSON: 1}  # a missing key errs, and is not met
     assert skills_with_filters({**row, "kind": "bot"}, ["b"], filters) == {"tr": 4}

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.calendars.hours import calendar_of
-from router.intake.quarantine_limit import QuarantineLimit, QuarantineLimitReached
 from router.item.goals import BOOST_MAX_S, due_key, goal_s
 from router.signals.signals import folded_text, only_thanks, signals_of, words_of
 from shared.errors import Unprocessable
@@ -137,14 +136,3 @@ def test_hours_follow_the_workspace() -> None:
     assert calendar_of({}).is_open(NOW)
     with pytest.raises(Unprocessable, match="time_zone"):
         calendar_of({"time_zone": "Mars/Base"})
-
-
-def test_the_limit_stops_a_run_and_a_share() -> None:
-    limit = QuarantineLimit(run_max=3, window=10, ratio_max=0.5)
-    limit.check([(0, True), (0, True), (1, True), (0, True)])
-    with pytest.raises(QuarantineLimitReached, match="one after another"):
-        limit.check([(0, True)] * 4)
-    limit.count([(0, False), (0, True)] * 5)
-    with pytest.raises(QuarantineLimitReached, match="of the last 10"):
-        limit.check([(0, False), (0, True), (1, True)])
-    limit.check([(0, False), (0, True)])

@@ -100,3 +100,12 @@ def test_what_is_missing_is_named_when_it_is_needed() -> None:
         with pytest.raises(InputRejected) as caught:
             need()
         assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("production", "docs", "shown"),
+    [("false", None, True), ("true", None, False), ("true", "true", True), ("false", "false", False)],
+)
+def test_the_reference_is_off_in_production_unless_it_is_said(production: str, docs: str | None, shown: bool) -> None:
+    given = {"SANTRAL_PRODUCTION": production} | ({} if docs is None else {"SANTRAL_DOCS": docs})
+    assert read_settings(given, strict=True).shows_docs() is shown

@@ -35,6 +35,7 @@ def test_any_pieces_are_read_as_lines_would_be(wire: bytes, cuts: list[int]) -> 
             rest = text.take(wire[start:end])
     expected = by_lines(wire)
     assert (None if rest is None else (text.content(), rest)) == expected
+    text.close()
 
 
 def test_the_bound_is_on_what_was_sent_and_the_end_is_still_found() -> None:
@@ -43,3 +44,4 @@ def test_the_bound_is_on_what_was_sent_and_the_end_is_still_found() -> None:
         assert text.take(b"x" * size) is None
         assert text.take(b"\r\n.\r\nQUIT\r\n") == b"QUIT\r\n"
         assert text.too_large is too_large
+        text.close()

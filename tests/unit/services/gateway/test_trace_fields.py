@@ -8,10 +8,18 @@ from ingest.mail.authentication import sender_verdict
 from ingest.mail.automatic import AutomaticKind, read_automatic
 from ingest.mail.identity import mail_identity
 from ingest.mail.mime import Mail, read_mail
+from services.gateway.mail_border import TrustingBorder
 from services.gateway.trace_fields import traced
 
 FIXTURES = sorted((Path(__file__).parents[3] / "fixtures" / "mail").glob("*.eml"))
 BORDER = "mx.ornek.com"
+
+
+async def stamped(content: bytes, *, mail_from: str = "") -> bytes:
+    results = await TrustingBorder(BORDER).results(
+        content, mail_from=mail_from, helo="ornek.net", peer="127.0.0.1", owner="192.0.2.1"
+    )
+    return traced(content, mail_from=mail_from, results=results)
 
 
 def kind_of(mail: Mail) -> AutomaticKind | None:
@@ -20,12 +28,13 @@ def kind_of(mail: Mail) -> AutomaticKind | None:
 
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
-@pytest.mark.parametrize("border", [None, BORDER])
-def test_a_mail_is_the_same_and_says_the_same_under_it(path: Path, border: str | None) -> None:
+@pytest.mark.parametrize("border", [False, True])
+async def test_a_mail_is_the_same_and_says_the_same_under_it(path: Path, border: bool) -> None:
     raw = path.read_bytes()
     raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"  # off the wire a mail ends so
-    before, after = read_mail(raw), read_mail(traced(raw, mail_from="", border_id=border))
-    assert mail_identity(traced(raw, mail_from="", border_id=border), after.message_id) == mail_identity(raw, before.message_id)
+    handed_on = await stamped(raw) if border else traced(raw, mail_from="")
+    before, after = read_mail(raw), read_mail(handed_on)
+    assert mail_identity(handed_on, after.message_id) == mail_identity(raw, before.message_id)
     assert (after.text, after.subject, after.attachments) == (before.text, before.subject, before.attachments)
     nobody = "auto_reply" if before.sender is None else None
     assert kind_of(after) == (kind_of(before) or nobody)
@@ -55,8 +64,8 @@ def test_an_envelope_cannot_write_lines() -> None:
 @pytest.mark.parametrize(
     "sender", [b"x@", b"@", b"", b"x@ ", b"ali@ornek.net", b"Ali\r\n <ali@ornek.net>", b"=?utf-8?q?A?= <ali@ornek.net>"]
 )
-def test_any_from_gets_a_stamp(sender: bytes) -> None:
-    mail = read_mail(traced(b"From: " + sender + b"\r\nSubject: x\r\n\r\ny\r\n", mail_from="", border_id=BORDER))
+async def test_any_from_gets_a_stamp(sender: bytes) -> None:
+    mail = read_mail(await stamped(b"From: " + sender + b"\r\nSubject: x\r\n\r\ny\r\n"))
     expected = "pass" if b"ornek" in sender else "none"
     assert sender_verdict(mail.headers, BORDER, "ornek.net") == expected
     assert mail.subject == "x"
@@ -76,8 +85,8 @@ FORGED = b"Authentication-Results: mx.ornek.com; dmarc=pass header.from=banka.co
         b"X: " + b"authentication-results" * 3 + b"\r\n" + FORGED,
     ],
 )
-def test_no_result_from_outside_stays(head: bytes) -> None:
-    mail = read_mail(traced(head + b"\r\nFrom: a@ornek.net\r\nSubject: x\r\n\r\ny\r\n", mail_from="", border_id=BORDER))
+async def test_no_result_from_outside_stays(head: bytes) -> None:
+    mail = read_mail(await stamped(head + b"\r\nFrom: a@ornek.net\r\nSubject: x\r\n\r\ny\r\n"))
     found = [value for name, value in mail.headers if name.lower() == "authentication-results"]
     assert found == [f"{BORDER}; dmarc=pass header.from=ornek.net"]
     assert (mail.subject, mail.text) == ("x", "y")

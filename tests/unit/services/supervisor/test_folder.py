@@ -99,7 +99,9 @@ def test_the_processes_are_told_where_everything_is_and_never_the_owners_address
     assert heard.deployment_secret().decode() == folder.secret()
     assert (heard.http_port, heard.public_url) == (ports.http, f"http://127.0.0.1:{ports.http}")
     assert heard.smtp_relay == f"127.0.0.1:{ports.sink}"
-    assert heard.border_id
+    border = heard.mail_border()
+    assert border is not None
+    assert not border.evaluates
     assert "SANTRAL_DATABASE_OWNER_URL" not in told
     folder.release()
 
@@ -107,7 +109,21 @@ def test_the_processes_are_told_where_everything_is_and_never_the_owners_address
 def test_without_the_demo_no_mail_is_stamped_or_sunk(tmp_path: Path) -> None:
     folder = ServeFolder(tmp_path)
     told = child_variables(ServeOptions(demo=False, folder=tmp_path), read_settings({}), folder, ports_of(folder), ADDRESSES)
-    assert told.keys().isdisjoint({"SANTRAL_BORDER_ID", "SANTRAL_SMTP_RELAY", "SANTRAL_DEMO_DIR"})
+    assert told.keys().isdisjoint({"SANTRAL_TRUST_ALL_MAIL_AS", "SANTRAL_SMTP_RELAY", "SANTRAL_DEMO_DIR"})
+    folder.release()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"SANTRAL_HOST": "0.0.0.0"}, {"SANTRAL_BORDER_EVALUATE_AS": "mx.ornek.com"}],
+    ids=["others-may-send", "senders-are-evaluated"],
+)
+def test_the_demo_believes_senders_on_ones_own_machine_only(tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = ServeFolder(tmp_path)
+    told = child_variables(
+        ServeOptions(demo=True, folder=tmp_path), read_settings(environment), folder, ports_of(folder), ADDRESSES
+    )
+    assert "SANTRAL_TRUST_ALL_MAIL_AS" not in told
     folder.release()
 
 

@@ -1,0 +1,64 @@
+"""Which mail inbox an address is of. Pure.
+
+An address is one inbox's in all workspaces of a deployment, whose workspace named it first; the database keeps that (`inbox.mailbox` is
+unique). A plus-address is also whose the address without its tag was first: with the tag answers come back to their conversation.
+**Identity** of a mailbox: its address in the form of handles, its domain as A-labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from ingest.adapter import Inbox
+from shared.errors import InputRejected
+from shared.handle import normalized
+
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def mailbox_of(address: str) -> str:
+    """One form for one mailbox, as for the handles of those who write there."""
+    try:
+        return normalized("email", address).value
+    except InputRejected:
+        return address.lower()
+
+
+class Named(NamedTuple):
+    """A mail inbox by its mailbox, and since when; None where the mailbox is not kept as its own, which comes last."""
+
+    mailbox: str
+    inbox: Inbox
+    at: datetime | None
+
+
+def named(inbox: Inbox, *, kept: str | None, at: datetime | None) -> Named | None:
+    """The inbox by its mailbox, where it receives mail at one; ``kept`` is the mailbox that the database keeps as its own, ``at`` since when."""
+    if inbox.provider != "smtp" or not inbox.address:
+        return None
+    mailbox = mailbox_of(inbox.address)
+    # A release before writes an address without saying whose mailbox it is.
+    return Named(mailbox, inbox, at if kept == mailbox else None)
+
+
+def by_mailbox(all_named: Iterable[Named]) -> dict[str, Inbox]:
+    """The inboxes by mailbox, whoever named it first."""
+    found: dict[str, Inbox] = {}
+    for mailbox, inbox, _ in sorted(all_named, key=lambda one: (one.at or _LAST, one.inbox.id)):
+        holder = found.get(_untagged(mailbox))
+        if holder is None or holder.workspace_id == inbox.workspace_id:
+            found.setdefault(mailbox, inbox)
+    return found
+
+
+def inbox_at(mailboxes: Mapping[str, Inbox], address: str) -> Inbox | None:
+    """The inbox that receives at this address: exact, else without its plus-tag."""
+    mailbox = mailbox_of(address)
+    return mailboxes.get(mailbox) or mailboxes.get(_untagged(mailbox))
+
+
+def _untagged(mailbox: str) -> str:
+    local, _, domain = mailbox.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"

@@ -1,0 +1,158 @@
+"""Bodies on their way in: how many bytes may be held at once, by whom, and how long they may take.
+
+What one caller, one address of ours or one workspace sends never keeps the others out, because each has a share of the room; and nobody
+holds room by being silent, because a body has to keep coming.
+Source: OWASP API Security Top 10 (2023), API4; RFC 9110 §15.5.9 (408).
+**Units**: bytes, seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive
+
+from shared.errors import TooLarge, TooSlow, Unavailable
+from shared.health import Check
+from shared.metrics import BODIES_REFUSED, BODY_BYTES
+
+TOTAL_BYTES: Final = 256 * 1024 * 1024
+SHARES: Final[Mapping[str, float]] = {"target": 0.25, "workspace": 0.5, "address": 0.25}
+"""How much of the room one of each kind may hold."""
+SILENCE_S: Final = 10.0
+LEAST_BYTES: Final = 16 * 1024
+"""What a body that is not at its end has to bring in `SILENCE_S`."""
+DEADLINE_S: Final = 300.0
+FULL_S: Final = 10.0
+
+
+class Bodies:
+    """The room for bodies of one process."""
+
+    def __init__(
+        self, *, total_bytes: int = TOTAL_BYTES, shares: Mapping[str, float] = SHARES, silence_s: float = SILENCE_S,
+        least_bytes: int = LEAST_BYTES, deadline_s: float = DEADLINE_S,
+    ) -> None:  # fmt: skip
+        self.silence_s, self.least_bytes, self.deadline_s = silence_s, least_bytes, deadline_s
+        self._total = total_bytes
+        self._shares = {kind: int(total_bytes * share) for kind, share in shares.items()}
+        self._held = 0
+        self._of: Counter[tuple[str, str]] = Counter()
+        self._full_at = float("-inf")
+
+    def open(self, **owners: str) -> Body:
+        """A body of these owners: ``target``, ``workspace``, ``address``. Use it as a context: what it holds is given back."""
+        return Body(self, [(kind, name) for kind, name in owners.items() if name])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether somebody was turned away for want of room in the last seconds."""
+        return time.monotonic() - self._full_at < FULL_S
+
+    def take(self, owners: list[tuple[str, str]], size: int) -> None:
+        """Raises `Unavailable`: no room for anybody, or none left of an owner's share."""
+        if self._held + size > self._total:
+            self._full_at = time.monotonic()
+            BODIES_REFUSED.labels(reason="no_room").inc()
+            raise Unavailable("too many bodies in flight", retry_after_s=2)
+        for owner in owners:
+            if self._of[owner] + size > self._shares[owner[0]]:
+                BODIES_REFUSED.labels(reason=f"share_of_{owner[0]}").inc()
+                raise Unavailable(f"too many bodies in flight from this {owner[0]}", retry_after_s=2)
+        self._held += size
+        for owner in owners:
+            self._of[owner] += size
+        BODY_BYTES.set(self._held)
+
+    def give(self, owners: list[tuple[str, str]], size: int) -> None:
+        """What was taken, back."""
+        self._held -= size
+        for owner in owners:
+            self._of[owner] -= size
+            if self._of[owner] <= 0:
+                del self._of[owner]
+        BODY_BYTES.set(self._held)
+
+
+class Body:
+    """One body while it is read and worked on."""
+
+    def __init__(self, bodies: Bodies, owners: list[tuple[str, str]]) -> None:
+        self._bodies = bodies
+        self._owners = owners
+        self._held = self._came = 0
+        self._began = self._window = time.monotonic()
+
+    def __enter__(self) -> Body:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._bodies.give(self._owners, self._held)
+        self._held = 0
+
+    async def read(self, receive: Receive, *, bytes_max: int, announced: str | None = None) -> bytes:
+        """The whole body. Raises `TooLarge`, `TooSlow`, `Unavailable`, or ``ClientDisconnect``; what came so far is forgotten."""
+        require_size(announced, bytes_max)
+        body = bytearray()
+        async for chunk in self.chunks(receive):
+            body += chunk
+            if len(body) > bytes_max:
+                raise too_large(bytes_max)
+        return bytes(body)
+
+    async def chunks(self, receive: Receive) -> AsyncIterator[bytes]:
+        """Each piece as it comes, within the time a body has."""
+        more = True
+        while more:
+            message = await self.message(receive)
+            yield message.get("body", b"")
+            more = message.get("more_body", False)
+
+    async def message(self, receive: Receive) -> Message:
+        """The server's next message of this body, counted. Raises as `read`."""
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, self._window + self._bodies.silence_s - time.monotonic())):
+                    message = await receive()
+            except TimeoutError:
+                if self._came < self._bodies.least_bytes or time.monotonic() - self._began > self._bodies.deadline_s:
+                    BODIES_REFUSED.labels(reason="too_slow").inc()
+                    raise TooSlow("the body does not come", field="body", remedy="send it in one go") from None
+                self._window, self._came = time.monotonic(), 0
+                continue
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            size = len(message.get("body", b""))
+            self._bodies.take(self._owners, size)
+            self._held += size
+            self._came += size
+            return message
+
+
+def room_check(bodies: Bodies) -> Check:
+    """For readiness: a process that turns bodies away says so."""
+
+    async def check() -> str:
+        if bodies.is_full:
+            raise Unavailable("bodies are turned away for want of room")
+        return "there is room for bodies"
+
+    return check
+
+
+def require_size(announced: str | None, bytes_max: int) -> None:
+    """Raises `TooLarge` for a length that is announced and over the limit; what is no length the server has refused."""
+    if announced is not None and announced.isascii() and announced.isdigit() and int(announced[:20]) > bytes_max:
+        BODIES_REFUSED.labels(reason="too_large").inc()
+        raise too_large(bytes_max)
+
+
+def too_large(bytes_max: int) -> TooLarge:
+    """One sentence for a body over its limit."""
+    return TooLarge(f"the body is over {bytes_max} bytes", field="body", remedy="send less in one post")

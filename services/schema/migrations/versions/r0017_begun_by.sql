@@ -1,0 +1,1 @@
+alter table santral.work_item add column begun_by uuid;

@@ -1,0 +1,44 @@
+"""Requests that a process parses: what one workspace brings in masses makes no other wait behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+from ingest.adapter import Draft, Inbox, Request, Target
+from ingest.parse import INLINE_BYTES_MAX, Parser
+from shared.ids import new_id
+
+LARGE = b"From: a@ornek.net\r\nSubject: x\r\n\r\n" + b"merhaba\r\n" * (INLINE_BYTES_MAX // 8)
+
+
+def target_of(workspace_id: UUID) -> Target:
+    inbox = Inbox(
+        workspace_id=workspace_id,
+        id=new_id(),
+        name="mail",
+        channel="email",
+        provider="smtp",
+        address="destek@ornek.com",
+        region="TR",
+    )
+    return Target(id=inbox.id, workspace_id=workspace_id, provider="smtp", inboxes=(inbox,))
+
+
+async def test_large_mails_of_one_workspace_let_anothers_in_after_one() -> None:
+    loud, quiet, done = new_id(), new_id(), []
+
+    async with Parser(workers=1) as parser:
+
+        async def parse(name: str, workspace_id: UUID) -> None:
+            request = Request(method="POST", url="", headers={}, query={}, body=LARGE, received_at=datetime.now(UTC))
+            (parsed,) = await parser.parse(target_of(workspace_id), request)
+            assert isinstance(parsed, Draft)
+            done.append(name)
+
+        masses = [asyncio.create_task(parse("loud", loud)) for _ in range(6)]
+        await asyncio.sleep(0)
+        await asyncio.gather(parse("quiet", quiet), *masses)
+    assert done.index("quiet") <= 1
+    assert len(done) == 7

@@ -1,0 +1,99 @@
+"""What one workspace asks for in masses keeps no other waiting behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+
+from shared.database import Database
+from tests.support.api import Api
+from tests.support.intake_line import Line, member_of, message_to
+from tests.support.workspaces import Workspace, make_workspace
+
+MANY = 24
+LONG = 'message.text.contains("a") && message.subject == "x" || ' * 20
+DOCUMENT: dict[str, Any] = {
+    "rules": [{"name": f"r{one}", "when_cel": f"{LONG}{one} == {one}", "queue": "genel", "continue": True} for one in range(50)],
+    "default_queue": "genel",
+}
+"""Half a second of a thread's work."""
+ASKED = {
+    "/v1/policies/evaluate": {"document": DOCUMENT, "facts": {"message": {"channel": "email"}}},
+    "/v1/policies/check": {"document": DOCUMENT},
+    "/v1/reports/arrivals": {"document": DOCUMENT, "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
+}
+
+
+async def test_long_policies_of_one_workspace_hold_nobody_else_up(api: Api, workspace: Workspace) -> None:
+    loud, other = await api.key(workspace.id), await make_workspace(api.worker, name="komsu")
+    quiet = await api.key(other.id)
+    for path, body in ASKED.items():
+
+        async def ask(path: str = path, body: Any = body, headers: dict[str, str] = loud) -> int:
+            answer = await api.client.post(path, json=body, headers=headers)
+            assert answer.status_code == 200, answer.text[:300]
+            return answer.status_code
+
+        masses = [asyncio.create_task(ask()) for _ in range(MANY)]
+        assert (await api.client.get("/v1/items", headers=quiet)).status_code == 200
+        assert await ask(headers=quiet) == 200
+        done = [task.result() for task in masses if task.done()]
+        assert set(done) <= {200}
+        assert len(done) <= MANY // 3, path
+        assert await masses[0] == 200
+        for task in masses:
+            task.cancel()
+        await asyncio.gather(*masses, return_exceptions=True)
+
+
+NUMBERS = "[" + ",".join("1" for _ in range(40)) + "]"
+DEAR = f"{NUMBERS}.all(a, {NUMBERS}.all(b, !message.text.contains('zq')))"
+STORED: dict[str, Any] = {
+    "rules": [
+        {"name": f"r{one}", "when_cel": f"{DEAR} && now.hour > {one}", "queue": "genel", "continue": True} for one in range(100)
+    ],
+    "default_queue": "genel",
+}
+"""An earlier release took it: a second of work for one long message."""
+
+
+@pytest.mark.parametrize("asked", ["facts", "message_id", "since"])
+async def test_a_policy_is_asked_beside_the_event_loop(api: Api, workspace: Workspace, worker_db: Database, asked: str) -> None:
+    line = Line()
+    message = message_to(workspace, "smtp", "m1", who="ayse@ornek.com", text="siparişim hâlâ gelmedi, " * 400)
+    line.add(message)
+    await (await member_of(worker_db)).take(line)
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "insert into santral.policy (workspace_id, version, document) values ($1, 77, $2)", workspace.id, STORED
+        )
+    body = {
+        "facts": {"message": {"text": "siparişim hâlâ gelmedi, " * 400}}, "message_id": str(message.id), "since": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    headers = await api.key(workspace.id)
+    assert (await api.client.post("/v1/policies/evaluate", json={"facts": {}}, headers=headers)).status_code == 200
+    whole, own = time.process_time(), time.thread_time()
+    answer = await api.client.post("/v1/policies/evaluate", json={"version": 77, asked: body[asked]}, headers=headers)
+    whole, own = time.process_time() - whole, time.thread_time() - own
+    assert answer.status_code == 200, answer.text
+    assert whole > 0.2  # else this shows nothing
+    assert own < whole / 3
+
+
+async def test_facts_by_hand_are_bounded_and_shown_short(api: Api, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id)
+    rules = [{"name": f"r{one}", "when_cel": f'"t{one}" in profile.tags', "queue": "genel", "continue": True} for one in range(200)]
+    asked: dict[str, Any] = {
+        "document": {"rules": rules, "default_queue": "genel"},
+        "facts": {"profile": {"tags": ["x" * 900] * 110}},
+    }
+    answer = await api.client.post("/v1/policies/evaluate", json=asked, headers=headers)
+    saw = answer.json()["rules"][199]["saw"]["profile.tags"]
+    assert (len(saw), {len(one) for one in saw}) == (100, {200})
+    asked["facts"]["profile"]["tags"] *= 2
+    answer = await api.client.post("/v1/policies/evaluate", json=asked, headers=headers)
+    assert (answer.status_code, answer.json()["field"]) == (422, "facts"), json.dumps(answer.json())[:300]

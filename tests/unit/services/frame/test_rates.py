@@ -1,0 +1,86 @@
+"""How often somebody may ask: one too many is refused with when to come again, and counters stay few however many come."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.frame.rates import RATES, Kind, Rates, headers_of
+from shared.errors import Throttled
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.at_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+@pytest.mark.parametrize("kind", list(RATES))
+def test_one_more_than_the_rate_is_refused_until_the_window_ends(kind: Kind) -> None:
+    clock = Clock()
+    rates = Rates({kind: 3}, now_s=clock)
+    for left in (2, 1, 0):
+        standing = rates.take(kind, "a")
+        assert standing is not None
+        assert standing.left == left
+    with pytest.raises(Throttled) as refused:
+        rates.take(kind, "a")
+    assert refused.value.retry_after_s == RATES[kind][1]
+    rates.take(kind, "b")  # somebody else's is another counter
+    clock.at_s += RATES[kind][1] - 0.5
+    with pytest.raises(Throttled):
+        rates.take(kind, "a")
+    clock.at_s += 0.5
+    rates.take(kind, "a")
+
+
+def test_asking_for_room_counts_nothing() -> None:
+    rates = Rates({"wrong-token": 1})
+    for _ in range(5):
+        rates.require_room("wrong-token", "a")
+    rates.take("wrong-token", "a")
+    with pytest.raises(Throttled):
+        rates.require_room("wrong-token", "a")
+
+
+def test_zero_counts_nothing() -> None:
+    rates = Rates({"address": 0})
+    for _ in range(5_000):
+        assert rates.take("address", "a") is None
+    assert rates.counted("address") == 0
+
+
+def test_a_hundred_thousand_addresses_keep_no_more_counters_than_the_bound() -> None:
+    clock = Clock()
+    rates = Rates(counters_max=1_000, now_s=clock)
+    for one in range(100_000):
+        rates.take("address", str(one))
+        assert rates.counted("address") <= 1_000
+    clock.at_s += 3_600
+    for one in range(2_000):
+        rates.take("address", f"later {one}")
+        clock.at_s += 1
+    assert rates.counted("address") <= 11, "what has run out is let go"
+
+
+def test_the_flood_of_addresses_lets_no_key_begin_anew() -> None:
+    rates = Rates({"key": 1}, counters_max=100)
+    rates.take("key", "mine")
+    for one in range(1_000):
+        rates.take("address", str(one))
+    with pytest.raises(Throttled):
+        rates.take("key", "mine")
+
+
+def test_headers_are_structured_fields() -> None:
+    clock = Clock()
+    rates = Rates({"key": 5, "workspace": 7}, now_s=clock)
+    standings = [one for one in (rates.take("key", "k"), rates.take("workspace", "w")) if one is not None]
+    assert headers_of(standings) == {
+        "ratelimit-policy": '"key";q=5;w=1, "workspace";q=7;w=1',
+        "ratelimit": '"key";r=4;t=1, "workspace";r=6;t=1',
+    }
+    assert headers_of([]) == {}
