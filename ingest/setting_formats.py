@@ -130,7 +130,7 @@ _WORKSPACE: Final[Mapping[str, Any]] = {
 def wrong_in(schema: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Wrong]:
     """Everything that is wrong in settings, by their schema with its formats."""
     for error in _validator()(schema, dict(settings)):
-        known = FORMATS.get(error.validator_value) if error.validator == "format" else None
+        known = FORMATS.get(str(error.validator_value)) if error.validator == "format" else None
         where = ".".join(str(part) for part in error.absolute_path)
         yield Wrong(where, known.message, known.remedy) if known else Wrong(where, error.message[:300], "")
 
