@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from profiles.recompute import lock_identity, recompute, rules_of
+from profiles.identity_lock import lock_identity
+from profiles.recompute import recompute, rules_of
 from shared import outbox
 from shared.database import Contended, Database, concerns_all, retried
 from shared.errors import Unavailable

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from profiles.handles import lock_handles
-from profiles.recompute import lock_identity, reach, rebuild
+from profiles.identity_lock import lock_identity
+from profiles.recompute import reach, rebuild
 from profiles.survivorship import Observation, by_time
 from shared import outbox
 from shared.database import Connection

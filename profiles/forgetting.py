@@ -17,7 +17,7 @@ from uuid import UUID
 from profiles.erasure_covers import COVERS, ERASED_KIND, STATEMENTS
 from profiles.erasure_tombstones import is_buried, tombstone_hash
 from profiles.handles import as_named, lock_handles
-from profiles.recompute import lock_identity
+from profiles.identity_lock import lock_identity
 from shared import outbox
 from shared.database import Connection, pages
 from shared.errors import Held

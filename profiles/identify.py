@@ -20,10 +20,11 @@ from profiles.evidence import Evidence, evidence_of, weighed
 from profiles.explain import explain
 from profiles.facts import write_facts
 from profiles.handles import KnownHandle, begin_handles, known_handles, lock_handles, touch_handles
+from profiles.identity_lock import lock_identity
 from profiles.ledger import record_links
 from profiles.merge import refusal
 from profiles.partition import DEFAULT_RULES
-from profiles.recompute import lock_identity, reach, rebuild, rebuild_unseen
+from profiles.recompute import reach, rebuild, rebuild_unseen
 from profiles.sighting import Key, WantedHandle, WantedLink
 from profiles.survivorship import Observation
 from shared import outbox

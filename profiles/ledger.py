@@ -15,8 +15,9 @@ from uuid import UUID
 
 from profiles.evidence import Evidence
 from profiles.handles import lock_handles
+from profiles.identity_lock import lock_identity
 from profiles.partition import LINK_KINDS
-from profiles.recompute import lock_identity, reach, rebuild, recompute
+from profiles.recompute import reach, rebuild, recompute
 from shared import outbox
 from shared.database import Connection
 from shared.errors import Conflict, InputRejected, NotFound

@@ -17,8 +17,8 @@ from uuid import UUID
 from profiles.blocked import blocked_reason
 from profiles.erasure_covers import ERASED_KIND
 from profiles.explain import Explanation, explain
+from profiles.identity_lock import lock_identity
 from profiles.ledger import add_cannot_link, add_link, retract_cannot_link, retract_link
-from profiles.recompute import lock_identity
 from shared.database import Connection
 from shared.errors import Conflict, InputRejected, NotFound
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id

@@ -1,8 +1,8 @@
 """The partition written down: who a component's handles belong to, read, decided by the pure function and stored.
 
 Whatever may change who belongs together (a new merging link, a retraction, a cannot-link) takes the workspace's identity lock
-before it looks, so two writers never decide on half of what the other wrote. The order is always: insert handles and links,
-:func:`lock_identity`, :func:`reach`, lock the handles, :func:`rebuild`.
+(`profiles/identity_lock.py`) before it looks. The order is always: insert handles and links, lock the identity, :func:`reach`, lock the
+handles, :func:`rebuild`.
 
 **Identity**: a profile's id is its oldest handle's. **Units**: times aware UTC from the database's clock.
 """
@@ -10,7 +10,6 @@ before it looks, so two writers never decide on half of what the other wrote. Th
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,10 @@ from shared.ids import HandleId, WorkspaceId, new_id
 
 HandleRef: TypeAlias = tuple[WorkspaceId, HandleId]
 CAUSES_MAX: Final = 20
+NEAR_MAX: Final = 5000
+"""Handles that are decided with a batch of messages without a look at whose they are."""
+OF_ONE_MAX: Final = 50
+"""Handles around each that a message touched, where a batch reaches more: what one person has at most, and some of their neighbours'."""
 DECIDED_AT_ONCE_MAX: Final = 500
 """Handles; who is who among more of them is decided beside the loop."""
 _NOT_MERGED: Final = UUID(int=0)
@@ -50,8 +53,9 @@ with recursive reach(workspace_id, id) as (
         select 1 from santral.handle h where h.workspace_id = r.workspace_id and h.id = r.id and h.shared
     )
 )
-select workspace_id, id from reach
+select workspace_id, id from reach limit $4
 """
+# A walk stops where its limit is: PostgreSQL takes a recursive query's rows as they come.
 # LATERAL with a LIMIT keeps every look-up on its index, whatever the tables' sizes.
 _HANDLES: Final = """
 select g.workspace_id, g.id, h.kind, h.scope, h.value, h.name, h.first_seen_at, h.shared, h.shared_by, h.profile_id,
@@ -107,18 +111,10 @@ _RULES: Final = "select now() as as_of, (select settings->'profile' from santral
 SETTINGS: Final = "select workspace_id, settings->'profile' as profile from santral.workspace where workspace_id = any($1::uuid[])"
 
 
-async def lock_identity(connection: Connection, workspace_ids: Iterable[WorkspaceId]) -> None:
-    """Waits until nobody else is deciding who is who in these workspaces; held until the transaction ends."""
-    keys = sorted(
-        int.from_bytes(hashlib.blake2b(handle_id.bytes, digest_size=8, person=b"santral.identity").digest(), signed=True)
-        for handle_id in set(workspace_ids)
-    )
-    if keys:
-        await connection.execute("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as g(key)", keys)
-
-
-async def reach(connection: Connection, seeds: Collection[HandleRef], *, reconsider: Collection[HandleRef] = ()) -> set[HandleRef]:
-    """Every handle whose profile may change with the seeds', themselves included.
+async def reach(
+    connection: Connection, seeds: Collection[HandleRef], *, reconsider: Collection[HandleRef] = (), most: int | None = None
+) -> set[HandleRef]:
+    """Every handle whose profile may change with the seeds', themselves included; the first ``most`` of them where that is given.
 
     A shared handle is a wall: nobody merges through it, so it is not looked behind, unless it stands in ``reconsider``.
     """
@@ -126,9 +122,25 @@ async def reach(connection: Connection, seeds: Collection[HandleRef], *, reconsi
         return set()
     pairs = sorted(seeds)
     rows = await connection.fetch(
-        _REACH, [w for w, _ in pairs], [handle_id for _, handle_id in pairs], [handle_id for _, handle_id in reconsider]
+        _REACH, [w for w, _ in pairs], [handle_id for _, handle_id in pairs], [handle_id for _, handle_id in reconsider], most
     )
     return {(row["workspace_id"], row["id"]) for row in rows}
+
+
+async def reach_near(connection: Connection, seeds: Collection[HandleRef]) -> tuple[set[HandleRef], set[WorkspaceId]]:
+    """The same while it is not far; and the workspaces left out, where a crowd hangs together that nobody should wait for."""
+    near = await reach(connection, seeds, most=NEAR_MAX + 1)
+    if len(near) <= NEAR_MAX:
+        return near, set()
+    near, far = set(), set()
+    for workspace_id in sorted({one for one, _ in seeds}):
+        own = [seed for seed in seeds if seed[0] == workspace_id]
+        found = await reach(connection, own, most=len(own) * OF_ONE_MAX + 1)
+        if len(found) > len(own) * OF_ONE_MAX:
+            far.add(workspace_id)
+        else:
+            near |= found
+    return near, far
 
 
 async def rebuild(

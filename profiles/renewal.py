@@ -15,7 +15,8 @@ from uuid import UUID
 
 from profiles.evidence import Evidence, record
 from profiles.handles import KnownHandle, as_named, begin_handles, known_by_key, lock_handles
-from profiles.recompute import lock_identity, reach, rebuild
+from profiles.identity_lock import lock_identity
+from profiles.recompute import reach, rebuild
 from profiles.sighting import Key, WantedHandle, renewal_link
 from shared import outbox
 from shared.database import Connection

@@ -5,7 +5,8 @@ transaction of its own, before the one that takes the messages in: it only adds 
 failure, or for a message that is never taken in, does no harm.
 
 Two writers at once: rows are inserted in natural order, then the workspace's identity is locked if a link touches people that
-were there before, then handles are locked by id. What still collides is run again as a whole.
+were there before, then handles are locked by id. What still collides is run again as a whole. Where somebody else holds a workspace's
+identity, or a crowd hangs together, who is who is put off: the facts are written, the people are decided later (`profiles/undecided.py`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Final
 from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
 from profiles.handles import KnownHandle, begin_handles, known_before, known_handles, lock_handles, touch_handles
-from profiles.recompute import HandleRef, lock_identity, reach, rebuild
+from profiles.identity_lock import lock_free_identities
+from profiles.recompute import HandleRef, reach_near, rebuild
 from profiles.search_words import Named, search_text
 from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, renewal_link, wanted_of
+from profiles.undecided import put_off
 from shared import outbox
 from shared.database import Connection, Database, retried
 from shared.event import Event
@@ -28,6 +31,7 @@ from shared.ids import HandleId, MessageId, WorkspaceId, new_id
 _BEGIN_PROFILES: Final = """
 insert into santral.profile (workspace_id, id, search) select workspace_id, id, search
 from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as g(workspace_id, id, search, place) order by place
+on conflict (workspace_id, id) do nothing
 returning workspace_id, id, created_at
 """
 
@@ -43,12 +47,18 @@ class _Begun:
 
 
 async def resolve(
-    db: Database, sightings: Sequence[Sighting], *, own: Container[Key] = frozenset()
+    db: Database,
+    sightings: Sequence[Sighting],
+    *,
+    own: Container[Key] = frozenset(),
+    tries: int = 8,
+    lock_ms: int | None = None,
 ) -> dict[tuple[WorkspaceId, MessageId], Resolved]:
     """Who wrote each message; sightings without senders are left out.
 
     ``own`` are the workspaces' own addresses and numbers (of their inboxes), which never link. Commits by itself and may be
-    called again with the same messages. Raises `Unavailable` (with `Contended` after eight tries); facts already committed stay.
+    called again with the same messages. ``lock_ms``: how long a lock is waited for, where not as usual. Raises `Unavailable` (with
+    `Contended` after the ``tries``); facts already committed stay.
     """
     seen = [sighting for sighting in sightings if sighting.senders]
     wanted = wanted_of(seen, own)
@@ -61,7 +71,7 @@ async def resolve(
             found = await weighed(connection, evidence_of(wanted.links, known))
             settled = not found.new and not found.seen_again
     if not settled:
-        known = await retried(lambda: _write(db, wanted, known))
+        known = await retried(lambda: _write(db, wanted, known, lock_ms), tries=tries)
     return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
 
 
@@ -69,10 +79,9 @@ def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
     return known.needs(wanted) or known.moves(wanted)
 
 
-async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> dict[Key, KnownHandle]:
-    async with db.batch() as connection:
+async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None) -> dict[Key, KnownHandle]:
+    async with db.batch(lock_ms=lock_ms) as connection:
         begun = await _begin(connection, wanted, seen)
-        widened = [h for h in wanted.handles if begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)]
         seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
         seeds |= {
             (h.key[0], begun.known[h.key].id)
@@ -80,13 +89,20 @@ async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle]) 
             if begun.known[h.key].id not in begun.fresh and begun.known[h.key].moves(h)
         }
         # Handles inserted here are seen by nobody yet: people made of them alone need no lock.
-        await lock_identity(connection, {w for w, handle_id in seeds if handle_id not in begun.fresh})
-        places = await reach(connection, seeds)
+        asked = {w for w, handle_id in seeds if handle_id not in begun.fresh}
+        busy = asked - await lock_free_identities(connection, asked)
+        places, far = await reach_near(connection, {seed for seed in seeds if seed[0] not in busy})
+        # Who decides there holds rows of handles, too: what the next message would widen as well waits for it.
+        widened = [
+            h for h in wanted.handles
+            if h.key[0] not in busy and begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)
+        ]  # fmt: skip
         await lock_handles(connection, places | {(h.key[0], begun.known[h.key].id) for h in widened})
         await touch_handles(connection, widened, begun.known)
-        await evidence.touch(connection, begun.seen_again.seen_again)
+        await evidence.touch(connection, [link for link in begun.seen_again.seen_again if link[0] not in busy])
         events = await _begin_profiles(connection, wanted, begun, places)
         events += await rebuild(connection, places)
+        await put_off(connection, {seed for seed in seeds if seed[0] in busy | far})
         await outbox.record(connection, events)
         if places:
             return await known_handles(connection, wanted.handles)
@@ -107,11 +123,11 @@ async def _begin(connection: Connection, wanted: Wanted, seen: Mapping[Key, Know
 
 
 async def _begin_profiles(connection: Connection, wanted: Wanted, begun: _Begun, places: Collection[HandleRef]) -> list[Event]:
-    """Profiles of people seen for the first time under one handle; nobody else can know their ids, so nothing waits."""
+    """Profiles of people seen for the first time under one handle, where the partition around it is not decided now."""
     single = [
-        (h.key[0], known.id, search_text([Named(h.key[1].kind, h.key[1].value, h.name)], {}))
+        (h.key[0], known.profile_id, search_text([Named(h.key[1].kind, h.key[1].value, h.name)], {}))
         for h in wanted.handles
-        if h.present and (known := begun.known[h.key]).id in begun.fresh and (h.key[0], known.id) not in places
+        if h.present and _begins(begun, known := begun.known[h.key]) and (h.key[0], known.id) not in places
     ]
     if not single:
         return []
@@ -123,6 +139,11 @@ async def _begin_profiles(connection: Connection, wanted: Wanted, begun: _Begun,
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _begins(begun: _Begun, known: KnownHandle) -> bool:
+    """Whether somebody is seen for the first time under it: it is new, or was only named until now."""
+    return known.id in begun.fresh or known.profile_version is None
 
 
 def _resolved(sighting: Sighting, known: Mapping[Key, KnownHandle]) -> Resolved:

@@ -19,7 +19,8 @@ from uuid import UUID
 import msgspec
 
 from profiles.handles import lock_handles
-from profiles.recompute import lock_identity, reach, rebuild
+from profiles.identity_lock import lock_identity
+from profiles.recompute import reach, rebuild
 from shared import outbox
 from shared.database import Connection
 from shared.handle import Handle

@@ -254,6 +254,18 @@ rules_pass = sa.Table(  # how far rules of identity that changed have come to pe
     sa.CheckConstraint("state in ('running', 'done')", name="state"),
 )
 
+undecided_handle = sa.Table(  # whose people are to be decided, where a message could not wait for it
+    "undecided_handle",
+    metadata,
+    workspace_id(),
+    required("handle_id", Uuid),
+    at("put_off_at"),
+    at("due_at", now=True),
+    sa.PrimaryKeyConstraint("workspace_id", "handle_id"),
+    reference("handle", "handle_id"),
+    sa.Index("undecided_handle_due_ix", "workspace_id", "due_at"),
+)
+
 handle_renewal = sa.Table(  # how far handles of earlier releases have been read again
     "handle_renewal",
     metadata,

@@ -166,10 +166,14 @@ async def _returned(connection: Any) -> None:
         await connection.execute("rollback")
 
 
-def _begin(workspace_id: UUID | None, isolation: str) -> str:
-    """One round trip that begins the transaction and names its workspace."""
-    begin = "begin isolation level repeatable read" if isolation == "repeatable_read" else "begin"
-    return begin if workspace_id is None else f"{begin}; set local app.workspace = '{workspace_id}'"
+def _begin(workspace_id: UUID | None, isolation: str, lock_ms: int | None) -> str:
+    """One round trip that begins the transaction, names its workspace and says how long it waits for locks."""
+    said = ["begin isolation level repeatable read" if isolation == "repeatable_read" else "begin"]
+    if workspace_id is not None:
+        said.append(f"set local app.workspace = '{workspace_id}'")
+    if lock_ms is not None:
+        said.append(f"set local lock_timeout = {lock_ms}")
+    return "; ".join(said)
 
 
 async def _prepare(connection: Any) -> None:
@@ -281,14 +285,16 @@ class Database:
         workspace_id: UUID | None = None,
         *,
         isolation: Literal["read_committed", "repeatable_read"] = "read_committed",
+        lock_ms: int | None = None,
     ) -> AsyncIterator[Connection]:
         """An asyncpg transaction for set-based work; workers' batches span workspaces and name none.
 
+        ``lock_ms``: how long a lock is waited for at most, where that is not the session's two seconds.
         The transaction is ours, not the driver's: a part that may fail is put between ``savepoint`` statements.
         """
         async with self._batches.of(workspace_id), self._unstuck(), self._pool.acquire(timeout=ACQUIRE_S) as connection:
             began_s = time.monotonic()
-            await connection.execute(_begin(workspace_id, isolation))
+            await connection.execute(_begin(workspace_id, isolation, lock_ms))
             try:
                 yield connection
             except BaseException as error:

@@ -21,11 +21,12 @@ import msgspec
 from profiles.consent_store import changed_by
 from profiles.evidence import Evidence
 from profiles.handles import KnownHandle, known_by_key, known_handles, lock_handles, touch_handles
+from profiles.identity_lock import lock_identity
 from profiles.imports.begin import insert_handles, write_begun
 from profiles.imports.known_people import Stored, news_of, stored_of
 from profiles.imports.rows import Person
 from profiles.ledger import record_links
-from profiles.recompute import lock_identity, reach, rebuild
+from profiles.recompute import reach, rebuild
 from profiles.rules import ProfileRules
 from profiles.sighting import Key, WantedHandle
 from shared import outbox

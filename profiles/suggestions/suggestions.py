@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from profiles.identity_lock import lock_identity
 from profiles.ledger import add_cannot_link
 from profiles.matching.matching import Evidence, Model, Weighed, probability
 from profiles.merge import merge
-from profiles.recompute import lock_identity
 from profiles.search_words import search_query
 from profiles.suggestions.keys import keep_keys, meeting
 from profiles.suggestions.model import model_of

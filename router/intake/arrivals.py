@@ -22,7 +22,7 @@ from shared.handle_forms import renewed
 from shared.ids import InboxId, WorkspaceId, message_id
 from shared.message import InboundMessage
 
-Reason = Literal["unparsed", "undecodable", "unknown_workspace", "not_routable", "refused_by_database", "failed"]
+Reason = Literal["unparsed", "undecodable", "unknown_workspace", "not_routable", "refused_by_database", "failed", "busy"]
 NOWHERE: Final = UUID(int=0)
 NO_SIGNALS: Final = Signals()
 
@@ -81,6 +81,11 @@ class Arrival:
     message: InboundMessage | None = None
     signals: Signals = NO_SIGNALS
     refusal: Refusal | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it only met a lock, and is replayed by itself."""
+        return self.refusal is not None and self.refusal.reason == "busy"
 
     def refused(self, reason: Reason, error: Exception) -> Arrival:
         """The same record on its way to quarantine."""

@@ -6,6 +6,7 @@ is woken. What has a receipt already drops out here, so taking the same messages
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +42,9 @@ from shared.metrics import POLICY_ERRORS, POLICY_SECONDS
 
 log = get_log(__name__)
 SNAPSHOT_MS: Final = 200
+HALF_MS: Final = 50
+PEOPLE_S: Final = 1.0
+"""So long it is looked for whose people take too long; then the rest do without, too."""
 ProviderWords = Callable[[Connection, Sequence[ProviderWord]], Awaitable[None]]
 Snapshots = Callable[[Connection, Sequence[Any]], Awaitable[Mapping[Any, Any]]]
 
@@ -59,6 +63,16 @@ class Outcome:
     def quarantined(self) -> bool:
         """Whether it is in quarantine instead of a conversation."""
         return self.arrival.refusal is not None
+
+
+@dataclass(slots=True)
+class _People:
+    """Who wrote, as far as it could be read. ``slow``: workspaces whose people took too long."""
+
+    snapshots: dict[Key, Any] = field(default_factory=dict)
+    counted: dict[Key, int] = field(default_factory=dict)
+    met: dict[Key, bool] = field(default_factory=dict)
+    slow: set[UUID] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -105,9 +119,13 @@ class Batch:
         fresh = [arrival for key, arrival in first.items() if key in ours and key not in erased]
         before = await known_before(connection, fresh)
         fresh = [arrival for arrival in fresh if (arrival.workspace_id, arrival.id) not in before]
-        if not fresh:
-            return []
-        return await self.route(connection, fresh, resolved, now=next(iter(ours.values())))
+        now = next(iter(ours.values()))
+        waiting, fresh = [one for one in fresh if one.waits], [one for one in fresh if not one.waits]
+        outcomes = await self.route(connection, fresh, resolved, now=now) if fresh else []
+        if waiting:
+            await self._let_wait(connection, waiting, now)
+            outcomes += [Outcome(arrival=arrival) for arrival in waiting]
+        return outcomes
 
     async def route(
         self, connection: Connection, fresh: Sequence[Arrival], resolved: Mapping[Key, Resolution], *, now: datetime
@@ -144,6 +162,19 @@ class Batch:
         if effects.words:
             await self._on_provider_words(connection, effects.words)
         return outcomes
+
+    async def _let_wait(self, connection: Connection, waiting: Sequence[Arrival], now: datetime) -> None:
+        """What met a lock: written down for its replay without a look at anybody's rows, which would wait for the lock again."""
+        await _mark_quarantined(connection, waiting)
+        await write_entries(connection, waiting, topic=self._topic)
+        events = [
+            Event(
+                id=new_id(), workspace_id=arrival.workspace_id, type="message.quarantined", at=now,
+                data={"message_id": arrival.id, "reason": "busy"},
+            )
+            for arrival in waiting
+        ]  # fmt: skip
+        await outbox.record(connection, events)
 
     async def _name_senders(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
         """The handle each message was written with, for those that were resolved, or are refused but show a known handle."""
@@ -199,44 +230,65 @@ class Batch:
     async def _know(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> None:
         """Fills in who wrote, with the profile as it is now, or without when that takes too long."""
         resolved = work.resolved
-        wanted = {(key[0], resolved[key].identity_handle_id) for key in work.senders if key in resolved}
-        snapshots: Mapping[Key, Any] = {}
-        counted: Mapping[Key, int] = {}
-        met: Mapping[Key, bool] = {}
-        degraded = False
-        if wanted:
-            try:
-                await connection.execute(f"savepoint snapshots; set local statement_timeout = {SNAPSHOT_MS}")
-                snapshots = await self._snapshots(connection, sorted(wanted))
-                asked = {(key[0], one.profile_id) for key, one in snapshots.items() if self._asks_open_conversations(key[0])}
-                counted = await store.open_conversations(connection, asked) if asked else {}
-                strangers = {
-                    (one.workspace_id, snapshots[one.workspace_id, who.identity_handle_id].profile_id)
-                    for one in fresh
-                    if self._asks_contact(one) and (who := resolved.get((one.workspace_id, one.id))) is not None
-                    and (one.workspace_id, who.identity_handle_id) in snapshots
-                }  # fmt: skip
-                met = await store.contacted(connection, strangers) if strangers else {}
-                await connection.execute("release snapshots; set local statement_timeout = '30s'")
-            except Exception as error:
-                if connection.is_closed():
-                    raise Unavailable("the connection was lost") from error
-                await connection.execute("rollback to snapshots; release snapshots")
-                degraded = True
-                log.warning("profiles were not read in time", action="dependency_down", error=type(error).__name__)
+        known = await self._read_people(connection, work, fresh)
         for arrival in fresh:
             key = (arrival.workspace_id, arrival.id)
             if key not in resolved or arrival.message is None or arrival.message.sender is None:
                 continue
             who = resolved[key]
-            snapshot = snapshots.get((arrival.workspace_id, who.identity_handle_id))
+            snapshot = known.snapshots.get((arrival.workspace_id, who.identity_handle_id))
             work.people[key] = Person(
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
                 assurance=arrival.message.sender.assurance, former_ids=former_ids(arrival.message, who),
-                snapshot=snapshot, degraded=degraded,
-                open_conversations=None if snapshot is None else counted.get((arrival.workspace_id, snapshot.profile_id)),
-                contacted=None if snapshot is None else met.get((arrival.workspace_id, snapshot.profile_id)),
+                snapshot=snapshot, degraded=arrival.workspace_id in known.slow,
+                open_conversations=None if snapshot is None else known.counted.get((arrival.workspace_id, snapshot.profile_id)),
+                contacted=None if snapshot is None else known.met.get((arrival.workspace_id, snapshot.profile_id)),
             )  # fmt: skip
+
+    async def _read_people(self, connection: Connection, work: _Work, fresh: Sequence[Arrival]) -> _People:
+        """Everybody in one go; where that takes too long in halves, so that only the workspaces whose people it is do without."""
+        known = _People()
+        arrivals: dict[UUID, list[Arrival]] = {}
+        for arrival in fresh:
+            if (arrival.workspace_id, arrival.id) in work.resolved:
+                arrivals.setdefault(arrival.workspace_id, []).append(arrival)
+        pending = [sorted(arrivals)] if arrivals else []
+        began_s, wait_ms = time.monotonic(), SNAPSHOT_MS
+        while pending:
+            part = pending.pop()
+            try:
+                await connection.execute(f"savepoint snapshots; set local statement_timeout = {wait_ms}")
+                await self._read_some(connection, work, [one for workspace_id in part for one in arrivals[workspace_id]], known)
+                await connection.execute("release snapshots; set local statement_timeout = '30s'")
+            except Exception as error:
+                if connection.is_closed():
+                    raise Unavailable("the connection was lost") from error
+                await connection.execute("rollback to snapshots; release snapshots")
+                wait_ms = HALF_MS
+                if len(part) > 1 and time.monotonic() - began_s < PEOPLE_S:
+                    middle = len(part) // 2
+                    pending += [part[middle:], part[:middle]]
+                    continue
+                known.slow.update(part)
+                log.warning("profiles were not read in time", action="dependency_down", error=type(error).__name__, count=len(part))
+        return known
+
+    async def _read_some(self, connection: Connection, work: _Work, fresh: Sequence[Arrival], known: _People) -> None:
+        """Snapshots of who wrote these, and what rules ask beyond them; all of it or nothing."""
+        wanted = {(one.workspace_id, work.resolved[one.workspace_id, one.id].identity_handle_id) for one in fresh}
+        snapshots = await self._snapshots(connection, sorted(wanted))
+        asked = {(key[0], one.profile_id) for key, one in snapshots.items() if self._asks_open_conversations(key[0])}
+        counted = await store.open_conversations(connection, asked) if asked else {}
+        strangers = {
+            (one.workspace_id, snapshots[key].profile_id)
+            for one in fresh
+            if self._asks_contact(one)
+            and (key := (one.workspace_id, work.resolved[one.workspace_id, one.id].identity_handle_id)) in snapshots
+        }
+        met = await store.contacted(connection, strangers) if strangers else {}
+        known.snapshots |= snapshots
+        known.counted |= counted
+        known.met |= met
 
     def _asks_open_conversations(self, workspace_id: UUID) -> bool:
         workspace = self._workspaces.workspace(workspace_id)

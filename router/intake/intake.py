@@ -4,7 +4,8 @@ One transaction a batch: it locks its partitions' leases, drops what they no lon
 
 | what fails | what happens |
 |---|---|
-| the database asks to try again (deadlock, lock time-out) | the whole batch runs again |
+| the database asks to try again (deadlock, lock time-out) | the whole batch runs again, then halves that wait for no lock \
+until the one message is alone: it goes to quarantine as `busy`, from where it is replayed by itself when the lock is free |
 | the database refuses a value (class 22; 23 the second time) | halves, until the one record is alone and goes to quarantine |
 | a record cannot be decoded, a message cannot be placed | that one goes to quarantine in the batch's own transaction |
 | too many of these | nothing is written any more: `QuarantineLimitReached` |
@@ -13,9 +14,12 @@ One transaction a batch: it locks its partitions' leases, drops what they no lon
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -30,7 +34,7 @@ from router.intake.forgotten import forgotten
 from router.intake.lookups import Resolution
 from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit
 from router.intake.receipts import known_receipts
-from shared.database import Connection, Database, Overlong, concerns_all, retried
+from shared.database import Connection, Contended, Database, Overlong, concerns_all, retried
 from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId
 from shared.log_position import Mark, mark_of
@@ -40,8 +44,14 @@ from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
 
 log = get_log(__name__)
 OVERLONG_TRIES: Final = 5
+BRIEF_MS: Final = 200
+BRIEF_S: Final = 30.0
+"""For so long after somebody held a lock no lock is waited for longer than that."""
+BUSY_MAX: Final = 3
+"""So many messages of a workspace that met a lock, and the fetch's others of it are not tried."""
 Records = Mapping[tuple[int, int], LogRecord]
 _NOBODY: Final = frozenset({"receipt", "unparsed"})
+_BUSY: Final = Contended("somebody holds rows of this workspace")
 
 
 class Leases(Protocol):
@@ -102,6 +112,7 @@ class Intake:
         self._limit = limit or QuarantineLimit()
         self._classifier = classifier
         self._overlong: dict[tuple[int, int], int] = {}  # of the message that took too long last, how often
+        self._brief_until = 0.0  # by this process's clock
         self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
 
     async def take(self, fetch: Mapping[int, Sequence[LogRecord]]) -> Taken:
@@ -132,18 +143,32 @@ class Intake:
         """One transaction for all; halves of it when something in it cannot be taken in; alone, it goes to quarantine.
 
         Whatever the reason: a message that raises where nobody thought of it must not stand before all others for ever. A release that
-        fails with each stops at the limit of quarantine.
+        fails with each stops at the limit of quarantine. Nor do others wait for a lock that somebody holds on one workspace's rows.
         """
         pending: list[Sequence[Arrival]] = [arrivals]
         repeated = False
+        busy: Counter[UUID] = Counter()
         while pending:
-            part = pending.pop()
+            part = [
+                one.refused("busy", _BUSY) if busy[one.workspace_id] >= BUSY_MAX and _may_wait(one) else one
+                for one in pending.pop()
+            ]
+            brief = time.monotonic() < self._brief_until
             try:
-                await retried(lambda part=part: self._attempt(part, taken, records), on_retry=lambda: _count_retry(taken))  # type: ignore[misc]
+                await retried(
+                    lambda part=part, brief=brief: self._attempt(part, taken, records, lock_ms=BRIEF_MS if brief else None),  # type: ignore[misc]
+                    tries=_tries(part) if brief else 1, on_retry=lambda: _count_retry(taken),
+                )  # fmt: skip
             except Exception as error:
-                if concerns_all(error) or (isinstance(error, Overlong) and len(part) == 1 and self._waits(part[0])):
+                held = isinstance(error, Contended)
+                if (not held and concerns_all(error)) or (isinstance(error, Overlong) and len(part) == 1 and self._waits(part[0])):
                     raise
-                if isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError) and not repeated:
+                if held:
+                    self._brief_until = time.monotonic() + BRIEF_S
+                if held and not brief:
+                    # Once more as a whole: what only met others for a moment is through now.
+                    pending.append(part)
+                elif isinstance(error.__cause__, asyncpg.IntegrityConstraintViolationError) and not repeated:
                     # A row that was missing or doubled may be right the second time.
                     repeated = True
                     pending.append(part)
@@ -152,6 +177,9 @@ class Intake:
                     pending += [part[middle:], part[:middle]]
                 elif part[0].refusal is not None:
                     raise
+                elif held:
+                    busy[part[0].workspace_id] += 1
+                    pending.append([part[0].refused("busy", error)])
                 else:
                     refused = part[0].refused(
                         "refused_by_database" if isinstance(error, InputRejected | Conflict) else "failed", error
@@ -173,9 +201,9 @@ class Intake:
         self._overlong = {place: self._overlong.get(place, 0) + 1}
         return self._overlong[place] < OVERLONG_TRIES
 
-    async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
+    async def _attempt(self, arrivals: Sequence[Arrival], taken: Taken, records: Records, *, lock_ms: int | None) -> None:
         """One transaction. Commits all of it or raises with nothing written."""
-        arrivals, resolved, erased = await self._resolved(arrivals)
+        arrivals, resolved, erased = await self._resolved(arrivals, lock_ms=lock_ms)
         first: dict[int, int] = {}
         last: dict[int, LogRecord] = {}
         for arrival in arrivals:
@@ -183,7 +211,7 @@ class Intake:
             first.setdefault(arrival.partition, record.offset if record.since is None else record.since)
             last[arrival.partition] = record
         with INTAKE_BATCH_SECONDS.time():
-            async with self._db.batch() as connection:
+            async with self._db.batch(lock_ms=lock_ms) as connection:
                 kept = await self._leases.lock_and_check(connection, first)
                 mine = [arrival for arrival in arrivals if arrival.partition in kept]
                 outcomes = await self.batch.take(connection, mine, resolved, erased=erased) if mine else []
@@ -201,7 +229,9 @@ class Intake:
         INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
 
-    async def _resolved(self, arrivals: Sequence[Arrival]) -> tuple[Sequence[Arrival], Mapping[Key, Resolution], set[Key]]:
+    async def _resolved(
+        self, arrivals: Sequence[Arrival], *, lock_ms: int | None
+    ) -> tuple[Sequence[Arrival], Mapping[Key, Resolution], set[Key]]:
         """Who wrote what has no receipt yet, and what may not come in. Facts about people are written here, in transactions of their own."""
         async with self._db.session() as connection:
             known, buried = await known_receipts(connection, {(one.workspace_id, one.id) for one in arrivals})
@@ -210,15 +240,17 @@ class Intake:
                 erased, arrivals = await forgotten(connection, self.secret, arrivals, buried)
                 known |= erased
         new = [one for one in arrivals if (one.workspace_id, one.id) not in known]
-        return arrivals, await resolved_people(self._db, new, self._configuration), erased
+        return arrivals, await resolved_people(self._db, new, self._configuration, lock_ms=lock_ms), erased
 
 
-async def resolved_people(db: Database, arrivals: Sequence[Arrival], configuration: Configuration) -> Mapping[Key, Resolution]:
+async def resolved_people(
+    db: Database, arrivals: Sequence[Arrival], configuration: Configuration, *, lock_ms: int | None = None
+) -> Mapping[Key, Resolution]:
     """Who wrote each of these, by (workspace, message); those that nobody wrote or that are refused are left out."""
     sightings = [sighting_of(one, one.message) for one in arrivals if one.message is not None and _has_writer(one)]
     if not sightings:
         return {}
-    found: Mapping[Any, Any] = await resolve(db, sightings, own=configuration.own_handles())
+    found: Mapping[Any, Any] = await resolve(db, sightings, own=configuration.own_handles(), tries=2, lock_ms=lock_ms)
     return found
 
 
@@ -239,6 +271,15 @@ def sighting_of(arrival: Arrival, message: InboundMessage) -> Sighting:
 def _has_writer(arrival: Arrival) -> bool:
     message = arrival.message
     return arrival.refusal is None and message is not None and message.sender is not None and message.kind not in _NOBODY
+
+
+def _tries(part: Sequence[Arrival]) -> int:
+    # Alone it is put aside after this, so what meets others only for a moment gets its chance.
+    return 4 if len(part) == 1 else 2
+
+
+def _may_wait(arrival: Arrival) -> bool:
+    return arrival.refusal is None and arrival.message is not None
 
 
 def _judged(outcome: Outcome) -> Judged:

@@ -2,6 +2,7 @@
 
 An entry is written in the transaction that writes its receipt (`quarantined`), so a message is there or in a conversation, never in
 both. ``replay`` goes on only from that receipt; see `router/intake/replay.py`.
+What only met a lock (``busy``) is asked for from the start, by the router itself.
 **States**: open, replaying (asked for, the router does it), replayed, discarded. **Identity**: workspace and message id.
 """
 
@@ -21,10 +22,10 @@ from shared.ids import new_id
 
 _WRITE: Final = """
 insert into santral.quarantine
-    (workspace_id, id, message_id, inbox_id, reason, error, error_hash, record, headers, source, accepted_at)
-select w, i, m, b, r, e, h, decode(v, 'base64'), x, s, a
+    (workspace_id, id, message_id, inbox_id, reason, error, error_hash, record, headers, source, accepted_at, state, resolved_by)
+select w, i, m, b, r, e, h, decode(v, 'base64'), x, s, a, t, y
 from jsonb_to_recordset($1::jsonb) as n(
-    w uuid, i uuid, m uuid, b uuid, r text, e text, h text, v text, x jsonb, s jsonb, a timestamptz)
+    w uuid, i uuid, m uuid, b uuid, r text, e text, h text, v text, x jsonb, s jsonb, a timestamptz, t text, y text)
 order by w, m on conflict (workspace_id, message_id) do update set attempts = santral.quarantine.attempts + 1
 """
 _COLUMNS: Final = (
@@ -51,8 +52,11 @@ update santral.quarantine set state = 'open', resolved_by = null, attempts = att
 where workspace_id = $1 and id = $2 and state = 'replaying'
 """
 _ASKED: Final = """
-select workspace_id, id, resolved_by from santral.quarantine where state = 'replaying' order by id limit 100
+select q.workspace_id, q.id, q.resolved_by from santral.workspace w cross join lateral (
+    select * from santral.quarantine f where f.workspace_id = w.id and f.state = 'replaying' order by f.id limit $1
+) q order by q.id
 """
+OF_ONE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ async def write_entries(connection: Connection, arrivals: Sequence[Arrival], *, 
                 "x": {_storable(name): _storable(value.decode("utf-8", "replace")) for name, value in arrival.headers},
                 "s": {"topic": topic, "partition": arrival.partition, "offset": arrival.offset},
                 "a": arrival.accepted_at.isoformat(),
+                "t": "replaying" if arrival.waits else "open",
+                "y": "router" if arrival.waits else None,
             }
         )
     if rows:
@@ -132,8 +138,8 @@ async def ask_replay(connection: Connection, workspace_id: UUID, entry_id: UUID,
 
 
 async def asked_replays(connection: Connection) -> list[tuple[UUID, UUID, str]]:
-    """(workspace, entry, actor) of replays that were asked for."""
-    return [(row["workspace_id"], row["id"], row["resolved_by"] or "") for row in await connection.fetch(_ASKED)]
+    """(workspace, entry, actor) of replays that were asked for: each workspace's first `OF_ONE`."""
+    return [(row["workspace_id"], row["id"], row["resolved_by"] or "") for row in await connection.fetch(_ASKED, OF_ONE)]
 
 
 async def put_back(connection: Connection, workspace_id: UUID, entry_id: UUID, *, error: str) -> None:

@@ -26,6 +26,7 @@ from shared.event import Event
 from shared.ids import new_id
 from shared.message import InboundMessage
 
+LOCK_MS: Final = 200
 _TAKE: Final = """
 select state, clock_timestamp() as now from santral.receipt where workspace_id = $1 and id = $2 for no key update
 """
@@ -67,8 +68,8 @@ async def replay(
 ) -> Replayed:
     """Replays one entry through the worker's role. A second time is a `Conflict`.
 
-    Raises `NotFound`, `Conflict` (resolved before), `Unprocessable` (it fails again, or its bytes need their parser): the entry
-    stays as it was.
+    Raises `NotFound`, `Conflict` (resolved before), `Unprocessable` (it fails again, or its bytes need their parser), `Contended` (somebody
+    holds its rows; no lock is waited for longer than `LOCK_MS`): the entry stays as it was.
     """
     async with db.session() as connection:
         entry = await show_entry(connection, workspace_id, entry_id)
@@ -83,17 +84,17 @@ async def replay(
         erased, (arrival,) = await forgotten(connection, secret, [arrival], {workspace_id})
     if erased:
         raise Unprocessable("its sender was erased after it was accepted", field="record", remedy="discard it")
-    resolved = await resolved_people(db, [arrival], configuration)
+    resolved = await resolved_people(db, [arrival], configuration, lock_ms=LOCK_MS)
 
     async def once() -> Outcome:
-        async with db.batch() as connection:
+        async with db.batch(lock_ms=LOCK_MS) as connection:
             outcome = await _replayed(connection, batch, arrival, resolved, entry, actor)
             if dry_run:
                 raise _RolledBack(outcome)
             return outcome
 
     try:
-        outcome = await retried(once)
+        outcome = await retried(once, tries=3)
     except _RolledBack as rolled_back:
         outcome = rolled_back.outcome
     return Replayed(
@@ -108,7 +109,7 @@ async def _revived(db: Database, entry: Entry, *, actor: str, dry_run: bool) -> 
 
     async def once() -> UUID | None:
         nonlocal conversation_id
-        async with db.batch() as connection:
+        async with db.batch(lock_ms=LOCK_MS) as connection:
             receipt = await connection.fetchrow(_TAKE, entry.workspace_id, entry.message_id)
             if receipt is None or receipt["state"] != "quarantined":
                 raise Conflict("the message is not in quarantine any more", field="state")
@@ -121,7 +122,7 @@ async def _revived(db: Database, entry: Entry, *, actor: str, dry_run: bool) -> 
             await _resolved_as_taken(connection, entry, receipt["now"], actor)
             return opened
 
-    item_id = await retried(once)
+    item_id = await retried(once, tries=3)
     return Replayed(
         message_id=entry.message_id, conversation_id=conversation_id, seq=None, item_id=item_id, queue=None, dry_run=dry_run
     )

@@ -141,4 +141,5 @@ quarantine = sa.Table(
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "message_id"),
     sa.Index("quarantine_open_ix", "workspace_id", "quarantined_at", postgresql_where=sa.text("state = 'open'")),
+    sa.Index("quarantine_replaying_ix", "workspace_id", "id", postgresql_where=sa.text("state = 'replaying'")),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from ingest.directory import Directory
 from profiles import expiry
-from services.chores import audit_links, bulk_digests, duplicates, handle_renewal, identity_rules
+from services.chores import audit_links, bulk_digests, duplicates, handle_renewal, identity_rules, undecided_handles
 from services.chores.unused_filters import UnusedFilters
 from services.courier.deliveries import Deliveries
 from services.courier.outgoing import Outgoing
@@ -89,6 +89,7 @@ async def run(settings: Settings) -> None:
                     "duplicates": lambda: duplicates.follow(db),
                     "handle_renewal": lambda: handle_renewal.follow(db),
                     "identity_rules": lambda: identity_rules.follow(db),
+                    "undecided_handles": lambda: undecided_handles.follow(db),
                     "audit_links": lambda: audit_links.follow(db),
                     "bulk_digests": lambda: bulk_digests.follow(db, hints),
                     "unused_filters": lambda: UnusedFilters().follow(db),

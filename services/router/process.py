@@ -116,20 +116,36 @@ def classifier_of(settings: Settings) -> HttpClassifier | None:
 async def follow_replays(db: Database, intake: Intake, configuration: RouterConfiguration, hints: Hints, waiter: Waiter) -> None:
     """Does the replays that were asked for, for ever; one that fails is open again with its new reason."""
     while True:
-        async with db.session() as connection:
-            asked = await asked_replays(connection)
-            QUARANTINE_OPEN.set(await connection.fetchval(_OPEN))
-        for workspace_id, entry_id, actor in asked:
-            await _replay_one(db, intake, configuration, workspace_id, entry_id, actor)
+        for workspace_id in await replay_asked(db, intake, configuration):
             hints.wake("dispatch")
             hints.wake("outbox")
             hints.wake("stream", str(workspace_id))
         await waiter.wait(_LOOK_S)
 
 
+async def replay_asked(db: Database, intake: Intake, configuration: RouterConfiguration) -> set[UUID]:
+    """Each replay that was asked for, once; the workspaces where something was done. Where somebody holds rows the next look tries again."""
+    async with db.session() as connection:
+        asked = await asked_replays(connection)
+        QUARANTINE_OPEN.set(await connection.fetchval(_OPEN))
+    done: set[UUID] = set()
+    held: set[UUID] = set()
+    for workspace_id, entry_id, actor in asked:
+        if workspace_id in held:
+            continue
+        try:
+            await _replay_one(db, intake, configuration, workspace_id, entry_id, actor)
+        except Contended:
+            held.add(workspace_id)
+        else:
+            done.add(workspace_id)
+    return done
+
+
 async def _replay_one(
     db: Database, intake: Intake, configuration: RouterConfiguration, workspace_id: UUID, entry_id: UUID, actor: str
 ) -> None:
+    """One replay; what fails is open again. Raises `Contended` where somebody holds its rows, and `Unavailable`."""
     try:
         await replay(
             db, intake.batch, configuration, workspace_id=workspace_id, entry_id=entry_id, actor=actor, secret=intake.secret
@@ -144,7 +160,7 @@ async def _replay_one(
         async with db.batch() as connection:
             await put_back(connection, workspace_id, entry_id, error=str(error))
     except Exception as error:
-        if concerns_all(error) and not isinstance(error, Contended):
+        if concerns_all(error):
             raise
         # Said by its kind: an exception's words and locals may be the customer's.
         log.error("a replay met something unforeseen", action="message_quarantined", id=str(entry_id), error=type(error).__name__)  # noqa: TRY400
