@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -175,6 +175,9 @@ class Intake:
                 elif len(part) > 1:
                     middle = len(part) // 2
                     pending += [part[middle:], part[:middle]]
+                elif held and part[0].refusal is not None and part[0].message is not None:
+                    # It only said where it would have stood, which it can do without.
+                    pending.append([replace(part[0], message=None)])
                 elif part[0].refusal is not None:
                     raise
                 elif held:
