@@ -29,6 +29,7 @@ _DUE: Final = """
 select w.id from santral.workspace w
 where exists (select 1 from santral.undecided_handle u where u.workspace_id = w.id and u.due_at <= now()) order by w.id
 """
+_COUNT: Final = "select count(*) from santral.undecided_handle"
 _PAGE: Final = """
 select handle_id, put_off_at from santral.undecided_handle where workspace_id = $1 and due_at <= now()
 order by due_at, handle_id limit $2
@@ -54,6 +55,12 @@ async def put_off(connection: Connection, handles: Collection[HandleRef]) -> Non
 async def workspaces_due(connection: Connection) -> list[WorkspaceId]:
     """Where somebody is to be decided now."""
     return [WorkspaceId(row["id"]) for row in await connection.fetch(_DUE)]
+
+
+async def count_undecided(connection: Connection) -> int:
+    """Handles whose people are still to be decided, of all workspaces."""
+    found: int = await connection.fetchval(_COUNT)
+    return found
 
 
 async def decide_page(connection: Connection, workspace_id: WorkspaceId, *, page: int = PAGE) -> bool:

@@ -49,6 +49,7 @@ DISPATCH_LAG: Final = Gauge("santral_dispatch_round_seconds", "How long the last
 DISPATCH_RESERVATIONS: Final = Counter("santral_dispatch_reservations", "Items reserved for agents")
 DISPATCH_WAITING: Final = Gauge("santral_dispatch_waiting_items", "Items standing in a line of this process")
 DISPATCH_ASIDE: Final = Gauge("santral_dispatch_workspaces_aside", "Workspaces whose work this process cannot dispatch now")
+HANDLES_UNDECIDED: Final = Gauge("santral_handles_undecided", "Handles whose people are still to be decided")
 DISPATCH_ESCALATIONS: Final = Counter("santral_dispatch_escalations", "Items that nobody is left to take", ["reason"])
 SLA_HAPPENED: Final = Counter(
     "santral_sla_clocks", "Service level clocks that warned, were breached or were met", ["kind", "result"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from profiles.undecided import decide_later, decide_page, workspaces_due
+from profiles.undecided import count_undecided, decide_later, decide_page, workspaces_due
 from services.chores.every_workspace import follow_all, step_of_each
 from shared.database import Contended, Database, Overlong, retried
 from shared.ids import WorkspaceId
 from shared.logs import get_log
+from shared.metrics import HANDLES_UNDECIDED
 
 log = get_log(__name__)
 LOOK_EVERY_S: Final = 1.0
@@ -25,6 +26,7 @@ async def page_of_all(db: Database) -> bool:
     """One page for every workspace where somebody is to be decided; whether any has more."""
     async with db.session() as connection:
         due = await workspaces_due(connection)
+        HANDLES_UNDECIDED.set(await count_undecided(connection))
     return any(await step_of_each(db, due, _page))
 
 
