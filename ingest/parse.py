@@ -53,7 +53,7 @@ class Parser:
         for _ in range(2):
             try:
                 said = await self._processes.ask(*question(target, request), owner=target.workspace_id)
-                found = answer_of(said, target, request.body)
+                found = await answer_of(said, target, request.body)
             except TimeoutError:
                 return [whole(target, request, f"not parsed within {self._timeout_s:g} seconds")]
             except (ChildProcessError, ValueError):

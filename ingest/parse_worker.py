@@ -19,8 +19,11 @@ from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed
 from ingest.own_addresses import OwnAddresses
 from ingest.registry import adapter_for
 from shared.message import InboundMessage
+from shared.turns import let_others
 from shared.worker_process import serve
 
+ELEMENTS_MAX: Final = 5000
+"""Of one post. A provider sends a thousand at most; each costs the event loop a tenth of a millisecond."""
 _HEAD: Final = struct.Struct(">I")
 # The annotations without their bounds: those are held where the message is built.
 _FIELDS: Final = {name: TypeAdapter[Any](cast("Any", known.annotation)) for name, known in InboundMessage.model_fields.items()}
@@ -60,13 +63,17 @@ def question(target: Target, request: Request) -> tuple[bytes, bytes, bytes]:
     return _HEAD.pack(len(head)), head, request.body
 
 
-def answer_of(said: bytes, target: Target, body: bytes) -> Sequence[Parsed] | str:
+async def answer_of(said: bytes, target: Target, body: bytes) -> Sequence[Parsed] | str:
     """What the child understood, or the kind of error it met. Raises `ValueError` for an answer that is none."""
     answered = msgspec.msgpack.decode(said, type=_Answered)
     if answered.failed:
         return answered.failed
     inboxes = {inbox.id: inbox for inbox in target.inboxes}
-    return [_parsed(one, inboxes, body) for one in answered.elements]
+    parsed = []
+    for place, one in enumerate(answered.elements):
+        await let_others(place)
+        parsed.append(_parsed(one, inboxes, body))
+    return parsed
 
 
 def _with(target: Target, own: OwnAddresses | None) -> Target:
@@ -90,6 +97,8 @@ def answer(asked: bytes) -> bytes:
     request = replace(head.request, body=asked[_HEAD.size + size :])
     try:
         parsed = adapter_for(head.target.provider).parse(_with(head.target, head.own), request)
+        if len(parsed) > ELEMENTS_MAX:
+            return msgspec.msgpack.encode(_Answered(failed=f"more than {ELEMENTS_MAX} messages in one post; send fewer at once"))
         answered = _Answered(elements=[_element(one, request.body) for one in parsed])
         return msgspec.msgpack.encode(answered, enc_hook=_plain)
     except Exception as error:  # the child's edge: the parent keeps the bytes

@@ -12,7 +12,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -31,7 +31,9 @@ from shared.ids import InboxId, WorkspaceId, message_id
 from shared.kafka import Record
 from shared.message import ORIGINAL_INLINE_BYTES_MAX, RECORD_BYTES_MAX, TEXT_INLINE_CHARS_MAX, InboundMessage
 from shared.message import Part as StoredPart
+from shared.turns import let_others
 
+_PORTION: Final = 500  # records that the broker is given at once: its deadline is not made for thousands
 _IN_LOOP_BYTES_MAX: Final = 512 * 1024  # above it the event loop does not wait for a digest
 _MASKED_IN_LOOP_BYTES_MAX: Final = 8 * 1024  # nor above this for masking: HTML costs 0.3 ms a KiB
 
@@ -83,20 +85,19 @@ class Receiver:
         now = self._clock.now()
         accepted: list[Accepted] = []
         records: list[Record] = []
-        for element in parsed:
+        for place, element in enumerate(parsed):
+            await let_others(place)
             draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element)
             message = await self._message(draft, now)
             records.append(self._record(message))
             accepted.append(Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed"))
         if not records:
             return []
-        spooled = await self._publish(records)
-        if not spooled:
-            return accepted
-        return [
-            Accepted(message_id=one.message_id, external_id=one.external_id, understood=one.understood, spooled=True)
-            for one in accepted
-        ]
+        for start in range(0, len(records), _PORTION):
+            end = start + _PORTION
+            if await self._publish(records[start:end]):
+                accepted[start:end] = [replace(one, spooled=True) for one in accepted[start:end]]
+        return accepted
 
     def identify(self, draft: Draft) -> UUID:
         """The id this draft has or would have; no side effect."""

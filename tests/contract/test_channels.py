@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -80,7 +81,7 @@ def test_a_process_of_its_own_understands_the_same(provider: str, path: Path) ->
     target = target_of(provider, fixture)
     target = replace(target, inboxes=tuple(replace(one, mask_numbers=True) for one in target.inboxes))
     request = request_of(fixture)
-    found = answer_of(answer(b"".join(question(target, request))), target, request.body)
+    found = asyncio.run(answer_of(answer(b"".join(question(target, request))), target, request.body))
     assert not isinstance(found, str)
     assert [told(one) for one in found] == [told(one) for one in adapter_for(target.provider).parse(target, request)]
 
@@ -89,7 +90,7 @@ def test_a_process_of_its_own_understands_the_same(provider: str, path: Path) ->
 def test_a_process_of_its_own_reads_the_same_mail(path: Path) -> None:
     target = target_of("smtp")
     request = replace(request_of({}, body=b""), body=path.read_bytes())
-    found = answer_of(answer(b"".join(question(target, request))), target, request.body)
+    found = asyncio.run(answer_of(answer(b"".join(question(target, request))), target, request.body))
     assert not isinstance(found, str)
     assert [told(one) for one in found] == [told(one) for one in adapter_for("smtp").parse(target, request)]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import FormatChecker
@@ -88,7 +89,24 @@ def test_a_pattern_is_of_the_whole_and_never_explodes() -> None:
     assert not may_be_saved("(.{1,100}){1,9}")
     assert is_pattern("(.{1,100}){1,9}")
     assert not is_whole("1" * 1001, "[0-9]+")
+    assert not is_whole("\ud800", ".")
+    assert not is_pattern("\ud800")
     assert time.perf_counter() - began < 5  # a backtracking engine would take years
+
+
+def test_a_program_is_made_once_however_many_texts_are_asked_and_only_of_what_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    make = re2.compile
+
+    def counted(pattern: str, options: re2.Options) -> Any:
+        made.append(pattern)
+        return make(pattern, options)
+
+    monkeypatch.setattr(re2, "compile", counted)
+    assert [is_whole(f"{number}", "[1-4]{1,3}[0-9]") for number in range(2000)].count(True) > 0
+    assert made == ["[1-4]{1,3}[0-9]"]
+    assert not may_be_saved(r"[\pL\pN\pS]\PL" * 70)
+    assert made == ["[1-4]{1,3}[0-9]"], "what is too large is not even made"
 
 
 def test_what_every_process_keeps_is_bounded_when_it_is_saved() -> None:
