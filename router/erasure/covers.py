@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from router.moves.vouched import LEFT
 from shared.personal import Cover
 
 _STRAY: Final = (
@@ -29,7 +30,8 @@ COVERS: Final = (
     Cover(
         table="message", rows=f"x.conversation_id = any({{conversations}}) or {_STRAY}",
         columns=("external_id", "subject", "text", "body", "signals"), kind="messages",
-        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''", "body": "'{\"erased\": true}'",
+        erase={"external_id": "'erased:' || x.id", "subject": "''", "text": "''",
+               "body": f"'{{\"erased\": true}}'::jsonb || {LEFT.format(message='x')}",
                "signals": UNLABELLED},
         also=("id", "conversation_id", "seq", "direction", "kind", "channel", "accepted_at", "sent_at"),
     ),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from router.moves.vouched import ASSURANCE, BY_A_MACHINE
+
 SEEN: Final = (
     "({seer} in (i.agent_id, i.last_agent_id, i.sticky_agent_id) or {in_queues} and exists ("
     "select 1 from santral.queue_member seen where seen.workspace_id = i.workspace_id and seen.queue_id = i.queue_id"
@@ -20,17 +22,18 @@ OPENS: Final = (
     " and not exists (select 1 from santral.message doubted"
     " join santral.handle known on known.workspace_id = doubted.workspace_id and known.id = doubted.handle_id"
     " where doubted.workspace_id = {conversation}.workspace_id and doubted.conversation_id = {conversation}.id"
-    " and doubted.direction = 'in' and doubted.body->'sender'->>'assurance' = 'asserted' and known.assurance <> 'asserted'"
-    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' = 'none')) or exists ("
+    f" and doubted.direction = 'in' and {ASSURANCE.format(message='doubted')} = 'asserted' and known.assurance <> 'asserted'"
+    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' = 'none' or not doubted.body ? 'sender')) or exists ("
     "select 1 from santral.message heard"
     " join santral.handle writer on writer.workspace_id = heard.workspace_id and writer.id = heard.handle_id"
     " join santral.handle whose on whose.workspace_id = heard.workspace_id and whose.id = {conversation}.handle_id"
     " where heard.workspace_id = {conversation}.workspace_id and heard.conversation_id = {conversation}.id and heard.direction = 'in'"
-    " and writer.profile_id = whose.profile_id and heard.body->'sender'->>'assurance' <> 'asserted'"
-    " and (not heard.body ? 'automatic' or heard.body->'automatic'->>'marked_only' = 'true')))"
+    f" and writer.profile_id = whose.profile_id and {ASSURANCE.format(message='heard')} <> 'asserted'"
+    f" and ({BY_A_MACHINE.format(message='heard')}) is not true))"
 )
 """Whether a conversation opens its customer's history. What an agent began by their own word with somebody they did not see does not,
 nor do words for which their channel does not vouch from a handle that was vouched for before (a form that anybody fills in, a mail that our
 border cannot tell of; mail without a border is taken as it comes), until the customer was heard in it, in words for which the channel
 vouches: otherwise a call that never was, or a mail that anybody wrote, would open anybody's. Work that comes
-after in the same conversation changes nothing of it, nor does what others write there."""
+after in the same conversation changes nothing of it, nor does what others write there, nor that words are taken away: of mail without a border
+nothing is left to take as it came."""

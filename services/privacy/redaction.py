@@ -13,6 +13,7 @@ from uuid import UUID
 from router.commands.kept_files import let_go
 from router.erasure.covers import UNLABELLED
 from router.moves.moves import numbered
+from router.moves.vouched import LEFT
 from router.views.messages import edits_of
 from services.privacy.held import lock_holds, require_free
 from shared.database import Connection
@@ -22,8 +23,8 @@ from shared.ids import new_id
 from shared.outbox import record
 
 RedactionReason = Literal["personal_data", "card_number", "secret", "abuse", "wrong_recipient", "law"]
-_MESSAGE: Final = """
-select m.id, m.subject, m.body, clock_timestamp() as now from santral.conversation c
+_MESSAGE: Final = f"""
+select m.id, m.subject, m.body, {LEFT.format(message="m")} as remains, clock_timestamp() as now from santral.conversation c
 join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.seq = $3
 where c.workspace_id = $1 and c.id = $2 for no key update of c, m
 """
@@ -87,7 +88,7 @@ async def redact(
                 reason=reason,
                 actor=actor,
             )
-        await connection.execute(_WHOLE, *place, {"redacted": marker})
+        await connection.execute(_WHOLE, *place, {"redacted": marker, **row["remains"]})
         await connection.execute(_SUBJECT, workspace_id, conversation_id, row["subject"])
         await connection.execute(_DELIVERY, workspace_id, row["id"])
         await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)

@@ -28,6 +28,7 @@ from uuid import UUID
 
 from router.commands.kept_files import let_go
 from router.erasure.covers import UNLABELLED
+from router.moves.vouched import LEFT
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_orphans import collect_orphans, note_unsent
 from services.privacy.blob_removals import remove_blobs, remove_come_again, remove_left
@@ -81,7 +82,7 @@ _ABOUT_FREE: Final = f"(x.conversation_id {CONVERSATION} or x.message_id {MESSAG
 _RULES: Final[Mapping[str, _Rule]] = {
     "messages": _Rule(
         table="message", rows=f"not x.body ?| array['expired', 'erased', 'redacted'] and {_CLOSED} and {_MESSAGE_FREE}",
-        change=f"subject = '', text = '', body = '{{\"expired\": true}}', signals = {UNLABELLED}",
+        change=f"subject = '', text = '', body = '{{\"expired\": true}}'::jsonb || {LEFT.format(message='x')}, signals = {UNLABELLED}",
     ),
     "files": _Rule(
         table="message",
