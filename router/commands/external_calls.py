@@ -29,7 +29,7 @@ from shared.message import Call
 from shared.outbox import record
 
 _BY_REF: Final = """
-select i.id, i.state, i.external, c.handle_id from santral.thread_ref t
+select i.id, i.state, i.external, i.conversation_id, c.handle_id from santral.thread_ref t
 join santral.conversation c on c.workspace_id = t.workspace_id and c.id = t.conversation_id
 join santral.work_item i on i.workspace_id = t.workspace_id and i.conversation_id = t.conversation_id
 where t.workspace_id = $1 and t.ref = $2 and i.external order by i.id desc limit 1
@@ -72,6 +72,12 @@ async def agent_on(connection: Connection, *, workspace_id: UUID, inbox_id: UUID
     names = [name for device in devices for name in dict.fromkeys((device, device.rpartition("/")[2])) if name]
     found: UUID | None = await connection.fetchval(_AGENT, workspace_id, names, inbox_id)
     return found
+
+
+async def conversation_of_call(connection: Connection, workspace_id: UUID, inbox_id: UUID, call_id: str) -> UUID | None:
+    """Where a call stands that was registered before; None for one that is new."""
+    known = await connection.fetchrow(_BY_REF, workspace_id, _ref(inbox_id, call_id))
+    return None if known is None else known["conversation_id"]
 
 
 async def call_connected(

@@ -24,7 +24,7 @@ where c.workspace_id = $1 and m.kind = any($3) and (m.handle_id is null or m.han
   and c.id in (
       select coalesce(n.merged_into, n.id) from santral.conversation n
       where n.workspace_id = $1 and n.handle_id = any($2::uuid[]))
-  and ($4::timestamptz is null or (m.accepted_at, m.id, 'call') < ($4, $5::uuid, $6))
+  and ($4::timestamptz is null or (m.accepted_at, m.id, 'call') < ($4, $5::uuid, $6)) and ($8::uuid[] is null or c.id = any($8))
 order by m.accepted_at desc, m.id desc limit $7
 """
 
@@ -34,15 +34,17 @@ async def list_calls(
     workspace_id: UUID,
     *,
     handle_ids: Sequence[UUID],
+    among: Sequence[UUID] | None = None,
     before: tuple[datetime, UUID, str] | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
     """Calls, missed ones and voicemails with these handles by their corrected records, newest first.
 
-    Those before (time, id, kind) in a mixed history.
+    Those before (time, id, kind) in a mixed history, in whichever conversation or ``among`` these.
     """
     at, row_id, kind = before or (None, None, None)
-    rows = await connection.fetch(_CALLS, workspace_id, list(handle_ids), list(CALLS), at, row_id, kind, limit)
+    shown = None if among is None else list(among)
+    rows = await connection.fetch(_CALLS, workspace_id, list(handle_ids), list(CALLS), at, row_id, kind, limit, shown)
     amendments = await read_amendments(connection, workspace_id, list({row["conversation_id"] for row in rows}))
     return [_view(row, amendments) for row in rows]
 

@@ -93,12 +93,14 @@ async def list_conversations(
     queue: str | None = None,
     agent_id: UUID | None = None,
     handle_ids: Sequence[UUID] | None = None,
+    among: Sequence[UUID] | None = None,
     seer: UUID | None = None,
     in_queues: bool = False,
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Conversations, newest first. ``seer`` keeps what this agent sees (`seen.py`), ``handle_ids`` those of a person.
+    """Conversations, newest first. ``seer`` keeps what this agent sees (`seen.py`), ``handle_ids`` those of a person,
+    ``among`` these.
 
     What was merged into another conversation is listed among a person's only.
     """
@@ -110,10 +112,11 @@ where c.workspace_id = $1 and (c.merged_into is null or $5::uuid[] is not null)
   and ($2::text is null or c.state = $2) and ($3::text is null or q.name = $3)
   and ($4::uuid is null or i.agent_id = $4) and ($5::uuid[] is null or c.handle_id = any($5))
   and ($6::uuid is null or {SEEN.format(seer="$6", in_queues="$7")})
-  and ($8::timestamptz is null or (c.opened_at, c.id) < ($8, $9::uuid))
+  and ($8::timestamptz is null or (c.opened_at, c.id) < ($8, $9::uuid)) and ($11::uuid[] is null or c.id = any($11))
 order by c.opened_at desc, c.id desc limit $10
 """,
         workspace_id, state, queue, agent_id, list(handle_ids) if handle_ids is not None else None, seer, in_queues, before_at, before_id, limit,
+        list(among) if among is not None else None,
     )  # fmt: skip
     amendments = await read_amendments(connection, workspace_id, [row["id"] for row in rows])
     return [conversation_view(row, amendments) for row in rows]

@@ -18,13 +18,13 @@ from pydantic import ConfigDict, Field
 from ingest.own_addresses import OwnAddresses
 from ingest.phone.own_numbers import is_own
 from profiles.identify import Identification, identify
-from router.commands.external_calls import agent_on, call_connected, call_ended
+from router.commands.external_calls import agent_on, call_connected, call_ended, conversation_of_call
 from router.commands.reached import REASON
 from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.document import may_answer
 from services.api.principal import ConversationWriter, Principal
-from services.api.visibility import began_unseen
+from services.api.visibility import began_unseen, require_conversation
 from services.api.work import ItemOut
 from shared.callers import CALL_SCOPE, is_withheld
 from shared.database import Connection, retried
@@ -77,6 +77,9 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
     async def work(connection: Connection) -> ItemView:
         inbox = await _inbox(connection, principal, body.inbox)
         agent_id = await _agent(connection, principal, inbox["id"], body)
+        known = await conversation_of_call(connection, principal.workspace_id, inbox["id"], body.call_id)
+        if known is not None:
+            await require_conversation(connection, principal, known)
         at = await database_now(connection)
         own = await request.app.state.own_book.of(connection, principal.workspace_id)
         who = Identification(

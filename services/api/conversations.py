@@ -31,10 +31,11 @@ from services.api.principal import ConversationReader, ConversationWriter, Princ
 from services.api.profile_consent import require_first_contact
 from services.api.recipients import read_recipient, require_recipient
 from services.api.records import EventOut
+from services.api.unseen import hide_merged_into, unseen_conversations
 from services.api.visibility import require_conversation, sight_of
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
-from shared.errors import NotFound, Unprocessable
+from shared.errors import Conflict, NotFound, Unprocessable
 from shared.given import Given
 from shared.ids import new_id
 
@@ -132,6 +133,7 @@ async def conversation(request: Request, principal: ConversationReader, conversa
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
+        await hide_merged_into(connection, principal, [found])
         others = await participants_of(connection, principal, conversation_id)
         answered = await read_recipient(connection, principal.workspace_id, conversation_id)
         held = await is_held(connection, principal.workspace_id, conversation_id)
@@ -242,14 +244,22 @@ async def _write(
     connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes, own: OwnBook
 ) -> ReplyOut:
     reply_id = new_id()
+    found = await read_conversation(connection, principal.workspace_id, conversation_id)
+    await require_conversation(connection, principal, conversation_id)
+    if await unseen_conversations(connection, principal, [found["merged_into"]]):
+        raise Conflict(
+            "this conversation was merged into one outside the role's visibility",
+            field="conversation_id",
+            remedy="ask a supervisor",
+        )
     if key is not None:
         known = await same_call(connection, principal.workspace_id, f"reply:{conversation_id}:{key}", body, reply_id)
         if known is not None:
-            return await read_reply_state(connection, principal.workspace_id, known)
-    await read_conversation(connection, principal.workspace_id, conversation_id)
-    await require_conversation(connection, principal, conversation_id)
+            made = await read_reply_state(connection, principal.workspace_id, known)
+            await require_conversation(connection, principal, made.conversation_id)  # it may have been moved since
+            return made
     if isinstance(body.content, TemplateContent):
-        await require_first_contact(connection, principal.workspace_id, conversation_id, purpose=body.content.purpose)
+        await require_first_contact(connection, principal, conversation_id, purpose=body.content.purpose)
     reply = await send_reply(connection, principal, conversation_id, body, reply_id, secret, own)
     await audit(connection, principal, "reply.written", "conversation", str(conversation_id), {"message_id": str(reply.id)})
     return reply

@@ -6,6 +6,7 @@ The agent's capacity is taken, the reply goes through the courier as any other, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from services.api.idempotency import same_call
 from services.api.own_book import OwnBook
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
-from services.api.visibility import began_unseen, conversations_seen
+from services.api.visibility import began_unseen, conversations_seen, require_conversation
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
@@ -118,7 +119,7 @@ async def _begin(
     if key is not None:
         known = await same_call(connection, workspace_id, f"first:{agent_id}:{key}", body, reply_id)
         if known is not None:
-            return await _again(connection, workspace_id, known)
+            return await _again(connection, principal, known)
     inbox = await connection.fetchrow(_INBOX, workspace_id, body.inbox)
     if inbox is None:
         raise NotFound("no such inbox", field="inbox", remedy="the name of an inbox that is enabled")
@@ -132,21 +133,13 @@ async def _begin(
     (attached,) = (await identify(connection, who, own=ours)).handles
     going_on = await open_work_with(connection, workspace_id, attached.id)
     unseen = await began_unseen(connection, principal, attached.id)
-    if unseen is not None:  # whom one does not see is answered about as nobody
-        seen = await conversations_seen(connection, principal, going_on)
-        going_on = [one for one in going_on if one in seen]
-    if going_on:
-        raise Conflict(
-            "this customer has an open conversation",
-            field="to",
-            remedy=f"answer in {going_on[0]}",
-            conversation_id=str(going_on[0]),
-        )
+    seen = await conversations_seen(connection, principal, going_on)
+    _require_none_open([one for one in going_on if one in seen], elsewhere=unseen is None and not seen.issuperset(going_on))
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=attached.id, inbox_id=inbox["id"], channel=inbox["channel"],
         subject=await masked_words(connection, workspace_id, body.subject), agent_id=agent_id, at=at,
     )  # fmt: skip
-    await require_first_contact(connection, workspace_id, conversation_id, purpose=body.purpose)
+    await require_first_contact(connection, principal, conversation_id, purpose=body.purpose)
     item_id = await assigned_item(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel=inbox["channel"], agent_id=agent_id,
         actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
@@ -156,6 +149,22 @@ async def _begin(
     details = {"inbox": body.inbox, "message_id": str(reply.id)}
     await audit(connection, principal, "conversation.begun", "conversation", str(conversation_id), details)
     return Begun(conversation_id=conversation_id, item_id=item_id, reply=reply)
+
+
+def _require_none_open(going_on: Sequence[UUID], *, elsewhere: bool) -> None:
+    """Raises `Conflict` where work with the customer goes on: in these conversations, or ``elsewhere``, which is not named.
+
+    Of whom the writer does not see nothing is said: they are answered about as nobody.
+    """
+    if going_on:
+        raise Conflict(
+            "this customer has an open conversation",
+            field="to",
+            remedy=f"answer in {going_on[0]}",
+            conversation_id=str(going_on[0]),
+        )
+    if elsewhere:
+        raise Conflict("this customer has an open conversation with others", field="to", remedy="ask a supervisor")
 
 
 def _handle(inbox: Any, to: To) -> Handle:
@@ -172,8 +181,11 @@ def _handle(inbox: Any, to: To) -> Handle:
         raise Unprocessable(error.message, field=f"to.{error.field or 'value'}", remedy=error.remedy) from error
 
 
-async def _again(connection: Connection, workspace_id: UUID, reply_id: UUID) -> Begun:
+async def _again(connection: Connection, principal: Principal, reply_id: UUID) -> Begun:
+    """What the first call made. Raises `Forbidden` once it went where its writer does not see it."""
+    workspace_id = principal.workspace_id
     reply = await read_reply_state(connection, workspace_id, reply_id)
+    await require_conversation(connection, principal, reply.conversation_id)
     item_id = await connection.fetchval(
         "select id from santral.work_item where workspace_id = $1 and conversation_id = $2 order by id limit 1",
         workspace_id, reply.conversation_id,

@@ -20,6 +20,7 @@ from ingest.masks import Masks
 from services.api.document import located
 from services.api.idempotency import same_call, same_message
 from services.api.principal import Principal, needs
+from services.api.unseen import unseen_people
 from services.api.visibility import require_conversation
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
@@ -124,7 +125,8 @@ async def read_message_state(request: Request, principal: Reader, message_id: UU
         if row is not None:
             if row["conversation_id"] is not None:
                 await require_conversation(connection, principal, row["conversation_id"])
-            return _shown(dict(row))
+            unseen = await unseen_people(connection, principal, [row["profile_id"]])
+            return _shown({**row, "profile_id": None if row["profile_id"] in unseen else row["profile_id"]})
         published = await connection.fetchval(
             "select max(published_at) from santral.idempotency where workspace_id = $1 and message_id = $2",
             principal.workspace_id,

@@ -22,6 +22,7 @@ from router.placements.view import list_operations, read_view
 from router.views.conversations import read_conversation
 from services.api.audit import audit
 from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.unseen import unseen_conversations
 from services.api.visibility import require_conversation, require_holder, require_known
 from shared.database import Connection, retried
 from shared.given import Given
@@ -82,14 +83,14 @@ class OperationActor(BaseModel):
 
 
 class PlacementOut(BaseModel):
-    """An operation. ``why_not`` says what keeps it from being undone."""
+    """An operation. ``why_not`` says what keeps it from being undone. ``from``, ``to``: null for one that the reader does not see."""
 
     model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
 
     id: UUID
     kind: Literal["merge", "split", "move"]
-    from_: Annotated[UUID, Field(alias="from")]
-    to: UUID
+    from_: Annotated[UUID | None, Field(alias="from")]
+    to: UUID | None
     messages: list[UUID]
     reason: str | None
     actor: OperationActor
@@ -195,7 +196,9 @@ async def list_placements(request: Request, principal: ConversationReader, conve
         await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
         found = await list_operations(connection, principal.workspace_id, conversation_id)
-    return Placements(data=[PlacementOut(**one) for one in found])
+        unseen = await unseen_conversations(connection, principal, [one[end] for one in found for end in ("from", "to")])
+    ends = ({end: None for end in ("from", "to") if one[end] in unseen} for one in found)
+    return Placements(data=[PlacementOut(**one | hidden) for one, hidden in zip(found, ends, strict=True)])
 
 
 @router.post("/placements/{operation_id}/undo", summary="Undo a merge, a split or a move")

@@ -18,7 +18,7 @@ from services.api.lists import Cursor, Limit, Page, plain_id_of
 from services.api.principal import ConfigReader, ConfigWriter, ConversationWriter, Principal, needs
 from services.api.profile_seen import View, views_of
 from services.api.shown import Shown
-from services.api.visibility import require_holder, require_person
+from services.api.visibility import require_everything, require_holder, require_person
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.redaction import RedactionReason, redact
 from services.privacy.retention import RetentionClass, plan
@@ -153,7 +153,11 @@ async def list_retention_presets(principal: ConfigReader) -> Page[PresetOut]:
 async def plan_retention(
     request: Request, principal: ConfigReader, preset: Annotated[str | None, Query(max_length=20)] = None
 ) -> RetentionPlan:
-    """Counts by class, with the time before which rows go; nothing is changed. ``preset``: with its days in place of the workspace's."""
+    """Counts by class, with the time before which rows go; nothing is changed. ``preset``: with its days in place of the workspace's.
+
+    Of who sees the whole workspace: the numbers are of everybody.
+    """
+    require_everything(principal, "these numbers are of everybody")
     days = None if preset is None else preset_named(preset).days()
     return await _planned(request, principal, days)
 

@@ -15,7 +15,7 @@ from profiles.store import profile_view
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileReader, ProfileWriter
 from services.api.profiles import require_standing
-from services.api.visibility import require_person
+from services.api.visibility import require_person, seen_of
 from shared.database import Connection, retried
 from shared.errors import Conflict, Unprocessable
 from shared.given import Given
@@ -32,6 +32,7 @@ _NOW: Final = """
 select clock_timestamp() as now, coalesce(settings->>'time_zone', 'UTC') as time_zone from santral.workspace where id = $1
 """
 
+_SUPERVISOR: Final = "ask a supervisor"
 ANSWER_WITHIN_S: Final = 24 * 3600
 _LAST: Final = f"""
 select last_handle_id as handle_id, channel,
@@ -129,21 +130,26 @@ async def verdict_on(connection: Connection, workspace_id: UUID, any_id: UUID, *
     return may_contact(statements, attributes, purpose=purpose, channel=channel, now=now, time_zone=zone)
 
 
-async def require_first_contact(connection: Connection, workspace_id: UUID, conversation_id: UUID, *, purpose: str) -> None:
+async def require_first_contact(connection: Connection, principal: Principal, conversation_id: UUID, *, purpose: str) -> None:
     """Raises `Conflict` when writing in this conversation is a first contact that consent or preferences stand against.
 
-    Within a day of the customer's last message it is an answer, which nothing stands against.
+    Within a day of the customer's last message it is an answer, which nothing stands against. What stands against it is told to who sees
+    the person; what somebody agreed to, wants or does at night is nobody else's to ask by writing.
     """
+    workspace_id = principal.workspace_id
     row = await connection.fetchrow(_LAST, workspace_id, conversation_id)
     if row is None or row["answers"]:
         return
     verdict = await verdict_on(connection, workspace_id, row["handle_id"], purpose=purpose, channel=row["channel"])
-    if not verdict.allowed:
-        reason = verdict.reason.replace("_", " ")
-        raise Conflict(
-            f"this person is not to be written to first now: {reason}", field="content.purpose", remedy=verdict.remedy,
-            reason=verdict.reason,
-        )  # fmt: skip
+    if verdict.allowed:
+        return
+    if row["handle_id"] not in await seen_of(connection, principal, [row["handle_id"]]):
+        raise Conflict("this person is not to be written to first now", field="content.purpose", remedy=_SUPERVISOR)
+    reason = verdict.reason.replace("_", " ")
+    raise Conflict(
+        f"this person is not to be written to first now: {reason}", field="content.purpose", remedy=verdict.remedy,
+        reason=verdict.reason,
+    )  # fmt: skip
 
 
 async def _effective(

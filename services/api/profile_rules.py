@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from profiles.rules_pass import read_pass
 from services.api.principal import ConfigReader
+from services.api.visibility import require_everything
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 
@@ -25,7 +26,11 @@ class RulesPassOut(BaseModel):
 
 @router.get("/rules", summary="How far changed rules have come")
 async def read_rules_pass(request: Request, principal: ConfigReader) -> RulesPassOut:
-    """`running` while people are decided anew, page by page, by the rules that hold now; `done` when all are."""
+    """`running` while people are decided anew, page by page, by the rules that hold now; `done` when all are.
+
+    Of who sees the whole workspace: its numbers are of everybody.
+    """
+    require_everything(principal, "these numbers are of everybody")
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_pass(connection, principal.workspace_id)
     if found is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
@@ -17,10 +17,11 @@ from router.views.conversations import list_conversations
 from services.api.actors import actor_names
 from services.api.conversation_models import ListedConversation
 from services.api.lists import Cursor, Limit, cursor_of, identity, instant, text, values_of
-from services.api.principal import ProfileReader
+from services.api.principal import Principal, ProfileReader
 from services.api.profile_seen import note_glances
 from services.api.timeline_models import Kind, TimelineEntry, TimelinePage
-from services.api.visibility import conversations_seen, require_person
+from services.api.unseen import hide_merged_into, people_in, unseen_people, without_people
+from services.api.visibility import conversations_seen_with, require_person
 from shared.database import Connection
 
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
@@ -48,7 +49,7 @@ async def read_timeline(
 ) -> TimelinePage:
     """Every kind of contact on every channel, newest first; any id the person ever had finds them.
 
-    What happened in conversations that the caller's visibility does not reach is left out: a page may have fewer entries than there are.
+    What happened in conversations that the caller's visibility does not reach is left out; of people whom it does not reach no id is named.
     """
     before = _place(cursor)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
@@ -57,33 +58,40 @@ async def read_timeline(
         await note_glances(connection, principal, [own.profile_id])
         entries = [_Happened(kind=one.kind, at=one.at, id=one.id, data=one.data) for one in own.entries]
         talked = own.handle_ids if kinds is None or _CONVERSATION in kinds else ()
-        conversations = await _conversations(connection, principal.workspace_id, talked, before, limit + 1)
+        among = await conversations_seen_with(connection, principal, own.handle_ids)
+        conversations = await _conversations(connection, principal, talked, among, before, limit + 1)
         called = own.handle_ids if kinds is None or "call" in kinds else ()
-        calls = await list_calls(connection, principal.workspace_id, handle_ids=called, before=before, limit=limit + 1)
-        about = {*(entry.id for entry in conversations), *(call["conversation_id"] for call in calls)}
-        seen = await conversations_seen(connection, principal, list(about))
+        calls = await list_calls(connection, principal.workspace_id, handle_ids=called, among=among, before=before, limit=limit + 1)
+        others = await unseen_people(connection, principal, {one for entry in entries for one in people_in(entry.data)})
+        entries = [replace(entry, data=without_people(entry.data, others)) for entry in entries]
         actors = await actor_names(connection, principal.workspace_id, [entry.data.get("actor") for entry in entries])
-    hidden = about - seen
     entries += conversations
     entries += [_Happened(kind="call", at=call.pop("at"), id=call.pop("id"), data=call) for call in calls]
     entries.sort(key=lambda entry: (entry.at, entry.id, entry.kind), reverse=True)
     page = entries[:limit]
     more = len(entries) > limit or own.next_cursor is not None
-    shown = [entry for entry in page if not hidden & {entry.id, entry.data.get("conversation_id")}]
     return TimelinePage(
         profile_id=own.profile_id,
-        items=_PAGE.validate_python([asdict(entry) for entry in shown]),
+        items=_PAGE.validate_python([asdict(entry) for entry in page]),
         actors=actors,
-        conversations=[ListedConversation(**entry.data) for entry in shown if entry.kind == _CONVERSATION],
+        conversations=[ListedConversation(**entry.data) for entry in page if entry.kind == _CONVERSATION],
         next=cursor_of(page[-1].at.isoformat(), page[-1].id, page[-1].kind) if more and page else None,
     )
 
 
 async def _conversations(
-    connection: Connection, workspace_id: UUID, handle_ids: Any, before: EntryKey | None, limit: int
+    connection: Connection,
+    principal: Principal,
+    handle_ids: Any,
+    among: Sequence[UUID] | None,
+    before: EntryKey | None,
+    limit: int,
 ) -> list[_Happened]:
     upto = before[:2] if before is not None else None
-    rows = await list_conversations(connection, workspace_id, handle_ids=handle_ids, before=upto, limit=limit)
+    rows = await list_conversations(
+        connection, principal.workspace_id, handle_ids=handle_ids, among=among, before=upto, limit=limit
+    )
+    await hide_merged_into(connection, principal, rows)
     return [_Happened(kind="conversation", at=row["opened_at"], id=row["id"], data=row) for row in rows]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
 from services.api.principal import ProfileReader
 from services.api.profile_seen import note_view
 from services.api.shown import Shown
+from services.api.unseen import people_in, unseen_people, without_people
 from services.api.visibility import require_person, seen_of
 from shared.database import Connection
 from shared.errors import Conflict, InputRejected, Unprocessable
@@ -109,11 +111,16 @@ async def read_profile(request: Request, principal: ProfileReader, profile_id: U
 
 @router.get("/{profile_id}/links", summary="Why handles are one person")
 async def read_links(request: Request, principal: ProfileReader, profile_id: UUID) -> LinksOut:
-    """The ledger: every link with its evidence, retracted ones included; ``actors``: names of agents."""
+    """The ledger: every link with its evidence, retracted ones included; ``actors``: names of agents.
+
+    Left out is a link to somebody whom the caller's visibility does not reach.
+    """
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_person(connection, principal, [handle.id for handle in view.handles])
-        links = await links_of(connection, principal.workspace_id, profile_id)
+        known = await links_of(connection, principal.workspace_id, profile_id)
+        others = await unseen_people(connection, principal, [end for link in known for end in (link.a, link.b)])
+        links = [link for link in known if others.isdisjoint((link.a, link.b))]
         actors = await actor_names(
             connection, principal.workspace_id, [one for link in links for one in (link.actor, link.retracted_by)]
         )
@@ -134,7 +141,11 @@ async def list_profile_versions(
         await require_person(connection, principal, [handle.id for handle in view.handles])
         before = values[0] if values is not None else None
         rows = await versions_of(connection, principal.workspace_id, ProfileId(profile_id), before=before, limit=limit + 1)
-    return Page(items=rows[:limit], next=cursor_of(rows[limit - 1].version) if len(rows) > limit else None)
+        others = await unseen_people(
+            connection, principal, [one for row in rows for part in (row.what, row.cause) for one in people_in(part)]
+        )
+    shown = [replace(row, what=without_people(row.what, others), cause=without_people(row.cause, others)) for row in rows[:limit]]
+    return Page(items=shown, next=cursor_of(rows[limit - 1].version) if len(rows) > limit else None)
 
 
 @router.post("/lookup", summary="Whose handles are these?")

@@ -17,6 +17,7 @@ from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import Principal, ProfileReader, ProfileWriter
 from services.api.shown import Shown
+from services.api.unseen import unseen_people
 from services.api.visibility import require_everything, require_person
 from services.privacy.awaited import require_no_erasure
 from shared.database import Connection, retried
@@ -88,19 +89,34 @@ def _page(rows: Sequence[Mapping[str, Any]], limit: int) -> Page[SuggestionOut]:
 async def list_profile_suggestions(
     request: Request, principal: ProfileReader, profile_id: UUID, state: State = "open", limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SuggestionOut]:
-    """Of one person, by any id they ever had."""
+    """Of one person, by any id they ever had: of the others, those whom the caller's visibility reaches."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_person(connection, principal, [handle.id for handle in view.handles])
-        rows = await list_suggestions(
-            connection, principal.workspace_id, state=state, profile_id=view.id, before=id_of(cursor), limit=limit + 1
-        )
+        rows = await _seen_suggestions(connection, principal, view.id, state=state, before=id_of(cursor), limit=limit + 1)
     return _page(rows, limit)
+
+
+async def _seen_suggestions(
+    connection: Connection, principal: Principal, profile_id: UUID, *, state: State, before: UUID | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """A person's suggestions with people whom the caller sees, as many as were asked for as long as there are more."""
+    found: list[Mapping[str, Any]] = []
+    while True:
+        rows = await list_suggestions(
+            connection, principal.workspace_id, state=state, profile_id=profile_id, before=before, limit=limit
+        )
+        unseen = await unseen_people(connection, principal, [one for row in rows for one in (row["one_id"], row["other_id"])])
+        found += [row for row in rows if unseen.isdisjoint((row["one_id"], row["other_id"]))]
+        if len(rows) < limit or len(found) >= limit:
+            return found[:limit]
+        before = rows[-1]["id"]
 
 
 @router.get("/suggestions/progress", summary="How far looking for duplicates is")
 async def read_suggestion_progress(request: Request, principal: ProfileReader) -> ProgressOut:
     """People there are, how many are left to look at, and open suggestions."""
+    require_everything(principal, "these numbers are of everybody", remedy="use a key of the workspace")
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         return ProgressOut(**await progress_of(connection, principal.workspace_id))
 

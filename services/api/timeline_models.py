@@ -85,7 +85,7 @@ class ConsentEntry(_Entry):
 
 
 class RegroupedOut(Shown):
-    """From which people handles came, by which links, and who said so; null where it is not known."""
+    """From which people handles came, of those the reader sees, by which links, and who said so; null where it is not known."""
 
     version: int
     origin: Annotated[list[UUID] | None, Field(alias="from")]
@@ -115,10 +115,10 @@ class HandleEntry(_Entry):
 
 
 class MadeLink(Shown):
-    """Which handles, by what evidence."""
+    """Which handles, by what evidence. Null: somebody's whom the reader does not see."""
 
-    a: UUID
-    b: UUID
+    a: UUID | None
+    b: UUID | None
     kind: str
     assurance: Assurance
     source: str
@@ -133,10 +133,10 @@ class LinkedEntry(_Entry):
 
 
 class RetractedLink(Shown):
-    """Which handles, and who took it back."""
+    """Which handles, null for somebody's whom the reader does not see, and who took it back."""
 
-    a: UUID
-    b: UUID
+    a: UUID | None
+    b: UUID | None
     actor: str | None
 
 
@@ -148,10 +148,10 @@ class RetractedEntry(_Entry):
 
 
 class WordApart(Shown):
-    """Which handles are never one person, and who said so."""
+    """Which handles are never one person, null for somebody's whom the reader does not see, and who said so."""
 
-    a: UUID
-    b: UUID
+    a: UUID | None
+    b: UUID | None
     reason: str
     actor: str | None
 

@@ -65,6 +65,10 @@ where exists (
 )
 """
 _HANDLES: Final = "select handle_id from santral.conversation where workspace_id = $1 and id = any($2::uuid[])"
+_CONVERSATIONS: Final = """
+select id from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[])
+union select merged_into from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[]) and merged_into is not null
+"""
 _MET: Final = """
 select exists (
     select 1 from santral.handle own
@@ -156,6 +160,14 @@ async def conversations_seen(connection: Connection, principal: Principal, conve
         return frozenset(conversations)
     rows = await connection.fetch(_VISIBLE, principal.workspace_id, list(conversations), sight.seer, sight.in_queues)
     return frozenset(row["id"] for row in rows)
+
+
+async def conversations_seen_with(connection: Connection, principal: Principal, handle_ids: Sequence[UUID]) -> list[UUID] | None:
+    """The conversations with these handles that the caller's visibility reaches, and those they were merged into; None: all there are."""
+    if sight_of(principal).seer is None:
+        return None
+    rows = await connection.fetch(_CONVERSATIONS, principal.workspace_id, list(handle_ids))
+    return sorted(await conversations_seen(connection, principal, [row["id"] for row in rows]))
 
 
 async def require_person(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from services.api.principal import SCOPES
 from shared.database import Database
 from shared.ids import new_id
-from shared.message import Assurance
 from tests.support.agent_sockets import FRAME_S, hello_of, workers
 from tests.support.api import Api, listening
 from tests.support.operations import body_of, filled, operations, query_of, seeded
-from tests.support.workspaces import Workspace, add_agent, add_item
+from tests.support.scenes import Scene, narrow_scene, says
+from tests.support.workspaces import Workspace
 
 REACH = {"own": {"mine"}, "queue": {"mine", "queue"}, "team": {"mine", "queue"}, "workspace": {"mine", "queue", "other"}}
 NOT_OF_A_CUSTOMER = {
@@ -32,59 +30,6 @@ OWN_WORK = frozenset("accept_offer decline_offer claim_item finish_item park_ite
 """Commands about an agent's own work: there is none of theirs there, and nothing is told of anybody else's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """An agent of some visibility, and three conversations: in their hands, in their queue, a colleague's in another queue."""
-
-    workspace: UUID
-    headers: dict[str, str]
-    agent: UUID
-    colleague: UUID
-    items: dict[str, UUID]
-    conversations: dict[str, UUID]
-    profiles: dict[str, UUID]
-
-
-async def _scene(api: Api, workspace: Workspace, db: Database, visibility: str) -> Scene:
-    agent, colleague, user, other_queue = new_id(), new_id(), new_id(), new_id()
-    async with db.batch() as connection:
-        await connection.execute(
-            "insert into santral.role (workspace_id, name, scopes, visibility) values ($1, 'looking', $2, $3)",
-            workspace.id, [scope for scope in SCOPES if scope != "admin"], visibility,
-        )  # fmt: skip
-        await connection.execute(
-            "insert into santral.user (workspace_id, id, name, role) values ($1, $2, 'Bakan', 'looking')", workspace.id, user
-        )
-        await connection.execute(
-            "insert into santral.queue (workspace_id, id, name) values ($1, $2, 'uzak')", workspace.id, other_queue
-        )
-    await add_agent(db, workspace, agent, "Bakan", user_id=user, role=None)
-    await add_agent(db, workspace, colleague, "Komşu")
-    items = {name: await add_item(db, workspace) for name in ("mine", "queue", "other")}
-    conversations, profiles = {}, {}
-    async with db.batch() as connection:
-        for name, holder in (("mine", agent), ("other", colleague)):
-            await connection.execute(
-                "update santral.work_item set state = 'assigned', agent_id = $2, queue_id = $3 where id = $1",
-                items[name],
-                holder,
-                other_queue,
-            )
-        for name, item in items.items():
-            row = await connection.fetchrow(
-                "select c.id, h.id as handle_id, h.profile_id from santral.work_item i"
-                " join santral.conversation c on c.id = i.conversation_id join santral.handle h on h.id = c.handle_id where i.id = $1",
-                item,
-            )
-            assert row is not None
-            conversations[name], profiles[name] = row["id"], row["profile_id"]
-    assert len(set(profiles.values())) == 3
-    return Scene(
-        workspace=workspace.id, headers=await api.agent(workspace.id, agent), agent=agent, colleague=colleague, items=items,
-        conversations=conversations, profiles=profiles,
-    )  # fmt: skip
-
-
 async def _listed(api: Api, scene: Scene, path: str, **params: Any) -> set[UUID]:
     answer = await api.client.get(path, params=params, headers=scene.headers)
     assert answer.status_code == 200, answer.text
@@ -95,7 +40,7 @@ async def _listed(api: Api, scene: Scene, path: str, **params: Any) -> set[UUID]
 async def test_every_way_to_an_object_reaches_the_same(
     api: Api, workspace: Workspace, worker_db: Database, visibility: str
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, visibility)
+    scene = await narrow_scene(api, workspace, worker_db, visibility)
     seen = REACH[visibility]
     assert await _listed(api, scene, "/v1/items") == {scene.items[name] for name in seen}
     assert await _listed(api, scene, "/v1/items", agent=scene.colleague) == {scene.items[name] for name in seen & {"other"}}
@@ -122,7 +67,7 @@ async def test_every_way_to_an_object_reaches_the_same(
 async def test_whom_one_does_not_see_one_does_not_find(
     api: Api, workspace: Workspace, worker_db: Database, visibility: str
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, visibility)
+    scene = await narrow_scene(api, workspace, worker_db, visibility)
     async with worker_db.batch() as connection:
         rows = await connection.fetch(
             "select kind, scope, value, profile_id from santral.handle where profile_id = any($1)", list(scene.profiles.values())
@@ -142,7 +87,7 @@ async def test_whom_one_does_not_see_one_does_not_find(
 async def test_a_persons_history_shows_no_conversation_that_is_refused_by_itself(
     api: Api, workspace: Workspace, worker_db: Database, visibility: str
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, visibility)
+    scene = await narrow_scene(api, workspace, worker_db, visibility)
     theirs = scene.conversations["other"]
     async with worker_db.batch() as connection:
         await connection.execute(
@@ -165,7 +110,7 @@ async def test_a_persons_history_shows_no_conversation_that_is_refused_by_itself
 
 async def test_no_operation_reaches_what_the_visibility_does_not(api: Api, workspace: Workspace, worker_db: Database) -> None:
     """Every operation about an object of customers, called by an agent with every scope who sees their own only."""
-    scene = await _scene(api, workspace, worker_db, "own")
+    scene = await narrow_scene(api, workspace, worker_db, "own")
     ids, document, tried, reached = await seeded(worker_db, workspace), api.app.openapi(), 0, {}
     async with worker_db.batch() as connection:
         await connection.execute(
@@ -210,7 +155,7 @@ async def _begins(api: Api, scene: Scene, db: Database, way: str) -> UUID:
 async def test_what_an_agent_begins_by_their_own_word_opens_nobodys_history(
     api: Api, workspace: Workspace, worker_db: Database, way: str
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, "queue")
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
     begun = await _begins(api, scene, worker_db, way)
     theirs, person = scene.conversations["other"], scene.profiles["other"]
 
@@ -221,7 +166,7 @@ async def test_what_an_agent_begins_by_their_own_word_opens_nobodys_history(
     closed_to_them, open_to_them = [200, 403, 403, 403], [200, 200, 200, 200]
     assert await statuses() == closed_to_them
     assert person not in await _found(api, scene)
-    await _says(worker_db, begun, scene.profiles["mine"])  # somebody whom the agent had in copy
+    await says(worker_db, begun, scene.profiles["mine"])  # somebody whom the agent had in copy
     async with worker_db.batch() as connection:  # and for whose words there is new work
         await connection.execute("update santral.work_item set state = 'completed' where conversation_id = $1", begun)
         await connection.execute(
@@ -232,10 +177,10 @@ async def test_what_an_agent_begins_by_their_own_word_opens_nobodys_history(
         )  # fmt: skip
     assert await statuses() == closed_to_them
     assert person not in await _found(api, scene)
-    await _says(worker_db, begun, person, assurance="asserted")  # whoever forges a From says that much
+    await says(worker_db, begun, person, assurance="asserted")  # whoever forges a From says that much
     assert await statuses() == closed_to_them
     assert person not in await _found(api, scene)
-    await _says(worker_db, begun, person)
+    await says(worker_db, begun, person)
     assert await statuses() == open_to_them
     assert person in await _found(api, scene)
 
@@ -244,7 +189,7 @@ async def test_what_an_agent_begins_by_their_own_word_opens_nobodys_history(
 async def test_words_that_nobody_vouches_for_open_no_history_of_a_handle_that_was_vouched_for(
     api: Api, workspace: Workspace, worker_db: Database, known: bool, verdict: str
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, "queue")
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
     forged, theirs, person = scene.conversations["mine"], scene.conversations["other"], scene.profiles["other"]
     async with worker_db.batch() as connection:
         await connection.execute(
@@ -260,20 +205,20 @@ async def test_words_that_nobody_vouches_for_open_no_history_of_a_handle_that_wa
         paths = (f"conversations/{forged}", f"conversations/{theirs}", f"profiles/{person}", f"profiles/{person}/timeline")
         return [(await api.client.get(f"/v1/{path}", headers=scene.headers)).status_code for path in paths]
 
-    await _says(worker_db, forged, person, assurance="asserted", verdict=verdict)
+    await says(worker_db, forged, person, assurance="asserted", verdict=verdict)
     assert await statuses() == ([200, 403, 403, 403] if known else [200, 200, 200, 200])
-    await _says(worker_db, forged, person)
+    await says(worker_db, forged, person)
     assert await statuses() == [200, 200, 200, 200]
 
 
 async def test_a_narrow_role_learns_from_identify_and_participants_of_nobody(
     api: Api, workspace: Workspace, worker_db: Database
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, "queue")
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
     known = {"handles": [{"kind": "email", "value": "uzak@ornek.com"}]}
     assert (await api.client.post("/v1/profiles/identify", json=known, headers=await api.key(workspace.id))).status_code == 200
     assert (await api.client.post("/v1/profiles/identify", json=known, headers=scene.headers)).status_code == 403
-    await _says(worker_db, scene.conversations["mine"], scene.profiles["mine"])
+    await says(worker_db, scene.conversations["mine"], scene.profiles["mine"])
     copied = {"role": "cc", "kind": "email", "scope": "", "value": "uzak@ornek.com", "name": ""}
     async with worker_db.batch() as connection:
         await connection.execute(
@@ -297,39 +242,22 @@ async def _found(api: Api, scene: Scene) -> set[UUID]:
     return {UUID(one["id"]) for one in answer.json()["items"]}
 
 
-async def _says(
-    db: Database, conversation: UUID, person: UUID, *, assurance: Assurance = "channel_verified", verdict: str = ""
-) -> None:
-    """Words of one of a person's handles in a conversation, as intake stores them."""
-    body = {"sender": {"name": "", "assurance": assurance}, "traits": {"verdict": verdict}}
-    async with db.batch() as connection:
-        await connection.execute(
-            "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, handle_id,"
-            " visibility, external_id, text, body, accepted_at)"
-            " select c.workspace_id, c.id, c.seq + 1, $2::uuid, 'in', 'text', c.channel, 'api', c.inbox_id,"
-            " (select h.id from santral.handle h where h.profile_id = $3 limit 1), 'private', $2::text, 'Merhaba', $4, now()"
-            " from santral.conversation c where c.id = $1",
-            conversation, new_id(), person, body,
-        )  # fmt: skip
-        await connection.execute("update santral.conversation set last_in_at = now(), seq = seq + 1 where id = $1", conversation)
-
-
 async def test_messages_are_not_put_together_with_somebody_who_was_not_heard(
     api: Api, workspace: Workspace, worker_db: Database
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, "queue")
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
     begun, mine, person = await _begins(api, scene, worker_db, "first"), scene.conversations["mine"], scene.profiles["other"]
     for one, into in ((begun, mine), (mine, begun)):
         answer = await api.client.post(f"/v1/conversations/{one}/merge", json={"into": str(into)}, headers=scene.headers)
         assert (answer.status_code, answer.json()["detail"]) == (403, "this customer was not heard here yet")
     assert (await api.client.get(f"/v1/profiles/{person}", headers=scene.headers)).status_code == 403
-    await _says(worker_db, begun, person)
+    await says(worker_db, begun, person)
     answer = await api.client.post(f"/v1/conversations/{begun}/merge", json={"into": str(mine)}, headers=scene.headers)
     assert answer.status_code == 200, answer.text
 
 
 async def test_whom_nobody_met_is_seen_by_who_begins(api: Api, workspace: Workspace, worker_db: Database) -> None:
-    scene = await _scene(api, workspace, worker_db, "queue")
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
     call = {"inbox": "asterisk", "call_id": "first", "direction": "out", "number": "+905329999999"}
     assert (await api.client.post("/v1/calls", json=call, headers=scene.headers)).status_code == 201
     async with worker_db.batch() as connection:
@@ -342,7 +270,7 @@ async def test_a_first_message_tells_nothing_of_whom_one_does_not_see(
     api: Api, workspace: Workspace, worker_db: Database, hidden: bool
 ) -> None:
     """A customer of others, whose work goes on elsewhere, and nobody are answered the same."""
-    scene, admin = await _scene(api, workspace, worker_db, "queue"), await api.key(workspace.id)
+    scene, admin = await narrow_scene(api, workspace, worker_db, "queue"), await api.key(workspace.id)
     if hidden:
         handles = [{"kind": "email", "value": "uzak@ornek.com"}]
         known = await api.client.post("/v1/profiles/identify", json={"handles": handles}, headers=admin)
@@ -368,7 +296,7 @@ async def _next(socket: ClientConnection, kind: str) -> dict[str, Any]:
 async def test_a_socket_loses_a_conversation_that_went_to_somebody_else(
     api: Api, workspace: Workspace, worker_db: Database
 ) -> None:
-    scene = await _scene(api, workspace, worker_db, "own")
+    scene = await narrow_scene(api, workspace, worker_db, "own")
     mine = scene.conversations["mine"]
     async with workers(api), listening(api) as address, connect(f"{address}/v1/stream", proxy=None) as socket:
         await hello_of(socket, scene.headers)

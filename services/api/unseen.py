@@ -1,0 +1,57 @@
+"""Ids of people and conversations that the reader does not see, in what is shown to them of those they see: taken out, or null.
+
+Who sees a person or a conversation is shown what it had to do with others; whoever these are is `visibility.py`'s to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from services.api.principal import Principal
+from services.api.visibility import conversations_seen, seen_of
+from shared.database import Connection
+
+_ONE: Final = ("a", "b", "into", "shared", "no_longer_shared")
+_MANY: Final = "from"
+
+
+async def unseen_people(connection: Connection, principal: Principal, ids: Iterable[UUID | None]) -> frozenset[UUID]:
+    """Of these ids of handles and profiles, those of people whom the caller does not see."""
+    asked = {one for one in ids if one is not None}
+    return frozenset(asked - await seen_of(connection, principal, list(asked))) if asked else frozenset()
+
+
+async def unseen_conversations(connection: Connection, principal: Principal, ids: Iterable[UUID | None]) -> frozenset[UUID]:
+    """Of these conversations, those that the caller does not see."""
+    asked = {one for one in ids if one is not None}
+    return frozenset(asked - await conversations_seen(connection, principal, list(asked))) if asked else frozenset()
+
+
+async def hide_merged_into(connection: Connection, principal: Principal, conversations: Iterable[dict[str, Any]]) -> None:
+    """Makes null in these conversations what they were merged into where the caller does not see that."""
+    rows = list(conversations)
+    unseen = await unseen_conversations(connection, principal, [row["merged_into"] for row in rows])
+    for row in rows:
+        if row["merged_into"] in unseen:
+            row["merged_into"] = None
+
+
+def people_in(data: Mapping[str, Any]) -> set[UUID]:
+    """The ids of people in what a history tells: the ends of a link, whence and whereto handles went."""
+    many = data.get(_MANY) or ()
+    return {UUID(str(one)) for one in (*(data.get(name) for name in _ONE), *many) if one is not None}
+
+
+def without_people(data: Mapping[str, Any], unseen: frozenset[UUID]) -> dict[str, Any]:
+    """The same with null where one of these stood alone, and without it where it stood among others."""
+    if unseen.isdisjoint(people_in(data)):
+        return dict(data)
+    kept = {
+        name: None if name in _ONE and value is not None and UUID(str(value)) in unseen else value for name, value in data.items()
+    }
+    many = kept.get(_MANY)
+    if many is not None:
+        kept[_MANY] = [one for one in many if UUID(str(one)) not in unseen]
+    return kept
