@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.commands.first_contact import assigned_item, open_conversation
-from router.commands.reached import end_callbacks
+from router.commands.reached import SeenOf, end_callbacks
 from router.commands.work import ItemView, item_of
 from router.item.transition import Change, transition
 from router.moves.capacity import lock_agents
@@ -92,11 +92,12 @@ async def call_connected(
     at: datetime,
     queue: str | None = None,
     begun_by: UUID | None = None,
+    seen_of: SeenOf | None = None,
 ) -> tuple[ItemView, list[UUID]]:
     """Registers a call that an agent is on, incoming or outgoing, in a conversation of its own. Again: the item as it is.
 
-    Returns also the call-backs that ended by it. Raises `NotFound` (queue), `Conflict` where this id is another number's call. The agent's
-    capacity is taken whether there is room or not.
+    Returns also the call-backs that ended by it, of conversations that who says so sees (``seen_of``; None: all). Raises `NotFound`
+    (queue), `Conflict` where this id is another number's call. The agent's capacity is taken whether there is room or not.
     """
     await connection.execute(
         "select 1 from santral.handle where workspace_id = $1 and id = $2 for no key update", workspace_id, handle_id
@@ -109,7 +110,7 @@ async def call_connected(
             )
         return await item_of(connection, workspace_id, known["id"]), []
     people = [(workspace_id, handle_id)]
-    ended = await end_callbacks(connection, people, at, actor=actor, call_id=call_id, connected_at=at)
+    ended = await end_callbacks(connection, people, at, actor=actor, call_id=call_id, connected_at=at, seen_of=seen_of)
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=handle_id, inbox_id=inbox_id, channel="phone", subject="", agent_id=agent_id,
         at=at,

@@ -4,15 +4,18 @@ Told by the calls of the same number, whichever conversations they stand in and 
 answered call began after the last missed one, or late rows say that this very call was answered. What waits, is offered or parked ends;
 what an agent has is the agent's to finish. Written words that wait in the conversation keep its item.
 
+An agent's own word that they are on a call ends what they see when they say it, and nothing that is told later: a call that never was would
+end anybody's. Of a telephone system's live calls those count in which somebody talked, or which are still on.
+
 **Identity**: the item; saying the same twice changes nothing. **Units**: times aware UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from router.item.calls import CALLS, MISSED
@@ -21,6 +24,8 @@ from router.moves.item_store import lock_items
 from router.moves.moves import Move, write_moves
 from shared.database import Connection
 
+SeenOf: TypeAlias = Callable[[Sequence[UUID]], Awaitable[Collection[UUID]]]
+"""Of these conversations, those that somebody sees."""
 REASON: Final = "reached"
 _ENDS: Final = ("queued", "offered", "parked")
 _CONVERSATIONS_MAX: Final = 50
@@ -66,6 +71,9 @@ cross join lateral (
     select null from ({_THEIRS}) t
     join santral.work_item x on x.workspace_id = t.workspace_id and x.conversation_id = t.id
     where t.handle_id = g.h and x.external and x.kind = 'call' and x.enqueued_at > missed.at
+      and x.outcome->'call'->>'talk_s' is distinct from '0' and not exists (
+          select 1 from santral.event said where said.workspace_id = x.workspace_id and said.conversation_id = x.conversation_id
+            and said.type = 'item.assigned' and said.data->>'item_id' = x.id::text and said.data->>'actor' like 'agent:%')
     limit 1
 ) reached
 where missed.own and not exists (
@@ -105,12 +113,17 @@ async def end_callbacks(
     actor: str,
     call_id: str | None = None,
     connected_at: datetime | None = None,
+    seen_of: SeenOf | None = None,
 ) -> list[UUID]:
     """Cancels the call-backs of these (workspace, handle) whose number was reached since; returns the items.
 
-    ``connected_at``: a call with this number, ``call_id``, was answered then. The caller holds the handles' locks.
+    ``connected_at``: a call with this number, ``call_id``, was answered then. ``seen_of`` says which of some conversations who says so sees,
+    the others' call-backs stay; None: all. The caller holds the handles' locks.
     """
     waiting = await waiting_callbacks(connection, people)
+    if seen_of is not None and waiting:
+        seen = await seen_of([one.conversation_id for one in waiting])
+        waiting = [one for one in waiting if one.conversation_id in seen]
     if not waiting:
         return []
     columns = [[getattr(one, name) for one in waiting] for name in ("workspace_id", "handle_id", "conversation_id", "item_id")]

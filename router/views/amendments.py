@@ -27,11 +27,21 @@ from shared.text import key_text
 NOT_AMENDING: Final = "m.kind not in ('edit', 'delete', 'reaction')"
 """A condition for statements that call the message ``m``: it is no amendment."""
 _REMOVED: Final = ("erased", "redacted", "expired")
+AMENDMENTS_MAX: Final = 100
+"""So many of each writer and kind are read of a message, and so many earlier words and reactions are shown: the newest, and how many there are.
+
+Of deletions the first, whose time it is that counts.
+"""
 _AMENDING: Final = """
+select * from (
 select e.seq, e.id, e.kind, e.direction, e.inbox_id, e.handle_id, h.profile_id, h.value as handle_value, e.text, e.body->'call' as call,
-       e.body->>'in_reply_to' as names, coalesce(e.sent_at, e.accepted_at) as at
+       e.body->>'in_reply_to' as names, coalesce(e.sent_at, e.accepted_at) as at,
+       count(*) over alike as alike, row_number() over (alike order by
+           case e.kind when 'delete' then 1 else -1 end * extract(epoch from coalesce(e.sent_at, e.accepted_at)), -e.seq) as place
 from santral.message e left join santral.handle h on h.workspace_id = e.workspace_id and h.id = e.handle_id
 where e.workspace_id = $1 and e.conversation_id = any($2::uuid[]) and e.kind in ('edit', 'delete', 'reaction')
+window alike as (partition by e.conversation_id, e.inbox_id, e.body->>'in_reply_to', e.kind, e.direction, e.handle_id)
+) x where $3::int is null or place <= $3 or seq = any($4::bigint[])
 """
 # By themselves: joined under row security, the index on references would not be used.
 _NAMED: Final = (
@@ -41,7 +51,10 @@ _NAMED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amendment:
-    """One edit, deletion or reaction. ``names``: the channel's id of the message it is about; ``named``: that message's id, where known."""
+    """One edit, deletion or reaction. ``names``: the channel's id of the message it is about; ``named``: that message's id, where known.
+
+    ``alike``: how many of its writer and kind name that message, of which the newest are read.
+    """
 
     seq: int
     id: UUID
@@ -56,6 +69,7 @@ class Amendment:
     names: str
     at: datetime
     named: UUID | None = None
+    alike: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,8 @@ class Standing:
     """A message as it stands now.
 
     ``gone``: why nothing of it is shown (deleted by its writer; erased, redacted or expired here), or None. ``earlier``: its words before,
-    oldest first, each with the time it was written; empty of what is gone.
+    oldest first, each with the time it was written; empty of what is gone. Of these and of ``reactions`` the newest `AMENDMENTS_MAX`;
+    ``edits`` and ``reacted`` say how often it was edited and how many reacted.
     """
 
     text: str
@@ -76,6 +91,8 @@ class Standing:
     deleted_at: datetime | None = None
     earlier: Sequence[Mapping[str, Any]] = ()
     reactions: Sequence[Mapping[str, Any]] = ()
+    edits: int = 0
+    reacted: int = 0
 
 
 @dataclass(slots=True)
@@ -123,14 +140,15 @@ class Amendments:
             )  # fmt: skip
         edits = [one for one in about if one.kind == "edit"]
         call = next((one.call for one in reversed(edits) if one.call), body.get("call"))
-        texts = _texts(row, edits)
+        texts, reactions = _texts(row, edits), _reactions(about)
         contents = contents_of(
             kind=row["kind"], told=_told(body), parts=_files(body), has_words=bool(row["text"].strip()),
         )  # fmt: skip
         return Standing(
             text=texts[-1]["text"], text_stripped=None if len(texts) > 1 else body.get("text_stripped"),
             kind=_kind(row, call) if edits else row["kind"], call=call, contents=contents,
-            edited_at=edits[-1].at if edits else None, earlier=texts[:-1], reactions=_reactions(about),
+            edited_at=edits[-1].at if edits else None, earlier=texts[:-1][-AMENDMENTS_MAX:], reactions=reactions[-AMENDMENTS_MAX:],
+            edits=_counted(edits), reacted=len(reactions),
         )  # fmt: skip
 
 
@@ -142,15 +160,27 @@ def is_writers(amendment: Amendment, row: Mapping[str, Any]) -> bool:
     return amendment.handle_id == row["handle_id"] or same_person or amendment.handle_value == f"comment:{row['external_id']}"
 
 
-async def read_amendments(connection: Connection, workspace_id: UUID, conversation_ids: Sequence[UUID]) -> Amendments:
-    """All that stand in these conversations; two statements at most, along the messages' primary key."""
-    rows = await connection.fetch(_AMENDING, workspace_id, list(conversation_ids))
+async def read_amendments(
+    connection: Connection,
+    workspace_id: UUID,
+    conversation_ids: Sequence[UUID],
+    *,
+    with_seqs: Sequence[int] = (),
+    every: bool = False,
+) -> Amendments:
+    """Those that stand in these conversations, the newest `AMENDMENTS_MAX` of each writer and kind about a message; with ``every`` all.
+
+    ``with_seqs``: those with these numbers too, which are about to be shown. Two statements at most, along the messages' primary key.
+    """
+    bound = None if every else AMENDMENTS_MAX
+    rows = await connection.fetch(_AMENDING, workspace_id, list(conversation_ids), bound, list(with_seqs))
     rows = [row for row in rows if row["names"]]
     if not rows:
         return Amendments()
     refs = [key_text(f"ext:{row['inbox_id']}:{row['names']}") for row in rows]
     named = {row["ref"]: row["message_id"] for row in await connection.fetch(_NAMED, workspace_id, list(set(refs)))}
-    return Amendments.of(Amendment(**dict(row), named=named.get(ref)) for row, ref in zip(rows, refs, strict=True))
+    told = ({name: value for name, value in row.items() if name != "place"} for row in rows)
+    return Amendments.of(Amendment(**one, named=named.get(ref)) for one, ref in zip(told, refs, strict=True))
 
 
 def _texts(row: Mapping[str, Any], edits: Sequence[Amendment]) -> list[dict[str, Any]]:
@@ -160,6 +190,15 @@ def _texts(row: Mapping[str, Any], edits: Sequence[Amendment]) -> list[dict[str,
         if edit.text and edit.text != found[-1]["text"]:
             found.append({"text": edit.text, "at": edit.at})
     return found
+
+
+def _counted(edits: Sequence[Amendment]) -> int:
+    """How many edits there are, also those that were not read."""
+    alike: dict[tuple[UUID | None, str], tuple[int, int]] = {}
+    for one in edits:
+        read, there = alike.get((one.handle_id, one.names), (0, 0))
+        alike[one.handle_id, one.names] = (read + 1, max(there, one.alike))
+    return sum(max(counts) for counts in alike.values())
 
 
 def _kind(row: Mapping[str, Any], call: Mapping[str, Any] | None) -> str:
@@ -182,4 +221,5 @@ def _files(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _reactions(about: Sequence[Amendment]) -> list[dict[str, Any]]:
     """The last of each who reacted; one that was taken back is none."""
     last = {(one.direction, one.handle_id): one for one in about if one.kind == "reaction"}
-    return [{"text": one.text, "direction": one.direction, "at": one.at} for one in last.values() if one.text]
+    newest = sorted(last.values(), key=lambda one: (one.at, one.seq))
+    return [{"text": one.text, "direction": one.direction, "at": one.at} for one in newest if one.text]

@@ -81,8 +81,9 @@ def group_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
 def message_view(row: Any, amendments: Amendments, amended: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A message as agents see it, as it stands now; ``html`` says that a sanitized view can be fetched.
 
-    ``edited_at`` with ``earlier`` words, ``deleted_at``, ``gone``, ``reactions``: see `Standing`; of what is gone there are neither words nor
-    files. Of an amendment ``amends`` is the message it is about (``amended``), which shows it: it is no bubble of its own.
+    ``edited_at`` with ``earlier`` words, ``deleted_at``, ``gone``, ``reactions``, ``edits``, ``reacted``: see `Standing`; of what is gone
+    there are neither words nor files. Of an amendment ``amends`` is the message it is about (``amended``), which shows it: it is no bubble
+    of its own.
 
     Of mail: ``verdict`` is the border's word on the sender (pass, none, fail, no_border), ``reply_to`` where it asks to be answered,
     ``written_from`` the form's or list's address it came from; ``aside`` says that it moved nothing of who is answered.
@@ -114,6 +115,8 @@ def message_view(row: Any, amendments: Amendments, amended: Mapping[str, Any] | 
         "deleted_at": stands.deleted_at,
         "gone": stands.gone,
         "reactions": stands.reactions,
+        "edits": stands.edits,
+        "reacted": stands.reacted,
         "amends": None if amended is None else {"id": amended["id"], "seq": amended["seq"]},
         "automatic": (body.get("automatic") or {}).get("kind"),
         "marks": _marks(body),
@@ -200,15 +203,15 @@ async def edits_of(connection: Connection, workspace_id: UUID, conversation_id: 
     row = await connection.fetchrow(_MESSAGE + " and m.seq = $3", workspace_id, conversation_id, seq)
     if row is None:
         return []
-    amendments = await read_amendments(connection, workspace_id, [conversation_id])
+    amendments = await read_amendments(connection, workspace_id, [conversation_id], every=True)
     return [one.seq for one in amendments.about(dict(row)) if one.kind == "edit"]
 
 
 async def _views(connection: Connection, workspace_id: UUID, conversation_id: UUID, rows: Sequence[Any]) -> list[dict[str, Any]]:
     if not rows:
         return []
-    amendments = await read_amendments(connection, workspace_id, [conversation_id])
     amending = [row for row in rows if row["kind"] in AMENDMENTS]
+    amendments = await read_amendments(connection, workspace_id, [conversation_id], with_seqs=[row["seq"] for row in amending])
     amended: dict[UUID, Any] = {}
     if amending:
         names, ids = amendments.names({row["id"] for row in amending})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.document import may_answer
 from services.api.principal import ConversationWriter, Principal
-from services.api.visibility import began_unseen, require_conversation
+from services.api.visibility import began_unseen, conversations_seen, require_conversation
 from services.api.work import ItemOut
 from shared.callers import CALL_SCOPE, is_withheld
 from shared.database import Connection, retried
@@ -72,7 +73,10 @@ class EndIn(Given):
 
 @router.post("", status_code=201, summary="A call was connected", responses=may_answer(404))
 async def connected(request: Request, principal: ConversationWriter, body: CallIn) -> ItemOut:
-    """Takes the agent's capacity, whether there is room or not: the call is there."""
+    """Takes the agent's capacity, whether there is room or not: the call is there.
+
+    Call-backs of the number end by it: for an agent's token those of conversations that they see, for a key all.
+    """
 
     async def work(connection: Connection) -> ItemView:
         inbox = await _inbox(connection, principal, body.inbox)
@@ -91,6 +95,7 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
         item, reached = await call_connected(
             connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,
             agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
+            seen_of=partial(conversations_seen, connection, principal),
         )  # fmt: skip
         details: dict[str, Any] = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}
         if reached:  # the customer is on the line: what waited for a call back is over

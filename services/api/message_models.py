@@ -101,10 +101,12 @@ class MessageOut(Shown):
     files: list[ShownFile]
     call: CallOut | None
     edited_at: datetime | None
-    earlier: Annotated[list[EarlierWords], Field(description="Oldest first")]
+    earlier: Annotated[list[EarlierWords], Field(description="Oldest first; the newest 100")]
+    edits: Annotated[int, Field(description="How often it was edited")]
     deleted_at: datetime | None
     gone: Literal["deleted", "erased", "redacted", "expired"] | None
-    reactions: list[ReactionOut]
+    reactions: Annotated[list[ReactionOut], Field(description="The newest 100")]
+    reacted: Annotated[int, Field(description="How many reacted")]
     amends: AmendedOut | None
     automatic: Annotated[str | None, Field(description="A machine wrote it: auto_reply, bounce, bulk …")]
     marks: Annotated[list[str], Field(description="What says that no machine may answer")]

@@ -149,6 +149,55 @@ async def test_a_live_call_ends_it_and_says_who(api: Api, shift: Shift) -> None:
     await shift.sound()
 
 
+@pytest.mark.parametrize("seen", [True, False])
+async def test_an_agents_own_word_ends_what_they_see(api: Api, shift: Shift, seen: bool) -> None:
+    """A call that an agent says they are on, and that no telephone system ever told of."""
+    await shift.writes("", **call("c-1", 0))
+    if not seen:
+        await shift.execute("delete from santral.queue_member")
+    headers = await api.agent(shift.workspace.id, shift.deniz)
+    body = {"inbox": "asterisk", "call_id": "made-up", "direction": "out", "number": NUMBER}
+    assert (await api.client.post("/v1/calls", json=body, headers=headers)).status_code == 201
+    assert await callbacks(shift) == (ENDED if seen else [("queued", None)])
+    (audited,) = await rows(shift.db, "select details from santral.audit where action = 'call.connected'")
+    assert ("canceled" in audited["details"]) == seen
+
+
+async def test_an_agents_own_word_ends_nothing_that_is_told_later(api: Api, shift: Shift) -> None:
+    await shift.writes("", **call("c-1", 0))
+    await shift.execute("delete from santral.queue_member")
+    headers = await api.agent(shift.workspace.id, shift.deniz)
+    body = {"inbox": "asterisk", "call_id": "made-up", "direction": "out", "number": NUMBER}
+    assert (await api.client.post("/v1/calls", json=body, headers=headers)).status_code == 201
+    ended = await api.client.post("/v1/calls/made-up/end", json={"inbox": "asterisk", "talk_s": 60}, headers=headers)
+    assert ended.status_code == 200, ended.text
+    await shift.writes("", **call("c-2", 5))
+    assert set(await callbacks(shift)) == {("queued", None)}
+    await shift.writes("", **call("c-3", 10, answered=True))
+    assert set(await callbacks(shift)) == set(ENDED), "the telephone system's word counts"
+
+
+@pytest.mark.parametrize(("measured", "reached"), [({"talk_s": 0, "wait_s": 9}, False), ({"talk_s": 1}, True)])
+async def test_a_live_call_in_which_nobody_talked_ends_nothing_told_after_it(
+    api: Api, shift: Shift, measured: dict[str, int], reached: bool
+) -> None:
+    headers = await api.key(shift.workspace.id, "conversations:write")
+    body = {"inbox": "asterisk", "call_id": "c-2", "direction": "out", "number": NUMBER, "agent": "Deniz"}
+    assert (await api.client.post("/v1/calls", json=body, headers=headers)).status_code == 201
+    ended = await api.client.post("/v1/calls/c-2/end", json={"inbox": "asterisk", **measured}, headers=headers)
+    assert ended.status_code == 200, ended.text
+    await shift.writes("", **call("c-1", 0))
+    assert await callbacks(shift) == (ENDED if reached else [("queued", None)])
+
+
+async def test_a_call_that_nobody_connected_has_no_end(api: Api, shift: Shift) -> None:
+    await shift.writes("", **call("c-1", 0))
+    headers = await api.key(shift.workspace.id, "conversations:write")
+    answer = await api.client.post("/v1/calls/never/end", json={"inbox": "asterisk", "talk_s": 60}, headers=headers)
+    assert answer.status_code == 404
+    assert await callbacks(shift) == [("queued", None)]
+
+
 async def test_who_calls_without_a_number_is_work_and_no_call_back(shift: Shift) -> None:
     for number in (1, 2):
         sender = {"kind": "visitor", "scope": f"call:{shift.workspace.inboxes['asterisk']}", "value": f"c-{number}"}

@@ -10,6 +10,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from router.views.amendments import AMENDMENTS_MAX, read_amendments
+from shared.ids import new_id
 from shared.message import Part
 from tests.support.api import Api
 from tests.support.intake_line import assert_contiguous, message_to, rows
@@ -17,6 +19,10 @@ from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import Shift
 
 NOW = datetime.now(UTC)
+_SAID = """
+select m.*, h.profile_id as writer_profile_id, m.accepted_at as at from santral.message m join santral.handle h on h.id = m.handle_id
+where m.conversation_id = $1 and m.external_id = '1'
+"""
 ANSWERED = {"call_id": "c1", "direction": "in", "answered": True, "started_at": NOW, "ended_at": NOW, "talk_s": 65}
 
 
@@ -180,3 +186,41 @@ async def test_a_group_is_named(talk: Talk) -> None:
     (only,) = await talk.shown(await talk.of("g"))
     assert only["group"] == {"id": "120363"}
     assert (await talk.get(f"conversations/{only['conversation_id']}"))["group"] == {"id": "120363"}
+
+
+async def test_of_a_message_that_was_edited_for_ever_the_newest_words_are_read(talk: Talk) -> None:
+    """A stranger who edits it too takes nobody's place, and what is gone takes all its edits with it, also those that are not read."""
+    await talk.says("1", "Gün 0")
+    conversation = await talk.of("1")
+    many = AMENDMENTS_MAX + 20
+    copy = (
+        "insert into santral.message (workspace_id, conversation_id, seq, id, direction, kind, channel, provider, inbox_id, handle_id,"
+        " visibility, external_id, text, body, accepted_at)"
+        " select m.workspace_id, m.conversation_id, m.seq + $2 + g, gen_random_uuid(), 'in', $3, m.channel, m.provider, m.inbox_id, $4::uuid,"
+        " m.visibility, $3 || ($2 + g), $5 || g, m.body || jsonb_build_object('in_reply_to', m.external_id), m.accepted_at + g * interval '1 s'"
+        " from santral.message m, generate_series(1, $6) g where m.conversation_id = $1 and m.external_id = '1'"
+    )
+    async with talk.shift.db.batch() as connection:
+        hers = await connection.fetchval("select handle_id from santral.message where external_id = '1'")
+        stranger = await connection.fetchval(
+            "insert into santral.handle (workspace_id, id, kind, value, profile_id) values ($1, $2, 'email', 'x@ornek.com', $2) returning id",
+            talk.shift.workspace.id, new_id(),
+        )  # fmt: skip
+        await connection.execute(copy, conversation, 1_000, "edit", hers, "Gün ", many)
+        await connection.execute(copy, conversation, 10_000, "edit", stranger, "Hayır ", many)
+        amendments = await read_amendments(connection, talk.shift.workspace.id, [conversation])
+        every = await read_amendments(connection, talk.shift.workspace.id, [conversation], every=True)
+        (said,) = [dict(row) for row in await connection.fetch(_SAID, conversation)]
+    assert [len(one.about(said)) for one in (amendments, every)] == [AMENDMENTS_MAX, many]
+    (first, *strangers) = await talk.shown(conversation)
+    assert (first["text"], first["edits"], len(first["earlier"])) == (f"Gün {many}", many, AMENDMENTS_MAX)
+    assert first["earlier"][-1]["text"] == f"Gün {many - 1}"
+    assert {one["text"].partition(" ")[0] for one in strangers} == {"Hayır"}, "old edits are no bubbles either"
+    await talk.says("1d", "", about="1", kind="delete")
+    shown = await talk.get(f"conversations/{conversation}/messages")
+    assert not [one for one in shown["items"] if "Gün" in one["text"]]
+    redacted = await talk.api.client.post(
+        f"/v1/conversations/{conversation}/messages/{first['seq']}/redact", json={"reason": "card_number"}, headers=talk.admin
+    )
+    assert redacted.status_code == 200, redacted.text
+    assert await rows(talk.shift.db, "select text from santral.message where text like 'Gün%'") == []

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from router.views.amendments import Amendment, Amendments, Standing
+from router.views.amendments import AMENDMENTS_MAX, Amendment, Amendments, Standing
 from router.views.messages import preview_of
 
 INBOX, AYSE, HER_OTHER, BERK, PERSON = uuid4(), uuid4(), uuid4(), uuid4(), uuid4()
@@ -116,3 +116,18 @@ def test_a_preview_is_never_empty_and_never_shows_what_is_gone(
     row = {f"said_{name}": value for name, value in {**MESSAGE, **message}.items()}
     found = preview_of(row, Amendments.of(given))
     assert (found["preview"], found["preview_contents"], found["group"]) == (preview, contents, None)
+
+
+def test_of_many_edits_and_reactions_the_newest_are_shown_and_all_are_counted() -> None:
+    edits = [amendment("edit", f"Gün {n}", after_s=n, seq=n) for n in range(AMENDMENTS_MAX + 5)]
+    hearts = [amendment("reaction", "❤", after_s=n, seq=n, handle_id=uuid4()) for n in range(AMENDMENTS_MAX + 5)]
+    now = stands(*edits, *hearts, amendment("reaction", "", after_s=999, handle_id=hearts[-1].handle_id))
+    assert (now.text, now.edits, now.reacted) == (f"Gün {AMENDMENTS_MAX + 4}", AMENDMENTS_MAX + 5, AMENDMENTS_MAX + 4)
+    assert [one["text"] for one in now.earlier] == [f"Gün {n}" for n in range(4, AMENDMENTS_MAX + 4)]
+    assert [one["at"] for one in now.reactions] == [one.at for one in hearts[4:-1]]
+
+
+def test_edits_that_were_not_read_are_counted() -> None:
+    read = [amendment("edit", f"Gün {n}", after_s=n, seq=n, alike=1000) for n in range(3)]
+    other = amendment("edit", "Cuma", after_s=9, handle_id=HER_OTHER, alike=7)
+    assert stands(*read, other).edits == 1007
