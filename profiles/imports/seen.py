@@ -30,6 +30,10 @@ join santral.import_row f on f.workspace_id = $1 and f.import_id = $2 and f.hub 
 where f.number <> g.number
 """
 _FORGET: Final = "delete from santral.import_row where workspace_id = $1 and import_id = $2"
+_FORGET_TRIED: Final = """
+delete from santral.import_row r using santral.import_job j
+where r.workspace_id = $1 and r.import_id = $2 and j.workspace_id = $1 and j.id = $2 and (r.number >= j.next_row or j.state = 'finished')
+"""
 _FORGET_GIVEN_UP: Final = """
 delete from santral.import_row r using santral.import_job j
 where r.workspace_id = $1 and j.workspace_id = $1 and j.id = r.import_id and j.updated_at < now() - interval '30 days'
@@ -60,6 +64,14 @@ async def forget_rows(connection: Connection, workspace_id: WorkspaceId, import_
     """At the end of an import and before it begins anew; takes what was given up along. Twice is once."""
     await connection.execute(_FORGET, workspace_id, import_id)
     await connection.execute(_FORGET_GIVEN_UP, workspace_id)
+
+
+async def forget_tried(connection: Connection, workspace_id: WorkspaceId, import_id: UUID) -> None:
+    """At the end of a trial: what only the trial remembered. What the import itself wrote stays remembered as long as it is open.
+
+    The caller holds the job's row. Twice is once.
+    """
+    await connection.execute(_FORGET_TRIED, workspace_id, import_id)
 
 
 def _hash(secret: bytes, import_id: UUID, handle: Handle) -> UUID:

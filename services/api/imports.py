@@ -22,7 +22,7 @@ from profiles.imports.chunk import Terms, Written, write_people
 from profiles.imports.export import people_after
 from profiles.imports.job import ImportJob, at_its_place, begin_job, finish_job, move_job, read_job
 from profiles.imports.rows import ROWS_MAX, GivenRow, Person, RejectedRow, understood
-from profiles.imports.seen import forget_rows, repeated
+from profiles.imports.seen import forget_rows, forget_tried, repeated
 from profiles.rules import profile_rules
 from services.api.audit import audit
 from services.api.lists import Cursor, Page, cursor_of, identity, values_of
@@ -197,12 +197,14 @@ async def finish_import(
     import_id: UUID,
     dry_run: Annotated[bool, Query(description="The end of a trial: what it remembered goes, and the import stays open")] = False,
 ) -> ImportJob:
-    """Every row was given; twice is once."""
+    """Every row was given; twice is once. The end of a trial changes nothing of the import, also of one that others are giving rows to."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
-        await forget_rows(connection, principal.workspace_id, import_id)
         if dry_run:
+            job = await read_job(connection, principal.workspace_id, import_id, lock=True)
+            await forget_tried(connection, principal.workspace_id, import_id)
             await audit(connection, principal, "profiles.import_tried", "import", str(import_id))
-            return await read_job(connection, principal.workspace_id, import_id)
+            return job
+        await forget_rows(connection, principal.workspace_id, import_id)
         job = await finish_job(connection, principal.workspace_id, import_id)
         counts = {"created": job.created, "changed": job.changed, "unchanged": job.unchanged, "rejected": job.rejected}
         await audit(connection, principal, "profiles.import_finished", "import", str(import_id), counts)

@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from services.api.chat import widget_at
+from services.frame.mail_border import is_own_machine
+from services.frame.peers import peer_of
 from shared.errors import Forbidden, NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
@@ -154,9 +156,12 @@ async def _read(path: Path) -> str:
 
 @router.get("/demo/info")
 async def demo_info(request: Request) -> dict[str, Any]:
-    """What the demo's pages link to."""
+    """What the demo's pages link to. Pages that sign agents in are told on this machine, and where `SANTRAL_PUBLIC_URL` shows the demo."""
     text = await _read(_demo_dir(request) / "info.json")
     info: dict[str, Any] = json.loads(text or "{}")
+    # A listener on every address hears whoever can send it our own name; only the operator's word opens the demo's desks to them.
+    if not is_own_machine(peer_of(request.scope)) and urlsplit(request.app.state.origin).hostname in _LOOPBACK:
+        info.pop("agents", None)
     return info
 
 

@@ -20,6 +20,7 @@ from services.cli.console import say
 from services.cli.profiles import ApiKey, AsJson, Url, connected
 from services.client.customer_list import CustomerList, Json, export_list, import_list
 from services.client.import_mapping import import_mapping
+from services.client.private_file import private_opener, require_folder
 from services.client.rest_client import RestClient
 from services.client.table_file import TableFile, single_pairs, table_file
 from shared.errors import InputRejected
@@ -89,8 +90,7 @@ def _export(
 ) -> None:
     if form not in ("csv", "jsonl"):
         raise InputRejected(f"unknown format {form!r}", field="--format", remedy="csv or jsonl")
-    if not out.parent.is_dir():
-        raise InputRejected(f"there is no folder {out.parent}", field="--out")
+    require_folder(out, field="--out")
 
     async def work(client: RestClient) -> Any:
         with progress("exporting", None) as shown:
@@ -114,7 +114,7 @@ def _error_file(path: Path | None, *, again: bool) -> Iterator[Callable[[Json], 
             say(f"and {told['rows'] - 20} more; --errors FILE keeps them all", err=True)
         return
     mode: Literal["a", "w"] = "a" if again and path.exists() else "w"
-    with path.open(mode, encoding="utf-8", newline="") as file:
+    with open(path, mode, encoding="utf-8", newline="", opener=private_opener) as file:
         writer = csv.DictWriter(file, ["row", "field", "reason", "remedy"])
         if mode == "w":
             writer.writeheader()

@@ -12,6 +12,7 @@ import typer
 
 from services.cli.console import say
 from services.cli.profiles import ApiKey, AsJson, Person, Url, connected, handle_id_of
+from services.client.private_file import require_folder, write_private_bytes
 from services.client.rest_client import RestClient
 from shared.errors import Unavailable
 
@@ -63,7 +64,7 @@ def _erase(
 
 
 def _export(person: Person, out: Out = Path("person.zip"), url: Url = _URL, api_key: ApiKey = "") -> None:
-    """Waits for the courier, then writes the archive; the key needs profiles:export."""
+    """Waits for the courier, then writes the archive, for this account only; the key needs profiles:export."""
 
     async def work(client: RestClient) -> bytes:
         profile = await handle_id_of(client, person)
@@ -71,7 +72,8 @@ def _export(person: Person, out: Out = Path("person.zip"), url: Url = _URL, api_
         await _done(client, f"/v1/exports/{asked['id']}")
         return await client.download(f"/v1/exports/{asked['id']}/file")
 
-    out.write_bytes(connected(url, api_key, work))
+    require_folder(out, field="--out")
+    write_private_bytes(out, connected(url, api_key, work))
     say(f"written: {out}")
 
 

@@ -22,6 +22,7 @@ from services.cli.console import say
 from services.cli.simulation_files import draw, drawable, read_document, read_recorded, writable, write_answer
 from services.cli.simulation_progress import print_table, processors, progress
 from services.client.policy_file import read_policy_file
+from services.client.private_file import private_text
 from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
@@ -154,7 +155,7 @@ async def _record(span: str, out: Path | None, policy: Path | None, url: str, ap
         if policy is not None:
             asked = {"from": begins.strip(), "to": ends.strip(), "document": read_policy_file(policy).document}
             rows = _asked(client, asked)
-        with out.open("w", encoding="utf-8") as file:
+        with private_text(out) as file:
             async for row in rows:
                 file.write(line_of(row) + "\n")
                 count += 1

@@ -12,6 +12,7 @@ import yaml
 
 from router.simulator.document import Document, document_of
 from router.simulator.trace import Day, read_trace
+from services.client.private_file import require_folder
 from shared.errors import InputRejected
 
 BYTES_MAX: Final = 500_000_000
@@ -42,8 +43,8 @@ def read_recorded(path: Path, document: Document) -> Day:
 
 def writable(path: Path | None, option: str) -> None:
     """Raises `InputRejected` when a file could not be written there, before any work is done."""
-    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-        raise InputRejected(f"{path} cannot be written", field=option, remedy="name a file in a folder that exists")
+    if path is not None:
+        require_folder(path, field=option)
 
 
 def drawable(path: Path | None) -> None:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from services.client.import_mapping import ImportMapping
+from services.client.private_file import private_text
 from services.client.rest_client import RestClient
 from services.client.table_file import Row, TableFile
 from shared.errors import InputRejected
@@ -106,10 +107,10 @@ def _row(people: CustomerList, given: Row) -> Json:
 
 
 async def export_list(client: RestClient, out: Path, *, as_csv: bool, shown: Callable[[int], None]) -> int:
-    """Writes everybody to a file; how many there were. The file is whole or not there."""
+    """Writes everybody to a file that this account alone reads; how many there were. The file is whole or not there."""
     people = 0
     columns: dict[str, bool] = {}
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+    with private_text(out) as written, tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         lines = Path(folder) / "people.jsonl"
         with lines.open("w", encoding="utf-8") as file:
             cursor: str | None = None
@@ -126,17 +127,18 @@ async def export_list(client: RestClient, out: Path, *, as_csv: bool, shown: Cal
                 if cursor is None:
                     break
         if as_csv:
-            _write_csv(lines, Path(folder) / "people.csv", columns)
-            lines = Path(folder) / "people.csv"
-        os.replace(lines, out)
+            _write_csv(lines, written, columns)
+        else:
+            with lines.open(encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(file, written)
     return people
 
 
-def _write_csv(lines: Path, out: Path, columns: dict[str, bool]) -> None:
+def _write_csv(lines: Path, out: TextIO, columns: dict[str, bool]) -> None:
     order = sorted(columns, key=_column_order)
     header = [column if columns[column] else column.replace("trait.", "json.", 1) for column in order]
-    with lines.open(encoding="utf-8") as file, out.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target)
+    with lines.open(encoding="utf-8") as file:
+        writer = csv.writer(out)
         writer.writerow([cell(column) for column in header] or ["external_id"])
         for line in file:
             cells = {column: value for column, value, _ in _cells(json.loads(line))}

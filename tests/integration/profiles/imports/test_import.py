@@ -162,6 +162,32 @@ async def test_a_dry_run_counts_and_writes_nothing(client: RestClient, worker_db
     assert (await taken(client, path))["created"] == 3
 
 
+async def test_the_end_of_a_trial_changes_nothing_of_an_import_that_is_under_way(client: RestClient, worker_db: Database) -> None:
+    """Rows that were written stay remembered: the same customer further down is told of still."""
+    job = await client.call("POST", "/v1/profiles/imports", {"source": "crm", "digest": "0123456789"})
+    address = f"/v1/profiles/imports/{job['id']}"
+
+    def chunk(row: int, mail: str) -> Any:
+        return {"rows": [{"row": row, "handles": [{"kind": "email", "value": mail}]}], "next_row": row + 1}
+
+    await client.call("PUT", f"{address}/rows?first_row=1", chunk(1, "a@ornek.com"))
+    await client.call("PUT", f"{address}/rows?first_row=2&dry_run=true", chunk(2, "b@ornek.com"))
+    before = await whole(worker_db)
+    tried = await client.call("POST", f"{address}/finish?dry_run=true")
+    assert tried == await client.call("GET", address)
+    assert (tried["state"], tried["next_row"], tried["created"]) == ("open", 2, 1)
+    assert await whole(worker_db) == before
+    async with worker_db.session() as connection:
+        assert [row["number"] for row in await connection.fetch("select number from santral.import_row")] == [1]
+    again = await client.call("PUT", f"{address}/rows?first_row=2", chunk(2, "a@ornek.com"))
+    assert [(one["row"], one["reason"]) for one in again["rejected"]] == [(2, "row 1 has the same email")]
+    await client.call("POST", f"{address}/finish")
+    await client.call("PUT", f"{address}/rows?first_row=1&dry_run=true", chunk(1, "a@ornek.com"))
+    assert (await client.call("POST", f"{address}/finish?dry_run=true"))["state"] == "finished"
+    async with worker_db.session() as connection:
+        assert await connection.fetchval("select count(*) from santral.import_row") == 0
+
+
 async def test_a_row_joins_nobody_to_who_is_to_be_erased(client: RestClient, tmp_path: Path) -> None:
     handles = [{"kind": "email", "value": "ayse@ornek.com"}]
     gone = (await client.call("POST", "/v1/profiles/identify", {"handles": handles, "source": "shop"}))["profile_id"]

@@ -377,6 +377,36 @@ async def test_the_demo_shows_its_pages_only_where_it_runs(
             assert (await api.client.get(path, headers={"host": "localhost:8080"})).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("peer", "origin", "told"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080", True),
+        ("::1", "http://127.0.0.1:8080", True),
+        ("192.0.2.7", "http://127.0.0.1:8080", False),
+        ("192.0.2.7", "https://demo.example", True),
+    ],
+)
+async def test_the_demo_tells_agents_pages_on_its_own_machine_only(
+    api_db: Database, worker_db: Database, tmp_path: Path, peer: str, origin: str, told: bool
+) -> None:
+    (tmp_path / "info.json").write_text(
+        '{"widget_token": "w", "agents": [{"name": "Deniz", "page": "/desk#code=c"}]}', encoding="utf-8"
+    )
+    async with running_api(api_db, worker_db, demo_dir=tmp_path) as api:
+        api.app.state.origin = origin
+        transport = httpx.ASGITransport(app=api.app, client=(peer, 50000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            answer = await client.get("/demo/info")
+    assert (answer.status_code, answer.json()["widget_token"], "agents" in answer.json()) == (200, "w", told)
+
+
+async def test_health_and_metrics_are_not_on_the_port_of_the_api(api: Api, workspace: Workspace) -> None:
+    admin = await api.key(workspace.id)
+    for path in ("/metrics", "/healthz", "/readyz", "/livez", "/startupz"):
+        for headers in ({}, admin):
+            assert (await api.client.get(path, headers=headers)).status_code == 404, path
+
+
 async def test_a_visitors_token_opens_nothing_over_rest(api: Api, workspace: Workspace) -> None:
     token = await api.session(workspace.id, "visitor", inbox_id=workspace.inboxes["webchat"], visitor_id=new_id())
     headers = {"authorization": f"Bearer {token}"}
