@@ -38,6 +38,7 @@ from services.api.profile_seen import note_glances, people_on
 from services.api.queue_stream import QueueStream
 from services.api.socket_places import Places
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
+from services.api.unseen import hide_ends
 from services.api.visibility import require_conversation, require_queue
 from services.frame.peers import peer_of, subscriber_of
 from services.frame.rates import Rates
@@ -261,6 +262,7 @@ class AgentSocket:
                 events = await conversation_events(
                     connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE
                 )
+                await hide_ends(connection, self._principal, events)
                 messages = await messages_page(connection, self._workspace_id, conversation_id, after_seq=cursor.seq, limit=PAGE)
                 amended = {one["seq"]: one["amends"]["seq"] for one in messages if one["amends"]}
                 anew = await messages_at(connection, self._workspace_id, conversation_id, list(amended.values())) if amended else []
@@ -298,6 +300,7 @@ class AgentSocket:
         while True:
             async with self._db.batch(self._workspace_id) as connection:
                 events = await agent_events(connection, self._workspace_id, self._agent_id, after_seq=self._agent_seq, limit=PAGE)
+                await hide_ends(connection, self._principal, events)
             for event in events:
                 await self._line.send(_event(event, "agent_seq"))
                 self._agent_seq = event["agent_seq"]

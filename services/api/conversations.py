@@ -31,7 +31,7 @@ from services.api.principal import ConversationReader, ConversationWriter, Princ
 from services.api.profile_consent import require_first_contact
 from services.api.recipients import read_recipient, require_recipient
 from services.api.records import EventOut
-from services.api.unseen import hide_merged_into, unseen_conversations
+from services.api.unseen import hide_ends, hide_merged_into, unseen_conversations
 from services.api.visibility import require_conversation, sight_of
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
@@ -202,6 +202,7 @@ async def events(
         await require_conversation(connection, principal, conversation_id)
         after = seq_of(cursor) or after_seq
         rows = await conversation_events(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
+        await hide_ends(connection, principal, rows)
     return Page(items=[EventOut(**row) for row in rows[:limit]], next=next_seq(rows, limit))
 
 

@@ -14,6 +14,7 @@ from services.api.visibility import conversations_seen, seen_of
 from shared.database import Connection
 
 _ONE: Final = ("a", "b", "into", "shared", "no_longer_shared")
+_ENDS: Final = ("from_conversation_id", "to_conversation_id")
 _MANY: Final = "from"
 
 
@@ -36,6 +37,15 @@ async def hide_merged_into(connection: Connection, principal: Principal, convers
     for row in rows:
         if row["merged_into"] in unseen:
             row["merged_into"] = None
+
+
+async def hide_ends(connection: Connection, principal: Principal, events: Iterable[dict[str, Any]]) -> None:
+    """Makes null in these events the conversations from and to which messages went, where the caller does not see them."""
+    moved = [one for one in events if not set(_ENDS).isdisjoint(one["data"])]
+    named = [UUID(one["data"][end]) for one in moved for end in _ENDS if one["data"].get(end)]
+    unseen = {str(one) for one in await unseen_conversations(connection, principal, named)}
+    for one in moved:
+        one["data"] = {name: None if name in _ENDS and value in unseen else value for name, value in one["data"].items()}
 
 
 def people_in(data: Mapping[str, Any]) -> set[UUID]:

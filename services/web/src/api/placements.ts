@@ -1,11 +1,12 @@
 /** Messages between conversations: merge, split, move, and the undo of each. All raise `ApiError`. */
 import type { Client } from "./client.ts";
 
+/** `from` and `to`: null for a conversation that the reader does not see. */
 export interface Operation {
   readonly id: string;
   readonly kind: "merge" | "split" | "move";
-  readonly from: string;
-  readonly to: string;
+  readonly from: string | null;
+  readonly to: string | null;
   readonly messages: readonly string[];
   readonly reason: string | null;
   readonly actor: { readonly kind: string; readonly id: string; readonly name: string | null };

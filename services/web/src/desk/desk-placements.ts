@@ -237,10 +237,11 @@ export class DeskPlacements extends DeskPart {
     const mine = one.actor.kind === "agent" && one.actor.id === this.store.me?.id;
     const who = mine ? this.say.you : (one.actor.name ?? this.say.person.system);
     const where = out ? this.words.outOf : this.words.hither;
+    const other = out ? one.to : one.from;
     return html`<li>
       <p><strong>${this.words.kinds[one.kind]}</strong> · ${where} · ${this.words.messages(one.messages.length)}</p>
       <p class="soft small">${who} · <time datetime=${one.at}>${this.formats.full(one.at)}</time>${one.reason ? html` · “${one.reason}”` : nothing}</p>
-      <p class="small"><button class="plain" type="button" @click=${() => this.#go(out ? one.to : one.from)}>${this.words.other}</button>
+      <p class="small">${other ? html`<button class="plain" type="button" @click=${() => this.#go(other)}>${this.words.other}</button>` : nothing}
         ${one.undone_at || one.undoable ? nothing : html`<span class="soft">${this.words.blocked}</span>`}</p>
       <div class="do">${
         one.undone_at
@@ -331,7 +332,7 @@ export class DeskPlacements extends DeskPart {
     this.#show("list");
     this.#target = "";
     this.#told = this.words.done[what] ?? "";
-    this.#other = operation.to === shown ? operation.from : operation.to;
+    this.#other = (operation.to === shown ? operation.from : operation.to) ?? "";
     if (shown !== this.#conversation) this.#operations = null;
     this.#conversation = shown; // its list is read here, after the command
     await this.store.select(shown);

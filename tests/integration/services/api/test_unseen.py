@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
+from websockets.asyncio.client import connect
 
 from shared.database import Database
 from shared.ids import new_id
-from tests.support.api import Api
+from tests.support.agent_sockets import FRAME_S, hello_of, workers
+from tests.support.api import Api, listening
 from tests.support.scenes import Scene, narrow_scene
 from tests.support.workspaces import Workspace
 
@@ -212,6 +216,33 @@ async def test_what_was_moved_names_no_conversation_that_is_not_seen(
     status, told = await _asked(api, scene, f"/v1/conversations/{mine}/replies", {"content": {"kind": "text", "text": "Merhaba"}})
     assert status == 409
     assert (str(theirs) in str(told)) == whole
+
+
+@pytest.mark.parametrize("visibility", ["own", "workspace"])
+async def test_events_of_what_was_moved_name_no_conversation_that_is_not_seen(
+    api: Api, workspace: Workspace, worker_db: Database, visibility: str
+) -> None:
+    """Over REST and the agent's socket; what else an event says stays."""
+    scene = await narrow_scene(api, workspace, worker_db, visibility)
+    mine, theirs = str(scene.conversations["mine"]), str(scene.conversations["other"])
+    data = {"operation_id": str(new_id()), "from_conversation_id": theirs, "to_conversation_id": mine, "messages": 1}
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "insert into santral.event (workspace_id, id, type, at, conversation_id, seq, agent_id, agent_seq, data)"
+            " select $1, $2, 'conversation.merged', now(), $3, 1, $4, coalesce(max(agent_seq), 0) + 1, $5 from santral.event where agent_id = $4",
+            workspace.id, new_id(), scene.conversations["mine"], scene.agent, data,
+        )  # fmt: skip
+        await connection.execute("update santral.conversation set seq = 1 where id = $1", scene.conversations["mine"])
+    expected = data | ({} if visibility == "workspace" else {"from_conversation_id": None})
+    listed = await api.client.get(f"/v1/conversations/{mine}/events", headers=scene.headers)
+    assert [one["data"] for one in listed.json()["items"]] == [expected]
+    async with workers(api), listening(api) as address, connect(f"{address}/v1/stream", proxy=None) as socket:
+        await hello_of(socket, scene.headers)
+        await socket.send(json.dumps({"type": "follow", "conversation_id": mine, "seq": 0}))
+        async with asyncio.timeout(FRAME_S):
+            while (frame := json.loads(await socket.recv())).get("event", {}).get("type") != "conversation.merged":
+                pass
+    assert frame["event"]["data"] == expected
 
 
 @pytest.mark.parametrize("visibility", ["queue", "workspace"])
