@@ -10,6 +10,7 @@ import re
 from typing import Literal, NamedTuple
 
 from ingest.mail.headers import ENCODED_WORD
+from ingest.steps import step
 
 Kind = Literal["blank", "comment", "encoded", "quoted", "sign", "text"]
 
@@ -35,6 +36,7 @@ def pieces_of(text: str) -> list[Piece]:
     run: list[str] = []
     at, quotes_end, comments_end = 0, True, True
     while at < len(text):
+        step()
         char, piece = text[at], Piece("blank", " ")
         if char == '"':
             inner, after = _quoted(text, at) if quotes_end else ("", -1)

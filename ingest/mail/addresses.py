@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ingest.mail.address_pieces import BRACKETS, Piece, pieces_of
 from ingest.mail.headers import decode_words
 from ingest.mail.mailbox_address import address_of
+from ingest.steps import step
 from shared.text import clean_line
 
 MAILBOXES_MAX = 1_000
@@ -59,6 +60,7 @@ def parse_mailboxes(text: str, hint: str | None = None) -> tuple[Mailbox, ...]:
 
     ``hint``: the charset the mail speaks for elsewhere; names are read by it, addresses never.
     """
+    step(8)
     found = _mailboxes(text, hint)
     if found or "@" not in (decoded := clean_line(decode_words(text)).replace("=?", "")):
         return found
@@ -70,6 +72,7 @@ def _mailboxes(text: str, hint: str | None) -> tuple[Mailbox, ...]:
     found: list[Mailbox] = []
     carried = ""
     for segment in _segments(pieces_of(text)):
+        step(2)
         addresses, rest = _addresses(segment)
         name = _name(rest, hint)
         if not addresses and segment.angle is None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from charset_normalizer import from_bytes
 
 from ingest.mail.japanese import decode_eight_bit
+from ingest.steps import step
 
 _GUESS_BYTES_MIN = 32
 _GUESS_BYTES_MAX = 20_000
@@ -32,6 +33,8 @@ _ALPHABETS = (
 # What no word has: final letters inside, points without a letter, marks that begin it.
 _ODD = re.compile("[ךםןףץ][א-ת]|[\u05b0-\u05c7]|[ةى][ء-ي]|(?:^| )[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]")
 _DOS = ("cp866", _CYRILLIC)
+_WEIGHTS = {letters: {letter: 1 - at / len(letters) for at, letter in enumerate(letters)} for _, letters in (*_ALPHABETS, _DOS)}
+_SCRIPTS_STEPS, _STATISTICS_STEPS = 60, 300
 _FIT_MIN = 0.55
 _DIFFERENT_MIN = 4
 
@@ -57,6 +60,7 @@ def guess(data: bytes) -> str:
     if len(data) < _GUESS_BYTES_MIN:
         latin = min(high) < 0xC0 or _MIXED_WORD.search(data)
         return data.decode("cp1254" if latin else "cp1251", "replace")
+    step(_STATISTICS_STEPS + min(len(data), _GUESS_BYTES_MAX) // 4)
     best = from_bytes(data[:_GUESS_BYTES_MAX]).best()
     return data.decode(best.encoding if best is not None else "cp1254", "replace")
 
@@ -81,6 +85,7 @@ def other_script(data: bytes, *, labelled: bool = True) -> str | None:
     if size < _DENSE_BYTES_MIN or long * 10 < size * 7:
         return None
     sample = b" ".join(runs)
+    step(_SCRIPTS_STEPS + size // 2)
     alphabets = _ALPHABETS if labelled else (*_ALPHABETS, _DOS)
     fit, codec = max((_fit(sample, codec, letters), codec) for codec, letters in alphabets)
     if fit >= _FIT_MIN:
@@ -94,7 +99,7 @@ def _fit(sample: bytes, codec: str, letters: str) -> float:
     lowered = text.lower()
     if len(set(letters).intersection(lowered)) < _DIFFERENT_MIN:
         return 0.0
-    weights = {letter: 1 - at / len(letters) for at, letter in enumerate(letters)}
+    weights = _WEIGHTS[letters]
     written = [char for char in lowered if char != " "]
     odd = sum(one.islower() and other.isupper() for one, other in pairwise(text)) + len(_ODD.findall(text))
     # Words of capitals are rarer than others: KOI8 has the small letters where the rest has the capitals.

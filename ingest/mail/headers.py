@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from ingest.mail.charsets import decode_text
 from ingest.mail.transfer import lenient_base64
+from ingest.steps import step
 from shared.text import clean_line, clean_text, fold_turkish
 
 VALUE_BYTES_MAX = 65_536
@@ -143,6 +144,7 @@ def decode_words(text: str, hint: str | None = None) -> str:
     pending, charset, at = b"", "", 0
     joined = _BETWEEN.sub(r"\1", text)
     for match in ENCODED_WORD.finditer(joined):
+        step(5)
         label = match[1].partition("*")[0].lower()
         if match.start() > at or label != charset:
             out.append(decode_text(pending, charset, hint=hint)[0] if pending else "")
@@ -171,6 +173,7 @@ def unfold(value: bytes, hint: str | None = None) -> str:
 
 def header_text(value: bytes, hint: str | None = None) -> str:
     """A field's decoded text on one clean line."""
+    step(6)
     return clean_line(decode_words(unfold(value, hint), hint))
 
 

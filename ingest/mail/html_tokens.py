@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
+from ingest.steps import step
+
 _OPEN = re.compile(r"</?[A-Za-z][^\s/>]*")
 _ATTRIBUTE = re.compile(r"""[\s/]*([^\s/>=][^\s/>=]*)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>]*))?""")
 _TAG_END = re.compile(r"[\s/]*(>)")
@@ -35,6 +37,7 @@ def tokens(page: str) -> Iterator[Token]:
     """The tokens in order; comments and declarations are left out. ``value`` is a lower-cased tag name, or text."""
     at, size = 0, len(page)
     while at < size:
+        step(2)
         start = page.find("<", at)
         if start < 0:
             yield Token("text", decode_entities(page[at:]), {})
@@ -91,6 +94,7 @@ def _attributes(page: str, at: int) -> tuple[dict[str, str], int, int]:
                 return found, count, len(page)
             continue
         count += 1
+        step()
         if count <= ATTRIBUTES_MAX:
             value = match[2] or ""
             found.setdefault(

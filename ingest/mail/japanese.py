@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from ingest.steps import step
+
 ESCAPE = re.compile(rb"\x1b(?:\$[@AB]|\$\([@BCDOPQ]|\([BHIJ])")
 """What shows that bytes are ISO-2022-JP, whatever their label says. An escape back to ASCII alone shows it, too."""
 
@@ -47,6 +49,7 @@ def decode_iso2022(data: bytes) -> str:
 def _run(run: bytes, charset: str, *, shifted: bool) -> str:
     if not run:
         return ""
+    step(2 + len(run) // 8)
     if charset == "kana" or shifted:
         return "".join(_kana(byte & 0x7F) for byte in run)
     if charset == "ascii":

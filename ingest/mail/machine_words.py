@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ingest.steps import step
 from shared.text import fold_turkish
 
 SUBJECT_CHARS_MAX = 500
@@ -19,7 +20,11 @@ _RULES = re.compile(r"[#=*_|~+-]{2,}|\.{4,}")
 
 def folded(text: str) -> str:
     """Text as it is compared: folded, one blank between words, apostrophes straight, lines of signs gone."""
-    plain = fold_turkish(text).replace("\u2019", "'").replace("\u00b4", "'")
+    step(4)
+    plain = fold_turkish(text)
+    if not text.isascii():
+        step((len(text) + 2 * len(plain)) // 16)  # a letter may be many: U+FDFA is eighteen
+    plain = plain.replace("\u2019", "'").replace("\u00b4", "'")
     return " ".join(_RULES.sub(" ", plain).split())
 
 

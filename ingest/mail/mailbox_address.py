@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ingest.mail.address_pieces import BRACKETS, Piece, pieces_of
 from ingest.mail.headers import decode_words
+from ingest.steps import step
 from shared.mailbox import local_part
 from shared.text import clean_line
 
@@ -29,6 +30,7 @@ def address_of(pieces: Sequence[Piece]) -> str:
 
 
 def _read(pieces: Sequence[Piece], *, again: bool) -> str:
+    step(3)
     inner = _without_prefix([one for one in pieces if one.kind != "comment" and one not in BRACKETS])
     if sum(len(one.text) for one in inner) > ADDRESS_CHARS_MAX:
         return ""

@@ -11,11 +11,15 @@ from dataclasses import dataclass, field
 
 from ingest.mail.headers import Field, first, header_text, parameters, split_block
 from ingest.mail.transfer import decode_transfer
+from ingest.steps import step
 
 PARTS_MAX = 1_000
 DEPTH_MAX = 50
-_DELIMITER = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?$")
-_PART_BEGINS = re.compile(rb"(?m)^--([^\s-][^\r\n]{0,68}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{2,30}:)")
+_PART_STEPS = 20
+# What ends a boundary is no blank, so the blanks behind it are read once and not once for each of its letters.
+_BOUNDARY = rb"([^\s-](?:[^\r\n]{0,67}[^ \t\r\n])?)[ \t]*+\r?"
+_DELIMITER = re.compile(rb"(?m)^--" + _BOUNDARY + rb"$")
+_PART_BEGINS = re.compile(rb"(?m)^--" + _BOUNDARY + rb"\n(?=Content-[A-Za-z-]{2,30}:)")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
@@ -62,6 +66,7 @@ class _Reader:
 
     def node(self, start: int, end: int, *, depth: int, fallback: str) -> Node:
         self.parts += 1
+        step(_PART_STEPS)
         fields, body = split_block(self.raw, start, end)
         content_type, given = parameters(first(fields, "Content-Type"))
         if not _TYPE.fullmatch(content_type):

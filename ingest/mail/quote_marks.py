@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest.steps import step
 from shared.text import fold_turkish
 
 LINE_CHARS_MAX = 400
@@ -29,7 +30,10 @@ def fold(line: str) -> str:
     """
     if len(line) > LINE_CHARS_MAX:
         return ""
+    step(3)
     plain = fold_turkish(line.replace("&nbsp;", " ").translate(_INVISIBLE).strip())
+    if not line.isascii():
+        step((len(line) + 2 * len(plain)) // 16)  # a letter may be many: U+FDFA is eighteen
     return plain if plain.isascii() else unicodedata.normalize("NFC", plain.translate(_PLAIN)).strip()
 
 

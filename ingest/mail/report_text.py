@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ingest.mail.report_words import tells_of_failure
+from ingest.steps import step
 
 SCAN_CHARS_MAX = 100_000
 RECIPIENTS_MAX = 100
@@ -109,7 +110,9 @@ def addresses_of(text: str) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line[:_LINE_CHARS_MAX] for line in text.splitlines()[:_LINES_MAX]]
+    lines = [line[:_LINE_CHARS_MAX] for line in text.splitlines()[:_LINES_MAX]]
+    step(3 * len(lines))
+    return lines
 
 
 def _recipients(words: str, others: Set[str]) -> list[str]:

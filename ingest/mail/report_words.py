@@ -10,8 +10,10 @@ import re
 from typing import Literal
 
 from ingest.mail.machine_words import SUBJECT_CHARS_MAX, any_of, folded
+from ingest.steps import step
 
 _TEXT_CHARS_MAX = 6_000
+_PHRASES_STEPS = 8
 
 FailureSubject = Literal["unmistakable", "program", "words", ""]
 """``unmistakable``: only programs begin so; ``program``: as programs write it, word by word; ``words``: it speaks of a failed or late
@@ -269,6 +271,7 @@ def tells_of_failure(text: str, *, chars: int, hints: bool = False) -> bool:
     ``hints``: also sentences that people write about parcels; for mail that a server's daemon sent.
     """
     head = folded(text[: 2 * chars])[:chars]
+    step(_PHRASES_STEPS + len(head) // 50)
     return any(phrase in head for phrase in _FAILED_FOLDED) or (hints and any(phrase in head for phrase in _HINTS_FOLDED))
 
 

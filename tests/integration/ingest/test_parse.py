@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
-from ingest.adapter import Draft, Inbox, Request, Target
-from ingest.parse import INLINE_BYTES_MAX, Parser
+from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed
+from ingest.parse import INLINE_BYTES_MAX, Parser, is_small
 from shared.ids import new_id
 
 LARGE = b"From: a@ornek.net\r\nSubject: x\r\n\r\n" + b"merhaba\r\n" * (INLINE_BYTES_MAX // 8)
@@ -42,3 +42,22 @@ async def test_large_mails_of_one_workspace_let_anothers_in_after_one() -> None:
         await asyncio.gather(parse("quiet", quiet), *masses)
     assert done.index("quiet") <= 1
     assert len(done) == 7
+
+
+async def test_a_small_mail_of_much_work_is_parsed_in_a_process_and_an_ordinary_one_at_once() -> None:
+    workspace_id = new_id()
+    costly = b"From: a@ornek.net\r\nTo: " + b"@a," * 2_000 + b"\r\n\r\nx"
+    ordinary = b"From: a@ornek.net\r\nTo: destek@ornek.com\r\n\r\nmerhaba"
+    assert is_small(costly)
+
+    async def parse(parser: Parser, body: bytes) -> Parsed:
+        request = Request(method="POST", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
+        (parsed,) = await parser.parse(target_of(workspace_id), request)
+        return parsed
+
+    # A process that has no time for anything shows which of them goes there.
+    async with Parser(workers=1, timeout_s=0.001) as parser:
+        assert isinstance(await parse(parser, costly), Unparsed)
+        assert isinstance(await parse(parser, ordinary), Draft)
+    async with Parser(workers=1) as parser:
+        assert isinstance(await parse(parser, costly), Draft)
