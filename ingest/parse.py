@@ -58,7 +58,7 @@ class Parser:
         # Somebody else may have ended the process (memory, an operator): only what ends two of them is at fault itself.
         for _ in range(2):
             try:
-                said = await self._processes.ask(*question(target, request), owner=target.workspace_id)
+                said = await self._processes.ask(*question(target, request), owners=(target.workspace_id,))
                 found = await answer_of(said, target, request.body)
             except TimeoutError:
                 return [whole(target, request, f"not parsed within {self._timeout_s:g} seconds")]

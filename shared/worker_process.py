@@ -13,7 +13,7 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, BinaryIO, Final
 
@@ -38,7 +38,7 @@ class WorkerProcesses:
         self._module = module
         self._timeout_s = timeout_s
         self._wait_s = wait_s
-        self._turns = Turns()
+        self._turns = Turns(places=workers)
         self._start_timeout_s = start_timeout_s
         self._answer_bytes_max = answer_bytes_max
         self._free = asyncio.Semaphore(max(1, workers))
@@ -52,8 +52,8 @@ class WorkerProcesses:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def ask(self, *question: bytes, owner: Hashable = None) -> bytes:
-        """The answer to the pieces of one question, one after the other. An ``owner`` has one question here at a time (`Turns`).
+    async def ask(self, *question: bytes, owners: Sequence[Hashable] = ()) -> bytes:
+        """The answer to the pieces of one question, one after the other. Each of ``owners`` has one question here at a time (`Turns`).
 
         Raises `TimeoutError` when it took too long, `ChildProcessError` when the child ended or answered too much (both times the child
         is gone and the next question gets a new one), `Unavailable` when none was free in time or could be started, too many of the owner
@@ -62,8 +62,7 @@ class WorkerProcesses:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self._wait_s):
-                    if owner is not None:
-                        await stack.enter_async_context(self._turns.of(owner))
+                    await stack.enter_async_context(self._turns.of(*owners))
                     await stack.enter_async_context(self._free)
             except (TimeoutError, Throttled) as error:
                 raise Unavailable("no process is free for it", remedy="come again") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +19,7 @@ import msgspec
 from ingest.border.evaluation import Arrival, evaluated
 from ingest.border.names import Names, NamesUnavailable
 from shared.metrics import MAILS_JUDGED
+from shared.shares import Share
 from shared.worker_process import WorkerProcesses, serve
 
 WORKERS: Final = 4
@@ -66,7 +68,7 @@ class EvaluatingBorder:
     async def __aexit__(self, *_: object) -> None:
         await self._processes.close()
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owner: str) -> str:
+    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
         """The value of our Authentication-Results field. Raises `Unavailable` when no process looked at the mail: it has to come again."""
         asked = _Asked(
             nameserver=self._nameserver, sealers=self._sealers, dns_s=self._timeout_s * _DNS_SHARE, mail_from=_text(mail_from),
@@ -74,7 +76,7 @@ class EvaluatingBorder:
         )  # fmt: skip
         head = msgspec.msgpack.encode(asked)
         try:
-            said = (await self._processes.ask(_HEAD.pack(len(head)), head, content, owner=owner)).decode("ascii")
+            said = (await self._processes.ask(_HEAD.pack(len(head)), head, content, owners=owners)).decode("ascii")
         except (TimeoutError, ChildProcessError, UnicodeError):
             said = UNDECIDED
         found = _DMARC.search(said)

@@ -40,13 +40,14 @@ from services.api.socket_places import Places
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
 from services.api.unseen import hide_ends
 from services.api.visibility import require_conversation, require_queue
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of
 from services.frame.rates import Rates
 from shared.database import Connection, Database
 from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticated, Unavailable
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
+from shared.shares import Share
 
 log = get_log(__name__)
 router = APIRouter()
@@ -352,13 +353,13 @@ def _event(event: dict[str, Any], place: str) -> dict[str, Any]:
 async def stream(websocket: WebSocket) -> None:
     """Serves one agent's socket to its end."""
     places: Places = websocket.app.state.places.agents
-    owner = subscriber_of(peer_of(websocket.scope))
+    owners = shares_of(peer_of(websocket.scope))
     async with ending(websocket):
-        with places.open.one(owner):
-            with places.silent.one(owner):
+        with places.open.one(*owners):
+            with places.silent.one(*owners):
                 line, hello = await opened(websocket, Hello)
             principal = await _principal(websocket.app.state.credentials, hello.token, peer_of(websocket.scope))
-            with places.of_workspace.one(principal.workspace_id):
+            with places.of_workspace.one(Share(principal.workspace_id)):
                 await _serve(websocket, line, hello, principal)
 
 

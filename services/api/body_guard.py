@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.frame.bodies import Bodies
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
 from shared.errors import SantralError, Unauthenticated
 
@@ -49,7 +49,7 @@ class BodyGuard:
             await refused(scope, receive, send)
             return
         ended = begun = False
-        with self._bodies.open(address=subscriber_of(peer_of(scope))) as body:
+        with self._bodies.open(address=shares_of(peer_of(scope))) as body:
 
             async def guarded() -> Message:
                 nonlocal ended

@@ -37,7 +37,7 @@ from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal
 from services.api.socket_places import Places
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of
 from services.frame.rates import Rates
 from shared.clock import Clock
 from shared.database import Connection, Database, retried
@@ -45,6 +45,7 @@ from shared.errors import Forbidden, InputRejected, NotFound, Throttled, Unauthe
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
+from shared.shares import Share
 
 log = get_log(__name__)
 router = APIRouter()
@@ -302,17 +303,17 @@ def _shown(place: dict[str, Any]) -> tuple[Any, ...]:
 async def chat(websocket: WebSocket, widget_token: str) -> None:
     """Serves one visitor's socket to its end. A foreign origin that the inbox does not list is refused at the handshake."""
     places: Places = websocket.app.state.places.visitors
-    owner = subscriber_of(peer_of(websocket.scope))
+    owners = shares_of(peer_of(websocket.scope))
     async with ending(websocket):
-        with places.open.one(owner):
+        with places.open.one(*owners):
             try:
                 widget = await widget_at(websocket.app.state.db, websocket.app.state.sealer, widget_token)
                 allowed_origin(websocket, widget)
             except (NotFound, Forbidden):
                 await websocket.close()
                 return
-            with places.of_workspace.one(widget.inbox.workspace_id):
-                with places.silent.one(owner):
+            with places.of_workspace.one(Share(widget.inbox.workspace_id)):
+                with places.silent.one(*owners):
                     line, hello = await opened(websocket, Hello)
                 await _serve(websocket, widget_token, widget, line, hello)
 

@@ -14,11 +14,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from services.api.credentials import Token, read_token
 from services.api.rate_door import STANDINGS
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of, with_each
 from services.frame.rates import Rates
 from shared.database import Database
 from shared.errors import Forbidden, Unauthenticated
 from shared.ids import WorkspaceId
+from shared.shares import Share
 
 Visibility = Literal["own", "team", "queue", "workspace"]
 SCOPES: Final = (
@@ -92,7 +93,7 @@ class Credentials:
         Raises `Throttled` before the database is asked once ``peer``, the address that sends it, sent too many that were wrong: this token,
         or any. A token that was good seconds ago, and a right one from elsewhere, are not held up by that.
         """
-        whose = subscriber_of(peer)
+        whose = shares_of(peer)
         try:
             token = read_token(text)
         except Unauthenticated:
@@ -111,8 +112,8 @@ class Credentials:
         self.used(principal)
         return principal
 
-    async def _looked_up(self, token: Token, whose: str) -> Mapping[str, Any]:
-        token_there = f"{whose} {token.public_id}"
+    async def _looked_up(self, token: Token, whose: tuple[Share, ...]) -> Mapping[str, Any]:
+        token_there = with_each(whose, token.public_id)
         self._rates.require_room("wrong-token", token_there)
         self._rates.require_room("wrong-address", whose)
         try:

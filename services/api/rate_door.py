@@ -13,7 +13,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
 from services.frame.rates import Kind, Rates, headers_of
 from shared.errors import Throttled
@@ -33,7 +33,7 @@ class RateDoor:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        whose = subscriber_of(peer_of(scope))
+        whose = shares_of(peer_of(scope))
         try:
             for kind in _kinds(scope):
                 self._rates.take(kind, whose)

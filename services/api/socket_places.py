@@ -3,19 +3,19 @@
 The server counts open sockets against its limit for everybody, so without places of their own one machine closes the API to all, with a
 few chat sessions that cost it nothing. Shares are of that limit, and leave the rest to REST and pages. Whose address it is behind a
 trusted proxy is told by `peers.py`.
-**Units**: sockets of one process. **Identity** of an owner: an address as `subscriber_of` has it, or a workspace's id.
+**Units**: sockets of one process. **Identity** of an owner: the groups of an address as `shares_of` has them, or a workspace's id.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from services.api.sockets import Closed
 from shared.metrics import CONNECTIONS_REFUSED
+from shared.shares import Held, Share
 
 CONNECTIONS_MAX: Final = 10_000
 VISITORS_OF_ADDRESS: Final = 200
@@ -29,26 +29,20 @@ class Bound:
 
     def __init__(self, reason: str, whose: str, *, each: int, most: int | None = None) -> None:
         self._reason, self._whose = reason, whose
-        self._each, self._most = each, most
-        self._of: Counter[Hashable] = Counter()
-        self._all = 0
+        self._most = most
+        self._held = Held(each, most)
 
     @contextlib.contextmanager
-    def one(self, owner: Hashable) -> Iterator[None]:
-        """A place for the time of the block. Raises `Closed` 1013 where there is none."""
-        if self._of[owner] >= self._each:
+    def one(self, *owners: Share) -> Iterator[None]:
+        """A place for the time of the block, counted for each group of an owner. Raises `Closed` 1013 where there is none."""
+        if not self._held.take(owners):
             raise self._refusal(self._reason, f"too many sockets {self._whose}: close some, or come again in a moment")
-        if self._most is not None and self._all >= self._most:
-            raise self._refusal(f"{self._reason}_in_all", "too many sockets: come again in a moment")
-        self._of[owner] += 1
-        self._all += 1
         try:
+            if self._most is not None and self._held.total > self._most:
+                raise self._refusal(f"{self._reason}_in_all", "too many sockets: come again in a moment")
             yield
         finally:
-            self._all -= 1
-            self._of[owner] -= 1
-            if not self._of[owner]:
-                del self._of[owner]
+            self._held.give(owners)
 
     def _refusal(self, reason: str, said: str) -> Closed:
         CONNECTIONS_REFUSED.labels(reason=reason).inc()

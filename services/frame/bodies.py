@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -21,6 +20,10 @@ from starlette.types import Message, Receive
 from shared.errors import TooLarge, TooSlow, Unavailable
 from shared.health import Check
 from shared.metrics import BODIES_REFUSED, BODY_BYTES
+from shared.shares import Held, Share
+
+Owners = Sequence[tuple[str, Sequence[Share]]]
+"""By kind: ``target``, ``workspace``, ``address``."""
 
 TOTAL_BYTES: Final = 256 * 1024 * 1024
 SHARES: Final[Mapping[str, float]] = {"target": 0.25, "workspace": 0.5, "address": 0.25}
@@ -41,49 +44,47 @@ class Bodies:
     ) -> None:  # fmt: skip
         self.silence_s, self.least_bytes, self.deadline_s = silence_s, least_bytes, deadline_s
         self._total = total_bytes
-        self._shares = {kind: int(total_bytes * share) for kind, share in shares.items()}
         self._held = 0
-        self._of: Counter[tuple[str, str]] = Counter()
+        self._of = {kind: Held(int(total_bytes * share), total_bytes) for kind, share in shares.items()}
         self._full_at = float("-inf")
 
-    def open(self, **owners: str) -> Body:
-        """A body of these owners: ``target``, ``workspace``, ``address``. Use it as a context: what it holds is given back."""
-        return Body(self, [(kind, name) for kind, name in owners.items() if name])
+    def open(self, *, target: str = "", workspace: str = "", address: Sequence[Share] = ()) -> Body:
+        """A body of these owners, ``address`` in all its groups. Use it as a context: what it holds is given back."""
+        named = {kind: (Share(name),) for kind, name in (("target", target), ("workspace", workspace)) if name}
+        return Body(self, [*named.items(), *([("address", address)] if address else [])])
 
     @property
     def is_full(self) -> bool:
         """Whether somebody was turned away for want of room in the last seconds."""
         return time.monotonic() - self._full_at < FULL_S
 
-    def take(self, owners: list[tuple[str, str]], size: int) -> None:
-        """Raises `Unavailable`: no room for anybody, or none left of an owner's share."""
+    def take(self, owners: Owners, size: int) -> None:
+        """Raises `Unavailable`: no room for anybody, or none left of an owner's share; then nothing is taken."""
         if self._held + size > self._total:
             self._full_at = time.monotonic()
             BODIES_REFUSED.labels(reason="no_room").inc()
             raise Unavailable("too many bodies in flight", retry_after_s=2)
-        for owner in owners:
-            if self._of[owner] + size > self._shares[owner[0]]:
-                BODIES_REFUSED.labels(reason=f"share_of_{owner[0]}").inc()
-                raise Unavailable(f"too many bodies in flight from this {owner[0]}", retry_after_s=2)
+        for at, (kind, shares) in enumerate(owners):
+            if not self._of[kind].take(shares, size):
+                for taken, its_shares in owners[:at]:
+                    self._of[taken].give(its_shares, size)
+                BODIES_REFUSED.labels(reason=f"share_of_{kind}").inc()
+                raise Unavailable(f"too many bodies in flight from this {kind}", retry_after_s=2)
         self._held += size
-        for owner in owners:
-            self._of[owner] += size
         BODY_BYTES.set(self._held)
 
-    def give(self, owners: list[tuple[str, str]], size: int) -> None:
+    def give(self, owners: Owners, size: int) -> None:
         """What was taken, back."""
         self._held -= size
-        for owner in owners:
-            self._of[owner] -= size
-            if self._of[owner] <= 0:
-                del self._of[owner]
+        for kind, shares in owners:
+            self._of[kind].give(shares, size)
         BODY_BYTES.set(self._held)
 
 
 class Body:
     """One body while it is read and worked on."""
 
-    def __init__(self, bodies: Bodies, owners: list[tuple[str, str]]) -> None:
+    def __init__(self, bodies: Bodies, owners: Owners) -> None:
         self._bodies = bodies
         self._owners = owners
         self._held = self._came = 0

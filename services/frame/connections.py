@@ -10,15 +10,15 @@ Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408).
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.frame.browser_frames import BrowserFrames
-from services.frame.peers import is_within, plain_address, subscriber_of
+from services.frame.peers import is_within, shares_of
 from shared.metrics import CONNECTIONS_REFUSED
+from shared.shares import Held
 
 HEAD_S: Final = 15.0
 HEAD_BYTES_MAX: Final = 64 * 1024
@@ -33,28 +33,23 @@ class Connections:
 
     def __init__(self, limit: int, *, trusted: Sequence[str] = (), head_s: float = HEAD_S) -> None:
         self.head_s = head_s
-        self._each = max(1, int(limit * _SHARE))
+        self.each = max(1, int(limit * _SHARE))
         self._trusted = tuple(trusted)
-        self._of: Counter[str] = Counter()
+        self._held = Held(self.each, limit)
 
     def enter(self, address: str) -> bool:
         """Whether one more is taken; then it has to `leave`."""
         if is_within(address, self._trusted):
             return True
-        owner = subscriber_of(plain_address(address))
-        if self._of[owner] >= self._each:
-            CONNECTIONS_REFUSED.labels(reason="share_of_address").inc()
-            return False
-        self._of[owner] += 1
-        return True
+        if self._held.take(shares_of(address)):
+            return True
+        CONNECTIONS_REFUSED.labels(reason="share_of_address").inc()
+        return False
 
     def leave(self, address: str) -> None:
         """One less."""
-        owner = subscriber_of(plain_address(address))
-        if self._of[owner] > 1:
-            self._of[owner] -= 1
-        else:
-            self._of.pop(owner, None)
+        if not is_within(address, self._trusted):
+            self._held.give(shares_of(address))
 
 
 class Bounded(HttpToolsProtocol):

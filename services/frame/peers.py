@@ -13,7 +13,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
-_SUBSCRIBER_BITS: Final = 64
+from shared.shares import Share
+
+_PREFIXES: Final = ((64, 1), (56, 4), (48, 8))
+"""The prefixes of an IPv6 address that count, and how many times one subscriber's share all addresses in each have together. A line is given a
+/64 at least; commonly one machine has a /56 or a /48 of them (RFC 6177), and elsewhere neighbours share these."""
 SOFTWARE_MAX: Final = 200
 
 
@@ -76,12 +80,21 @@ def is_within(address: str, networks: Sequence[str]) -> bool:
     return any(found in ipaddress.ip_network(one, strict=False) for one in networks)
 
 
-def subscriber_of(address: str) -> str:
-    """Whose address it is, as far as one line tells: an IPv4 address itself, of an IPv6 one the /64, which one subscriber has whole."""
+def shares_of(address: str) -> tuple[Share, ...]:
+    """Whose an address is, from the smallest group: an IPv4 address (also mapped into IPv6) itself, an IPv6 one its /64, its /56 and its /48.
+
+    What is no address is an owner of its own. The first is the subscriber, as far as one line tells.
+    """
+    plain = plain_address(address)
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(plain)
     except ValueError:
-        return address
+        return (Share(plain),)
     if isinstance(found, ipaddress.IPv4Address):
-        return address
-    return str(ipaddress.ip_network((found, _SUBSCRIBER_BITS), strict=False))
+        return (Share(plain),)
+    return tuple(Share(str(ipaddress.ip_network((found, bits), strict=False)), times) for bits, times in _PREFIXES)
+
+
+def with_each(shares: tuple[Share, ...], other: str) -> tuple[Share, ...]:
+    """The same groups for one thing of many that they ask for: a token, a workspace."""
+    return tuple(Share(f"{one.owner} {other}", one.times) for one in shares)

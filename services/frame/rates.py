@@ -21,6 +21,7 @@ from limits.strategies import FixedWindowRateLimiter
 from shared.errors import Throttled
 from shared.logs import get_log
 from shared.metrics import THROTTLED
+from shared.shares import Share
 
 log = get_log(__name__)
 Kind = Literal[
@@ -126,51 +127,68 @@ class Rates:
     ) -> None:
         self._now_s = now_s
         self._said_s: dict[Kind, float] = {}
-        self._items: dict[Kind, RateLimitItem] = {}
+        self._amounts: dict[Kind, tuple[int, int]] = {}
+        self._items: dict[tuple[Kind, int], RateLimitItem] = {}
         self._counters: dict[Kind, Counters] = {}
         for kind, (usual, window_s) in RATES.items():
             amount = usual if given is None else given.get(kind, usual)
             if amount > 0:
-                self._items[kind] = RateLimitItemPerSecond(amount, window_s)
+                self._amounts[kind] = (amount, window_s)
                 self._counters[kind] = Counters(counters_max=counters_max, now_s=now_s)
         self._windows = {kind: FixedWindowRateLimiter(counters) for kind, counters in self._counters.items()}
 
-    def take(self, kind: Kind, whose: str) -> Standing | None:
-        """Counts one; None when this kind is off. Raises `Throttled` when it is one too many: then nothing else was done."""
-        item = self._items.get(kind)
-        if item is None:
-            return None
-        if not self._windows[kind].hit(item, whose):
-            raise self._refusal(kind, whose)
-        return self._standing(kind, whose)
+    def take(self, kind: Kind, whose: str | Sequence[Share]) -> Standing | None:
+        """Counts one for whom it is, of an address for each of its groups; None when this kind is off.
 
-    def require_room(self, kind: Kind, whose: str) -> None:
+        Raises `Throttled` when it is one too many of any: then nothing was counted. Where the first stands is told.
+        """
+        self.require_room(kind, whose)
+        if kind not in self._amounts:
+            return None
+        shares = _shares(whose)
+        for one in shares:
+            self._windows[kind].hit(self._item(kind, one), str(one.owner))
+        return self._standing(kind, shares[0])
+
+    def require_room(self, kind: Kind, whose: str | Sequence[Share]) -> None:
         """Counts nothing. Raises `Throttled` when the next one would be one too many."""
-        item = self._items.get(kind)
-        if item is not None and not self._windows[kind].test(item, whose):
-            raise self._refusal(kind, whose)
+        if kind in self._amounts:
+            for one in _shares(whose):
+                if not self._windows[kind].test(self._item(kind, one), str(one.owner)):
+                    raise self._refusal(kind, one)
 
     def counted(self, kind: Kind) -> int:
         """How many counters of a kind are kept."""
         return len(self._counters.get(kind, ()))
 
-    def _standing(self, kind: Kind, whose: str) -> Standing:
-        item = self._items[kind]
-        ends_s, left = self._windows[kind].get_window_stats(item, whose)
+    def _item(self, kind: Kind, share: Share) -> RateLimitItem:
+        item = self._items.get((kind, share.times))
+        if item is None:
+            amount, window_s = self._amounts[kind]
+            item = self._items[kind, share.times] = RateLimitItemPerSecond(share.of(amount), window_s)
+        return item
+
+    def _standing(self, kind: Kind, share: Share) -> Standing:
+        item = self._item(kind, share)
+        ends_s, left = self._windows[kind].get_window_stats(item, str(share.owner))
         reset_s = max(1, math.ceil(ends_s - self._now_s()))
         return Standing(kind=kind, amount=item.amount, window_s=item.get_expiry(), left=left, reset_s=reset_s)
 
-    def _refusal(self, kind: Kind, whose: str) -> Throttled:
+    def _refusal(self, kind: Kind, share: Share) -> Throttled:
         THROTTLED.labels(kind=kind).inc()
         now_s = self._now_s()
         if self._said_s.get(kind, -math.inf) + _SAY_AGAIN_S <= now_s:
             self._said_s[kind] = now_s
             log.warning("more is asked for than the rate allows", action="throttled", kind=kind)
-        standing = self._standing(kind, whose)
+        standing = self._standing(kind, share)
         return Throttled(
             f"more than {standing.amount} in {standing.window_s} s", retry_after_s=standing.reset_s,
             remedy=f"come again in {standing.reset_s} s", standing=standing,
         )  # fmt: skip
+
+
+def _shares(whose: str | Sequence[Share]) -> Sequence[Share]:
+    return (Share(whose),) if isinstance(whose, str) else whose
 
 
 def headers_of(standings: Sequence[Standing]) -> dict[str, str]:

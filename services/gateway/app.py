@@ -9,6 +9,7 @@ What an adapter cannot understand is taken in as quarantine and answered 200: th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from starlette.applications import Starlette
@@ -24,7 +25,7 @@ from ingest.receive import Receiver
 from ingest.registry import adapter_for
 from ingest.signatures import is_first_scheme
 from services.frame.bodies import Bodies
-from services.frame.peers import peer_of, subscriber_of
+from services.frame.peers import peer_of, shares_of, with_each
 from services.frame.problems import problem_response
 from services.frame.rates import Kind, Rates
 from services.gateway.one_time_tokens import ReplayGuard
@@ -32,6 +33,7 @@ from services.gateway.taking_in import take_in as take_in_request
 from shared.clock import Clock
 from shared.errors import InputRejected, NotFound, SantralError, Throttled, Unavailable
 from shared.metrics import GATEWAY_REQUESTS, MESSAGES_IN, UNPROVEN_POSTS
+from shared.shares import Share
 
 
 def create_gateway(
@@ -51,17 +53,17 @@ def create_gateway(
     async def take_in(http: HttpRequest) -> Response:
         provider = "unknown"
         try:
-            address = subscriber_of(peer_of(http.scope))
+            address = shares_of(peer_of(http.scope))
             target = _target(directory, http.path_params["token"], counters, address)
             provider = target.provider
             adapter = adapter_for(provider)
             if adapter.body_bytes_max == 0:
                 raise NotFound("nothing is posted to this inbox", remedy="copy webhook_path from another inbox")
-            owners = {"target": str(target.id), "workspace": str(target.workspace_id), "address": address}
+            inbox, workspace = str(target.id), str(target.workspace_id)
             # A provider's address, or a relay's, is many workspaces': what it brings to one of them counts for that one alone.
-            there = {"posts-address": f"{address} {owners['workspace']}"}
-            _count(counters, posts=owners["target"], workspace=owners["workspace"], **there)
-            with bodies.open(**owners) as open_body:
+            there = {"posts-address": with_each(address, workspace)}
+            _count(counters, posts=inbox, workspace=workspace, **there)
+            with bodies.open(target=inbox, workspace=workspace, address=address) as open_body:
                 announced = http.headers.get("content-length")
                 body = await open_body.read(http.receive, bytes_max=adapter.body_bytes_max, announced=announced)
                 response = await _answer(http, target, adapter, body)
@@ -99,7 +101,7 @@ def create_gateway(
     return Starlette(routes=[Route("/in/{token}", take_in, methods=["GET", "POST", "HEAD"])])
 
 
-def _target(directory: Directory, token: str, rates: Rates, address: str) -> Target:
+def _target(directory: Directory, token: str, rates: Rates, address: Sequence[Share]) -> Target:
     """What a post is for. One for nobody counts for its address, so guessing is as slow as any flood."""
     try:
         return directory.target(token)
@@ -108,7 +110,7 @@ def _target(directory: Directory, token: str, rates: Rates, address: str) -> Tar
         raise
 
 
-def _count(rates: Rates, **owners: str) -> None:
+def _count(rates: Rates, **owners: str | Sequence[Share]) -> None:
     """Counts a post for each of its owners, by kind. Raises `Unavailable`: 503, for some providers send again after a 5xx only."""
     try:
         for kind, whose in owners.items():

@@ -5,20 +5,21 @@ Source: RFC 8601 §2.2. What is said is believed by every inbox that names no bo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from ingest.border.worker import EvaluatingBorder
 from services.frame.mail_border import MailBorder
 from services.gateway.trace_fields import from_domain
+from shared.shares import Share
 
 
 class Border(Protocol):
     """Whoever judges a mail while its sender waits for the answer."""
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owner: str) -> str:
-        """The value of our field: ``authserv-id; results``. ``peer`` is the sending server's address, ``owner`` whose that is.
+    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
+        """The value of our field: ``authserv-id; results``. ``peer`` is the sending server's address, ``owners`` whose that is.
 
         Raises `Unavailable` where nobody could look at the mail now: it was not judged, and has to come again.
         """
@@ -31,7 +32,7 @@ class TrustingBorder:
     def __init__(self, authserv_id: str) -> None:
         self._authserv_id = authserv_id
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owner: str) -> str:
+    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
         return f"{self._authserv_id}; dmarc=pass header.from={from_domain(content).decode('utf-8', 'replace')}"
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Final
 
 from shared.metrics import MAILS_REFUSED
+from shared.shares import Held, Share
 from shared.turns import Turns
 
 CONNECTIONS_MAX: Final = 500
@@ -31,71 +31,67 @@ class MailRoom:
         self, *, connections: int = CONNECTIONS_MAX, connections_each: int = CONNECTIONS_EACH, coming_bytes: int = COMING_BYTES_MAX,
         coming_bytes_each: int = COMING_BYTES_EACH,
     ) -> None:  # fmt: skip
-        self._connections, self._connections_each = connections, connections_each
-        self._bytes, self._bytes_each = coming_bytes, coming_bytes_each
-        self._open: Counter[str] = Counter()
-        self._coming: Counter[str] = Counter()
+        self._connections, self._bytes = connections, coming_bytes
+        self._open = Held(connections_each, connections)
+        self._coming = Held(coming_bytes_each, coming_bytes)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self._turns = Turns()
+        self._turns = Turns(places=LARGE_AT_ONCE)
 
-    def enter(self, owner: str) -> bool:
+    def enter(self, owners: Sequence[Share]) -> bool:
         """Whether one more connection is taken; then it has to `leave`."""
-        if self._open.total() >= self._connections or self._open[owner] >= self._connections_each:
+        if self._open.total >= self._connections or not self._open.take(owners):
             MAILS_REFUSED.labels(reason="connections").inc()
             return False
-        self._open[owner] += 1
         return True
 
-    def leave(self, owner: str) -> None:
+    def leave(self, owners: Sequence[Share]) -> None:
         """One less."""
-        self._open[owner] -= 1
-        if self._open[owner] <= 0:
-            del self._open[owner]
+        self._open.give(owners)
 
-    def mail(self, owner: str) -> HeldMail:
+    def mail(self, owners: Sequence[Share]) -> HeldMail:
         """A mail that is beginning to come; a context."""
-        return HeldMail(self, owner)
+        return HeldMail(self, owners)
 
     @contextlib.asynccontextmanager
-    async def working(self, owner: str, size: int) -> AsyncIterator[None]:
+    async def working(self, owners: Sequence[Share], size: int) -> AsyncIterator[None]:
         """While a mail is in memory as a whole: only a few large ones are at once, and one of an address."""
         if size <= LARGE_BYTES:
             yield
             return
-        async with self._turns.of(owner), self._large:
+        async with self._turns.of(*owners), self._large:
             yield
 
-    def move(self, owner: str, size: int) -> bool:
-        """Takes so many bytes more, or gives them back; False, and nothing taken, without room."""
-        over = self._coming.total() + size > self._bytes or self._coming[owner] + size > self._bytes_each
-        if size > 0 and over:
+    def grow(self, owners: Sequence[Share], size: int) -> bool:
+        """Takes so many bytes more; False, and nothing taken, without room."""
+        if self._coming.total + size > self._bytes or not self._coming.take(owners, size):
             MAILS_REFUSED.labels(reason="bytes").inc()
             return False
-        self._coming[owner] += size
-        if self._coming[owner] <= 0:
-            del self._coming[owner]
         return True
+
+    def shrink(self, owners: Sequence[Share], size: int) -> None:
+        """Gives bytes back."""
+        self._coming.give(owners, size)
 
 
 class HeldMail:
     """The room one mail takes, given back at its end however it ends."""
 
-    def __init__(self, room: MailRoom, owner: str) -> None:
+    def __init__(self, room: MailRoom, owners: Sequence[Share]) -> None:
         self._room = room
-        self._owner = owner
+        self._owners = owners
         self._size = 0
 
     def __enter__(self) -> HeldMail:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._room.move(self._owner, -self._size)
+        self._room.shrink(self._owners, self._size)
         self._size = 0
 
     def grow(self, size: int) -> bool:
         """Its size so far; False when there is no room for it."""
         more = max(0, size) - self._size
-        if more > 0 and not self._room.move(self._owner, more):
+        if more > 0 and not self._room.grow(self._owners, more):
             return False
         self._size += max(0, more)
         return True

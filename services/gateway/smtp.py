@@ -20,7 +20,7 @@ from ingest.adapters.smtp import LISTENER
 from ingest.directory import Directory
 from ingest.parse import Parser
 from ingest.receive import Receiver
-from services.frame.peers import plain_address, subscriber_of
+from services.frame.peers import plain_address, shares_of
 from services.frame.rates import Rates
 from services.gateway.mail_border import Border
 from services.gateway.mail_room import HeldMail, MailRoom
@@ -30,6 +30,7 @@ from services.gateway.trace_fields import traced
 from shared.clock import Clock
 from shared.errors import Throttled, Unavailable
 from shared.metrics import GATEWAY_REQUESTS, MAILS_REFUSED, MESSAGES_IN
+from shared.shares import Share
 
 log = structlog.get_logger(__name__)
 MAIL_BYTES_MAX: Final = 50 * 1024 * 1024
@@ -98,7 +99,7 @@ class MailHandler:
         if self._border is not None:
             peer = plain_address(str(session.peer[0]) if session.peer else "")
             results = await self._border.results(
-                content, mail_from=mail_from, helo=session.host_name or "", peer=peer, owner=subscriber_of(peer)
+                content, mail_from=mail_from, helo=session.host_name or "", peer=peer, owners=shares_of(peer)
             )
         if len(content) <= TRACED_AT_ONCE_BYTES_MAX:
             return traced(content, mail_from=mail_from, results=results)
@@ -120,7 +121,7 @@ class MailServer(SMTP):
     Its commands do not hold up the loop either: others have their turn after each, and a session of commands without a mail ends.
     """
 
-    _owner = ""
+    _owners: tuple[Share, ...] = ()
     _entered = False
     _answers = 0
 
@@ -150,14 +151,14 @@ class MailServer(SMTP):
             await self.push("501 Syntax: DATA" if arg else "503 Error: need RCPT command")
             return
         try:
-            self.rates.take("mails", self._owner)
+            self.rates.take("mails", self._owners)
         except Throttled as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             await self.push(_throttled(error))
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         text = MailText(self.data_size_limit or MAIL_BYTES_MAX)
-        with self._room.mail(self._owner) as held, contextlib.closing(text):
+        with self._room.mail(self._owners) as held, contextlib.closing(text):
             status = await self._received(text, held)
         if status is None:
             return  # the connection ended; aiosmtpd is cancelling this task
@@ -189,7 +190,7 @@ class MailServer(SMTP):
         if text.too_large:
             GATEWAY_REQUESTS.labels(provider="smtp", status="552").inc()
             return f"552 5.3.4 a mail is at most {self.data_size_limit} bytes"
-        async with self._room.working(self._owner, text.size):
+        async with self._room.working(self._owners, text.size):
             self.envelope.content = self.envelope.original_content = text.content()
             try:
                 return str(await self._call_handler_hook("DATA"))
@@ -199,8 +200,8 @@ class MailServer(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._owner = subscriber_of(plain_address(str(peer[0]) if peer else ""))
-        self._entered = self._room.enter(self._owner)
+        self._owners = shares_of(str(peer[0]) if peer else "")
+        self._entered = self._room.enter(self._owners)
         if not self._entered:
             assert isinstance(transport, asyncio.Transport)
             transport.write(b"421 4.7.0 too many connections, come again in a minute\r\n")
@@ -209,7 +210,7 @@ class MailServer(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         if self._entered:
             self._entered = False
-            self._room.leave(self._owner)
+            self._room.leave(self._owners)
         super().connection_lost(error)
         # The session, its envelope and its task point at each other, and the collector looks seldom here.
         self.envelope = None

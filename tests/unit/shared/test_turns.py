@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import Throttled
 from shared.ids import new_id
+from shared.shares import Share
 from shared.turns import Turns
 
 
@@ -48,3 +49,22 @@ async def test_who_waits_too_long_a_line_is_told_at_once_and_others_are_not() ->
     await asyncio.gather(*held)
     async with turns.of(loud):
         pass
+
+
+async def test_neighbours_have_half_of_the_places_together() -> None:
+    turns, leave = Turns(places=4), asyncio.Event()
+    inside: asyncio.Queue[str] = asyncio.Queue()
+
+    async def ask(house: str, street: str) -> None:
+        async with turns.of(Share(house), Share(street, 8)):
+            inside.put_nowait(house)
+            await leave.wait()
+
+    asked = [asyncio.create_task(ask(f"house {number // 2}", "street")) for number in range(10)]
+    asked.append(asyncio.create_task(ask("elsewhere", "other street")))
+    async with asyncio.timeout(5):
+        assert {await inside.get() for _ in range(3)} == {"house 0", "house 1", "elsewhere"}
+        assert inside.empty()
+        leave.set()
+        await asyncio.gather(*asked)
+    assert inside.qsize() == 8

@@ -21,7 +21,7 @@ from tests.support.chat import open_session
 from tests.support.workspaces import Workspace
 
 LIMIT = 160
-SHARE = Connections(LIMIT)._each
+SHARE = Connections(LIMIT).each
 ELSEWHERE = ("127.0.0.2", 0)
 HERE = {"x-forwarded-for": "198.51.100.1"}
 THERE = {"x-forwarded-for": "198.51.100.2"}
@@ -92,7 +92,7 @@ async def test_a_socket_that_ended_gives_its_connection_back(api: Api, workspace
     widget = f"token-{workspace.inboxes['webchat']}"
     token = (await open_session(api, widget))["token"]
     async with listening(api, limit_concurrency=8) as base:
-        for _ in range(3 * Connections(8)._each):
+        for _ in range(3 * Connections(8).each):
             async with sockets() as opened:
                 socket = await opened(f"{base}/v1/chat/{widget}/socket", token)
             await socket.wait_closed()

@@ -22,6 +22,7 @@ from services.api.body_guard import BodyGuard
 from services.frame.bodies import Bodies, room_check
 from services.frame.connections import HEAD_BYTES_MAX, Connections, protocol_of
 from services.frame.doors import WebDoor
+from services.frame.peers import shares_of
 from services.gateway.app import create_gateway
 from services.gateway.mail_room import MailRoom
 from services.gateway.smtp import listen
@@ -194,9 +195,9 @@ async def _room(bodies: Bodies) -> str:
 async def test_readiness_says_that_there_is_no_room() -> None:
     bodies = Bodies(total_bytes=100, shares={"address": 1})
     assert "room" in await _room(bodies)
-    with bodies.open(address="a") as body:
+    with bodies.open(address=shares_of("a")) as body:
         assert await body.read(_pieces([b"x" * 60]), bytes_max=100) == b"x" * 60
-        with pytest.raises(Unavailable), bodies.open(address="b") as other:
+        with pytest.raises(Unavailable), bodies.open(address=shares_of("b")) as other:
             await other.read(_pieces([b"x" * 60]), bytes_max=100)
         with pytest.raises(Unavailable):
             await _room(bodies)
@@ -223,10 +224,10 @@ async def test_a_body_ends_too_slow_too_large_or_with_its_sender() -> None:
         ([b"x" * 9], "silence", TooSlow), ([b"x" * 200], "silence", TooSlow), ([b"x"] * 3, "disconnect", ClientDisconnect),
         ([b"x" * 101], "end", TooLarge), ([b"x" * 90] * 6, "end", TooLarge),
     ):  # fmt: skip
-        with pytest.raises(error), bodies.open(address="a") as body:
+        with pytest.raises(error), bodies.open(address=shares_of("a")) as body:
             await body.read(_pieces(pieces, then=then), bytes_max=100 if error is TooLarge else 400)
         assert bodies._held == 0
-    with pytest.raises(TooLarge), bodies.open(address="a") as body:
+    with pytest.raises(TooLarge), bodies.open(address=shares_of("a")) as body:
         await body.read(_pieces([]), bytes_max=100, announced="101")
 
 

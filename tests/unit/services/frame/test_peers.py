@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.frame.doors import WebDoor
-from services.frame.peers import peer_of, plain_address, subscriber_of
+from services.frame.peers import peer_of, plain_address, shares_of, with_each
+from shared.shares import Share
 
 
 async def _who(request: Request) -> Response:
@@ -44,6 +45,19 @@ def test_one_text_for_one_address() -> None:
     assert plain_address("unknown") == "unknown"
 
 
-@pytest.mark.parametrize(("address", "whose"), [("192.0.2.1", "192.0.2.1"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("", "")])
-def test_a_subscriber_has_a_whole_64(address: str, whose: str) -> None:
-    assert subscriber_of(address) == whose
+@pytest.mark.parametrize("address", ["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"])
+def test_an_ipv4_address_is_one_owner_however_it_is_written(address: str) -> None:
+    assert shares_of(address) == (Share("192.0.2.1"),)
+
+
+def test_an_ipv6_address_counts_for_its_64_and_with_its_neighbours_for_its_56_and_its_48() -> None:
+    groups = shares_of("2001:db8:1:2ff:3::4")
+    assert groups == (Share("2001:db8:1:2ff::/64"), Share("2001:db8:1:200::/56", 4), Share("2001:db8:1::/48", 8))
+    assert shares_of("2001:db8:1:2aa::1")[1:] == groups[1:]
+    assert shares_of("2001:db8:1:300::1")[1] != groups[1]
+    assert shares_of("2001:db8:2:2ff::1")[2] != groups[2]
+
+
+def test_what_is_no_address_is_an_owner_of_its_own() -> None:
+    assert shares_of("") == (Share(""),)
+    assert with_each(shares_of("192.0.2.1"), "a") == (Share("192.0.2.1 a"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.frame.peers import shares_of
 from services.frame.rates import RATES, Kind, Rates, headers_of
 from shared.errors import Throttled
 
@@ -84,3 +85,21 @@ def test_headers_are_structured_fields() -> None:
         "ratelimit": '"key";r=4;t=1, "workspace";r=6;t=1',
     }
     assert headers_of([]) == {}
+
+
+def test_a_machine_with_a_whole_prefix_has_a_few_addresses_rates_and_its_refusals_count_nothing() -> None:
+    rates = Rates({"mails": 2}, now_s=Clock())
+
+    def taken(address: str) -> int:
+        for count in range(100):
+            try:
+                rates.take("mails", shares_of(address))
+            except Throttled:
+                return count
+        return 100
+
+    assert [taken(f"2001:db8:0:{subnet:x}::1") for subnet in range(6)] == [2, 2, 2, 2, 0, 0]
+    assert sum(taken(f"2001:db8:0:{subnet:x}::1") for subnet in range(0x100, 0xA00, 0x10)) == 2 * 8 - 2 * 4
+    assert taken("2001:db8:1::1") == 2
+    assert taken("192.0.2.1") == 2
+    assert taken("::ffff:192.0.2.1") == 0

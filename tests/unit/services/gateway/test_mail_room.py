@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from services.frame.peers import shares_of
 from services.gateway.mail_room import LARGE_AT_ONCE, LARGE_BYTES, MailRoom
 
 
@@ -12,7 +14,7 @@ async def test_large_mails_of_one_address_are_worked_on_one_by_one() -> None:
     inside: asyncio.Queue[str] = asyncio.Queue()
 
     async def work(owner: str) -> None:
-        async with room.working(owner, LARGE_BYTES + 1):
+        async with room.working(shares_of(owner), LARGE_BYTES + 1):
             inside.put_nowait(owner)
             await leave.wait()
 
@@ -21,7 +23,23 @@ async def test_large_mails_of_one_address_are_worked_on_one_by_one() -> None:
     async with asyncio.timeout(5):
         assert [await inside.get(), await inside.get()] == ["192.0.2.1", "198.51.100.7"]
         assert inside.empty()
-        async with room.working("192.0.2.1", LARGE_BYTES):
+        async with room.working(shares_of("192.0.2.1"), LARGE_BYTES):
             pass
         leave.set()
         await asyncio.gather(other, *many)
+
+
+def test_a_machine_with_a_whole_prefix_has_half_of_the_room_at_most() -> None:
+    room = MailRoom(connections=10, connections_each=2, coming_bytes=10_000, coming_bytes_each=3_000)
+    machine = [shares_of(f"2001:db8:0:{subnet:x}::1") for subnet in range(20)]
+    assert sum(room.enter(one) for one in machine) == 5
+    assert room.enter(shares_of("192.0.2.1"))
+    with contextlib.ExitStack() as stack:
+        mails = [stack.enter_context(room.mail(one)) for one in machine]
+        assert sum(one.grow(1_000) for one in mails) == 5
+        assert stack.enter_context(room.mail(shares_of("2001:db8:1::1"))).grow(3_000)
+    for one in machine[:5]:
+        room.leave(one)
+    assert room.enter(machine[9])
+    with room.mail(machine[9]) as mail:
+        assert mail.grow(3_000)

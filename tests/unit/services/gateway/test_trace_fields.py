@@ -16,9 +16,7 @@ BORDER = "mx.ornek.com"
 
 
 async def stamped(content: bytes, *, mail_from: str = "") -> bytes:
-    results = await TrustingBorder(BORDER).results(
-        content, mail_from=mail_from, helo="ornek.net", peer="127.0.0.1", owner="192.0.2.1"
-    )
+    results = await TrustingBorder(BORDER).results(content, mail_from=mail_from, helo="ornek.net", peer="127.0.0.1", owners=())
     return traced(content, mail_from=mail_from, results=results)
 
 
