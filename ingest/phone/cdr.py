@@ -78,16 +78,18 @@ def device_of(channel: str) -> str:
 
 
 def lines_of(text: str) -> Iterator[str]:
-    """The records of a CSV text, one line each; a quoted line break stays inside its record."""
-    pending = ""
+    """The records of a CSV text, one line each; a quoted line break stays inside its record. Each line is looked at once."""
+    pending: list[str] = []
+    is_open = False
     for line in text.splitlines():
-        pending = f"{pending}\n{line}" if pending else line
-        if pending.count('"') % 2 == 0:
-            if pending.strip():
-                yield pending
-            pending = ""
-    if pending.strip():
-        yield pending
+        pending.append(line)
+        is_open ^= line.count('"') % 2 == 1
+        if not is_open:
+            if line.strip() or len(pending) > 1:
+                yield "\n".join(pending)
+            pending = []
+    if pending:
+        yield "\n".join(pending)
 
 
 def read_row(line: str, *, zone: ZoneInfo, columns: Sequence[str] = ()) -> Row:

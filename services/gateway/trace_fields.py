@@ -12,6 +12,7 @@ from typing import Final
 _NAME: Final = b"authentication-results"
 _BEFORE: Final = re.compile(rb"[\r\n]*(?:>*From (?![ \t]*:)[^\n]*\n)?")
 _RETURN_PATH: Final = re.compile(rb"(?:return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE)
+_COLON: Final = re.compile(rb"[ \t]*+:")  # as many blanks as a reader of fields takes, each read once
 _FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _FROM: Final = re.compile(rb"^from[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
 _DOMAIN: Final = re.compile(rb"@([^\s<>@,;()\"]+)")
@@ -66,7 +67,7 @@ def _without_results(content: bytes, start: int, end: int) -> list[bytes]:
     copied = at = 0
     while (at := lowered.find(_NAME, at)) >= 0:
         after = at + len(_NAME)
-        if (at == 0 or lowered[at - 1 : at] == b"\n") and lowered[after : after + 200].lstrip(b" \t").startswith(b":"):
+        if (at == 0 or lowered[at - 1 : at] == b"\n") and _COLON.match(lowered, after):
             kept.append(content[start + copied : start + at])
             after = _field_end(lowered, after)
             copied = after

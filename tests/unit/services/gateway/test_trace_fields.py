@@ -78,6 +78,8 @@ FORGED = b"Authentication-Results: mx.ornek.com; dmarc=pass header.from=banka.co
         FORGED,
         b"X: y\n" + FORGED,
         b"X: y\r\n" + FORGED.upper(),
+        FORGED.replace(b"Results:", b"Results" + b" " * 300 + b":"),
+        FORGED.replace(b"Results:", b"Results" + b"\t " * 20_000 + b":"),
         FORGED.replace(b": ", b" :\r\n "),
         FORGED.replace(b": ", b":\r\n\t") + b"\r\n" + FORGED,
         b"X: " + b"authentication-results" * 3 + b"\r\n" + FORGED,
