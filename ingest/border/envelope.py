@@ -5,6 +5,7 @@ Source: RFC 7208, evaluated by pyspf with its limits (ten lookups, two of them v
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from shared.mailbox import a_labels
 
 _NOT_LOCAL: Final = re.compile(r"[^A-Za-z0-9.!#$&'*+/=?^_`{|}~-]")
 _LOCAL_CHARS_MAX: Final = 64
+_POINTERS_SHARE: Final = 0.25
 _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
@@ -62,6 +64,22 @@ class _Query(spf.query):  # type: ignore[misc]  # the library has no types
     def __init__(self, names: Names, peer: str, sender: str, helo: str) -> None:
         super().__init__(i=peer, s=sender, h=helo)
         self._names = names
+        self._validated: list[Any] | None = None
+
+    def validated_ptrs(self) -> list[Any]:
+        """The names of the server's address that lead back to it, found once.
+
+        The address is the server's owner's and so are its names: what of them is not answered does not match (RFC 7208 §5.5), and they use
+        up no time of the author's.
+        """
+        if self._validated is None:
+            self._validated = []
+            with self._names.sharing(_POINTERS_SHARE), contextlib.suppress(spf.TempError):
+                for name in self.dns_ptr(self.i)[: spf.MAX_PTR]:
+                    with contextlib.suppress(spf.TempError):
+                        if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax):
+                            self._validated.append(name)
+        return self._validated
 
     def dns(self, name: str, qtype: str, cnames: Any = None, ignore_void: bool = False) -> list[Any]:
         try:

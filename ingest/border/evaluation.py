@@ -117,7 +117,8 @@ def _as_passed_on(passed_on: Chain, domain: str, sealers: frozenset[str]) -> str
     if not passed_on.sealers or not passed_on.sealers <= sealers:
         return ""
     if passed_on.result != "pass":
-        return "temperror" if passed_on.result == "temperror" else ""
+        # A key of nobody who is believed, which a set may name beside the sealer, keeps nothing open.
+        return "temperror" if passed_on.result == "temperror" and passed_on.unasked <= sealers else ""
     judged = [one for one in read_results(passed_on.first_results).results if one.method == "dmarc"]
     proven = bool(judged) and all(
         one.result == "pass" and one.sound and a_labels(one.value("header.from")) == domain for one in judged

@@ -7,6 +7,8 @@ Units: seconds. An answer is kept an hour at most, and 2,000 of them.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import dns.exception
@@ -49,6 +51,16 @@ class Names:
 
     def begin(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
+
+    @contextmanager
+    def sharing(self, part: float) -> Iterator[None]:
+        """Questions within take this part of the time that is left at most, so that a stranger's names leave the rest of it."""
+        until, now = self._until, time.monotonic()
+        self._until = min(until, now + (until - now) * part)
+        try:
+            yield
+        finally:
+            self._until = until
 
     def records(self, name: str, kind: str) -> list[Any]:
         """The records of one kind, none where the name or the kind is not there, or it is no name. Raises `NamesUnavailable`."""

@@ -49,10 +49,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """``result`` of the whole chain; who says they sealed it, A-labels, and what the first of them found, as it stands in its field."""
+    """``result`` of the whole chain; who says they sealed it, and whose key could not be asked, A-labels; and what the first of the sealers
+    found, as it stands in its field.
+    """
 
     result: str
     sealers: frozenset[str] = frozenset()
+    unasked: frozenset[str] = frozenset()
     first_results: str = ""
 
 
@@ -129,7 +132,7 @@ def chain(content: bytes, names: Names) -> Chain | None:
         if validity != dkim.CV_Pass or not all(
             _signs_all(value) for name, value in mail.headers if name.lower() == _MESSAGE_SIGNATURE
         ):
-            return Chain(result="temperror" if keys.failed else "fail", sealers=sealers)
+            return Chain(result="temperror" if keys.failed else "fail", sealers=sealers, unasked=frozenset(keys.unasked))
     except _UNREADABLE:
         return Chain(result="fail")
     first = links[-1]["aar-value"].decode("utf-8", "replace")
@@ -145,19 +148,24 @@ def _signs_all(value: bytes) -> bool:
 
 
 class _Keys:
-    """Key records for dkimpy. ``failed``: one could not be asked; ``found``: the last one is there, and no larger than it may be."""
+    """Key records for dkimpy. ``unasked``: whose could not be asked; ``found``: the last one is there, and no larger than it may be."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self.failed = False
+        self.unasked: set[str] = set()
         self.found = False
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.unasked)
 
     def __call__(self, name: bytes, timeout: float = 0) -> bytes | None:
         self.found = False
+        asked = name.decode("ascii", "replace")
         try:
-            texts = self._names.texts(name.decode("ascii", "replace"))
+            texts = self._names.texts(asked)
         except NamesUnavailable:
-            self.failed = True
+            self.unasked.add(a_labels(asked.rpartition("._domainkey.")[2]))
             return None
         if len(texts) != 1 or len(texts[0]) > _KEY_RECORD_BYTES_MAX:
             return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dnslib import CNAME, MX, QTYPE, RCODE, RR, SOA, TXT, A, DNSError, DNSRecord
+from dnslib import CNAME, MX, PTR, QTYPE, RCODE, RR, SOA, TXT, A, DNSError, DNSRecord
 from dnslib.server import DNSHandler, DNSLogger, DNSServer
 
 TTL_S: Final = 300
@@ -84,6 +84,8 @@ def _rdata(kind: str, value: str) -> Any:
     if kind == "MX":
         preference, _, exchange = value.partition(" ")
         return MX(exchange, int(preference))
+    if kind == "PTR":
+        return PTR(value)
     return A(value)
 
 

@@ -228,6 +228,48 @@ def test_a_believed_sealer_whose_key_cannot_be_asked_leaves_it_open() -> None:
     assert (result(found, "arc"), result(found, "dmarc"), verdict(found)) == ("temperror", "temperror", "none")
 
 
+REVERSE = ".".join(reversed(PEER.split("."))) + ".in-addr.arpa"
+THEIR_NAMES = [f"h{n}.saldirgan.example" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("record", "silent"),
+    [
+        ("v=spf1 ptr -all", [REVERSE]),
+        ("v=spf1 ptr -all", THEIR_NAMES),
+        ("v=spf1 ptr ptr:ornek.com include:spf.ornek.com -all", THEIR_NAMES),
+        ("v=spf1 exists:%{p}.izin.ornek.com -all", [REVERSE]),
+    ],
+    ids=["reverse-zone", "names-in-it", "names-and-more-to-ask", "macro"],
+)
+def test_who_sends_keeps_nothing_open_by_the_names_of_their_own_server(record: str, silent: list[str]) -> None:
+    zone = {
+        **REJECT, "TXT ornek.com": [record], f"PTR {REVERSE}": THEIR_NAMES, "TXT spf.ornek.com": ["v=spf1 ip4:198.51.100.1 -all"],
+        "A bir.izin.ornek.com": ["127.0.0.2"],
+    }  # fmt: skip
+    found = said(mail(), zone, mail_from="ayse@ornek.com", trouble=dict.fromkeys(silent, "silence"), seconds=2.0)
+    assert (result(found, "spf"), result(found, "dmarc"), verdict(found)) == ("fail", "fail", "fail")
+
+
+def test_a_server_that_its_name_speaks_for_still_passes() -> None:
+    zone = {
+        **REJECT, "TXT ornek.com": ["v=spf1 ptr -all"], f"PTR {REVERSE}": ["h0.saldirgan.example", "mail.ornek.com"],
+        "A mail.ornek.com": [PEER],
+    }  # fmt: skip
+    found = said(mail(), zone, trouble={"h0.saldirgan.example": "silence"}, seconds=2.0)
+    assert (result(found, "spf"), result(found, "dmarc"), verdict(found)) == ("pass", "pass", "pass")
+
+
+def test_a_stranger_who_writes_a_believed_sealers_name_keeps_nothing_open_by_their_own() -> None:
+    head, sign, rest = LIST.partition(b"ARC-Message-Signature:")
+    forged = head + sign + rest.replace(b"d=liste.example", b"d=saldirgan.example", 1)
+    assert forged.count(b"d=saldirgan.example") == 1
+    believed = frozenset({"liste.example"})
+    for silent in ({"s1._domainkey.saldirgan.example": "silence"}, {"s1._domainkey.saldirgan.example": "servfail"}):
+        found = said(forged, {**REJECT, **KEYS}, mail_from="bounce@liste.example", trouble=silent, seconds=2.0, sealers=believed)
+        assert (result(found, "dmarc"), verdict(found)) == ("fail", "fail")
+
+
 # --- alignment and policies -----------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ class Text(str):
 
     __slots__ = ("lines",)
 
-    def splitlines(self, keepends: bool = False) -> list[str]:  # noqa: FBT001, FBT002
+    def splitlines(self, keepends: bool = False) -> list[str]:
         self.lines = [Line(line) for line in super().splitlines(keepends)]
         return list(self.lines)
 
