@@ -3,8 +3,9 @@
 One reply of a conversation at a time, oldest first, so the customer reads them in order. A courier takes a delivery by pushing its
 due time ahead (a lease on the database's clock); one that dies gives it back by that time passing. A reply may therefore be sent
 twice after a crash, always under the same id (Message-ID, our own id at the provider).
-What many workspaces have due is taken turn by turn, of `DRAWN` of them by lot, and each has `OF_ONE` on their way at once: one that writes
-in masses, or whose provider is slow, waits behind itself.
+What many workspaces have due is taken turn by turn, of `DRAWN` of them by lot, and each has its share of the places (`places.py`): one that
+writes in masses, or whose provider is slow, waits behind itself. What became of a try is written without waiting long for a lock: who waits
+for somebody else's stands beside the connection meanwhile, not in it.
 Schedule: 0, 5 s, 30 s, 2 min, 10 min, 1 h, 3 h, 6 h, with full jitter; the provider's own Retry-After is honoured.
 """
 
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ from ingest.registry import adapter_for
 from router.commands.reply import reply_state
 from router.views.answered import ANSWERED, NUMBER, address_of, reply_to_of
 from services.courier.outgoing import Outgoing
+from services.courier.places import HEAVY, Places, places_of
 from services.frame.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Contended, Database, retried
@@ -39,9 +40,10 @@ SCHEDULE_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 3 * 3600.0, 6 * 3600.0)
 LEASE_S: Final = 60
 TRY_S: Final = 45
 """Of one try, whatever it does: while its lease lasts nobody begins another."""
-ROOM: Final = 100
-OF_ONE: Final = 20
 DRAWN: Final = 10
+LOCK_MS: Final = 20
+CLOSING_TRIES: Final = 80
+"""Ten seconds or so, as long as a lease outlasts a try: who is sent and not told of it is sent again."""
 REFERENCES: Final = 20
 """Of an answer by mail: the newest of its conversation."""
 LOOK_S: Final = 1.0
@@ -49,25 +51,32 @@ LOOK_S: Final = 1.0
 _DUE: Final = "q.state = 'queued' and q.due_at <= clock_timestamp()"
 _TAKE: Final = f"""
 with drawn as materialized (
-    select waiting.workspace_id, {OF_ONE} - coalesce(busy.many, 0) as room
+    select waiting.workspace_id, $5::int - coalesce(busy.held, 0) as room
     from (select distinct q.workspace_id from santral.delivery q where {_DUE}) waiting
-    left join unnest($4::uuid[], $5::int[]) as busy(workspace_id, many) on busy.workspace_id = waiting.workspace_id
-    where coalesce(busy.many, 0) < {OF_ONE} order by random() limit {DRAWN}
+    left join unnest($6::uuid[], $7::int[]) as busy(workspace_id, held) on busy.workspace_id = waiting.workspace_id
+    where coalesce(busy.held, 0) < $5::int order by random() limit {DRAWN}
 ), due as materialized (
-    select one.* from drawn cross join lateral (
-        select q.workspace_id, q.id, q.due_at from santral.delivery q
+    select one.*, drawn.room from drawn cross join lateral (
+        select q.workspace_id, q.id, q.due_at, case when q.request ? 'files' then {HEAVY} else 1 end as places
+        from santral.delivery q
         where q.workspace_id = drawn.workspace_id and {_DUE} and not exists (
             select 1 from santral.delivery earlier
             where earlier.workspace_id = q.workspace_id and earlier.conversation_id = q.conversation_id
               and earlier.state = 'queued' and earlier.id < q.id)
         order by q.due_at limit drawn.room for no key update skip locked
     ) one
+), turns as (
+    select *, row_number() over theirs as turn, sum(places) over theirs as so_far from due
+    window theirs as (partition by workspace_id order by due_at, id)
+), fitting as (
+    -- Of what fits into nobody's share, the first goes all the same.
+    select *, sum(places) over (order by turn, due_at, id) - places as before from turns where turn = 1 or so_far <= room
 ), taken as (
-    select workspace_id, id from due order by row_number() over (partition by workspace_id order by due_at), due_at limit $1
+    select workspace_id, id from fitting where before < $4
 )
-update santral.delivery d set due_at = clock_timestamp() + $2 * interval '1 s', owner = $3, attempts = d.attempts + 1
+update santral.delivery d set due_at = clock_timestamp() + $1 * interval '1 s', owner = $2, attempts = d.attempts + 1
 from taken where d.workspace_id = taken.workspace_id and d.id = taken.id
-returning d.*
+returning d.*, (select count(*) from drawn) >= $3 as left_out
 """
 _PERSON: Final = f"""
 select h.kind, h.scope, h.value, h.raw, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
@@ -97,6 +106,7 @@ update santral.delivery set state = $3, reason = $4, provider_id = coalesce($5, 
     closed_at = case when $3 = 'failed' then clock_timestamp() end
 where workspace_id = $1 and id = $2 and state = 'queued' and owner = $6 returning 1
 """
+_WAIT_LITTLE: Final = f"set local lock_timeout = {LOCK_MS}"
 _AGAIN: Final = """
 update santral.delivery set due_at = clock_timestamp() + $3 * interval '1 s', reason = $4
 where workspace_id = $1 and id = $2 and state = 'queued' and owner = $5
@@ -116,16 +126,18 @@ class Deliveries:
         self._hints = hints
         self._owner = owner
         self._secret = secret
-        self._busy: Counter[UUID] = Counter()
+        self._places = Places()
 
     async def run(self, waiter: Waiter) -> None:
         """Sends for ever; while the database is away it waits. Whoever is slow holds up what comes after it by nobody else."""
         async with asyncio.TaskGroup() as group:
 
             async def begin() -> bool:
-                for row in await self._taken():
+                rows = await self._taken()
+                for row in rows:
                     group.create_task(self._deliver(row))
-                return False
+                # Whom the lot left out is drawn at once, not at the next look.
+                return any(row["left_out"] for row in rows)
 
             await go_round(begin, waiter, look_s=LOOK_S, action="deliveries_wait")
 
@@ -137,13 +149,14 @@ class Deliveries:
 
     async def _taken(self) -> list[dict[str, Any]]:
         """What is due and has room, leased. Each row is given back by `_deliver`."""
-        room = ROOM - self._busy.total()
-        if room <= 0:
+        free, share, held = self._places.free, self._places.share, self._places.held
+        if not share:
             return []
         async with self._db.batch() as connection:
-            found = await connection.fetch(_TAKE, room, LEASE_S, self._owner, list(self._busy), list(self._busy.values()))
+            found = await connection.fetch(_TAKE, LEASE_S, self._owner, DRAWN, free, share, list(held), list(held.values()))
         rows = [dict(row) for row in found]
-        self._busy.update(row["workspace_id"] for row in rows)
+        for row in rows:
+            self._places.take(row["workspace_id"], places_of(row["request"]))
         return rows
 
     async def _deliver(self, row: Mapping[str, Any]) -> None:
@@ -154,9 +167,7 @@ class Deliveries:
             # Its lease brings it back.
             log.warning("a reply's state waits", action="deliveries_wait", delivery=str(row["id"]), error=type(error).__name__)
         finally:
-            self._busy[workspace_id] -= 1
-            if not self._busy[workspace_id]:
-                del self._busy[workspace_id]
+            self._places.give_back(workspace_id, places_of(row["request"]))
             # The next reply of the conversation, or of the workspace, has its turn.
             for topic in ("delivery", "outbox", "dispatch"):
                 self._hints.wake(topic)
@@ -211,13 +222,18 @@ class Deliveries:
         )  # fmt: skip
         if outcome.state == "retry":
             wait_s = outcome.retry_after_s or _wait_s(attempts)
-            async with self._db.batch() as connection:
-                await connection.execute(_AGAIN, row["workspace_id"], row["id"], wait_s, outcome.reason, self._owner)
+            await retried(lambda: self._put_off(row, wait_s, outcome.reason), tries=CLOSING_TRIES)
             return
-        await retried(lambda: self._close(row, outcome))
+        await retried(lambda: self._close(row, outcome), tries=CLOSING_TRIES)
+
+    async def _put_off(self, row: Mapping[str, Any], wait_s: float, reason: str) -> None:
+        async with self._db.batch() as connection:
+            await connection.execute(_WAIT_LITTLE)
+            await connection.execute(_AGAIN, row["workspace_id"], row["id"], wait_s, reason, self._owner)
 
     async def _close(self, row: Mapping[str, Any], outcome: Outcome) -> None:
         async with self._db.batch() as connection:
+            await connection.execute(_WAIT_LITTLE)
             row = {**row, "conversation_id": await _locked_conversation(connection, row)}
             closed = await connection.fetchval(
                 _CLOSE, row["workspace_id"], row["id"], outcome.state, outcome.reason, outcome.provider_id, self._owner

@@ -11,6 +11,7 @@ import aiosmtplib
 import httpx
 
 from ingest.adapter import Adapter, Call, HttpCall, MailCall, Outcome
+from services.courier.places import HEAVY, ROOM
 from services.frame.egress import SETTING, Allowed, body_of, client, is_providers
 from shared.errors import Forbidden
 
@@ -24,7 +25,7 @@ class Outgoing:
     def __init__(self, *, smtp_relay: str | None, allowed: Allowed) -> None:
         self._smtp_relay = smtp_relay
         self._allowed = allowed
-        self._http = client(allowed, timeout_s=TIMEOUT_S)
+        self._http = client(allowed, timeout_s=TIMEOUT_S, connections=ROOM + HEAVY)
 
     async def close(self) -> None:
         """Closes the connections that are kept open."""

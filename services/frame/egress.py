@@ -23,6 +23,8 @@ from shared.errors import Forbidden, InputRejected
 
 SETTING: Final = "SANTRAL_EGRESS_ALLOW"
 ANY_PORT: Final = 0
+CONNECTIONS: Final = 100
+_KEPT_OPEN: Final = 20
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -82,10 +84,13 @@ PUBLIC_ONLY: Final = Allowed()
 class _Transport(httpx.AsyncBaseTransport):
     """Named hosts are reached as they are; everything else through the guard."""
 
-    def __init__(self, allowed: Allowed, resolver: Resolver | None) -> None:
+    def __init__(self, allowed: Allowed, resolver: Resolver | None, connections: int) -> None:
         self._allowed = allowed
-        self._named = httpx.AsyncHTTPTransport(trust_env=False)
-        self._guarded = AsyncSafeTransport(policy=Policy(allowed_networks=allowed.networks), trust_env=False, resolver=resolver)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=_KEPT_OPEN)
+        self._named = httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._guarded = AsyncSafeTransport(
+            policy=Policy(allowed_networks=allowed.networks), trust_env=False, resolver=resolver, limits=limits
+        )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._allowed.names(str(request.url)):
@@ -103,14 +108,20 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 def client(
-    allowed: Allowed, *, timeout_s: float, headers: dict[str, str] | None = None, resolver: Resolver | None = None
+    allowed: Allowed,
+    *,
+    timeout_s: float,
+    headers: dict[str, str] | None = None,
+    resolver: Resolver | None = None,
+    connections: int = CONNECTIONS,
 ) -> httpx.AsyncClient:
     """A client that calls nobody it may not. Its requests raise `Forbidden` beside httpx's own errors.
 
-    ``resolver`` stands for the system's name service.
+    ``resolver`` stands for the system's name service. ``connections`` are open at once, to named hosts and to others each; who makes more
+    calls than that waits for one, so those that do not end would stop the others.
     """
     return httpx.AsyncClient(
-        transport=_Transport(allowed, resolver), timeout=timeout_s, follow_redirects=False, trust_env=False,
+        transport=_Transport(allowed, resolver, connections), timeout=timeout_s, follow_redirects=False, trust_env=False,
         headers={"accept-encoding": "identity", **(headers or {})},
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from ingest.adapter import Adapter, Call, MailCall, Outcome
@@ -23,3 +24,34 @@ class Kept(Outgoing):
         self._surprise(call)
         self.calls.append(call)
         return Outcome(state="sent", provider_id=self._provider_id or f"p-{len(self.calls)}")
+
+
+class Hanging(Kept):
+    """Providers that do not answer until they are let, but for mails to ``quick``."""
+
+    def __init__(self, quick: str = "") -> None:
+        super().__init__()
+        self.let, self.changed, self.standing = asyncio.Event(), asyncio.Condition(), 0
+        self._quick = quick
+
+    async def execute(self, adapter: Adapter, call: Call) -> Outcome:
+        assert isinstance(call, MailCall)
+        if self._quick not in call.recipients:
+            await self._count(1)
+            try:
+                await self.let.wait()
+            finally:
+                self.standing -= 1
+        outcome = await super().execute(adapter, call)
+        await self._count(0)
+        return outcome
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        """Waits for something that a call brings about."""
+        async with self.changed:
+            await self.changed.wait_for(happened)
+
+    async def _count(self, more: int) -> None:
+        async with self.changed:
+            self.standing += more
+            self.changed.notify_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from ingest.adapter import Adapter, Call, MailCall, Outcome
+from ingest.adapter import MailCall
 from ingest.directory import Directory
 from services.courier import deliveries
-from services.courier.deliveries import LEASE_S, OF_ONE, ROOM, SCHEDULE_S, TRY_S, Deliveries
+from services.courier.deliveries import LEASE_S, SCHEDULE_S, TRY_S, Deliveries
 from services.courier.outgoing import Outgoing
 from shared.blobs_files import FileBlobs
 from shared.database import Database
@@ -24,8 +23,8 @@ from tests.support.api import Api
 from tests.support.intake_line import SECRET, rows
 from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import shift_of
-from tests.support.way_out import Kept
-from tests.support.workspaces import Workspace, add_item, make_workspace
+from tests.support.way_out import Hanging, Kept
+from tests.support.workspaces import Workspace
 
 AYSE = "ayse@ornek.com"
 MACHINES = [
@@ -205,78 +204,10 @@ async def test_a_template_never_becomes_an_empty_mail(desk: Regroup, tmp_path: P
     assert (outgoing.calls, row["state"], "template" in row["reason"]) == ([], "failed", True)
 
 
-async def test_answers_of_one_workspace_in_masses_let_anothers_go_in_the_next_round(desk: Regroup, tmp_path: Path) -> None:
-    loud = await make_workspace(desk.shift.db, name="komsu")
-    await desk.shift.execute(
-        "insert into santral.delivery (workspace_id, id, conversation_id, message_id, inbox_id, handle_id, request, due_at)"
-        " select $1, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), $2, gen_random_uuid(), '{}', now() - interval '1 hour'"
-        f" from generate_series(1, {5 * ROOM})",
-        loud.id, loud.inboxes["api"],
-    )  # fmt: skip
-    quiet = await answer(desk, await desk.begun("Merhaba", provider="smtp", who=AYSE))
-    courier = await courier_of(desk, tmp_path, Kept())
-    assert await courier.round() == OF_ONE + 1
-    assert (await state_of(desk, quiet))["state"] == "sent"
-    await desk.shift.execute("delete from santral.delivery where workspace_id = $1", loud.id)
-
-
-class Slow(Kept):
-    """Somebody's provider that does not come to an end until it is let."""
-
-    def __init__(self, stuck: int) -> None:
-        super().__init__()
-        self.let, self.quiet, self.all_stuck = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._stuck, self.most = stuck, 0
-
-    async def execute(self, adapter: Adapter, call: Call) -> Outcome:
-        assert isinstance(call, MailCall)
-        if call.recipients == (AYSE,):
-            self.quiet.set()
-            return await super().execute(adapter, call)
-        self.most += 1
-        if self.most == self._stuck:
-            self.all_stuck.set()
-        await self.let.wait()
-        return await super().execute(adapter, call)
-
-
-async def test_a_workspace_whose_provider_is_slow_holds_up_no_other(desk: Regroup, tmp_path: Path) -> None:
-    loud, many = await make_workspace(desk.shift.db, name="komsu"), OF_ONE + 5
-    for _ in range(many):
-        await add_item(desk.shift.db, loud, channel="email", provider="smtp")
-    await desk.shift.execute(
-        "update santral.handle set kind = 'email', value = value || '@yavas.example' where workspace_id = $1", loud.id
-    )
-    await desk.shift.execute(
-        "insert into santral.delivery (workspace_id, id, conversation_id, message_id, inbox_id, handle_id, request)"
-        " select workspace_id, gen_random_uuid(), id, gen_random_uuid(), last_inbox_id, last_handle_id, $2 from santral.conversation"
-        " where workspace_id = $1",
-        loud.id, {"content": {"kind": "text", "text": "Cevap"}},
-    )  # fmt: skip
-    conversation = await desk.begun("Merhaba", provider="smtp", who=AYSE)
-    outgoing = Slow(OF_ONE)
-    courier = await courier_of(desk, tmp_path, outgoing)
-    running = asyncio.create_task(courier.run(desk.api.hints.waiter("delivery")))
-    try:
-        async with asyncio.timeout(30):
-            await outgoing.all_stuck.wait()
-            await answer(desk, conversation)
-            await outgoing.quiet.wait()
-        assert outgoing.most == OF_ONE, "the others of theirs wait behind them"
-        outgoing.let.set()
-        async with asyncio.timeout(30):
-            while await rows(desk.shift.db, "select 1 from santral.delivery where state = 'queued'"):
-                await desk.api.hints.waiter("delivery").wait(0.2)
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
-    assert len(outgoing.calls) == many + 1
-
-
 async def test_a_try_ends_before_its_lease(desk: Regroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conversation = await desk.begun("Merhaba", provider="smtp", who="yavas@ornek.com")
     sent = await answer(desk, conversation)
-    courier = await courier_of(desk, tmp_path, Slow(1))
+    courier = await courier_of(desk, tmp_path, Hanging())
     assert TRY_S < LEASE_S
     monkeypatch.setattr(deliveries, "TRY_S", 0.1)
     assert await courier.round() == 1
