@@ -46,9 +46,11 @@ _CLOCK: Final = (
     "kind", "target_s", "warn_s", "started_at", "resumed_at", "paused_at", "elapsed_s", "due_at", "warn_at", "warned_at",
     "breached_at", "met_at", "stopped_at",
 )  # fmt: skip
+# Each workspace in turn, as those whose clocks cannot be started come again and again.
 _NEW: Final = f"""
 select {_WORK}, least(i.enqueued_at, d.decided_at) as started_at, d.tier, d.sla, i.counted_in is not null as moved
 from (
+    select u.*, row_number() over (partition by u.workspace_id order by u.enqueued_at, u.id) as turn from (
     select i.*, k.counted_in from santral.work_item i
     left join lateral (
         select coalesce(k.queue_id, i.queue_id) as counted_in from santral.sla_clock k
@@ -59,7 +61,7 @@ from (
     select i.*, null from santral.work_item i
     where i.closed_at > $1 and {_WAITED_FOR} and {_FOR_CUSTOMERS} and not exists (
         select 1 from santral.sla_clock k where k.workspace_id = i.workspace_id and k.item_id = i.id)
-    limit $2
+    ) u order by turn, u.workspace_id limit $2
 ) i
 left join lateral (
     select d.decided_at, d.record->'facts'->'profile'->>'tier' as tier, d.record->>'sla' as sla from santral.decision d

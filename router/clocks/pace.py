@@ -57,7 +57,9 @@ insert into santral.queue_pace (workspace_id, queue_id, waiting, oldest_s, onlin
 select w, q, waiting, oldest_s, online, finished, handling_s, per_s, now()
 from jsonb_to_recordset($1::jsonb) as n(
     w uuid, q uuid, waiting int, oldest_s float8, online int, finished int, handling_s float8, per_s float8)
-order by w, q
+-- A queue that somebody holds, or has removed since, is measured at the next look.
+join santral.queue k on k.workspace_id = n.w and k.id = n.q
+order by w, q for key share of k skip locked
 on conflict (workspace_id, queue_id) do update set
     waiting = excluded.waiting, oldest_s = excluded.oldest_s, online = excluded.online, finished = excluded.finished,
     handling_s = excluded.handling_s, per_s = excluded.per_s, measured_at = excluded.measured_at

@@ -170,5 +170,5 @@ async def _given_back(connection: Connection, pairs: Sequence[tuple[UUID, UUID]]
         for stored in await lock_items(connection, pairs, skip_locked=True)
         if stored.state.state == "assigned" and stored.state.terms.grace_s is None and not stored.external
     ]  # fmt: skip
-    await write_moves(connection, moves, at)
-    return {move.stored.workspace_id for move in moves}
+    moved = await write_moves(connection, moves, at, skip_locked=True)
+    return {one.move.stored.workspace_id for one in moved}

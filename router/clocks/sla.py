@@ -33,7 +33,7 @@ from router.clocks.following import Look, Start, calendar_of, chosen_for, counte
 from router.item.goals import BOOST_MAX_S, due_key
 from router.item.item import ItemState
 from router.item.plan import OWN_QUEUE
-from router.moves.capacity import lock_agents
+from router.moves.capacity import lock_free_agents
 from router.moves.item_store import StoredItem, item_row, lock_items, moment, write_items
 from router.moves.moves import feed, numbered
 from router.workspace.workspace import Workspace
@@ -179,12 +179,14 @@ class SlaClocks:
         locked = await lock_conversations(
             connection, [(look.before.workspace_id, look.before.conversation_id) for look in looks if look.happened]
         )
-        kept = [look for look in looks if not look.happened or look.before.conversation_id in locked]
+        found = [look for look in looks if not look.happened or look.before.conversation_id in locked]
+        told = [(look, [self._event(look.before, look.told or look.clock, kind, now) for kind in look.happened]) for look in found]
+        # Like a conversation, an agent whom somebody else holds is waited for until the next look, not here.
+        held = await lock_free_agents(connection, {one for _, events in told for one in _agents(events)})
+        told = [(look, events) for look, events in told if not _agents(events) & held]
+        kept, events = [look for look, _ in told], [event for _, own in told for event in own]
         changed = [look for look in kept if look.clock != look.before.clock or look.after is not None]
         await write_clocks(connection, [(look.after or look.before, look.clock) for look in changed])
-        events = [self._event(look.before, look.told or look.clock, kind, now) for look in kept for kind in look.happened]
-        agents = {(event.workspace_id, event.agent_id) for event in events if event.agent_id is not None}
-        await lock_agents(connection, list(agents))
         await record(connection, await numbered(connection, events))
         for look in kept:
             for kind in look.happened:
@@ -241,6 +243,11 @@ class SlaClocks:
         if done:
             await mark_escalated(connection, done)
         return {event.workspace_id for event in events}
+
+
+def _agents(events: Sequence[Event]) -> set[tuple[UUID, UUID]]:
+    """Whose numbers they take."""
+    return {(event.workspace_id, event.agent_id) for event in events if event.agent_id is not None}
 
 
 def _unforeseen(item_id: UUID, error: Exception) -> None:

@@ -68,7 +68,7 @@ async def carry_out(connection: Connection, effects: Mapping[UUID, Sequence[Effe
         else:
             moved_items.add((workspace, effect.item))
             moves.append((workspace, effect, move))
-    done = {id(one.move): one for one in await write_moves(connection, [move for _, _, move in moves], at)}
+    done = {id(one.move): one for one in await write_moves(connection, [move for _, _, move in moves], at, skip_locked=True)}
     for workspace, effect, move in moves:
         written = done.get(id(move))
         if written is None:

@@ -23,6 +23,7 @@ from router.moves.moves import slot_of
 from router.policy.agent_filter import Filters, skills_with_filters
 from shared.database import Connection
 
+FEW: Final = 50
 _PREFETCH: Final = 1000
 _TAKE: Final = "delete from santral.dispatch_change where slot = any($1::smallint[]) returning workspace_id, kind, id"
 # One probe of the index per slot: a distinct over the feed would read all of it.
@@ -87,6 +88,11 @@ class Changes:
             if kind in kinds:
                 kinds[kind].add((workspace, one))
         return found
+
+    def named(self, wanted: Callable[[UUID], bool]) -> set[tuple[UUID, str, UUID]]:
+        """Those of wanted workspaces as (workspace, kind, id)."""
+        kinds = {"item": self.items, "agent": self.agents, "queue": self.queues}
+        return {(workspace, kind, one) for kind, pairs in kinds.items() for workspace, one in pairs if wanted(workspace)}
 
     def merge(self, other: Changes) -> None:
         """Adds another's changes."""
@@ -167,8 +173,14 @@ def of_agents(seen: Mapping[UUID, Sequence[Seen]]) -> list[UUID]:
     return [workspace for workspace, some in seen.items() if any(isinstance(one, dict | AgentRemoved) for one in some)]
 
 
+def is_known(seen: Sequence[Seen], filters: Filters) -> bool:
+    """Whether what was read can be told at once: few agents, of whom no filter is still to be asked."""
+    agents = [one for one in seen if isinstance(one, dict)]
+    return not filters.sources or (len(agents) <= FEW and all(filters.knows(one, one["queue_names"]) for one in agents))
+
+
 def states(seen: Sequence[Seen], filters: Filters) -> list[Told]:
-    """What was read, in order, as the core is told it. Asks the workspace's filters of every agent: in a thread where there are any."""
+    """What was read, in order, as the core is told it. Asks filters of agents of whom they are not known: in a thread then."""
     told: list[Told] = []
     for one in seen:
         if isinstance(one, AgentRemoved):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 from uuid import UUID
 
-from router.policy.agent_filter import Filters
+from router.policy.agent_filter import NO_FILTERS, Filters
 from shared.database import Connection
 
 _FILTERS: Final = "select workspace_id, name, source from santral.agent_filter where workspace_id = any($1::uuid[])"
@@ -32,8 +32,15 @@ class KnownFilters:
         """The filters that were read, ready to be asked; outside a transaction, as compiling takes a while."""
         before = self._known.get(workspace)
         if before is None or before.sources != sources:
-            self._known[workspace] = await asyncio.to_thread(Filters, sources, before) if sources else Filters(sources)
+            self._known[workspace] = await asyncio.to_thread(Filters, sources, before)
         return self._known[workspace]
+
+    def known(self, workspace: UUID, sources: Mapping[str, str]) -> Filters | None:
+        """The filters that were read, where they are the ones in memory or there are none; else they are to be compiled (`of`)."""
+        if not sources:
+            return NO_FILTERS
+        before = self._known.get(workspace)
+        return before if before is not None and before.sources == sources else None
 
     def forget(self, gone: Callable[[UUID], bool]) -> None:
         """Of workspaces that somebody else serves."""

@@ -3,14 +3,15 @@
 A matcher owns slots of workspaces by lease. Memory is a copy and may be thrown away: an unknown commit drops it, and it is
 read anew; a fenced owner forgets it. Each round is two transactions, feed in and effects out, and both lock the slots' leases
 first, so a matcher that was stopped and came back writes nothing. A workspace whose rows cannot be read, or whose effects cannot be
-carried out, is set aside alone and read anew after a while: the others go on. **Units**: the core's seconds are the database's clock.
+carried out, or wait for what somebody else holds, is set aside alone and read anew after a while: the others go on. So they do while
+filters are asked of its agents (`readying.py`). **Units**: the core's seconds are the database's clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -24,6 +25,7 @@ from router.matcher.feed import (
     Changes,
     Seen,
     changed_slots,
+    is_known,
     of_agents,
     read_changes,
     read_everything,
@@ -32,10 +34,10 @@ from router.matcher.feed import (
     workspaces_in,
 )
 from router.matcher.known_filters import KnownFilters, read_filters
+from router.matcher.readying import Readied, Readying
 from router.moves.moves import slot_of
-from router.policy.agent_filter import NO_FILTERS
 from shared.database import Contended, Database, Overlong, concerns_all
-from shared.errors import SantralError
+from shared.errors import SantralError, Unavailable
 from shared.hints import Hints, Waiter
 from shared.leases import SlotLeases
 from shared.metrics import DISPATCH_ASIDE, DISPATCH_LAG, DISPATCH_RESERVATIONS, DISPATCH_WAITING
@@ -43,6 +45,10 @@ from shared.metrics import DISPATCH_ASIDE, DISPATCH_LAG, DISPATCH_RESERVATIONS, 
 log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
 ASIDE_S: Final = 10.0
+LOCK_MS: Final = 200
+LOCK_AGAIN_MS: Final = 50
+"""How long effects wait for what somebody else holds: of all together, and where one is looked for who does not get on."""
+_NOW_WITH_LOCKS: Final = "select clock_timestamp() from set_config('lock_timeout', $1, true)"
 _TURNS_MAX: Final = 1000  # rounds of one look; a core that never comes to rest is thrown away
 
 
@@ -58,16 +64,24 @@ class Matcher:
         self._again: set[tuple[UUID, str, UUID]] = set()
         self._aside: dict[UUID, float] = {}  # since when, by this process's clock
         self._filters = KnownFilters()
+        self._readying = Readying(self._filters, ring=lambda: hints.wake("dispatch"))
         self._offset_s = time.time() - time.monotonic()
 
     async def run(self, waiter: Waiter) -> None:
         """Works for ever; the worker loop around it restarts it after an unforeseen error."""
+        try:
+            await self._go_round(waiter)
+        finally:
+            self.forget()
+            await self._readying.stop()
+
+    async def _go_round(self, waiter: Waiter) -> None:
         while True:
             started = time.monotonic()
             try:
                 worked = await self.round()
             except Contended:
-                self.forget()
+                # Of the leases, as the feed was to be taken: nothing was.
                 worked = True
             except SantralError as error:
                 log.warning("dispatch starts over", action="dispatch_reset", error=str(error))
@@ -83,6 +97,11 @@ class Matcher:
         self._cores.clear()
         self._loaded.clear()
         self._again.clear()
+        self._readying.drop(lambda _: True)
+
+    async def made_ready(self) -> bool:
+        """Waits until no filters are asked any more; whether a round would tell something because of it."""
+        return await self._readying.finished()
 
     async def round(self) -> bool:
         """One look at the feed and at the time. True when there is more to do at once."""
@@ -128,12 +147,14 @@ class Matcher:
     async def _feed(self, slots: set[int]) -> tuple[Mapping[UUID, list[Told]], float]:
         """What changed, as the core is told it. A slot that is new here is read whole, and a workspace that comes back."""
         back = {one for one in self._come_back() if slot_of(one) in self._loaded}
+        ready = self._readying.ready()
+        again = self._again.union(*(one.changed for one in ready))
+        held = set(self._readying.kept) - {one.workspace for one in ready}
         async with self._db.batch() as connection:
             at, changed = await changed_slots(connection, slots)
             now = self._read_clock(at)
-            wanted = (
-                changed | (slots - self._loaded) | {slot_of(workspace) for workspace in (*back, *(one[0] for one in self._again))}
-            )
+            named = (*back, *(one.workspace for one in ready), *(one[0] for one in again))
+            wanted = changed | (slots - self._loaded) | {slot_of(workspace) for workspace in named}
             if not wanted:
                 return {}, now
             kept = await self._leases.lock_and_check(connection, wanted)
@@ -141,76 +162,97 @@ class Matcher:
                 self._drop(slot)
             fresh = kept - self._loaded
             changes = await take_changes(connection, kept)
-            again = set(self._again)
             changes.merge(Changes.of(again))
             whole = {one for one in back if slot_of(one) in kept} | set(await workspaces_in(connection, fresh) if fresh else ())
             whole -= self._aside.keys() - back
             seen: dict[UUID, list[Seen]] = await read_everything(connection, list(whole)) if whole else {}
-            apart = whole | self._aside.keys()
+            apart = whole | self._aside.keys() | held
             known = changes.only(lambda workspace: slot_of(workspace) in kept and workspace not in apart)
             seen |= await read_changes(connection, known)
             sources = await read_filters(connection, of_agents(seen))
         self._again -= again
+        self._readying.note(changes.named(lambda workspace: workspace in held and workspace in self._readying.kept))
         for workspace in whole:
-            self._cores[workspace] = Dispatch(reserve_max=200)
+            self._cores.pop(workspace, None)
             self._aside.pop(workspace, None)
-        for workspace in seen:
+        told = self._ready(ready, seen, sources)
+        for workspace in told:
             self._cores.setdefault(workspace, Dispatch(reserve_max=200))
-        told = await self._ready(seen, sources)
         DISPATCH_ASIDE.set(len(self._aside))
         self._loaded |= fresh
         return told, now
 
-    async def _ready(
-        self, seen: Mapping[UUID, Sequence[Seen]], sources: Mapping[UUID, Mapping[str, str]]
+    def _ready(
+        self, ready: Collection[Readied], seen: Mapping[UUID, Sequence[Seen]], sources: Mapping[UUID, Mapping[str, str]]
     ) -> dict[UUID, list[Told]]:
-        """What was read as the core is told it. Who is cut off here has taken the feed already, and drops all memory."""
+        """What was made ready and what was read, as the core is told it. Whose filters are still to be asked is made ready beside."""
         told: dict[UUID, list[Told]] = {}
+        for one in ready:
+            if one.workspace not in self._readying.kept:
+                continue  # Its slot is somebody else's now.
+            self._readying.drop(lambda workspace, done=one.workspace: workspace == done)  # type: ignore[misc]
+            if one.error is not None:
+                self._set_aside(one.workspace, one.error)
+            else:
+                told[one.workspace] = one.told
         for workspace, some in seen.items():
+            if workspace in self._aside:
+                continue
             try:
-                filters = await self._filters.of(workspace, sources[workspace]) if workspace in sources else NO_FILTERS
-                told[workspace] = await asyncio.to_thread(states, some, filters) if filters.sources else states(some, filters)
-            except asyncio.CancelledError:
-                self.forget()
-                raise
+                filters = self._filters.known(workspace, sources.get(workspace, {}))
+                if filters is None or not is_known(some, filters):
+                    self._readying.begin(workspace, some, sources[workspace])
+                else:
+                    told.setdefault(workspace, []).extend(states(some, filters))
             except Exception as error:
+                told.pop(workspace, None)
                 self._set_aside(workspace, error)
         return told
 
     async def _carry_out(self, effects: Mapping[UUID, Sequence[Effect]]) -> dict[UUID, list[Effect]]:
         """Executes what the cores ask, tells them what became of it, and returns what they ask next.
 
-        In one transaction for all; in halves where something in it cannot be done, down to the workspace whose it is. An unknown
-        commit drops all memory.
+        In one transaction for all; in halves where something in it cannot be done, down to the workspace whose it is. What waited for
+        somebody else in vain is tried once more before that. An unknown commit drops all memory.
         """
         more: dict[UUID, list[Effect]] = {}
-        pending = [dict(effects)]
+        pending = [(dict(effects), LOCK_MS)]
         while pending:
-            part = pending.pop()
+            part, lock_ms = pending.pop()
             try:
-                more |= await self._carry_out_together(part)
+                more |= await self._carry_out_together(part, lock_ms)
             except asyncio.CancelledError:
                 self.forget()
                 raise
             except Exception as error:
-                if concerns_all(error):
+                contended = isinstance(error, Contended)
+                if concerns_all(error) and not contended:
                     self.forget()
                     raise
+                if contended and lock_ms == LOCK_MS:
+                    pending.append((part, LOCK_AGAIN_MS))
+                    continue
                 workspaces = list(part)
                 if len(workspaces) == 1:
                     self._set_aside(workspaces[0], error)
                     continue
                 middle = len(workspaces) // 2
-                pending += [{one: part[one] for one in half} for half in (workspaces[middle:], workspaces[:middle])]
+                pending += [({one: part[one] for one in half}, lock_ms) for half in (workspaces[middle:], workspaces[:middle])]
         return more
 
-    async def _carry_out_together(self, effects: Mapping[UUID, Sequence[Effect]]) -> dict[UUID, list[Effect]]:
-        async with self._db.batch() as connection:
-            slots = {slot_of(workspace) for workspace in effects}
-            kept = await self._leases.lock_and_check(connection, slots)
-            now = self._read_clock(await connection.fetchval("select clock_timestamp()"))
-            mine = {workspace: asked for workspace, asked in effects.items() if slot_of(workspace) in kept}
-            carried = await carry_out(connection, mine, datetime.fromtimestamp(now, UTC))
+    async def _carry_out_together(self, effects: Mapping[UUID, Sequence[Effect]], lock_ms: int) -> dict[UUID, list[Effect]]:
+        slots, leased = {slot_of(workspace) for workspace in effects}, False
+        try:
+            async with self._db.batch() as connection:
+                kept = await self._leases.lock_and_check(connection, slots)
+                leased = True
+                now = self._read_clock(await connection.fetchval(_NOW_WITH_LOCKS, str(lock_ms)))
+                mine = {workspace: asked for workspace, asked in effects.items() if slot_of(workspace) in kept}
+                carried = await carry_out(connection, mine, datetime.fromtimestamp(now, UTC))
+        except Contended as error:
+            if leased:
+                raise
+            raise Unavailable("the leases are held by somebody else", retry_after_s=1) from error
         for slot in slots - kept:
             self._drop(slot)
         self._again |= carried.again
@@ -250,8 +292,9 @@ class Matcher:
         )  # fmt: skip
         self._cores.pop(workspace, None)
         self._again = {one for one in self._again if one[0] != workspace}
-        # What took too long may have been the machine's doing, so it is soon tried again.
-        self._aside[workspace] = time.monotonic() - (ASIDE_S - LOOK_S if isinstance(error, Overlong) else 0.0)
+        self._readying.drop(lambda one: one == workspace)
+        # What took too long may have been the machine's doing, and who holds something lets it go, so it is soon tried again.
+        self._aside[workspace] = time.monotonic() - (ASIDE_S - LOOK_S if isinstance(error, Overlong | Contended) else 0.0)
         DISPATCH_ASIDE.set(len(self._aside))
 
     def _read_clock(self, at: datetime) -> float:
@@ -271,4 +314,5 @@ class Matcher:
             del self._aside[workspace]
         for workspace in [one for one in self._cores if slot_of(one) == slot]:
             del self._cores[workspace]
+        self._readying.drop(lambda workspace: slot_of(workspace) == slot)
         self._filters.forget(lambda workspace: slot_of(workspace) == slot)

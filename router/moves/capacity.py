@@ -9,7 +9,7 @@ Callers lock conversations and items before they come here; agents are locked he
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -18,10 +18,15 @@ from router.item.limits import DEFAULTS
 from shared.database import Connection
 
 _LOCK: Final = """
-select a.id from santral.agent a
+select a.workspace_id, a.id from santral.agent a
 join (select distinct (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as id from jsonb_array_elements($1::jsonb) w) given
   on given.workspace_id = a.workspace_id and given.id = a.id
 order by a.workspace_id, a.id for no key update of a
+"""
+_THERE: Final = """
+select a.workspace_id, a.id from santral.agent a
+join (select distinct (w->>'w')::uuid as workspace_id, (w->>'a')::uuid as id from jsonb_array_elements($1::jsonb) w) given
+  on given.workspace_id = a.workspace_id and given.id = a.id
 """
 
 _HOLD: Final = """
@@ -169,6 +174,17 @@ async def lock_agents(connection: Connection, agents: Sequence[tuple[UUID, UUID]
     """Locks the rows of (workspace, agent) pairs in id order; the last class of rows in the lock order."""
     if agents:
         await connection.execute(_LOCK, [{"w": str(workspace), "a": str(agent)} for workspace, agent in agents])
+
+
+async def lock_free_agents(connection: Connection, agents: Collection[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Locks the rows of those agents that nobody else holds; returns those that somebody does. Never waits."""
+    given = [{"w": str(workspace), "a": str(agent)} for workspace, agent in agents]
+    if not given:
+        return set()
+    locked = {(row["workspace_id"], row["id"]) for row in await connection.fetch(_LOCK + " skip locked", given)}
+    if len(locked) == len(set(agents)):
+        return set()
+    return {(row["workspace_id"], row["id"]) for row in await connection.fetch(_THERE, given)} - locked
 
 
 async def hold(connection: Connection, claims: Sequence[Claim]) -> dict[UUID, Granted]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from router.item.item import ItemState, Trigger, holders, is_new_to
-from router.moves.capacity import Claim, Granted, Held, hold, lock_agents, release
+from router.moves.capacity import Claim, Granted, Held, hold, lock_agents, lock_free_agents, release
 from router.moves.item_store import StoredItem, item_row, moment, write_items
 from shared.database import Connection
 from shared.event import Event, EventType
@@ -150,13 +150,17 @@ async def feed(connection: Connection, changes: Sequence[tuple[UUID, str, UUID]]
         await connection.execute(_FEED, rows)
 
 
-async def write_moves(connection: Connection, moves: Sequence[Move], at: datetime) -> list[Moved]:
-    """Writes what capacity allows and returns it; what is missing in the answer was refused and left as it was."""
+async def write_moves(connection: Connection, moves: Sequence[Move], at: datetime, *, skip_locked: bool = False) -> list[Moved]:
+    """Writes what capacity allows and returns it; what is missing in the answer was refused and left as it was.
+
+    ``skip_locked`` refuses what concerns an agent whom somebody else holds: who moves items of many workspaces waits for none.
+    """
+    agents = {agent for move in moves for agent in _agents(move)}
+    if not skip_locked:
+        await lock_agents(connection, list(agents))
+    elif held := await lock_free_agents(connection, agents):
+        moves = [move for move in moves if not _agents(move) & held]
     losers, takers = _capacity(moves)
-    agents = {(loser.workspace_id, loser.agent_id) for loser in losers}
-    agents |= {(taker.workspace_id, taker.agent_id) for taker in takers.values()}
-    told = {(move.stored.workspace_id, agent) for move in moves for agent in _concerned(move)}
-    await lock_agents(connection, list(agents | told))
     granted = await _granted(connection, moves, takers, losers)
     kept = [move for move in moves if (taker := _taker(move)) is None or taker in granted]
     if not kept:
@@ -169,6 +173,13 @@ async def write_moves(connection: Connection, moves: Sequence[Move], at: datetim
     moved = [replace(one, seq=numbers.get(one.move.after.id, 0)) for one in moved]
     await _feed_moves(connection, kept)
     return moved
+
+
+def _agents(move: Move) -> set[tuple[UUID, UUID]]:
+    """Whose rows a move changes."""
+    losers, takers = _capacity([move])
+    agents = {one.agent_id for one in losers} | {one.agent_id for one in takers.values()} | set(_concerned(move))
+    return {(move.stored.workspace_id, agent) for agent in agents}
 
 
 async def _feed_moves(connection: Connection, moves: Sequence[Move]) -> None:

@@ -136,6 +136,11 @@ class Filters:
             known = self._met[agent["id"]] = _Met(facts, self._names, met)
         return known.met
 
+    def knows(self, agent: Mapping[str, Any], queues: Sequence[str]) -> bool:
+        """Whether `met` would ask nothing."""
+        known = self._met.get(agent["id"])
+        return known is not None and known.asked == self._names and known.facts == _known(agent, queues)
+
     def forget(self, agent_id: UUID) -> None:
         """Of an agent who is there no more."""
         self._met.pop(agent_id, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from services.frame.rounds import each_alone
 from shared.database import Database, retried
@@ -13,6 +13,7 @@ from shared.errors import SantralError
 from shared.logs import get_log
 
 log = get_log(__name__)
+TRIES: Final = 2
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
@@ -29,5 +30,8 @@ async def follow_all(round_of_all: Callable[[], Awaitable[object]], *, again_s: 
 
 
 async def step_of_each(db: Database, rows: Iterable[Row], step: Callable[[Database, Row], Awaitable[Result]]) -> list[Result]:
-    """A step for each row, each by itself and again where the database asks for it. Raises `Unavailable`."""
-    return await each_alone(rows, lambda row: retried(partial(step, db, row)), action="chore_waits")
+    """A step for each row, each by itself and once again where the database asks for it. Raises `Unavailable`.
+
+    What somebody holds is waited for at the next look rather than here, as the others' turn comes after it.
+    """
+    return await each_alone(rows, lambda row: retried(partial(step, db, row), tries=TRIES), action="chore_waits")

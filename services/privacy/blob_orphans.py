@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from router.commands.kept_files import UNSENT_S, run_out
+from services.frame.rounds import each_alone
 from services.privacy.blob_folders import Folders, folders_of
 from shared.blobs import Blobs
 from shared.database import Database
@@ -71,12 +72,13 @@ async def collect_orphans(db: Database, blobs: Blobs, *, grace_s: float = GRACE_
     """
     async with db.session() as connection:
         workspaces = [row["id"] for row in await connection.fetch(_WORKSPACES)]
-    removed = 0
-    for workspace_id in workspaces:
-        folders = await folders_of(blobs, workspace_id)
-        removed += await _never_arrived(db, blobs, workspace_id, folders, grace_s)
-        removed += await _of_no_answer(db, blobs, workspace_id, folders)
-    return removed
+    return sum(await each_alone(workspaces, lambda one: _orphans_of(db, blobs, one, grace_s), action="retention_waits"))
+
+
+async def _orphans_of(db: Database, blobs: Blobs, workspace_id: UUID, grace_s: float) -> int:
+    folders = await folders_of(blobs, workspace_id)
+    removed = await _never_arrived(db, blobs, workspace_id, folders, grace_s)
+    return removed + await _of_no_answer(db, blobs, workspace_id, folders)
 
 
 async def _never_arrived(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders, grace_s: float) -> int:

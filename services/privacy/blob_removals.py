@@ -54,16 +54,19 @@ async def remove_left(db: Database, blobs: Blobs) -> int:
 
 async def remove_come_again(db: Database, blobs: Blobs) -> int:
     """Files of erased messages that a provider delivered once more: their record was refused by its receipt, its files were kept first."""
-    removed = 0
     async with db.session() as connection:
         workspaces = [row["workspace_id"] for row in await connection.fetch(_BURIED)]
-    for workspace_id in workspaces:
-        folders = await folders_of(blobs, workspace_id)
-        ids = list(folders)
-        for start in range(0, len(ids), PAGE):
-            async with db.session() as connection:
-                rows = await connection.fetch(_ERASED, workspace_id, ids[start : start + PAGE])
-            for key in (key for row in rows for key in folders[row["id"]]):
-                await blobs.delete(key)
-                removed += 1
+    return sum(await each_alone(workspaces, lambda one: _come_again(db, blobs, one), action="retention_waits"))
+
+
+async def _come_again(db: Database, blobs: Blobs, workspace_id: UUID) -> int:
+    removed = 0
+    folders = await folders_of(blobs, workspace_id)
+    ids = list(folders)
+    for start in range(0, len(ids), PAGE):
+        async with db.session() as connection:
+            rows = await connection.fetch(_ERASED, workspace_id, ids[start : start + PAGE])
+        for key in (key for row in rows for key in folders[row["id"]]):
+            await blobs.delete(key)
+            removed += 1
     return removed

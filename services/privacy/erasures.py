@@ -17,6 +17,7 @@ The confirmation names when the messages topic has run out. **Identity**: the er
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
@@ -48,6 +49,8 @@ log = get_log(__name__)
 LEASE_S: Final = 60
 SETTLE_S: Final = 45.0
 LOOK_S: Final = 1.0
+TURN_S: Final = 5.0
+TRIES: Final = 3
 HELD_LOOK_S: Final = 60.0
 LOG_MARGIN_S: Final = 2 * 3600
 CONVERSATIONS: Final = 50
@@ -71,6 +74,9 @@ where workspace_id = $1 and id = $2 and step = $3 and state in ('running', 'held
 _WAIT: Final = """
 update santral.erasure set state = 'held', due_at = clock_timestamp() + $3 * interval '1 s'
 where workspace_id = $1 and id = $2 and state in ('running', 'held')
+"""
+_LET_OTHERS: Final = """
+update santral.erasure set due_at = clock_timestamp() where workspace_id = $1 and id = $2 and state = 'running'
 """
 _ADVANCE: Final = """
 update santral.erasure set state = 'running', step = $3, place = $4, counts = $5, due_at = clock_timestamp() + $6 * interval '1 s'
@@ -117,6 +123,7 @@ class Erasures:
         secret: bytes,
         settle_s: float = SETTLE_S,
         retention_s: int = RETENTION_S,
+        turn_s: float = TURN_S,
     ) -> None:
         self._db = db
         self._blobs = blobs
@@ -124,13 +131,14 @@ class Erasures:
         self._secret = secret
         self._settle_s = settle_s
         self._retention_s = retention_s
+        self._turn_s = turn_s
 
     async def run(self, waiter: Waiter) -> None:
         """Works for ever; while the database or the blob store is away it waits."""
         await go_round(self.round, waiter, look_s=LOOK_S, action="erasure_waits")
 
     async def round(self) -> bool:
-        """Takes the erasure that is due and works it until it waits or is done. False when none is due."""
+        """Takes the erasure that is due and works it until it waits, is done or has had its turn. False when none is due."""
         async with self._db.batch() as connection:
             row = await connection.fetchrow(_TAKE, LEASE_S)
         if row is None:
@@ -140,22 +148,32 @@ class Erasures:
         return True
 
     async def _work(self, row: Mapping[str, Any]) -> None:
-        """Step by step until it waits or is done. What stops it leaves it due again after its lease; it is never given up."""
+        """Step by step until it waits or is done, or others' turn has come. What stops it leaves it due again after its lease; it is
+        never given up.
+        """
         workspace_id, erasure_id, step = row["workspace_id"], row["id"], row["step"]
+        began_s = time.monotonic()
         while step:
             if step == "files":
                 await remove_blobs(self._db, self._blobs, workspace_id, erasure_id)
             before = step
             try:
-                step = await retried(lambda now=before: self._advance(workspace_id, erasure_id, now))  # type: ignore[misc]
+                step = await retried(lambda now=before: self._advance(workspace_id, erasure_id, now), tries=TRIES)  # type: ignore[misc]
             except Held:
                 await self._wait(workspace_id, erasure_id)
                 return
             if step == "settle" != before:
                 break
+            if step and time.monotonic() - began_s > self._turn_s:
+                await self._let_others(workspace_id, erasure_id)
+                return
         if before == "settle" and not step:
             ERASURES.inc()
             log.info("a person was erased", action="profile_erased", workspace=str(workspace_id), erasure=str(erasure_id))
+
+    async def _let_others(self, workspace_id: UUID, erasure_id: UUID) -> None:
+        async with self._db.batch() as connection:
+            await connection.execute(_LET_OTHERS, workspace_id, erasure_id)
 
     async def _wait(self, workspace_id: UUID, erasure_id: UUID) -> None:
         async with self._db.batch() as connection:

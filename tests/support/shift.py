@@ -44,7 +44,7 @@ class Shift:
 
     async def settle(self) -> None:
         """Lets dispatch work until it has nothing to do."""
-        while await self.matcher.round():
+        while await self.matcher.round() or await self.matcher.made_ready():
             pass
 
     # --- customers

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from router.clocks.pace import measure, read_pace
 from router.clocks.shifts import Shifts
+from services.chores.every_workspace import step_of_each
 from services.chores.identity_rules import IdentityRules
+from services.privacy.blob_orphans import collect_orphans
+from services.privacy.blob_removals import remove_come_again
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import TRIES, PersonExports
 from services.privacy.retention import Retention
 from services.router.process import follow_replays
 from shared.blobs_files import FileBlobs
-from shared.database import Database
+from shared.database import Contended, Database
 from shared.embedded.postgres import PostgresUrls
 from shared.event import BUCKETS, Event
 from shared.hints import Hints
@@ -226,3 +229,67 @@ async def test_an_event_that_cannot_be_encoded_holds_back_its_own_conversation_o
     assert (await relay.round(), log.ids) == (1, [str(good.id)])
     await execute(worker_db, "update santral.event set data = '{}' where id = $1", broken.id)
     assert (await relay.round(), log.ids) == (2, [str(good.id), str(broken.id), str(later.id)])
+
+
+async def test_a_long_erasure_lets_others_have_their_turn(worker_db: Database, workspace: Workspace, tmp_path: Path) -> None:
+    await add_item(worker_db, workspace)
+    (person,) = await rows(worker_db, "select id from santral.handle where workspace_id = $1", workspace.id)
+    await execute(
+        worker_db,
+        "insert into santral.erasure (workspace_id, id, profile_id, step, place, due_at, reason, actor)"
+        " values ($1, $2, $3, 'quarantine', '{}', now(), 'asked', 'user:1')",
+        workspace.id, new_id(), person["id"],
+    )  # fmt: skip
+    erasures = Erasures(db=worker_db, blobs=FileBlobs(tmp_path), hints=None, secret=SECRET, settle_s=0, turn_s=-1)
+    steps = []
+    while await erasures.round():
+        (row,) = await rows(worker_db, "select step, state, due_at <= clock_timestamp() as due from santral.erasure")
+        assert row["due"] or row["state"] == "done", "it is due again at once, behind whoever is drawn"
+        steps.append(row["step"])
+    assert len(steps) > 4, "a step each time it is drawn"
+    assert row["state"] == "done"
+
+
+async def test_files_of_one_workspace_that_cannot_be_listed_leave_anothers_orphans_their_end(
+    worker_db: Database, workspace: Workspace, tmp_path: Path
+) -> None:
+    first, second = await both(worker_db, workspace)
+    blobs = Unlisted(tmp_path, first)
+    for one in (first, second):
+        await blobs.put(f"{one.id}/{new_id()}/attachment-1", b"x")
+        await execute(
+            worker_db,
+            "insert into santral.tombstone (workspace_id, handle_id, hash, erasure_id, erased_at) values ($1, $2, $3, $4, now())",
+            one.id, new_id(), one.id.bytes, new_id(),
+        )  # fmt: skip
+    assert await collect_orphans(worker_db, blobs, grace_s=0) == 0
+    assert await remove_come_again(worker_db, blobs) == 0
+    assert blobs.listed == [second.id, second.id]
+
+
+class Unlisted(FileBlobs):
+    """A store in which one workspace's files cannot be listed."""
+
+    def __init__(self, folder: Path, broken: Workspace) -> None:
+        super().__init__(folder)
+        self._broken = broken
+        self.listed: list[UUID] = []
+
+    async def keys(self, folder: str) -> list[str]:
+        if folder.startswith(str(self._broken.id)):
+            raise ValueError("nobody thought of it")
+        self.listed.append(UUID(folder.rstrip("/")))
+        return await super().keys(folder)
+
+
+async def test_a_step_that_is_held_up_is_tried_once_more_and_others_have_theirs(worker_db: Database) -> None:
+    tried: list[int] = []
+
+    async def step(_: Database, row: int) -> int:
+        tried.append(row)
+        if row == 1:
+            raise Contended("somebody holds it", retry_after_s=1)
+        return row
+
+    assert await step_of_each(worker_db, [1, 2, 3], step) == [2, 3]
+    assert tried == [1, 1, 2, 3]

@@ -1,0 +1,227 @@
+"""What one workspace costs dispatch: filters that take long, and rows that somebody holds, make no other wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from router.matcher import matcher as shell
+from router.matcher.effects import carry_out
+from router.matcher.matcher import Matcher
+from router.moves.moves import slot_of
+from router.policy.agent_filter import Filters, filter_skill
+from shared.database import Connection, Contended, Database
+from shared.embedded.postgres import PostgresUrls
+from shared.hints import Hints
+from shared.leases import Leases
+from tests.support.intake_line import rows
+from tests.support.workspaces import Workspace, add_agent, add_item, make_workspace
+
+FEED = "insert into santral.dispatch_change (workspace_id, slot, kind, id) values ($1, $2, $3, $4)"
+FILTER = 'agent.attributes["team"] == "vip"'
+
+
+class Gate:
+    """Filters of one workspace are asked only when it is opened."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.open, self.asked = threading.Event(), threading.Event()
+        real = Filters.met
+
+        def met(filters: Filters, agent: Mapping[str, Any], queues: Any) -> frozenset[str]:
+            if filters.sources and not filters.knows(agent, queues):
+                self.asked.set()
+                assert self.open.wait(30)
+            return real(filters, agent, queues)
+
+        patch.setattr(Filters, "met", met)
+
+
+@pytest.fixture
+async def matcher(worker_db: Database, database_urls: PostgresUrls) -> Matcher:
+    leases = Leases(worker_db, kind="dispatch", slots=64, owner=uuid4())
+    await leases.round()
+    return Matcher(db=worker_db, leases=leases, hints=Hints(database_urls.worker, listening=False))
+
+
+@asynccontextmanager
+async def held(db: Database, statement: str, *values: Any) -> AsyncIterator[Connection]:
+    """Somebody's transaction that holds what the statement locks, until it is left."""
+    async with db.batch() as connection:
+        await connection.execute("set local idle_in_transaction_session_timeout = 0")
+        await connection.execute(statement, *values)
+        yield connection
+
+
+async def state(db: Database, item: UUID) -> str:
+    return str((await rows(db, "select state from santral.work_item where id = $1", item))[0]["state"])
+
+
+async def rest(matcher: Matcher) -> None:
+    while await matcher.round():
+        pass
+
+
+async def execute(db: Database, statement: str, *values: Any) -> None:
+    async with db.batch() as connection:
+        await connection.execute(statement, *values)
+
+
+async def give_filter(db: Database, workspace: Workspace, source: str = FILTER) -> None:
+    await execute(
+        db, "insert into santral.agent_filter (workspace_id, name, source) values ($1, $2, $3)", workspace.id, filter_skill(source), source
+    )  # fmt: skip
+
+
+async def change_agent(db: Database, workspace: Workspace, **attributes: str) -> None:
+    await execute(
+        db, "update santral.agent set attributes = $2, version = version + 1 where workspace_id = $1", workspace.id, attributes
+    )
+    await execute(db, FEED, workspace.id, slot_of(workspace.id), "agent", workspace.agent_id)
+
+
+async def test_filters_that_take_long_are_asked_beside_the_rounds_of_others(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, other = Gate(monkeypatch), await make_workspace(worker_db, name="iki")
+    await give_filter(worker_db, workspace)
+    slow, quick = await add_item(worker_db, workspace), await add_item(worker_db, other)
+    await rest(matcher)
+    assert [await state(worker_db, item) for item in (slow, quick)] == ["queued", "offered"]
+    # While it lasts others' go on, and what comes to the one is not lost.
+    later, next_quick = await add_item(worker_db, workspace), await add_item(worker_db, other)
+    await rest(matcher)
+    assert await asyncio.to_thread(gate.asked.wait, 30)
+    assert [await state(worker_db, item) for item in (slow, later, next_quick)] == ["queued", "queued", "offered"]
+    assert not await rows(worker_db, "select 1 from santral.dispatch_change where workspace_id = $1", workspace.id)
+    gate.open.set()
+    assert await matcher.made_ready()
+    await rest(matcher)
+    assert [await state(worker_db, item) for item in (slow, later)] == ["offered", "offered"]
+    # Known filters cost nothing: the next comes at once.
+    at_once = await add_item(worker_db, workspace)
+    await rest(matcher)
+    assert await state(worker_db, at_once) == "offered"
+    assert not await matcher.made_ready()
+
+
+async def test_what_changes_while_filters_are_asked_counts_in_the_end(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await give_filter(worker_db, workspace)
+    await change_agent(worker_db, workspace, team="vip")
+    await rest(matcher)
+    assert await matcher.made_ready()
+    await rest(matcher)
+    gate = Gate(monkeypatch)
+    await change_agent(worker_db, workspace, team="b")
+    await rest(matcher)
+    assert await asyncio.to_thread(gate.asked.wait, 30)
+    await change_agent(worker_db, workspace, team="vip")
+    needs = await add_item(worker_db, workspace)
+    await execute(worker_db, "update santral.work_item set skills = $2 where id = $1", needs, {filter_skill(FILTER): 1})
+    await rest(matcher)
+    gate.open.set()
+    while await matcher.round() or await matcher.made_ready():
+        pass
+    assert await state(worker_db, needs) == "offered", "the last change counts, not the one that was asked first"
+
+
+async def test_many_agents_of_one_workspace_cost_another_one_slice(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = workspace, await make_workspace(worker_db, name="iki")
+    for one in (large, small):
+        await give_filter(worker_db, one)
+    for number in range(100):
+        await add_agent(worker_db, large, uuid4(), f"a{number}")
+    order: list[UUID] = []
+    real = Filters.met
+
+    def met(filters: Filters, agent: Mapping[str, Any], queues: Any) -> frozenset[str]:
+        order.append(agent["workspace_id"])
+        return real(filters, agent, queues)
+
+    monkeypatch.setattr(Filters, "met", met)
+    await rest(matcher)
+    assert await matcher.made_ready()
+    assert len(order) == 102
+    assert order.index(small.id) <= 20
+
+
+async def test_filters_that_were_asked_for_a_slot_that_moved_on_are_forgotten(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    await give_filter(worker_db, workspace)
+    item = await add_item(worker_db, workspace)
+    await rest(matcher)
+    matcher.forget()
+    gate.open.set()
+    assert not await matcher.made_ready(), "nobody waits for it any more"
+    while await matcher.round() or await matcher.made_ready():
+        pass
+    assert await state(worker_db, item) == "offered"
+
+
+async def test_an_agent_whom_somebody_holds_makes_nobody_else_wait(
+    worker_db: Database, workspace: Workspace, matcher: Matcher
+) -> None:
+    other = await make_workspace(worker_db, name="iki")
+    kept, free = await add_item(worker_db, workspace), await add_item(worker_db, other)
+    async with held(worker_db, "select 1 from santral.agent where id = $1 for update", workspace.agent_id):
+        began_s = time.monotonic()
+        for _ in range(3):
+            await matcher.round()
+        assert [await state(worker_db, item) for item in (kept, free)] == ["queued", "offered"]
+        assert time.monotonic() - began_s < 1.5, "less than one wait for a lock"
+    await rest(matcher)
+    assert await state(worker_db, kept) == "offered"
+
+
+async def test_a_workspace_whose_rows_stay_locked_is_set_aside_alone(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [await make_workspace(worker_db, name=f"other{place}") for place in range(6)]
+    items = [await add_item(worker_db, one) for one in others]
+    kept = await add_item(worker_db, workspace)
+
+    async def waiting(connection: Any, effects: Mapping[UUID, Any], at: Any) -> Any:
+        if workspace.id in effects:
+            await connection.execute("select 1 from santral.queue where id = $1 for update", workspace.queue_id)
+        return await carry_out(connection, effects, at)
+
+    monkeypatch.setattr(shell, "carry_out", waiting)
+    monkeypatch.setattr(shell, "ASIDE_S", 3600.0)
+    async with held(worker_db, "select 1 from santral.queue where id = $1 for update", workspace.queue_id):
+        await rest(matcher)
+        assert [await state(worker_db, item) for item in items] == ["offered"] * 6
+        assert await state(worker_db, kept) == "queued"
+        # Nobody's memory was dropped for it: only what comes is read.
+        monkeypatch.setattr(shell, "read_everything", None)
+        more = await add_item(worker_db, others[0])
+        await rest(matcher)
+        assert await state(worker_db, more) == "offered"
+    monkeypatch.undo()
+    monkeypatch.setattr(shell, "ASIDE_S", 0.0)
+    await rest(matcher)
+    assert await state(worker_db, kept) == "offered"
+
+
+async def test_leases_that_somebody_holds_concern_all_and_nothing_is_lost(
+    worker_db: Database, workspace: Workspace, matcher: Matcher
+) -> None:
+    await rest(matcher)
+    item = await add_item(worker_db, workspace)
+    async with held(worker_db, "select 1 from santral.lease where kind = 'dispatch' for update"):
+        with pytest.raises(Contended):
+            await matcher.round()
+    await rest(matcher)
+    assert await state(worker_db, item) == "offered"
