@@ -1,7 +1,8 @@
 """One thing that happened, as published on ``events.v1`` and streamed to agents and customers.
 
-Events carry ids, states and measures; never text, names or handles: who may see those asks the API. An event belongs to at most
-one conversation and at most one agent; ``seq`` is contiguous per conversation, ``agent_seq`` per agent.
+What leaves the conversation carries ids, states and measures; never text, names or handles: who may see those asks the API. What people wrote
+about their work and what a provider said of a reply (:func:`wordless`) stands in the row, for who sees the conversation, and goes with its
+erasure. An event belongs to at most one conversation and at most one agent; ``seq`` is contiguous per conversation, ``agent_seq`` per agent.
 
 **Identity**: ``id`` (UUIDv7); a consumer drops an id it has seen.
 Source: CloudEvents 1.0.2.
@@ -10,6 +11,7 @@ Source: CloudEvents 1.0.2.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -32,6 +34,7 @@ EventType = Literal[
 ]  # fmt: skip
 SOURCE: Final = "/santral"
 BUCKETS: Final = 64
+_PEOPLE: Final = ("agent:", "key:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class Event:
         return json.dumps(self.payload(), separators=(",", ":"), default=str).encode()
 
     def payload(self) -> dict[str, Any]:
-        """``data`` with the places the event holds; the same object goes to Kafka and to sockets."""
+        """``data`` without anybody's words, with the places the event holds."""
         known: dict[str, Any] = {
             "conversation_id": str(self.conversation_id) if self.conversation_id else None,
             "seq": self.seq,
@@ -72,4 +75,15 @@ class Event:
             "agent_seq": self.agent_seq,
             "profile_id": str(self.profile_id) if self.profile_id else None,
         }
-        return {**{name: value for name, value in known.items() if value is not None}, **self.data}
+        return {**{name: value for name, value in known.items() if value is not None}, **wordless(self.type, self.data)}
+
+
+def wordless(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's data without what people or providers wrote: notes, a person's reasons for what they did, why a reply failed."""
+    shown = dict(data)
+    by_somebody = kind.startswith(("item.", "offer.", "agent.")) and str(shown.get("actor", "")).startswith(_PEOPLE)
+    if by_somebody or kind == "reply.failed":
+        shown.pop("reason", None)
+    if isinstance(shown.get("outcome"), Mapping):
+        shown["outcome"] = {name: value for name, value in shown["outcome"].items() if name not in ("note", "failed")}
+    return {name: value for name, value in shown.items() if value != {} or name != "outcome"}

@@ -58,6 +58,7 @@ class AsteriskAdapter:
                 "columns": {"type": "array", "maxItems": LISTED_MAX, "items": text},
                 "agents": {"type": "object", "additionalProperties": text},
                 "trunks": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "minLength": 1}},
+                "caller_numbers": {"enum": ["vouched", "shown"]},
                 "numbers": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
             },
         }
@@ -156,7 +157,10 @@ def _sender(inbox: Inbox, call: JoinedCall) -> Sender:
         except InputRejected:
             pass
         else:
-            return Sender(kind="phone", value=phone.value, raw=call.number, name=call.name, assurance="channel_verified")
+            # Whom we called has the number. Who calls shows one: whether the line lets through numbers that are not theirs, its operator knows.
+            shown = call.direction == "in" and inbox.settings.get("caller_numbers") == "shown"
+            assurance = "asserted" if shown else "channel_verified"
+            return Sender(kind="phone", value=phone.value, raw=call.number, name=call.name, assurance=assurance)
     raw = call.caller if call.direction == "in" else call.callee
     return Sender(kind="visitor", scope=f"{CALL_SCOPE}{inbox.id}", value=call.call_id, raw=raw)
 

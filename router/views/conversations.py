@@ -15,6 +15,7 @@ from router.views.messages import SAID, preview_of
 from router.views.seen import SEEN
 from shared.database import Connection
 from shared.errors import NotFound
+from shared.event import wordless
 
 _CONVERSATION: Final = f"""
 select c.id, c.handle_id, c.channel, c.channels, c.visibility, c.subject, c.language, c.state, c.seq, c.opened_at, c.last_in_at,
@@ -160,9 +161,9 @@ async def agent_events(
 
 
 async def list_events(connection: Connection, workspace_id: UUID, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
-    """A workspace's events by id (time of making). For order and completeness consumers read the topic."""
+    """A workspace's events by id (time of making), without anybody's words. For order and completeness consumers read the topic."""
     rows = await connection.fetch(
         "select * from santral.event where workspace_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
         workspace_id, after, limit,
     )  # fmt: skip
-    return [event_view(row) for row in rows]
+    return [{**event_view(row), "data": wordless(row["type"], row["data"])} for row in rows]

@@ -23,7 +23,7 @@ from services.api.principal import Principal, needs
 from services.api.unseen import unseen_people
 from services.api.visibility import require_conversation
 from shared.database import Connection
-from shared.errors import NotFound, Unprocessable
+from shared.errors import Forbidden, NotFound, Unprocessable
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
@@ -86,6 +86,8 @@ async def post_message(request: Request, principal: Writer, body: PostedMessage,
     The same message again is answered the same. An ``external_id`` that is known with another body is refused (409) and names the message
     that has it; a key that was used for another body is 422.
     """
+    if body.sender.verified and principal.kind != "key":
+        raise Forbidden("only a system vouches for who wrote", field="from.verified", remedy="leave it out, or use an API key")
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
         inbox = await _inbox(connection, principal.workspace_id, body.inbox)

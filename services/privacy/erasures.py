@@ -24,7 +24,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure_tombstones import is_one_of, tombstone_hash
-from profiles.forgetting import come_again, forget, person_handles, visitors_of
+from profiles.forgetting import come_again, forget, person_handles
 from profiles.handles import as_named
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
 from router.erasure.words import erase_words
@@ -35,6 +35,7 @@ from services.privacy.needles import Needles
 from services.privacy.quarantine import entries_come_again, entries_of, needles_of
 from services.privacy.registry import OWN
 from services.privacy.turns import drawn_workspace
+from services.privacy.visitors import visitors_who_are
 from shared.blobs import Blobs
 from shared.database import Connection, Database, retried
 from shared.errors import Held
@@ -237,7 +238,8 @@ class Erasures:
         handles, counts = await forget(
             connection, workspace_id, job["profile_id"], erasure_id=job["id"], secret=self._secret, at=at
         )
-        person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles), visitors=visitors_of(handles))
+        visitors = await visitors_who_are(connection, workspace_id, handles)
+        person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles), visitors=visitors)
         for cover in OWN:
             if cover.table in ("session", "visitor_join", "hold"):
                 counts[cover.table] += await erase_rows(connection, cover, person)

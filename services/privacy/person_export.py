@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import IO, Any, Final, TextIO
 from uuid import UUID
 
-from profiles.forgetting import person_handles, visitors_of
+from profiles.forgetting import person_handles
 from profiles.handles import lock_handles
 from router.erasure.conversations import next_conversations, notes_elsewhere, walk_mentions
 from services.frame.rounds import each_alone, go_round
@@ -28,6 +28,7 @@ from services.privacy.needles import Needles
 from services.privacy.quarantine import entries_of, needles_of
 from services.privacy.registry import COVERS
 from services.privacy.turns import drawn_workspace
+from services.privacy.visitors import visitors_who_are
 from shared.blobs import Blobs
 from shared.database import Connection, Database, retried
 from shared.errors import Conflict, NotFound
@@ -217,7 +218,7 @@ async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
         messages += found
     return Person(
         workspace_id=workspace_id, handles=tuple(ids), conversations=tuple(conversations), messages=tuple(dict.fromkeys(messages)),
-        visitors=visitors_of(handles),
+        visitors=await visitors_who_are(connection, workspace_id, handles),
     )  # fmt: skip
 
 
