@@ -7,6 +7,7 @@ unique). A plus-address is also whose the address without its tag was first: wit
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -14,7 +15,9 @@ from typing import Final, NamedTuple
 from ingest.adapter import Inbox
 from shared.errors import InputRejected
 from shared.handle import normalized
+from shared.mailbox import DOMAIN_CHARS_MAX, as_letters
 
+_DOTS: Final = str.maketrans("。．｡", "...")
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -53,10 +56,26 @@ def by_mailbox(all_named: Iterable[Named]) -> dict[str, Inbox]:
     return found
 
 
-def inbox_at(mailboxes: Mapping[str, Inbox], address: str) -> Inbox | None:
-    """The inbox that receives at this address: exact, else without its plus-tag."""
+def international(mailboxes: Iterable[str]) -> frozenset[str]:
+    """Their domains that are not ASCII, as letters folded: what an address whose domain has such letters is looked for in first."""
+    return frozenset(_folded(as_letters(domain)) for one in mailboxes if "xn--" in (domain := one.rpartition("@")[2]))
+
+
+def inbox_at(mailboxes: Mapping[str, Inbox], letters: frozenset[str], address: str) -> Inbox | None:
+    """The inbox that receives at this address: exact, else without its plus-tag. ``letters``: the mailboxes' `international` domains.
+
+    A domain's letters are looked up one by one, a stranger's at every recipient they name; so only those that may be ours are.
+    """
+    domain = address.rpartition("@")[2]
+    if not domain.isascii() and _folded(domain) not in letters:
+        return None
     mailbox = mailbox_of(address)
     return mailboxes.get(mailbox) or mailboxes.get(_untagged(mailbox))
+
+
+def _folded(domain: str) -> str:
+    text = unicodedata.normalize("NFKC", domain.strip().rstrip(".")).casefold()
+    return text.translate(_DOTS) if len(text) <= DOMAIN_CHARS_MAX else ""
 
 
 def _untagged(mailbox: str) -> str:

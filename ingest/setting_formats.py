@@ -127,6 +127,11 @@ _WORKSPACE: Final[Mapping[str, Any]] = {
 }
 
 
+def load_formats() -> None:
+    """Loads what `wrong_in` needs: seconds of work the first time, so not within a transaction, and beside an event loop."""
+    _validator()
+
+
 def wrong_in(schema: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Wrong]:
     """Everything that is wrong in settings, by their schema with its formats."""
     for error in _validator()(schema, dict(settings)):

@@ -10,12 +10,18 @@ underscores. To name somebody, labels that IDNA 2008 refuses (signs, emoji) have
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import idna
 
 DOMAIN_CHARS_MAX: Final = 255
 _LABEL_CHARS_MAX: Final = 63
+_LABELS_MAX: Final = 20
+"""Of a domain that is not ASCII: each is looked up letter by letter, and nobody's name has as many."""
+KEPT_MAX: Final = 4096
+_DOTS: Final = ".。．｡"
 _ATEXT: Final = r'[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\.]'
 _DOT_STRING: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _ODD_DOTS: Final = re.compile(rf"(?:{_ATEXT}|\.)+")
@@ -47,15 +53,22 @@ def a_labels(domain: str, *, lenient: bool = False) -> str:
     """
     plain = domain.strip().rstrip(".")
     if not plain.isascii():
-        plain = _mapped(plain, lenient=lenient) if len(plain) <= DOMAIN_CHARS_MAX else ""
+        plain = _mapped(plain, lenient) if len(plain) <= DOMAIN_CHARS_MAX else ""
     plain = plain.lower()
     return plain if _HOST.fullmatch(plain) else ""
 
 
-def _mapped(domain: str, *, lenient: bool) -> str:
+@lru_cache(maxsize=KEPT_MAX)
+def _mapped(domain: str, lenient: bool) -> str:
+    # A letter may become eighteen, and a label's form takes time by the square of its letters: what grows is refused before it costs.
+    grown = unicodedata.normalize("NFKC", domain)
+    if len(grown) > DOMAIN_CHARS_MAX or sum(map(grown.count, _DOTS)) >= _LABELS_MAX:
+        return ""
     try:
         labels = idna.uts46_remap(domain, std3_rules=False, transitional=False).rstrip(".").split(".")
     except idna.IDNAError:
+        return ""
+    if len(labels) > _LABELS_MAX or any(len(label) > _LABEL_CHARS_MAX for label in labels):
         return ""
     encoded = [label if label.isascii() else _a_label(label, lenient=lenient) for label in labels]
     return ".".join(encoded) if all(0 < len(label) <= _LABEL_CHARS_MAX for label in encoded) else ""
@@ -67,3 +80,15 @@ def _a_label(label: str, *, lenient: bool) -> str:
         return idna.alabel(label).decode("ascii")
     except UnicodeError:
         return "" if not lenient or label.startswith("xn--") else f"xn--{label.encode('punycode').decode('ascii')}"
+
+
+def as_letters(domain: str) -> str:
+    """A domain of A-labels in its letters; labels that stand for none stay as they are."""
+    return ".".join(_letters(label) if label.startswith("xn--") else label for label in domain.split("."))
+
+
+def _letters(label: str) -> str:
+    try:
+        return label.removeprefix("xn--").encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label

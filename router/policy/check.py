@@ -28,10 +28,13 @@ from router.policy.policy import BUDGET_S, PolicyDocument, Rule, RuleDocument
 from router.policy.sample import sample_facts
 from router.policy.source import is_plain, mentions, patterns, place_in, without_presence
 from shared.errors import Unprocessable
+from shared.pattern_steps import pattern_steps
 
 DOCUMENT_CHARS_MAX: Final = 300_000
 PROBLEMS_MAX: Final = 50
 PATTERN_CHARS_MAX: Final = 500
+PATTERN_STEPS_MAX: Final = 20_000
+"""Of all patterns of a document: what all its rules may cost is less."""
 MEASURING_S: Final = 1.0
 TOGETHER_S: Final = 4 * BUDGET_S
 """What all rules may take on a long message: whoever asks them about the past asks them all, without a budget."""
@@ -90,6 +93,7 @@ class _Finder:
         self.document = document
         self.names = names
         self.found: list[Problem] = []
+        self.steps = 0  # of the patterns so far
 
     @property
     def full(self) -> bool:
@@ -321,6 +325,13 @@ def _check_pattern(finder: _Finder, pattern: str | None, where: Path, at: tuple[
         return
     if len(pattern) > PATTERN_CHARS_MAX:
         finder.add(f"a pattern of {len(pattern)} characters", f"at most {PATTERN_CHARS_MAX}; use several rules", where, at=at)
+        return
+    finder.steps += pattern_steps(pattern)
+    if finder.steps > PATTERN_STEPS_MAX:
+        # Asked or not: the engine makes a program of each, and lets nothing else go on meanwhile.
+        finder.add(
+            "patterns too large together", "small counts, fewer classes of letters (\\p), fewer rules with patterns", where, at=at
+        )
         return
     error = compiled(f'"".matches({pattern})', "").ask(sample_facts()).error
     if error:

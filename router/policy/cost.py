@@ -11,6 +11,7 @@ Source: cel-spec, ``proto/cel/expr/checked.proto`` and ``syntax.proto``; Protoco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +28,11 @@ _LETTER_S: Final = 1e-9
 _MEMBER_S: Final = 5e-8
 _PATTERN_S: Final = 1e-8  # a letter, by table
 _STEP_S: Final = 6e-9  # a letter and step
+# The engine makes a pattern's program anew each time it is asked: so much, for each step, and for each class of a script's letters.
+_MAKING_S: Final = 1e-5
+_MAKING_STEP_S: Final = 2e-6
+_MAKING_SCRIPT_S: Final = 1.5e-3
+_SCRIPT: Final = re.compile(r"\\[pP]")
 _STEPS_UNWRITTEN: Final = 100_000  # of a pattern that a fact brings
 _COMPARING: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "startsWith", "endsWith"})
 _LOGIC: Final = frozenset({"_&&_", "_||_", "!_", "@not_strictly_false", "_?_:_"})
@@ -240,7 +246,11 @@ def _matching(shapes: Sequence[Shape], given: Sequence[bytes]) -> float:
     constant = _first(_fields(given[1]), 3)
     steps = pattern_steps(_text(constant)) if constant else _STEPS_UNWRITTEN
     price = _PATTERN_S + (_STEP_S * steps if steps > STEPS_FREE else 0.0)
-    return sum(one.letters for one in shapes) * price + steps * _MEMBER_S
+    return sum(one.letters for one in shapes) * price + _making(_text(constant) if constant else "", steps)
+
+
+def _making(pattern: str, steps: int) -> float:
+    return _MAKING_S + steps * _MAKING_STEP_S + len(_SCRIPT.findall(pattern)) * _MAKING_SCRIPT_S
 
 
 def _text(constant: bytes) -> str:

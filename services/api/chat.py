@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -48,13 +49,19 @@ class Widget:
     inbox: Inbox
     title: str
     locale: str
-    origins: tuple[str, ...]
+    origins: frozenset[str]
     keys: tuple[IdentityKey, ...] = field(repr=False)
 
     @property
     def audiences(self) -> tuple[str, ...]:
         """What a host site may call this inbox in ``aud``."""
         return (self.inbox.name, self.inbox.path_token, str(self.inbox.id))
+
+
+@lru_cache(maxsize=256)
+def _origins(given: tuple[str, ...]) -> frozenset[str]:
+    """As browsers send them. Kept: whoever opens a chat asks for them, and a thousand international names take seconds to write as ASCII."""
+    return frozenset(one for origin in given if (one := origin_of(origin)))
 
 
 async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
@@ -76,7 +83,7 @@ async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
     )  # fmt: skip
     return Widget(
         inbox=inbox, title=settings.get("title") or row["workspace_title"] or row["name"], locale=settings.get("locale", "tr"),
-        origins=tuple(one for given in settings.get("origins", ()) if (one := origin_of(given))), keys=identity_keys(settings, secrets),
+        origins=_origins(tuple(settings.get("origins", ()))), keys=identity_keys(settings, secrets),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any, Final
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ValidationError
 
-from ingest.setting_formats import wrong_in_workspace
+from ingest.setting_formats import load_formats, wrong_in_workspace
 from router.item.terms import terms_that_count
 from services.api.audit import audit, changed
 from services.api.bounds import BOUNDS, Weight, require_few_entries, require_light, require_room
@@ -212,6 +213,7 @@ class _Opened:
         self._allowed = request.app.state.allowed
 
     async def __aenter__(self) -> Context:
+        await asyncio.to_thread(load_formats)
         connection = await self._transaction.__aenter__()
         return Context(connection=connection, principal=self._principal, sealer=self._sealer, allowed=self._allowed)
 
@@ -274,7 +276,8 @@ def _add_workspace(router: APIRouter) -> None:
     ) -> WorkspaceOut:
         """Replaces the workspace's settings."""
         require_few_entries(body.settings, where="settings.")
-        for wrong in wrong_in_workspace(body.settings.model_dump()):
+        # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
+        for wrong in await asyncio.to_thread(lambda: list(wrong_in_workspace(body.settings.model_dump()))):
             raise Unprocessable(wrong.message, field=f"settings.{wrong.field}", remedy=wrong.remedy)
         async with _context(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()

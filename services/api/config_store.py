@@ -6,6 +6,7 @@ nothing is an error that names the field.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
@@ -268,7 +269,8 @@ class Connections(Plain):
         self._reached = Reached(connection_table, "connection")
 
     async def columns(self, context: Context, given: ConnectionIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        self._reached.check(context, given.provider, given.settings, given.secrets)
+        # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
+        await asyncio.to_thread(self._reached.check, context, given.provider, given.settings, given.secrets)
         values = {
             **await super().columns(context, given, known),
             "secrets": self._reached.sealed(context, given.secrets, known),
@@ -292,7 +294,8 @@ class Inboxes(Plain):
 
     async def columns(self, context: Context, given: InboxIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         adapter = adapter_for(given.provider)
-        self._reached.check(context, given.provider, given.settings, given.secrets)
+        # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
+        await asyncio.to_thread(self._reached.check, context, given.provider, given.settings, given.secrets)
         channel = given.channel or adapter.channel
         if channel not in adapter.channels:
             raise Unprocessable(

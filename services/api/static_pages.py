@@ -98,7 +98,7 @@ async def desk(request: Request) -> Response:
 async def chat(request: Request, widget_token: str) -> Response:
     """The widget's frame; only the sites that the inbox lists may embed it."""
     widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
-    return _page(request, "chat.html", " ".join(("'self'", *widget.origins)))
+    return _page(request, "chat.html", " ".join(("'self'", *sorted(widget.origins))))
 
 
 @router.get("/santral-chat.js")
