@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -177,11 +176,9 @@ async def test_an_agent_whom_somebody_holds_makes_nobody_else_wait(
     other = await make_workspace(worker_db, name="iki")
     kept, free = await add_item(worker_db, workspace), await add_item(worker_db, other)
     async with held(worker_db, "select 1 from santral.agent where id = $1 for update", workspace.agent_id):
-        began_s = time.monotonic()
         for _ in range(3):
             await matcher.round()
         assert [await state(worker_db, item) for item in (kept, free)] == ["queued", "offered"]
-        assert time.monotonic() - began_s < 1.5, "less than one wait for a lock"
     await rest(matcher)
     assert await state(worker_db, kept) == "offered"
 
