@@ -2,7 +2,8 @@
 
 Source: RFC 8601 §2.2, DMARCbis §5.3. A domain is written only as A-labels, and nothing else that a sender wrote, so nobody writes results
 of their own into it. ``dmarc=fail`` stands only where everything was asked and answered that could speak for the From domain; what could
-not be, is ``temperror``. What a stranger signed or sends is looked at last, so their name servers keep nothing open, however slow.
+not be, is ``temperror``. What a stranger signed or sends is looked at last and while there is time, so neither their name servers nor their
+signatures keep anything open, however slow.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from shared.mailbox import a_labels
 
 NO_AUTHOR: Final = "dmarc=permerror"
 SEVERAL_AUTHORS: Final = "dmarc=fail"
+_CHAIN_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +71,11 @@ def evaluated(arrival: Arrival, names: Names, *, sealers: frozenset[str]) -> str
 
     own = found(lambda name: is_within(name, author.above))
     result = _judged(author, own, names, is_bounce=not arrival.mail_from)
-    passed_on = chain(arrival.content, names)
+    with names.sharing(_CHAIN_SHARE):
+        passed_on = chain(arrival.content, names) if names.in_time else None
     if passed_on is not None and result in ("fail", "temperror") and author.known:
         result = _as_passed_on(passed_on, domain, sealers) or result
-    strangers = found(lambda name: not is_within(name, author.above))
+    strangers = found(lambda name: names.in_time and not is_within(name, author.above))
     said = [*own.told(), *strangers.told(), *([f"arc={passed_on.result}"] if passed_on is not None else [])]
     policy = f" policy.dmarc={author.policy.policy}" if author.policy is not None else ""
     return "; ".join([*said, f"dmarc={result} header.from={domain}{policy}"])

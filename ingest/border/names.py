@@ -52,6 +52,11 @@ class Names:
     def begin(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
+    @property
+    def in_time(self) -> bool:
+        """Whether there is time for questions, and for what is made of their answers."""
+        return time.monotonic() < self._until
+
     @contextmanager
     def sharing(self, part: float) -> Iterator[None]:
         """Questions within take this part of the time that is left at most, so that a stranger's names leave the rest of it."""

@@ -2,7 +2,7 @@
 
 Source: RFC 6376, RFC 8301 (no SHA-1, RSA from 1024 bits), RFC 8617. Verified by dkimpy; what it does not ask is asked here: From has to be
 signed and all of the body, a key has an upper size.
-Units: at most 5 signatures and 10 seals of a mail are looked at, keys up to 4096 bits, mails up to 10 MB. What is more does not count, nor
+Units: at most 5 signatures and 10 seals of a mail are looked at (fewer seals of a large one), keys up to 4096 bits, mails up to 10 MB. What is more does not count, nor
 does what signs a mail with blanks in rows so long that a stranger would keep a process busy with them.
 """
 
@@ -24,6 +24,7 @@ from shared.mailbox import a_labels
 MAIL_BYTES_MAX: Final = 10_000_000
 SIGNATURES_MAX: Final = 5
 SEALS_MAX: Final = 10
+CHAIN_BYTES_MAX: Final = 20_000_000  # of a mail for each of its seals, as each is over all of it
 _CLAIMS_MAX: Final = 100  # of which it is read in whose name they are
 KEY_BITS: Final = range(1024, 4096 + 1)
 _BLANKS: Final = re.compile(rb"(?<![ \t])[ \t]{500,}")
@@ -125,7 +126,7 @@ def chain(content: bytes, names: Names) -> Chain | None:
     try:
         mail = dkim.ARC(content, logger=_silent, minkey=KEY_BITS.start)
         seals = [value for name, value in mail.headers if name.lower() == b"arc-seal"]
-        if not 0 < len(seals) <= SEALS_MAX:
+        if not 0 < len(seals) <= SEALS_MAX or len(seals) * len(content) > CHAIN_BYTES_MAX:
             return None
         sealers = frozenset(a_labels(parse_tag_value(one)[b"d"].decode("utf-8", "replace")) for one in seals)
         validity, links, _ = mail.verify(dnsfunc=keys)

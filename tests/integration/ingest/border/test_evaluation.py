@@ -270,6 +270,34 @@ def test_a_stranger_who_writes_a_believed_sealers_name_keeps_nothing_open_by_the
         assert (result(found, "dmarc"), verdict(found)) == ("fail", "fail")
 
 
+def test_a_verdict_does_not_wait_for_strangers_signatures_when_its_time_is_over() -> None:
+    class Late(Names):
+        """Whose time is over once the author's names were asked."""
+
+        @property
+        def in_time(self) -> bool:
+            return False
+
+    content = sealed(junk("saldirgan.example") + mail(), "saldirgan.example", "dmarc=pass header.from=ornek.com")
+    for kind, looked_at in ((Names, True), (Late, False)):
+        with played_names({**REJECT, **KEYS, "TXT ornek.com": ["v=spf1 -all"]}) as server:
+            names = kind(server.nameserver)
+            names.begin(4.0)
+            arrival = Arrival(content=content, mail_from="x@saldirgan.example", helo="", peer=PEER)
+            found = evaluated(arrival, names, sealers=frozenset())
+            assert (result(found, "dmarc"), verdict(found)) == ("fail", "fail")
+            assert bool(result(found, "dkim")) == bool(result(found, "arc")) == looked_at
+            assert ("TXT s1._domainkey.saldirgan.example" in server.asked) == looked_at
+
+
+def test_a_chain_over_many_bytes_is_not_looked_at() -> None:
+    content = mail(body=b"Merhaba\r\n" * 800_000)
+    for number in range(3):
+        content = sealed(content, "liste.example", "arc=pass" if number else "dmarc=pass header.from=ornek.com")
+    found = said(content, {**REJECT, **KEYS}, sealers=frozenset({"liste.example"}))
+    assert (result(found, "arc"), verdict(found)) == ("", "fail")
+
+
 # --- alignment and policies -----------------------------------------------------------------------------------------------
 
 
