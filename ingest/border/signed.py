@@ -2,8 +2,8 @@
 
 Source: RFC 6376, RFC 8301 (no SHA-1, RSA from 1024 bits), RFC 8617. Verified by dkimpy; what it does not ask is asked here: From has to be
 signed and all of the body, a key has an upper size.
-Units: at most 5 signatures and 10 seals of a mail are looked at (fewer seals of a large one), keys up to 4096 bits, mails up to 10 MB. What is more does not count, nor
-does what signs a mail with blanks in rows so long that a stranger would keep a process busy with them.
+Units: at most 5 signatures and 10 seals of a mail are looked at (fewer seals of a large one), keys up to 4096 bits, mails up to 10 MB. What
+is more does not count, nor does what signs a mail with blanks in rows so long that a stranger would keep a process busy with them.
 """
 
 from __future__ import annotations

@@ -158,6 +158,17 @@ async def test_wrong_keys_slow_down_who_sends_them_and_the_right_one_works_from_
             assert (await owner.get(READ, headers=right)).status_code == 200
 
 
+async def test_wrong_keys_from_a_whole_prefix_slow_down_all_of_it_and_nobody_elses(api_db: Database, worker_db: Database) -> None:
+    async with limited(api_db, worker_db, wrong_address=1) as api:
+
+        async def answer(address: str) -> int:
+            async with at(api, address) as client:
+                return (await client.get(READ, headers={"authorization": f"Bearer {new_token('live').text}"})).status_code
+
+        assert [await answer(f"2001:db8:0:{subnet}::1") for subnet in range(6)] == [401] * 4 + [429] * 2
+        assert await answer("2001:db8:1::1") == 401
+
+
 def forged(header: str) -> str:
     """A token with the public id of a real one, another secret and a right check."""
     _, _, public_id, _ = header.split("_")
