@@ -8,6 +8,7 @@ import io
 import json
 import os
 import signal
+import stat
 import time
 import zipfile
 from email.message import EmailMessage
@@ -218,6 +219,7 @@ async def hurry(counter: Counter, erasure: str) -> None:
 async def exported(counter: Counter, named: str, out: Path) -> tuple[list[str], bytes]:
     """What a person's archive holds: the names in it and all its bytes."""
     await command(counter, "profiles", "export-person", named, "--out", str(out))
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     with zipfile.ZipFile(out) as archive:
         names = archive.namelist()
         return names, b"\n".join(archive.read(name) for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import stat
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -307,6 +308,7 @@ async def test_what_is_exported_is_read_again_without_any_change(
     )  # fmt: skip
     out = tmp_path / f"out.{form}"
     assert await export_list(client, out, as_csv=form == "csv", shown=lambda _: None) == 3
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     before = await whole(worker_db)
     done = await taken(client, out, source="copy")
     assert (done["left"], done["created"], done["changed"], done["unchanged"]) == ([], 0, 0, 3)
