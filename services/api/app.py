@@ -213,7 +213,7 @@ def create_app(
     app.add_middleware(Methods, routes=[route for router in routers for route in router.routes])
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_bytes_max)
     app.add_middleware(BodyGuard, bodies=bodies or Bodies())
-    app.add_middleware(RateDoor, rates=counters)
+    app.add_middleware(RateDoor, rates=counters, credentials=state.credentials)
     app.add_middleware(Edge, secure=parts.scheme == "https", unexpected=unexpected)
     return app
 

@@ -1,25 +1,24 @@
-"""Bodies of the API's requests: from nobody who shows no credential, in time, and within what one address may hold.
+"""Bodies of the API's requests: in time, and within what one address may hold.
 
-A body is read before the credential behind it is looked at, so this stands before both.
+Whose they are `rate_door.py` found out before; what reads a body stands behind this.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.frame.bodies import Bodies
+from services.frame.bodies import Bodies, brings_body
 from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
-from shared.errors import SantralError, Unauthenticated
+from shared.errors import SantralError
 
-_WITH_BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_OPEN: Final = ("/v1/chat/", "/v1/sessions/exchange")
-"""What is called without a token: its own credential is in the body, or it needs none."""
+WITH_BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""The methods of which anything reads a body."""
 
 
 class BodyRefused(HTTPException):
@@ -38,15 +37,8 @@ class BodyGuard:
         self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _WITH_BODIES:
+        if scope["type"] != "http" or not (scope["method"] in WITH_BODIES or brings_body(scope)):
             await self._app(scope, receive, send)
-            return
-        path: str = scope["path"]
-        if path.startswith("/v1/") and not path.startswith(_OPEN) and "authorization" not in Headers(scope=scope):
-            error = Unauthenticated("no bearer token", field="Authorization", remedy="Bearer santral_…")
-            refused = problem_response(error, request_id=scope.get("santral.request_id"))
-            refused.headers["connection"] = "close"  # its body is not waited for
-            await refused(scope, receive, send)
             return
         ended = begun = False
         with self._bodies.open(address=shares_of(peer_of(scope))) as body:

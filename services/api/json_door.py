@@ -1,7 +1,8 @@
 """Every body of the API is JSON within bounds before anything is made of it, and no address holds what no text of ours holds.
 
 Answers 413 (too deep, too many values, too long) and 422 (NaN, beyond 64 bits, a NUL, half a surrogate pair), naming where. Long bodies are
-read beside the event loop. Who takes a file as its body is named in `FILES`: those bytes are nobody's JSON.
+read beside the event loop; a stranger's is short, because no token is asked for it. Nothing else is read: no body of a method that has none,
+or of what is no REST. Who takes a file as its body is named in `FILES`: those bytes are nobody's JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.body_guard import WITH_BODIES
+from services.api.rate_door import wants_token
+from services.frame.bodies import require_size
 from services.frame.problems import problem_response
 from shared.errors import InputRejected, Unprocessable
 from shared.json_bounds import API, IMPORT, MESSAGE, Bounds, require_bounded
@@ -19,6 +23,9 @@ from shared.json_bounds import API, IMPORT, MESSAGE, Bounds, require_bounded
 FILES: Final = frozenset({"/v1/files"})
 _ROWS: Final = re.compile(r"/v1/profiles/imports/[^/]+/rows")
 _INLINE_BYTES_MAX: Final = 16 * 1024
+STRANGERS_BYTES_MAX: Final = 16 * 1024
+_STRANGERS: Final = Bounds(depth=4, values=50)
+"""What begins a chat, and a page's code: a handful of members."""
 
 
 class JsonDoor:
@@ -33,7 +40,7 @@ class JsonDoor:
             return
         try:
             _require_text(scope)
-            taken = await _read(receive, _bounds_of(scope["path"]))
+            taken = await _read(receive, _bounds_of(scope), strangers=not wants_token(scope["path"]))
         except InputRejected as error:
             await problem_response(error, request_id=scope.get("santral.request_id"))(scope, receive, send)
             return
@@ -44,9 +51,13 @@ class JsonDoor:
         await self._app(scope, again, send)
 
 
-def _bounds_of(path: str) -> Bounds | None:
-    if path in FILES:
+def _bounds_of(scope: Scope) -> Bounds | None:
+    """None for what is not read here."""
+    path: str = scope["path"]
+    if path in FILES or scope["method"] not in WITH_BODIES or not path.startswith("/v1/"):
         return None
+    if not wants_token(path):
+        return _STRANGERS
     if path == "/v1/messages":
         return MESSAGE
     return IMPORT if _ROWS.fullmatch(path) else API
@@ -62,7 +73,7 @@ def _require_text(scope: Scope) -> None:
         raise Unprocessable("a NUL in the query", field=f"query.{name[:40].decode('latin-1')}", remedy="leave %00 out")
 
 
-async def _read(receive: Receive, bounds: Bounds | None) -> list[Message]:
+async def _read(receive: Receive, bounds: Bounds | None, *, strangers: bool) -> list[Message]:
     """The body as one message, and the disconnect where one came instead of its end. Raises `InputRejected`."""
     if bounds is None:
         return []
@@ -72,6 +83,8 @@ async def _read(receive: Receive, bounds: Bounds | None) -> list[Message]:
         if message["type"] != "http.request":
             return [message]
         body += message.get("body", b"")
+        if strangers:
+            require_size(str(len(body)), STRANGERS_BYTES_MAX)
         if not message.get("more_body", False):
             break
     content = bytes(body)

@@ -13,13 +13,12 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from services.api.credentials import Token, read_token
-from services.api.rate_door import STANDINGS
-from services.frame.peers import peer_of, shares_of, with_each
+from services.frame.peers import shares_of, with_each
 from services.frame.rates import Rates
 from shared.database import Database
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden, InputRejected, Unauthenticated
 from shared.ids import WorkspaceId
-from shared.shares import Share
+from shared.turns import Turns
 
 Visibility = Literal["own", "team", "queue", "workspace"]
 SCOPES: Final = (
@@ -37,7 +36,12 @@ ROLES: Final[Mapping[str, tuple[tuple[str, ...], Visibility]]] = {
     "agent": (_DESK, "queue"),
 }
 """The roles a workspace begins with: scopes and visibility. It may change them and add its own."""
+PRINCIPAL: Final = "santral.principal"
+"""Where a request's scope holds its `Principal`, once `rate_door.py` found one."""
 REMEMBER_S: Final = 3.0
+KNOWN_MAX: Final = 10_000
+LOOKS_WAITING_MAX: Final = 2_000
+"""How many tokens of one address, that nothing here has seen, may wait for each other to be looked up: an office that comes in after a restart."""
 USES_EVERY_S: Final = 60.0
 _USED: Final = {
     "agent": "update santral.session set used_at = now() where workspace_id = $1 and id = any($2)",
@@ -80,48 +84,63 @@ class Principal:
 class Credentials:
     """Looks credentials up through the one definer function. A revoked one ends within seconds on every replica."""
 
-    def __init__(self, db: Database, rates: Rates) -> None:
+    def __init__(self, db: Database, rates: Rates, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._db = db
         self._rates = rates
+        self._now_s = now_s
+        self._turns = Turns(waiting_max=LOOKS_WAITING_MAX)
         self._known: dict[str, tuple[float, bytes, Principal]] = {}
         self._uses: dict[tuple[UUID, str], set[UUID]] = {}
         self._noted_s = 0.0
 
-    async def principal(self, text: str, *, peer: str) -> Principal:
+    async def principal(self, text: str, *, peer: str, visitors: bool = True) -> Principal:
         """The caller of a token. Raises `Unauthenticated`, the same for unknown, wrong, expired and revoked.
 
-        Raises `Throttled` before the database is asked once ``peer``, the address that sends it, sent too many that were wrong: this token,
-        or any. A token that was good seconds ago, and a right one from elsewhere, are not held up by that.
+        Raises `Forbidden` for any visitor's token, good or not, where there are no ``visitors``. What no look-up is needed for counts as a call of
+        ``peer``, the address that sends it, like one without a token. Raises `Throttled` before the database is asked once the address made too
+        many of those, or sent too many tokens that were wrong: this one, or any. A token that was good before, and a right one from elsewhere,
+        are not held up by that.
         """
-        whose = shares_of(peer)
         try:
-            token = read_token(text)
-        except Unauthenticated:
-            self._rates.take("address", whose)
+            token = _token_for_calls(text, visitors=visitors)
+        except InputRejected:
+            self._rates.take("address", shares_of(peer))
             raise
-        if token.kind == "code":
-            raise Unauthenticated("a code is exchanged first", remedy="POST /v1/sessions/exchange")
-        known = self._known.get(token.public_id)
-        if known is not None and known[0] > time.monotonic() and hmac.compare_digest(known[1], token.secret_hash):
-            self.used(known[2])
-            return known[2]
-        principal = principal_of(await self._looked_up(token, whose))
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[token.public_id] = (time.monotonic() + REMEMBER_S, token.secret_hash, principal)
-        self.used(principal)
-        return principal
+        known = self._remembered(token)
+        if known is None:
+            # One at a time of an address: what comes beside a wrong one is counted before it is asked.
+            async with self._turns.of(*shares_of(peer)):
+                known = self._remembered(token) or await self._found(token, peer)
+        elif known[0] <= self._now_s():
+            known = await self._looked_up(token, peer)
+        self.used(known[2])
+        return known[2]
 
-    async def _looked_up(self, token: Token, whose: tuple[Share, ...]) -> Mapping[str, Any]:
-        token_there = with_each(whose, token.public_id)
-        self._rates.require_room("wrong-token", token_there)
-        self._rates.require_room("wrong-address", whose)
+    def _remembered(self, token: Token) -> tuple[float, bytes, Principal] | None:
+        """What a token was good for, maybe long ago; None where it never was here."""
+        known = self._known.get(token.public_id)
+        return known if known is not None and hmac.compare_digest(known[1], token.secret_hash) else None
+
+    async def _found(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:
+        self._rates.require_room("wrong-token", with_each(shares_of(peer), token.public_id))
+        self._rates.require_room("wrong-address", shares_of(peer))
+        return await self._looked_up(token, peer)
+
+    async def _looked_up(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:
         try:
-            return await self.row(_KINDS[token.kind], token.public_id, token.secret_hash)
+            row = await self.row(_KINDS[token.kind], token.public_id, token.secret_hash)
         except Unauthenticated:
-            self._rates.take("wrong-token", token_there)
-            self._rates.take("wrong-address", whose)
+            if self._remembered(token):  # it is good no more; a guess at somebody's secret forgets nothing
+                del self._known[token.public_id]
+            self._rates.take("wrong-token", with_each(shares_of(peer), token.public_id))
+            self._rates.take("wrong-address", shares_of(peer))
             raise
+        # Looked up last stands last: what leaves is what nobody showed for longest.
+        self._known.pop(token.public_id, None)
+        if len(self._known) >= KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        known = self._known[token.public_id] = (self._now_s() + REMEMBER_S, token.secret_hash, principal_of(row))
+        return known
 
     async def row(self, kind: str, public_id: str, secret_hash: bytes) -> Mapping[str, Any]:
         """The stored credential. Raises `Unauthenticated`."""
@@ -166,28 +185,36 @@ def principal_of(row: Mapping[str, Any]) -> Principal:
     )  # fmt: skip
 
 
+def _token_for_calls(text: str, *, visitors: bool) -> Token:
+    """The parts of a token that may call something. Raises `Unauthenticated`, `Forbidden`."""
+    token = read_token(text)
+    if token.kind == "code":
+        raise Unauthenticated("a code is exchanged first", remedy="POST /v1/sessions/exchange")
+    if token.kind == "visitor" and not visitors:
+        raise Forbidden(
+            "a visitor's token is for its chat only", field="Authorization", remedy="use an API key or an agent's token"
+        )
+    return token
+
+
 bearer = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key or an agent's token: `santral_…`.")
 
 
 async def caller(
-    request: Request, scopes: SecurityScopes, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
+    request: Request, scopes: SecurityScopes, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> Principal:
-    """The request's principal, from its bearer token, with the scopes the operation needs."""
-    if given is None:
-        raise Unauthenticated("no bearer token", field="Authorization", remedy="Bearer santral_…")
-    credentials: Credentials = request.app.state.credentials
-    principal = await credentials.principal(given.credentials, peer=peer_of(request.scope))
-    count_call(request, principal)
+    """The request's principal, whom the door found and counted, with the scopes the operation needs. ``bearer`` is for the document."""
+    principal: Principal | None = request.scope.get(PRINCIPAL)
+    if principal is None:
+        raise no_token()
     for scope in scopes.scopes:
         principal.require(scope)
     return principal
 
 
-def count_call(request: Request, principal: Principal) -> None:
-    """Counts a call by its credential and its workspace; where they stand is told with the answer. Raises `Throttled`."""
-    rates: Rates = request.app.state.rates
-    counted = (rates.take("key", str(principal.id)), rates.take("workspace", str(principal.workspace_id)))
-    request.scope[STANDINGS].extend(one for one in counted if one is not None)
+def no_token() -> Unauthenticated:
+    """One sentence for a call without a credential."""
+    return Unauthenticated("no bearer token", field="Authorization", remedy="Bearer santral_…")
 
 
 Caller = Annotated[Principal, Security(caller)]

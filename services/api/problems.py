@@ -44,14 +44,20 @@ def place_of(location: Sequence[Any]) -> str:
     return ".".join(str(part) for part in location) or "body"
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, SantralError)
+def refusal(scope: Scope, error: SantralError) -> Response:
+    """The answer for one of our errors; what was our own fault is logged."""
+    request = Request(scope)
     if error.status >= 500:
         log.warning(
             "a request could not be served", action="request_failed", path=request.url.path, status=error.status,
             error=str(error), request_id=request_id(request),
         )  # fmt: skip
     return problem_response(error, request_id=request_id(request))
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SantralError)
+    return refusal(request.scope, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

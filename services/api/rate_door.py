@@ -1,49 +1,62 @@
-"""How often an address may ask without a credential, and the headers that tell a caller where they stand. Pure ASGI, for sockets too.
+"""Who asks, and how often: found and counted before a body is read or anything else of a request is looked at. Pure ASGI, for sockets too.
 
-Counted by `peer_of`, never by what a request says of itself. A call with a bearer token is its token's to count (`principal.py`), but not on
-paths that ask for none, where anybody could write one. Codes and chat sessions, which make credentials, have rates of their own.
+Who shows a token that is good counts by it and by its workspace. Everybody else is a stranger and counts by address (`peer_of`, never by what
+a request says of itself): no token, one that cannot be ours, a page's code, a visitor's, which is free for anybody; and whoever asks where no
+token is wanted. Wrong tokens have rates of their own (`principal.py`), and so have codes and chat sessions, which make credentials.
+A stranger's body is read only where no token is wanted. A socket is its address's at the handshake; its token comes in a frame.
 Source: draft-ietf-httpapi-ratelimit-headers-09.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.principal import PRINCIPAL, Credentials, Principal, no_token
+from services.api.problems import refusal
+from services.frame.bodies import brings_body
 from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
-from services.frame.rates import Kind, Rates, headers_of
-from shared.errors import Throttled
+from services.frame.rates import Rates, Standing, headers_of
+from shared.errors import SantralError, Throttled
 
-STANDINGS: Final = "santral.rates"
-_OPEN: Final = ("/v1/chat/", "/v1/sessions/exchange")
+_REST: Final = "/v1/"
+_EXCHANGE: Final = "/v1/sessions/exchange"
+_CHAT: Final = "/v1/chat/"
 
 
 class RateDoor:
-    """Refuses with 429 before a body is read or anything is asked; a socket at its handshake."""
+    """Refuses a request with 429, 401 or 403, and a socket at its handshake."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, *, rates: Rates, credentials: Credentials) -> None:
         self._app = app
         self._rates = rates
+        self._credentials = credentials
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._request(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-            return
-        whose = shares_of(peer_of(scope))
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            for kind in _kinds(scope):
-                self._rates.take(kind, whose)
+            self._rates.take("address", shares_of(peer_of(scope)))
         except Throttled as error:
-            if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+            if "websocket.http.response" in scope.get("extensions", {}):
+                await problem_response(error)(scope, receive, send)
+            else:
                 await send({"type": "websocket.close", "code": 1013, "reason": "too many"})
-                return
-            await problem_response(error, request_id=scope.get("santral.request_id"))(scope, receive, send)
             return
-        standings = scope[STANDINGS] = []
+        await self._app(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        standings: list[Standing] = []
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -52,16 +65,46 @@ class RateDoor:
                     headers.setdefault(name, value)
             await send(message)
 
+        try:
+            if wants_token(scope["path"]):
+                principal = scope[PRINCIPAL] = await self._caller(scope)
+                standings += self._counted(principal)
+            else:
+                self._count_stranger(scope)
+        except SantralError as error:
+            await _unread(scope, refusal(scope, error))(scope, receive, told)
+            return
         await self._app(scope, receive, told)
 
+    async def _caller(self, scope: Scope) -> Principal:
+        """Who shows a good token. Raises as `Credentials.principal`; a stranger is counted."""
+        kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        peer = peer_of(scope)
+        if kind.lower() != "bearer" or not token:
+            self._rates.take("address", shares_of(peer))
+            raise no_token()
+        return await self._credentials.principal(token, peer=peer, visitors=False)
 
-def _kinds(scope: Scope) -> Iterator[Kind]:
-    """By which rates of an address a request counts."""
-    path, posts = scope["path"], scope.get("method") == "POST"
-    bearer = Headers(scope=scope).get("authorization", "")[:7].lower() == "bearer "
-    if not bearer or not path.startswith("/v1/") or path.startswith(_OPEN):
-        yield "address"
-    if posts and path == "/v1/sessions/exchange":
-        yield "exchange"
-    if posts and path.startswith("/v1/chat/") and path.endswith("/sessions"):
-        yield "sessions"
+    def _counted(self, principal: Principal) -> list[Standing]:
+        counted = (self._rates.take("key", str(principal.id)), self._rates.take("workspace", str(principal.workspace_id)))
+        return [one for one in counted if one is not None]
+
+    def _count_stranger(self, scope: Scope) -> None:
+        whose, path, posts = shares_of(peer_of(scope)), scope["path"], scope["method"] == "POST"
+        self._rates.take("address", whose)
+        if posts and path == _EXCHANGE:
+            self._rates.take("exchange", whose)
+        if posts and path.startswith(_CHAT) and path.endswith("/sessions"):
+            self._rates.take("sessions", whose)
+
+
+def wants_token(path: str) -> bool:
+    """Whether an address is for who has a token: all of REST but a visitor's chat and the exchange of a page's code."""
+    return path.startswith(_REST) and not path.startswith(_CHAT) and path != _EXCHANGE
+
+
+def _unread(scope: Scope, response: Response) -> Response:
+    """The same answer; where a body comes with the request, the connection ends, because it is not waited for."""
+    if brings_body(scope):
+        response.headers["connection"] = "close"
+    return response

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from shared.errors import TooLarge, TooSlow, Unavailable
 from shared.health import Check
@@ -145,6 +146,12 @@ def room_check(bodies: Bodies) -> Check:
         return "there is room for bodies"
 
     return check
+
+
+def brings_body(scope: Scope) -> bool:
+    """Whether a request says that a body follows (RFC 9112 §6.3); whether one comes is seen when it is read."""
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") not in ("", "0")
 
 
 def require_size(announced: str | None, bytes_max: int) -> None:
