@@ -106,13 +106,9 @@ class Credentials:
         except InputRejected:
             self._rates.take("address", shares_of(peer))
             raise
-        known = self._remembered(token)
+        known = self._fresh(token)
         if known is None:
-            # One at a time of an address: what comes beside a wrong one is counted before it is asked.
-            async with self._turns.of(*shares_of(peer)):
-                known = self._remembered(token) or await self._found(token, peer)
-        elif known[0] <= self._now_s():
-            known = await self._looked_up(token, peer)
+            known = await self._looked_up(token, peer) if self._remembered(token) else await self._found(token, peer)
         self.used(known[2])
         return known[2]
 
@@ -121,10 +117,20 @@ class Credentials:
         known = self._known.get(token.public_id)
         return known if known is not None and hmac.compare_digest(known[1], token.secret_hash) else None
 
+    def _fresh(self, token: Token) -> tuple[float, bytes, Principal] | None:
+        known = self._remembered(token)
+        return known if known is not None and known[0] > self._now_s() else None
+
     async def _found(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:
-        self._rates.require_room("wrong-token", with_each(shares_of(peer), token.public_id))
-        self._rates.require_room("wrong-address", shares_of(peer))
-        return await self._looked_up(token, peer)
+        """One at a time of an address: what comes beside a wrong one is counted before it is asked for, and one key is asked for once."""
+        whose = shares_of(peer)
+        async with self._turns.of(*whose):
+            known = self._fresh(token)
+            if known is None:
+                self._rates.require_room("wrong-token", with_each(whose, token.public_id))
+                self._rates.require_room("wrong-address", whose)
+                known = await self._looked_up(token, peer)
+            return known
 
     async def _looked_up(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:
         try:
