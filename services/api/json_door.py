@@ -24,6 +24,8 @@ FILES: Final = frozenset({"/v1/files"})
 _ROWS: Final = re.compile(r"/v1/profiles/imports/[^/]+/rows")
 _INLINE_BYTES_MAX: Final = 16 * 1024
 STRANGERS_BYTES_MAX: Final = 16 * 1024
+QUERY_BYTES_MAX: Final = 8 * 1024
+QUERY_NAMES_MAX: Final = 200
 _STRANGERS: Final = Bounds(depth=4, values=50)
 """What begins a chat, and a page's code: a handful of members."""
 
@@ -68,6 +70,10 @@ def _require_text(scope: Scope) -> None:
     if "\0" in scope["path"]:
         raise Unprocessable("a NUL in the path", field="path", remedy="leave %00 out")
     query: bytes = scope["query_string"]
+    if len(query) > QUERY_BYTES_MAX or query.count(b"&") >= QUERY_NAMES_MAX:
+        raise Unprocessable(
+            "too much in the query", field="query", remedy=f"at most {QUERY_NAMES_MAX} names, {QUERY_BYTES_MAX} bytes"
+        )
     if b"%00" in query or b"\0" in query:
         name = next(pair for pair in query.split(b"&") if b"%00" in pair or b"\0" in pair).partition(b"=")[0]
         raise Unprocessable("a NUL in the query", field=f"query.{name[:40].decode('latin-1')}", remedy="leave %00 out")

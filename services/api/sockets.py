@@ -25,13 +25,16 @@ from services.frame.rates import Rates
 from shared.database import Database
 from shared.errors import InputRejected, SantralError, Throttled, Unavailable
 from shared.ids import new_id
-from shared.json_bounds import MESSAGE, require_bounded
+from shared.json_bounds import MESSAGE, Bounds, require_bounded
 from shared.logs import get_log
 from shared.metrics import SOCKETS_DROPPED
 
 log = get_log(__name__)
 SUBPROTOCOL: Final = "santral.v1"
 HELLO_S: Final = 10.0
+HELLO_CHARS_MAX: Final = 16 * 1024
+HELLO: Final = Bounds(depth=8, values=1000)
+"""A first frame is read of whoever comes, before a token is looked at."""
 PATIENCE_S: Final = 5.0
 GUARD_S: Final = 2.0
 OF_ONE_TOKEN_MAX: Final = 50
@@ -122,16 +125,18 @@ async def opened(websocket: WebSocket, model: type[Model]) -> tuple[Line, Model]
     line = Line(websocket, patience_s=websocket.app.state.patience_s)
     try:
         async with asyncio.timeout(HELLO_S):
-            return line, read_frame(await line.receive(), model)
+            return line, read_frame(await line.receive(), model, HELLO)
     except TimeoutError as error:
         raise Closed(4401, "no hello came") from error
     except InputRejected as error:
         raise Closed(4400, str(error)[:120]) from error
 
 
-def read_frame(text: str, model: type[Model]) -> Model:
+def read_frame(text: str, model: type[Model], bounds: Bounds = MESSAGE) -> Model:
     """A frame as ``model``. Raises `InputRejected` naming the member."""
-    require_bounded(text.encode(), MESSAGE)
+    if bounds is HELLO and len(text) > HELLO_CHARS_MAX:
+        raise InputRejected("a hello that is too long", field="frame", remedy=f"at most {HELLO_CHARS_MAX} characters")
+    require_bounded(text.encode(), bounds)
     try:
         return model.model_validate_json(text)
     except ValidationError as error:

@@ -12,7 +12,9 @@ from ingest.mailboxes import by_mailbox, inbox_at, international, named
 
 
 def inbox(address: str) -> Inbox:
-    return Inbox(workspace_id=UUID(int=1), id=UUID(int=len(address)), name=address, channel="email", provider="smtp", address=address)
+    return Inbox(
+        workspace_id=UUID(int=1), id=UUID(int=len(address)), name=address, channel="email", provider="smtp", address=address
+    )
 
 
 HELD = [inbox(address) for address in ("destek@ornek.com", "info@müşteri.örnek.com", "x@faß.example", "y@例え。テスト")]

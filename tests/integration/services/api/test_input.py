@@ -72,9 +72,17 @@ async def test_a_nul_in_an_address_is_refused(api: Api, workspace: Workspace, pa
     _is_a_problem(await api.client.get(path, headers=await api.key(workspace.id)), 422)
 
 
-async def test_a_frame_beyond_a_bound_closes_the_socket(api: Api, workspace: Workspace) -> None:
+@pytest.mark.parametrize("query", ["&".join(["a"] * 201), "q=" + "a" * 8200])
+async def test_a_query_is_bounded(api: Api, workspace: Workspace, query: str) -> None:
+    _is_a_problem(await api.client.get(f"/v1/queues?{query}", headers=await api.key(workspace.id)), 422)
+
+
+@pytest.mark.parametrize(
+    "frame", ["[" * 20_000, '{"type": "hello", "token": "%s"}' % ("a" * 17_000), "[" + ",".join(["1"] * 1001) + "]"]
+)
+async def test_a_frame_beyond_a_bound_closes_the_socket(api: Api, workspace: Workspace, frame: str) -> None:
     async with listening(api) as url, connect(f"{url}/v1/stream", proxy=None) as socket:
-        await socket.send("[" * 20_000)
+        await socket.send(frame)
         assert await closed_with(socket, within_s=5) == 4400
 
 
