@@ -13,6 +13,7 @@ from uuid import UUID
 from router.commands.loop_governor import LOOKED_AT, LOOKED_BACK, Stop, stop_of
 from router.commands.work import database_now
 from router.moves.moves import numbered
+from router.moves.vouched import UNVOUCHED
 from shared.database import Connection
 from shared.errors import Throttled
 from shared.event import Event
@@ -33,11 +34,14 @@ order by m.accepted_at desc limit $5
 """
 # Whoever writes from one address in the name of ever new people is one counterpart; each of these conversations is young, and a
 # conversation's id begins with its time.
-_PAIR: Final = "select thread_key from santral.conversation where workspace_id = $1 and id = $2 and thread_key like 'pair:%'"
+_PAIR: Final = (
+    f"select replace(thread_key, '{UNVOUCHED}', '') from santral.conversation where workspace_id = $1 and id = $2"
+    " and thread_key like 'pair:%'"
+)
 _SENT_TO_PAIR: Final = f"""
 select m.accepted_at from santral.conversation c
 join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id
-where c.workspace_id = $1 and c.id >= $2 and c.thread_key = $3 and m.accepted_at > $4 and {_AUTOMATIC}
+where c.workspace_id = $1 and c.id >= $2 and c.thread_key in ($3, $3 || '{UNVOUCHED}') and m.accepted_at > $4 and {_AUTOMATIC}
 order by m.accepted_at desc limit $5
 """
 # The last words of theirs are those since ours before them: what an agent answered to a list's mail does not make it a person's alone.

@@ -18,7 +18,7 @@ from router.commands.external_calls import settle_calls
 from router.commands.reached import end_callbacks, waiting_callbacks
 from router.intake import store
 from router.intake.arrivals import Arrival, Workspaces
-from router.intake.batch_view import BatchView, Conversation, Key, Person, ProviderWord
+from router.intake.batch_view import BatchView, Conversation, Key, Owner, Person, ProviderWord
 from router.intake.bulk import looks_bulk
 from router.intake.effects import Effects
 from router.intake.leaving_bulk import leave_bulk
@@ -26,7 +26,7 @@ from router.intake.lookups import Resolution, former_ids, look_ups, readable_sen
 from router.intake.quarantine import write_entries
 from router.intake.receipts import insert_receipts, known_before
 from router.intake.taking_in import TakingIn
-from router.intake.threads import Candidates, Found, thread_key
+from router.intake.threads import Candidates, Found, is_doubted, key_by_handle, thread_key
 from router.item.transition import Change, transition
 from router.moves.absence import gone
 from router.moves.item_store import lock_items
@@ -83,6 +83,7 @@ class _Work:
     resolved: Mapping[Key, Resolution]
     senders: dict[Key, Key] = field(default_factory=dict)  # message → handle
     people: dict[Key, Person] = field(default_factory=dict)  # message → who wrote it
+    owners: Mapping[Key, Owner] = field(default_factory=dict)  # handle → whose it is
 
 
 class Batch:
@@ -197,10 +198,10 @@ class Batch:
             if arrival.message is not None:
                 who = work.resolved.get((arrival.workspace_id, arrival.id))
                 handles |= {(arrival.workspace_id, one) for one in former_ids(arrival.message, who)}
-        profiles = await store.lock_handles(connection, handles) if handles else {}
-        if len(profiles) < len(handles):
+        work.owners = await store.lock_handles(connection, handles) if handles else {}
+        if len(work.owners) < len(handles):
             raise Contended("a handle was removed between resolving and taking in", retry_after_s=1)
-        wanted = look_ups(fresh, work.senders, profiles, work.resolved, self._workspaces)
+        wanted = look_ups(fresh, work.senders, work.owners, work.resolved, self._workspaces)
         candidates, view = work.view.candidates, work.view
         owners: dict[Key, UUID | None] = {}
         for via, row, found in await store.find_conversations(connection, wanted.refs, wanted.handles, wanted.profiles):
@@ -240,6 +241,7 @@ class Batch:
             work.people[key] = Person(
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
                 assurance=arrival.message.sender.assurance, former_ids=former_ids(arrival.message, who),
+                is_doubted=is_doubted(arrival.message, known_as=work.owners[arrival.workspace_id, who.handle_id].known_as),
                 snapshot=snapshot, degraded=arrival.workspace_id in known.slow,
                 open_conversations=None if snapshot is None else known.counted.get((arrival.workspace_id, snapshot.profile_id)),
                 contacted=None if snapshot is None else known.met.get((arrival.workspace_id, snapshot.profile_id)),
@@ -381,5 +383,7 @@ def _conversation_of(arrival: Arrival, work: _Work) -> Conversation | None:
     )
     if found is None:
         sender = work.senders.get((arrival.workspace_id, arrival.id))
-        found = None if sender is None else candidates.by_handle.get((*sender, thread_key(message)))
+        if sender is not None:
+            doubted = is_doubted(message, known_as=work.owners[sender].known_as)
+            found = candidates.by_handle.get((*sender, key_by_handle(thread_key(message), doubted=doubted)))
     return None if found is None else work.view.conversations.get((found.workspace_id, found.id))

@@ -90,15 +90,24 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose a locked handle is, and the best assurance it ever had (``known_as``)."""
+
+    profile_id: UUID
+    known_as: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Who wrote: the locked handle, its profile and what is known of it. ``snapshot`` None: not known in time;
     ``open_conversations`` None: no rule asks; ``contacted`` None: nobody asked whether they were ever answered;
-    ``former_ids``: with a notice that they moved, their further handles."""
+    ``former_ids``: with a notice that they moved, their further handles; ``is_doubted``: `threads.is_doubted` of the message."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
     former_ids: tuple[UUID, ...] = ()
+    is_doubted: bool = False
     snapshot: Any = None
     open_conversations: int | None = None
     contacted: bool | None = None

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from router.intake.arrivals import Arrival, Workspaces
-from router.intake.batch_view import Key
-from router.intake.threads import has_moved, thread_key
+from router.intake.batch_view import Key, Owner
+from router.intake.threads import has_moved, is_doubted, key_by_handle, thread_key
 from shared.message import InboundMessage
 
 
@@ -29,7 +29,10 @@ class Resolution(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUps:
-    """JSON rows for `store.find_conversations`: references, (handle, thread) pairs, profiles; each once."""
+    """JSON rows for `store.find_conversations`: references, (handle, thread) pairs, profiles; each once.
+
+    ``since`` of a pair: from when on finished ones count too, null for none of them.
+    """
 
     refs: Sequence[Mapping[str, Any]]
     handles: Sequence[Mapping[str, Any]]
@@ -39,11 +42,11 @@ class LookUps:
 def look_ups(
     fresh: Sequence[Arrival],
     senders: Mapping[Key, Key],
-    profiles: Mapping[Key, UUID],
+    owners: Mapping[Key, Owner],
     resolved: Mapping[Key, Resolution],
     workspaces: Workspaces,
 ) -> LookUps:
-    """What to look for. ``senders`` are messages' handles, ``profiles`` the handles' profiles as they were locked."""
+    """What to look for. ``senders`` are messages' handles, ``owners`` whose they are as they were locked."""
     refs: dict[tuple[UUID, str], dict[str, Any]] = {}
     handles: dict[tuple[UUID, UUID, str], dict[str, Any]] = {}
     people: dict[Key, dict[str, Any]] = {}
@@ -58,11 +61,12 @@ def look_ups(
         sender = senders.get(at)
         if sender is None:
             continue
-        profile, key = profiles[sender], thread_key(message)
+        profile, doubted = owners[sender].profile_id, is_doubted(message, known_as=owners[sender].known_as)
+        key = key_by_handle(thread_key(message), doubted=doubted)
         who = resolved.get(at)
         if who is not None and who.identity_handle_id != who.handle_id:
             profile = who.profile_id
-        since = _since(arrival, workspace.reopen_within_s)
+        since = None if doubted else _since(arrival, workspace.reopen_within_s)
         for handle_id in (sender[1], *former_ids(message, who)):
             handles.setdefault((owner, handle_id, key), {"w": owner, "h": handle_id, "k": key, "p": profile, "since": since})
         people.setdefault(

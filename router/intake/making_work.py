@@ -115,19 +115,20 @@ async def _locked(
     if owner is None:
         raise Contended("the conversation moved meanwhile", retry_after_s=1)
     handle = (workspace.id, handle_id or owner["last_handle_id"])
-    profiles = await store.lock_handles(connection, [handle])
-    if handle not in profiles:
+    owners = await store.lock_handles(connection, [handle])
+    if handle not in owners:
         raise Conflict("its sender was erased", field="message_id")
     found = await store.lock_conversations(connection, {(workspace.id, place): owner["profile_id"]})
     conversation = found[workspace.id, place]
     if conversation.merged_into is not None:
         raise Contended("the conversation was merged meanwhile", retry_after_s=1)
     snapshot = (await snapshots(connection, [handle])).get(handle)
-    asked = {(workspace.id, profiles[handle])} if workspace.policy.asks_open_conversations else set()
+    profile_id = owners[handle].profile_id
+    asked = {(workspace.id, profile_id)} if workspace.policy.asks_open_conversations else set()
     counted = await store.open_conversations(connection, asked) if asked else {}
     return conversation, Person(
-        handle_id=handle[1], profile_id=profiles[handle], assurance="asserted", snapshot=snapshot,
-        open_conversations=counted.get((workspace.id, profiles[handle])), degraded=snapshot is None,
+        handle_id=handle[1], profile_id=profile_id, assurance="asserted", snapshot=snapshot,
+        open_conversations=counted.get((workspace.id, profile_id)), degraded=snapshot is None,
     )  # fmt: skip
 
 

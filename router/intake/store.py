@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from router.intake.batch_view import Conversation, Key, LastItem, key_columns
+from router.intake.batch_view import Conversation, Key, LastItem, Owner, key_columns
 from router.intake.threads import Found
 from shared.database import Connection
 
 _HANDLES: Final = """
-select h.workspace_id, h.id, h.profile_id from santral.handle h
+select h.workspace_id, h.id, h.profile_id, h.assurance from santral.handle h
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
 where h.kind <> 'erased'
 order by h.workspace_id, h.id for no key update of h
@@ -224,10 +224,10 @@ async def contacted(connection: Connection, profiles: Iterable[Key]) -> Mapping[
     return {(row["w"], row["p"]): row["contacted"] for row in rows}
 
 
-async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, UUID]:
-    """Locks handles in id order and returns each one's profile."""
+async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, Owner]:
+    """Locks handles in id order and returns whose each one is."""
     rows = await connection.fetch(_HANDLES, *key_columns(keys))
-    return {(row["workspace_id"], row["id"]): row["profile_id"] for row in rows}
+    return {(row["workspace_id"], row["id"]): Owner(profile_id=row["profile_id"], known_as=row["assurance"]) for row in rows}
 
 
 async def handle_ids(connection: Connection, given: Sequence[tuple[UUID, str, str, str]]) -> dict[int, UUID]:

@@ -31,7 +31,7 @@ from router.intake.batch_view import BatchView, Conversation, Person, ProviderWo
 from router.intake.bulk import bulk_queue_for
 from router.intake.effects import Effects
 from router.intake.opening import Opening
-from router.intake.threads import Writer, asked_of, choose, moves_answer, thread_key
+from router.intake.threads import Writer, asked_of, choose, key_by_handle, moves_answer, thread_key
 from router.item.calls import CALLS
 from router.signals.signals import Signals
 from router.workspace.workspace import Workspace
@@ -64,8 +64,9 @@ class TakingIn:
         writer = None
         if person is not None:
             writer = Writer(
-                handle_id=person.handle_id, profile_id=person.profile_id, assurance=person.assurance, former_ids=person.former_ids
-            )
+                handle_id=person.handle_id, profile_id=person.profile_id, assurance=person.assurance, former_ids=person.former_ids,
+                is_doubted=person.is_doubted,
+            )  # fmt: skip
         chosen = choose(message, writer, key, self._view.candidates)
         conversation = None if chosen is None else self._view.conversations.get((chosen.workspace_id, chosen.id))
         accepted_at = min(message.accepted_at, self._view.now)
@@ -75,7 +76,8 @@ class TakingIn:
                 # Our own words to nobody we know (a comment under our own post): the receipt remembers, there is no customer.
                 self.effects.receipt(message)
                 return
-            conversation = self._opened(message, person, key, accepted_at, workspace)
+            own_key = key_by_handle(key, doubted=person.is_doubted)
+            conversation = self._opened(message, person, own_key, accepted_at, workspace)
         signals = arrival.signals.said_after(conversation.language)
         signals = self._signals(signals, message, conversation, accepted_at, workspace)
         bulk = None if amends else bulk_queue_for(message, signals, person, conversation, workspace)

@@ -4,6 +4,10 @@ Strongest first: a reference (a signed token in the address, the id of a mail it
 person's thread where the channel keeps threads apart; the same handle's conversation that is open or was closed a short while
 ago; the person's newest open conversation, if the sender is vouched for by the channel and both are private.
 
+Words for which their channel does not vouch, from a handle that was vouched for before (`is_doubted`), are anybody's: by their handle
+alone they continue open conversations of such words only, and no finished one, so that they bring nobody else's conversation to whom their
+words are routed. What is referred to they reach as any words do.
+
 Mail without authentication never continues another channel. A reference that others can guess or share (a comment's post, an
 external id) leads only to a conversation of the same person.
 
@@ -19,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from router.moves.vouched import UNVOUCHED
 from shared.handle import assurance_rank
 from shared.message import AMENDMENTS, MOVED, UNVERIFIED_SCOPE, InboundMessage
 
@@ -42,12 +47,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Who wrote, once resolved. ``former_ids``: with a notice that they moved, their further handles."""
+    """Who wrote, once resolved. ``former_ids``: with a notice that they moved, their further handles; ``is_doubted``: see below."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
     former_ids: tuple[UUID, ...] = ()
+    is_doubted: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +101,21 @@ def thread_key(message: InboundMessage) -> str:
     return "" if message.visibility == "private" else f"public:{message.inbox_id}"
 
 
+def is_doubted(message: InboundMessage, *, known_as: str) -> bool:
+    """Whether nobody vouches for these words of a handle that was vouched for before, which is ``known_as`` that assurance.
+
+    As `router/views/seen.py` asks it of stored messages. Mail without a border is taken as it comes.
+    """
+    if message.sender is None or message.direction != "in" or message.sender.assurance != "asserted" or known_as == "asserted":
+        return False
+    return message.provider != "smtp" or message.traits.get("verdict") == "none"
+
+
+def key_by_handle(key: str, *, doubted: bool) -> str:
+    """The thread in which a handle's conversation is looked for and begun: doubted words have one of their own beside the other."""
+    return f"{key}{UNVOUCHED}" if doubted else key
+
+
 def may_continue(message: InboundMessage, assurance: str) -> bool:
     """Whether a message may continue a conversation that the same person has under another handle."""
     if message.visibility != "private" or assurance_rank(assurance) < assurance_rank("channel_verified"):
@@ -133,7 +154,7 @@ def choose(message: InboundMessage, writer: Writer | None, key: str, candidates:
     if writer is None:
         return None
     for handle_id in (writer.handle_id, *writer.former_ids):
-        found = candidates.by_handle.get((workspace, handle_id, key))
+        found = candidates.by_handle.get((workspace, handle_id, key_by_handle(key, doubted=writer.is_doubted)))
         if found is not None:
             return found
     if key or not may_continue(message, writer.assurance):
@@ -161,5 +182,5 @@ def _reaches(message: InboundMessage, ref: str, key: str, found: Found, writer: 
     # or one that wants its answer elsewhere, only to what the same pair began.
     by_machine = message.automatic is not None and not message.automatic.marked_only
     if is_denied(message) or (key and not by_machine):
-        return own_handle and found.thread_key == key
+        return own_handle and found.thread_key.removesuffix(UNVOUCHED) == key
     return own_handle or found.channel == "email"

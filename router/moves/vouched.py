@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+UNVOUCHED: Final = ":unvouched"
+"""Ends the thread key of a conversation that words began for which nobody vouches, from a handle that was vouched for before."""
 ASSURANCE: Final = "coalesce({message}.body->'sender'->>'assurance', {message}.body->'was'->>'assurance', 'asserted')"
 """Removed by a release that left nothing behind: `asserted`."""
 BY_A_MACHINE: Final = (

@@ -16,24 +16,29 @@ SEEN: Final = (
     " and seen.agent_id = {seer}))"
 )
 """For ``format``."""
-OPENS: Final = (
-    "(not exists (select 1 from santral.work_item begun where begun.workspace_id = {conversation}.workspace_id"
-    " and begun.conversation_id = {conversation}.id and begun.begun_by is not null)"
-    " and not exists (select 1 from santral.message doubted"
+_DOUBTED: Final = (
+    " from santral.message doubted"
     " join santral.handle known on known.workspace_id = doubted.workspace_id and known.id = doubted.handle_id"
     " where doubted.workspace_id = {conversation}.workspace_id and doubted.conversation_id = {conversation}.id"
     f" and doubted.direction = 'in' and {ASSURANCE.format(message='doubted')} = 'asserted' and known.assurance <> 'asserted'"
-    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' = 'none' or not doubted.body ? 'sender')) or exists ("
+    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' = 'none' or not doubted.body ? 'sender')"
+)
+OPENS: Final = (
+    "(not exists (select 1 from santral.work_item begun where begun.workspace_id = {conversation}.workspace_id"
+    " and begun.conversation_id = {conversation}.id and begun.begun_by is not null)"
+    f" and not exists (select 1{_DOUBTED}) or exists ("
     "select 1 from santral.message heard"
     " join santral.handle writer on writer.workspace_id = heard.workspace_id and writer.id = heard.handle_id"
     " join santral.handle whose on whose.workspace_id = heard.workspace_id and whose.id = {conversation}.handle_id"
     " where heard.workspace_id = {conversation}.workspace_id and heard.conversation_id = {conversation}.id and heard.direction = 'in'"
     f" and writer.profile_id = whose.profile_id and {ASSURANCE.format(message='heard')} <> 'asserted'"
-    f" and ({BY_A_MACHINE.format(message='heard')}) is not true))"
+    f" and ({BY_A_MACHINE.format(message='heard')}) is not true"
+    # Asked once for the conversation, not for each message: it looks at nothing of `heard`.
+    f" and heard.seq > coalesce((select max(doubted.seq){_DOUBTED}), 0)))"
 )
 """Whether a conversation opens its customer's history. What an agent began by their own word with somebody they did not see does not,
 nor do words for which their channel does not vouch from a handle that was vouched for before (a form that anybody fills in, a mail that our
-border cannot tell of; mail without a border is taken as it comes), until the customer was heard in it, in words for which the channel
-vouches: otherwise a call that never was, or a mail that anybody wrote, would open anybody's. Work that comes
-after in the same conversation changes nothing of it, nor does what others write there, nor that words are taken away: of mail without a border
-nothing is left to take as it came."""
+border cannot tell of; mail without a border is taken as it comes), until the customer was heard in it after them, in words for which the
+channel vouches: otherwise a call that never was, or a mail that anybody wrote, would open anybody's. Earlier words vouch for none that
+follow: who wrote those may be somebody else. Work that comes after in the same conversation changes nothing of it, nor does what others
+write there, nor that words are taken away: of mail without a border nothing is left to take as it came."""

@@ -39,6 +39,7 @@ from services.api.queue_stream import QueueStream
 from services.api.socket_places import Places
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
 from services.api.unseen import hide_ends
+from services.api.unseen_customers import hide_customers, hide_writers
 from services.api.visibility import require_conversation, require_queue
 from services.frame.peers import peer_of, shares_of
 from services.frame.rates import Rates
@@ -114,9 +115,10 @@ async def incarnation_of(connection: Connection) -> str:
     return str(await connection.fetchval("select incarnation from santral.deployment"))
 
 
-async def desk_of(connection: Connection, workspace_id: UUID, agent_id: UUID) -> dict[str, Any]:
-    """The desk as REST and the welcome show it; the transaction is a snapshot."""
-    desk = await desk_snapshot(connection, workspace_id, agent_id)
+async def desk_of(connection: Connection, principal: Principal, agent_id: UUID) -> dict[str, Any]:
+    """The desk as REST and the welcome show it to the caller; the transaction is a snapshot."""
+    desk = await desk_snapshot(connection, principal.workspace_id, agent_id)
+    await hide_customers(connection, principal, [*desk["items"], *desk["offers"]])
     return {"incarnation": await incarnation_of(connection), **desk}
 
 
@@ -167,7 +169,7 @@ class AgentSocket:
         self._fanout.join(self, self._workspace_id)
         self._fanout.follow(self, self._workspace_id, "agent", self._agent_id)
         async with self._db.batch(self._workspace_id, isolation="repeatable_read") as connection:
-            desk = await desk_of(connection, self._workspace_id, self._agent_id)
+            desk = await desk_of(connection, self._principal, self._agent_id)
             await note_glances(connection, self._principal, people_on(desk))
         now = desk["agent"]["agent_seq"]
         if resume is not None and str(resume.incarnation) == desk["incarnation"] and 0 <= now - resume.agent_seq <= MISSED_MAX:
@@ -268,6 +270,7 @@ class AgentSocket:
                 amended = {one["seq"]: one["amends"]["seq"] for one in messages if one["amends"]}
                 anew = await messages_at(connection, self._workspace_id, conversation_id, list(amended.values())) if amended else []
                 await add_deliveries(connection, self._workspace_id, [*messages, *anew])
+                await hide_writers(connection, self._principal, conversation_id, [*messages, *anew])
             more = len(events) == PAGE
             end = events[-1]["seq"] if events else cursor.seq
             frames: dict[int, dict[str, Any]] = {event["seq"]: _event(event, "seq") for event in events}

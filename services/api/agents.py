@@ -20,6 +20,7 @@ from services.api.document import may_answer
 from services.api.giving import require_minter
 from services.api.principal import Caller, ConversationReader, ConversationWriter, Principal, needs
 from services.api.profile_seen import note_glances, people_on
+from services.api.unseen_customers import hide_customers
 from services.api.visibility import require_agent
 from services.api.work_models import DeskOut
 from shared.database import Connection, retried
@@ -106,6 +107,7 @@ async def desk(request: Request, principal: ConversationReader, agent_id: str) -
     agent = require_agent(principal, agent_id)
     async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
         snapshot = await desk_snapshot(connection, principal.workspace_id, agent)
+        await hide_customers(connection, principal, [*snapshot["items"], *snapshot["offers"]])
         await note_glances(connection, principal, people_on(snapshot))
     return DeskOut(incarnation=await incarnation(request.app.state.db), **snapshot)
 

@@ -18,7 +18,10 @@ from shared.message import Assurance
 class CustomerOut(Shown):
     """With whom it is: the handle they wrote from, and the profile it belongs to."""
 
-    profile_id: UUID
+    profile_id: Annotated[
+        UUID | None,
+        Field(description="Null where the caller does not see this person; name and assurance are the messages' own then"),
+    ]
     name: str
     kind: str
     value: str
@@ -96,4 +99,4 @@ class ConversationOut(ListedConversation):
 
     reply_to: Annotated[RecipientOut | None, Field(description="Who an answer goes to; null where nobody's address is known")]
     participants: list[ParticipantOut]
-    held: Annotated[bool, Field(description="A legal hold stands: nothing of it is removed")]
+    held: Annotated[bool, Field(description="A legal hold stands: nothing of it is removed; false of whom the caller does not see")]

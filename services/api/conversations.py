@@ -32,6 +32,7 @@ from services.api.profile_consent import require_first_contact
 from services.api.recipients import read_recipient, require_recipient
 from services.api.records import EventOut
 from services.api.unseen import hide_ends, hide_merged_into, unseen_conversations
+from services.api.unseen_customers import hide_customers, hide_writers
 from services.api.visibility import require_conversation, sight_of
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
@@ -124,6 +125,7 @@ async def conversations(
             before=before,
             limit=limit + 1,
         )
+        await hide_customers(connection, principal, rows[:limit], named="id")
     return Page(items=[ListedConversation(**row) for row in rows[:limit]], next=next_of(rows, limit, "opened_at"))
 
 
@@ -134,9 +136,13 @@ async def conversation(request: Request, principal: ConversationReader, conversa
         found = await read_conversation(connection, principal.workspace_id, conversation_id)
         await require_conversation(connection, principal, conversation_id)
         await hide_merged_into(connection, principal, [found])
+        await hide_customers(connection, principal, [found], named="id")
         others = await participants_of(connection, principal, conversation_id)
         answered = await read_recipient(connection, principal.workspace_id, conversation_id)
-        held = await is_held(connection, principal.workspace_id, conversation_id)
+        known = found["customer"]["profile_id"] is not None
+        held = known and await is_held(connection, principal.workspace_id, conversation_id)
+        if answered is not None and not known:
+            answered = answered.model_copy(update={"name": found["customer"]["name"]})
     return ConversationOut(**found, participants=[ParticipantOut(**asdict(one)) for one in others], reply_to=answered, held=held)
 
 
@@ -161,6 +167,7 @@ async def messages(
         after = seq_of(cursor) or after_seq
         rows = await messages_page(connection, principal.workspace_id, conversation_id, after_seq=after, limit=limit + 1)
         await add_deliveries(connection, principal.workspace_id, rows[:limit])
+        await hide_writers(connection, principal, conversation_id, rows[:limit])
     return Page(items=[MessageOut(**row) for row in rows[:limit]], next=next_seq(rows, limit))
 
 
@@ -172,6 +179,7 @@ async def message(request: Request, principal: ConversationReader, conversation_
         await require_conversation(connection, principal, conversation_id)
         rows = await messages_at(connection, principal.workspace_id, conversation_id, [seq])
         await add_deliveries(connection, principal.workspace_id, rows)
+        await hide_writers(connection, principal, conversation_id, rows)
     if not rows:
         raise NotFound("no such message", field="seq", remedy="a number from the conversation's messages")
     return MessageOut(**rows[0])

@@ -21,6 +21,7 @@ from router.policy.policy import Policy
 from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import ConfigReader, ConversationReader
+from services.api.unseen_customers import shown_records
 from services.api.visibility import require_conversation, require_everything
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
@@ -91,8 +92,10 @@ async def list_decisions(
         rows = await decision_view.list_decisions(
             connection, principal.workspace_id, found, item_id=item_id, message_id=message_id, after=id_of(cursor), limit=limit + 1
         )
+        records = await shown_records(connection, principal, found, [row["record"] for row in rows[:limit]])
     more = cursor_of(str(rows[limit - 1]["id"])) if len(rows) > limit else None
-    return Page(items=[DecisionOut(**row) for row in rows[:limit]], next=more)
+    shown = [{**row, "record": record} for row, record in zip(rows, records, strict=False)]
+    return Page(items=[DecisionOut(**row) for row in shown], next=more)
 
 
 @router.get("/{decision_id}", summary="Why")
@@ -103,7 +106,8 @@ async def read_decision(request: Request, principal: ConversationReader, decisio
         if found is None:
             raise NotFound("no such decision", field="decision_id")
         await require_conversation(connection, principal, found.conversation_id)
-        (record,) = await with_names(connection, principal.workspace_id, [found.record])
+        named = await with_names(connection, principal.workspace_id, [found.record])
+        (record,) = await shown_records(connection, principal, found.conversation_id, named)
     return DecisionOut(
         id=found.id, kind=found.kind, conversation_id=found.conversation_id, item_id=found.item_id, message_id=found.message_id,
         record=record, decided_at=found.decided_at,

@@ -31,7 +31,7 @@ from services.api.idempotency import same_call
 from services.api.own_book import OwnBook
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
-from services.api.visibility import began_unseen, conversations_seen, require_conversation
+from services.api.visibility import began_unseen, conversations_seen, require_conversation, seen_of
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
@@ -134,7 +134,8 @@ async def _begin(
     going_on = await open_work_with(connection, workspace_id, attached.id)
     unseen = await began_unseen(connection, principal, attached.id)
     seen = await conversations_seen(connection, principal, going_on)
-    _require_none_open([one for one in going_on if one in seen], elsewhere=unseen is None and not seen.issuperset(going_on))
+    met = attached.id in await seen_of(connection, principal, [attached.id])
+    _require_none_open([one for one in going_on if one in seen], elsewhere=met and not seen.issuperset(going_on))
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=attached.id, inbox_id=inbox["id"], channel=inbox["channel"],
         subject=await masked_words(connection, workspace_id, body.subject), agent_id=agent_id, at=at,

@@ -36,7 +36,8 @@ _MESSAGES: Final = f"""(
     select * from santral.message where workspace_id = $1 and conversation_id = $2 order by seq desc limit {MESSAGES_LOOKED_AT}
 ) m"""
 _WRITERS: Final = f"""
-select h.kind, h.scope, h.value, h.name, array_agg(distinct left(m.subject, 20)) as subjects
+select h.kind, h.scope, h.value, h.name, array_agg(distinct left(m.subject, 20)) as subjects,
+       coalesce((array_agg(m.body->'sender'->>'name' order by m.seq desc) filter (where m.body->'sender'->>'name' > ''))[1], '') as said_name
 from {_MESSAGES} join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
 where m.direction = 'in' and h.kind <> 'erased'
 group by h.id, h.kind, h.scope, h.value, h.name order by min(m.seq)
@@ -76,16 +77,19 @@ class Participant:
 async def participants_of(connection: Connection, principal: Principal, conversation_id: UUID) -> list[Participant]:
     """Everybody in a conversation's newest messages, the customer first, agents last; at most `PARTICIPANTS_MAX`. Blind copies are not told.
 
-    Empty for a conversation that is not there. Whose handle it is stands only where the caller sees them.
+    Empty for a conversation that is not there. Whose handle it is, and under which name they are known, stands only where the caller
+    sees them; else the name that the messages say.
     """
     workspace_id = WorkspaceId(principal.workspace_id)
     customer = await connection.fetchrow(_CUSTOMER, workspace_id, conversation_id)
     if customer is None:
         return []
     parts: dict[Handle, tuple[Role, str]] = {}
-    _add(parts, _handle(customer), "customer", customer["name"])
+    stored = {_handle(customer): customer["name"]}
+    _add(parts, _handle(customer), "customer", "")
     for row in await connection.fetch(_WRITERS, workspace_id, conversation_id):
-        _add(parts, _handle(row), "forwarder" if was_forwarded(row["subjects"]) else "sender", row["name"])
+        stored[_handle(row)] = row["name"]
+        _add(parts, _handle(row), "forwarder" if was_forwarded(row["subjects"]) else "sender", row["said_name"])
     for row in await connection.fetch(_NAMED, workspace_id, conversation_id):
         _add(parts, _handle(row), row["role"], row["name"])
     for row in await connection.fetch(_WRITTEN_TO, workspace_id, conversation_id):
@@ -98,10 +102,11 @@ async def participants_of(connection: Connection, principal: Principal, conversa
     found = []
     for handle, (role, name) in parts.items():
         handle_id, profile_id = known.get(handle, (None, None))
-        own = profile_id is not None and profile_id == customer["profile_id"]
+        sees = handle_id in seen
+        own = profile_id is not None and profile_id == customer["profile_id"] and (sees or handle == _handle(customer))
         shown = {"kind": handle.kind, "value": handle.value}
-        whose = profile_id if own or handle_id in seen else None
-        found.append(Participant(role="customer" if own else role, handle=shown, name=name, profile_id=whose))
+        called, whose = (stored.get(handle) or name, profile_id) if sees else (name, None)
+        found.append(Participant(role="customer" if own else role, handle=shown, name=called, profile_id=whose))
     for row in await connection.fetch(_AGENTS, workspace_id, conversation_id):
         shown = {"kind": "agent", "value": str(row["id"])}
         found.append(Participant(role="agent", handle=shown, name=row["name"], profile_id=None))

@@ -26,7 +26,7 @@ from profiles.survivorship import Observation
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileWriter
 from services.api.profiles import HandleIn, ProfileOut, normalized_all, require_standing, shown_profile
-from services.api.visibility import needs_everything, require_person, seen_of, sight_of
+from services.api.visibility import needs_everything, require_all_of, require_person, sight_of
 from services.api.written_words import masked_words
 from services.privacy.awaited import awaited_of, joined_to, require_no_erasure
 from shared.database import Connection, retried
@@ -205,6 +205,7 @@ async def merge_profiles(request: Request, principal: ProfileWriter, profile_id:
     async def work(connection: Connection) -> Merged:
         await _require(connection, principal, profile_id, field="profile_id")
         await _require(connection, principal, body.other, field="with")
+        await require_all_of(connection, principal, [profile_id, body.other], field="with")
         await require_no_erasure(connection, principal.workspace_id, [profile_id, body.other], field="with")
         done = await merge(
             connection, principal.workspace_id, profile_id, body.other, actor=principal.actor, reason=body.reason,
@@ -349,7 +350,7 @@ async def _changed(request: Request, principal: Principal, work: Callable[[Conne
 async def _joining_nobody_unseen(
     connection: Connection, principal: Principal, profile_id: UUID, work: Callable[[], Awaitable[Result]]
 ) -> Result:
-    """Does it, unless it would join somebody to this person whom the caller does not see: what is taken back lets other evidence count.
+    """Does it, unless it would join people of whom the caller does not see all: what is taken back lets other evidence count.
 
     Raises `Forbidden`; nothing is changed then. Who sees the whole workspace is asked nothing.
     """
@@ -363,8 +364,7 @@ async def _joining_nobody_unseen(
     joined = {row["id"] for row in after} - set(handles)
     if joined:
         await connection.execute("rollback to savepoint joining")
-        if joined - await seen_of(connection, principal, list(joined)):
-            raise Forbidden("this would join somebody outside the role's visibility", field="profile_id", remedy="ask a supervisor")
+        await require_all_of(connection, principal, [profile_id, *joined], field="profile_id")
         done = await work()
     return done
 

@@ -63,8 +63,9 @@ async def note_glances(connection: Connection, principal: Principal, profile_ids
 
 
 def people_on(desk: Mapping[str, Any]) -> set[UUID]:
-    """The profiles of the customers on a desk."""
-    return {one["customer"]["profile_id"] for one in (*desk["items"], *desk["offers"])}
+    """The profiles of the customers on a desk, as far as it shows them."""
+    shown = {one["customer"]["profile_id"] for one in (*desk["items"], *desk["offers"])}
+    return shown - {None}
 
 
 async def views_of(

@@ -18,7 +18,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
 from services.api.principal import Principal, ProfileReader, ProfileWriter
 from services.api.shown import Shown
 from services.api.unseen import unseen_people
-from services.api.visibility import require_everything, require_person
+from services.api.visibility import require_all_of, require_everything, require_person
 from services.privacy.awaited import require_no_erasure
 from shared.database import Connection, retried
 
@@ -154,6 +154,7 @@ async def _decided(request: Request, principal: Principal, suggestion_id: UUID, 
             for handle_id in people:
                 await _may_see(connection, principal, handle_id)
             if same:
+                await require_all_of(connection, principal, list(people), field="id")
                 await require_no_erasure(connection, principal.workspace_id, list(people), field="suggestion_id")
             done = await decide(connection, principal.workspace_id, suggestion_id, same=same, actor=principal.actor)
             if done["changed"]:

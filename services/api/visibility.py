@@ -8,8 +8,11 @@
 
 The customer in front of an agent is one whose work they hold now. What an agent begins by their own word (a call they report, a first
 message) opens nothing of somebody whom others met but the conversation itself, until the customer was heard in it, in words for which the
-channel vouches; whom nobody met yet, such as people of an imported list, is met by it. Words for which their channel does not vouch open as
-little, where their handle was vouched for before; mail without a border is taken as it comes. A team is its queues until a workspace can name teams.
+channel vouches; whom nobody met yet, such as people of an imported list, is met by it, and who sees all conversations of somebody is kept
+from nothing. Such a conversation shows of its customer what the agent said and what the messages bring, no name or profile that others
+know. Words for which their channel does not vouch open as little, where their handle was vouched for before, until the customer is heard
+after them; mail without a border is taken as it comes. Who joins two people has to see every conversation of both. A team is its queues
+until a workspace can name teams.
 """
 
 from __future__ import annotations
@@ -69,13 +72,11 @@ _CONVERSATIONS: Final = """
 select id from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[])
 union select merged_into from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[]) and merged_into is not null
 """
-_MET: Final = """
-select exists (
-    select 1 from santral.handle own
-    join santral.handle other on other.workspace_id = own.workspace_id and other.profile_id = own.profile_id
-    join santral.conversation c on c.workspace_id = other.workspace_id and c.handle_id = other.id
-    where own.workspace_id = $1 and own.id = $2
-)
+_ALL_OF: Final = """
+select distinct c.id from santral.handle own
+join santral.handle other on other.workspace_id = own.workspace_id and other.profile_id = own.profile_id
+join santral.conversation c on c.workspace_id = other.workspace_id and c.handle_id = other.id
+where own.workspace_id = $1 and own.id = any($2::uuid[])
 """
 _REACHED: Final = f"""
 with seen as (
@@ -200,10 +201,26 @@ async def require_known(connection: Connection, principal: Principal, conversati
 
 
 async def began_unseen(connection: Connection, principal: Principal, handle_id: UUID) -> UUID | None:
-    """The agent who is about to begin work with a customer whom others know and they do not see; None where nothing is kept from them."""
-    if principal.agent_id is None or handle_id in await seen_of(connection, principal, [handle_id]):
+    """The agent who is about to begin work with a customer of whom others know what they do not see; None where nothing is kept from them."""
+    if principal.agent_id is None or await _sees_all_of(connection, principal, [handle_id]):
         return None
-    return principal.agent_id if await connection.fetchval(_MET, principal.workspace_id, handle_id) else None
+    return principal.agent_id
+
+
+async def require_all_of(connection: Connection, principal: Principal, people: Sequence[UUID], *, field: str) -> None:
+    """Raises `Forbidden` naming the field unless the caller sees every conversation of these people, by a handle of each.
+
+    Who joins two people shows all of both to whoever has work of either.
+    """
+    if not await _sees_all_of(connection, principal, people):
+        raise Forbidden("this would join what is outside the role's visibility", field=field, remedy=_SUPERVISOR)
+
+
+async def _sees_all_of(connection: Connection, principal: Principal, people: Sequence[UUID]) -> bool:
+    if sight_of(principal).seer is None:
+        return True
+    theirs = [row["id"] for row in await connection.fetch(_ALL_OF, principal.workspace_id, list(people))]
+    return (await conversations_seen(connection, principal, theirs)).issuperset(theirs)
 
 
 async def reached_people(

@@ -22,6 +22,7 @@ from services.api.audit import audit
 from services.api.document import may_answer
 from services.api.lists import Cursor, Limit, Page, cursor_of, place_of
 from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.unseen_customers import hide_customers
 from services.api.visibility import require_conversation, require_everything, require_queue, sight_of
 from services.api.work_models import ShownItem, TargetsOut
 from services.api.written_words import masked_words
@@ -145,6 +146,7 @@ async def my_offers(request: Request, principal: ConversationReader) -> Page[Sho
     """What is offered to the agent now."""
     async with request.app.state.db.batch(principal.workspace_id, isolation="repeatable_read") as connection:
         desk = await desk_snapshot(connection, principal.workspace_id, _agent(principal))
+        await hide_customers(connection, principal, desk["offers"])
     return Page(items=[ShownItem(**one) for one in desk["offers"]])
 
 
@@ -186,6 +188,7 @@ async def items(
             connection, principal.workspace_id, state=state, queue=queue, agent_id=agent, seer=sight.seer, in_queues=sight.in_queues,
             limit=limit, after=place_of(cursor),
         )  # fmt: skip
+        await hide_customers(connection, principal, found)
     return Page(
         items=[ShownItem(**one) for one in found], next=None if last is None else cursor_of(last[0], last[1].isoformat(), last[2])
     )
@@ -197,6 +200,7 @@ async def item(request: Request, principal: ConversationReader, item_id: UUID) -
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         found = await read_item(connection, principal.workspace_id, item_id)
         await require_conversation(connection, principal, found["conversation_id"])
+        await hide_customers(connection, principal, [found])
     return ShownItem(**found)
 
 

@@ -25,9 +25,9 @@ export interface Handle {
   readonly assurance?: Assurance;
 }
 
-/** Who a conversation or item is with: the handle they wrote from, and the profile it belongs to. */
+/** Who a conversation or item is with: the handle they wrote from, and the profile it belongs to, null where we do not see them. */
 export interface Customer {
-  readonly profile_id: string;
+  readonly profile_id: string | null;
   readonly name: string;
   readonly kind: string;
   readonly value: string;

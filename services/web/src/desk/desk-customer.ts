@@ -173,7 +173,7 @@ export class DeskCustomer extends DeskPart {
 
 /** What is known before the whole profile is: the handle that wrote. */
 function profileOf(customer: Customer): Profile {
-  return { id: customer.profile_id, name: customer.name, handles: [customer], attributes: {} };
+  return { id: customer.profile_id ?? "", name: customer.name, handles: [customer], attributes: {} };
 }
 
 customElements.define("santral-desk-customer", DeskCustomer);
