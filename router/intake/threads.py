@@ -104,11 +104,12 @@ def thread_key(message: InboundMessage) -> str:
 def is_doubted(message: InboundMessage, *, known_as: str) -> bool:
     """Whether nobody vouches for these words of a handle that was vouched for before, which is ``known_as`` that assurance.
 
-    As `router/views/seen.py` asks it of stored messages. Mail without a border is taken as it comes.
+    As `router/views/seen.py` asks it of stored messages. Mail without a border is taken as it comes; ``pass`` beside `asserted` is the border's
+    word on a form or a list, which says nothing of whom it names.
     """
     if message.sender is None or message.direction != "in" or message.sender.assurance != "asserted" or known_as == "asserted":
         return False
-    return message.provider != "smtp" or message.traits.get("verdict") == "none"
+    return message.provider != "smtp" or message.traits.get("verdict") in ("none", "pass")
 
 
 def key_by_handle(key: str, *, doubted: bool) -> str:

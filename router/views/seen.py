@@ -21,7 +21,7 @@ _DOUBTED: Final = (
     " join santral.handle known on known.workspace_id = doubted.workspace_id and known.id = doubted.handle_id"
     " where doubted.workspace_id = {conversation}.workspace_id and doubted.conversation_id = {conversation}.id"
     f" and doubted.direction = 'in' and {ASSURANCE.format(message='doubted')} = 'asserted' and known.assurance <> 'asserted'"
-    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' = 'none' or not doubted.body ? 'sender')"
+    " and (doubted.provider <> 'smtp' or doubted.body->'traits'->>'verdict' in ('none', 'pass') or not doubted.body ? 'sender')"
 )
 OPENS: Final = (
     "(not exists (select 1 from santral.work_item begun where begun.workspace_id = {conversation}.workspace_id"
@@ -36,9 +36,9 @@ OPENS: Final = (
     # Asked once for the conversation, not for each message: it looks at nothing of `heard`.
     f" and heard.seq > coalesce((select max(doubted.seq){_DOUBTED}), 0)))"
 )
-"""Whether a conversation opens its customer's history. What an agent began by their own word with somebody they did not see does not,
-nor do words for which their channel does not vouch from a handle that was vouched for before (a form that anybody fills in, a mail that our
-border cannot tell of; mail without a border is taken as it comes), until the customer was heard in it after them, in words for which the
-channel vouches: otherwise a call that never was, or a mail that anybody wrote, would open anybody's. Earlier words vouch for none that
-follow: who wrote those may be somebody else. Work that comes after in the same conversation changes nothing of it, nor does what others
-write there, nor that words are taken away: of mail without a border nothing is left to take as it came."""
+"""Whether a conversation opens its customer's history. What an agent began by their own word with somebody they did not see does not, nor
+do words for which their channel does not vouch from a handle that was vouched for before (a form that anybody fills in, also one whose own
+mail passes our border; a mail that the border cannot tell of; mail without a border is taken as it comes), until the customer was heard in
+it after them, in words for which the channel vouches: otherwise a call that never was, or a mail that anybody wrote, would open anybody's.
+Earlier words vouch for none that follow: who wrote those may be somebody else. Work that comes after in the same conversation changes
+nothing of it, nor does what others write there, nor that words are taken away: of mail without a border nothing is left to take as it came."""

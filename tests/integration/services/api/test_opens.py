@@ -158,7 +158,7 @@ async def test_who_joins_two_people_sees_all_of_both(api: Api, workspace: Worksp
     assert done.status_code == 200, done.text
 
 
-@pytest.mark.parametrize("by", ["form", "mail"])
+@pytest.mark.parametrize("by", ["form", "mail", "form's mail"])
 async def test_words_that_nobody_vouches_for_bring_no_finished_conversation_back(
     api: Api, workspace: Workspace, worker_db: Database, by: str
 ) -> None:
@@ -193,7 +193,8 @@ async def test_words_that_nobody_vouches_for_bring_no_finished_conversation_back
                 line.add_raw(record.value, record.headers)
         else:
             sender = {"kind": "email", "value": "uzak@ornek.com", "assurance": "asserted"}
-            forged: dict[str, Any] = {"sender": sender, "authenticated": False, "traits": {"verdict": "none"}}
+            traits = {"verdict": "none"} if by == "mail" else {"verdict": "pass", "written_from": "form@ornek.com"}
+            forged: dict[str, Any] = {"sender": sender, "authenticated": False, "traits": traits}
             line.add(message_to(workspace, "smtp", f"<{name}@forged>", text="fatura", **forged))
         await member.take(line)
         newest = "select conversation_id from santral.message where external_id like $1"

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.adapter import draft_message
 from ingest.mail.reply_token import conversation_of, reply_address
-from router.intake.threads import Candidates, Found, Writer, asked_of, choose, moves_answer, thread_key
+from router.intake.threads import Candidates, Found, Writer, asked_of, choose, is_doubted, moves_answer, thread_key
 from shared.message import Automatic, InboundMessage
 from tests.support.answer_table import ADDRESS, ROWS, TABLE, Mail, cells, draft_of, raw
 
@@ -53,7 +53,10 @@ def cell(first: Mail, then: Mail, column: str) -> str:
         by_handle={(WORKSPACE, found.handle_id, found.thread_key): found},
     )
     message = message_of(then, column, "then")
-    writer = Writer(handle_id=handle_id(message), profile_id=uuid4(), assurance="asserted")
+    assert began.sender is not None
+    known_as = began.sender.assurance if handle_id(message) == found.handle_id else "asserted"
+    doubted = is_doubted(message, known_as=known_as)
+    writer = Writer(handle_id=handle_id(message), profile_id=uuid4(), assurance="asserted", is_doubted=doubted)
     if choose(message, writer, thread_key(message), candidates) is None:
         return f"apart, {assurance_of(message)}"
     moves = moves_answer(

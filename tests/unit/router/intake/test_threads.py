@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from router.intake.threads import Candidates, Found, Writer, choose, thread_key
+from router.intake.threads import Candidates, Found, Writer, choose, is_doubted, thread_key
 from shared.message import InboundMessage
 
 WORKSPACE, INBOX, PERSON = uuid4(), uuid4(), uuid4()
@@ -83,6 +83,46 @@ def test_a_forged_from_reaches_neither_chat_nor_thread_by_a_message_id() -> None
     token = Candidates(by_ref={(WORKSPACE, f"conversation:{chat.id}"): chat})
     signed = message_of(refs=(f"conversation:{chat.id}",))
     assert choose(signed, writer_of(assurance="asserted"), "", token) is chat
+
+
+@pytest.mark.parametrize(
+    ("values", "known_as", "doubted"),
+    [
+        ({"provider": "api"}, "channel_verified", True),
+        ({"provider": "api"}, "asserted", False),
+        ({"traits": {"verdict": "none"}}, "channel_verified", True),
+        ({"traits": {"verdict": "pass"}}, "authenticated", True),  # of a form's own mail, which names somebody
+        ({"traits": {"verdict": "no_border"}}, "channel_verified", False),
+        (
+            {"provider": "api", "sender": {"kind": "email", "value": "a@b.co", "assurance": "channel_verified"}},
+            "authenticated",
+            False,
+        ),
+        ({"provider": "api", "direction": "out"}, "channel_verified", False),
+    ],
+)
+def test_words_are_doubted_that_nobody_vouches_for_where_the_handle_was(
+    values: dict[str, Any], known_as: str, doubted: bool
+) -> None:
+    message = message_of(**{"sender": {"kind": "email", "value": "a@b.co"}, **values})
+    assert is_doubted(message, known_as=known_as) is doubted
+
+
+def test_doubted_words_have_a_thread_of_their_own() -> None:
+    own, theirs = found_of(handle=MAIL), found_of(handle=MAIL, thread_key=":unvouched")
+    by_handle = {(WORKSPACE, MAIL, ""): own}
+    writer = Writer(handle_id=MAIL, profile_id=PERSON, assurance="asserted", is_doubted=True)
+    assert choose(message_of(), writer, "", Candidates(by_handle=by_handle)) is None
+    by_handle[WORKSPACE, MAIL, theirs.thread_key] = theirs
+    assert choose(message_of(), writer, "", Candidates(by_handle=by_handle)) is theirs
+    assert choose(message_of(), writer_of(), "", Candidates(by_handle=by_handle)) is own
+
+
+def test_a_pairs_doubted_thread_is_reached_by_a_reference_as_any_other() -> None:
+    pair = found_of(handle=MAIL, channel="email", thread_key="pair:1:unvouched")
+    candidates = Candidates(by_ref={(WORKSPACE, "mid:1"): pair})
+    assert choose(message_of(refs=("mid:1",)), writer_of(assurance="asserted"), "pair:1", candidates) is pair
+    assert choose(message_of(refs=("mid:1",)), writer_of(assurance="asserted"), "pair:2", candidates) is None
 
 
 def test_threads_are_kept_apart_where_the_channel_does() -> None:
