@@ -41,6 +41,7 @@ from shared.log_position import Mark, mark_of
 from shared.logs import get_log
 from shared.message import InboundMessage
 from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
+from shared.turns import let_others
 
 log = get_log(__name__)
 OVERLONG_TRIES: Final = 5
@@ -129,15 +130,19 @@ class Intake:
         return taken
 
     async def _decoded(self, records: Sequence[LogRecord]) -> list[Arrival]:
-        arrivals = [self._arrival(record) for record in records]
+        arrivals = await self._arrivals(records)
         if any(one.refusal is not None and one.refusal.reason == "unknown_workspace" for one in arrivals):
             # A workspace younger than what is in memory: read it now instead of refusing its first messages.
             await self._configuration.refresh()
-            arrivals = [self._arrival(record) for record in records]
+            arrivals = await self._arrivals(records)
         return arrivals
 
-    def _arrival(self, record: LogRecord) -> Arrival:
-        return arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
+    async def _arrivals(self, records: Sequence[LogRecord]) -> list[Arrival]:
+        arrivals: list[Arrival] = []
+        for place, record in enumerate(records):
+            await let_others(place)
+            arrivals.append(arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration))
+        return arrivals
 
     async def _divide(self, arrivals: Sequence[Arrival], taken: Taken, records: Records) -> None:
         """One transaction for all; halves of it when something in it cannot be taken in; alone, it goes to quarantine.

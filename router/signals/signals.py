@@ -2,7 +2,8 @@
 
 Word lists are stems, folded as Turkish text is compared, matched where a word begins, so `iade` finds "iadem" and "İADE". A
 workspace adds words of its own under ``keywords`` in its settings: ``{"complaint": [...], "urgent": [...],
-"person": [...]}``; the last are ways to ask for somebody who is no bot.
+"person": [...]}``; the last are ways to ask for somebody who is no bot. Beyond `OWN_WORDS_MAX` words a list, and `OWN_WORD_CHARS_MAX`
+characters a word, they do not count.
 
 What an adapter saw of a machine (`shared.message.Automatic`) becomes a machine's word or a mark here, and nowhere else: mail that is only
 marked (``marked_only``: a list, a header that forbids automatic answers) is a person's where the workspace's ``marked_mail`` is ``work``.
@@ -18,10 +19,15 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from router.signals.language import Heard, language_of
+from router.signals.stems import Places, Stems
 from shared.message import InboundMessage
 from shared.text import fold_turkish
 
 TEXT_LOOKED_AT: Final = 2000
+OWN_WORDS_MAX: Final = 500
+OWN_WORD_CHARS_MAX: Final = 100
+KEPT_MAX: Final = 256
+_FOLDED_AT_ONCE: Final = 250
 THANKS_CHARS_MAX: Final = 80
 _COMPLAINT: Final = (
     "sikayet", "rezalet", "rezil", "berbat", "magdur", "dolandir", "kandir", "tuketici hak", "hakem heyeti", "savci", "mahkeme",
@@ -62,11 +68,11 @@ _AUTOMATIC_KINDS: Final = {"auto_reply": "auto_reply", "out_of_office": "auto_re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A workspace's compiled word lists."""
+    """A workspace's word lists, ready to be looked for."""
 
-    complaint: re.Pattern[str]
-    urgent: re.Pattern[str]
-    person: re.Pattern[str]
+    complaint: Stems
+    urgent: Stems
+    person: Stems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,19 +144,23 @@ class Signals:
         }
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=KEPT_MAX)
 def _words(complaint: tuple[str, ...], urgent: tuple[str, ...], person: tuple[str, ...]) -> Words:
     return Words(
-        complaint=_pattern((*_COMPLAINT, *complaint)), urgent=_pattern((*_URGENT, *urgent)), person=_pattern((*_PERSON, *person))
+        complaint=_stems((*_COMPLAINT, *complaint)), urgent=_stems((*_URGENT, *urgent)), person=_stems((*_PERSON, *person))
     )
 
 
 def words_of(keywords: Mapping[str, Any] | None = None) -> Words:
     """The shipped lists with a workspace's own words; equal settings give the same object."""
-    own = keywords or {}
-    return _words(
-        *(tuple(str(word)[:100] for word in list(own.get(name) or ())[:500]) for name in ("complaint", "urgent", "person"))
-    )
+    lists = (own_words((keywords or {}).get(name)) for name in ("complaint", "urgent", "person"))
+    return _words(*(tuple(word[:OWN_WORD_CHARS_MAX] for word in words[:OWN_WORDS_MAX]) for words in lists))
+
+
+def own_words(given: Any) -> list[str]:
+    """The words of one list as it stands in the settings: plain, or by language (``{"tr": [...]}``), which are looked for in every text."""
+    lists = list(given.values()) if isinstance(given, Mapping) else [given]
+    return [str(word) for one in lists if isinstance(one, list | tuple) for word in one]
 
 
 def signals_of(
@@ -163,16 +173,16 @@ def signals_of(
     text = message.text_stripped or message.text
     told = Heard(language=message.language[:2], confidence=1.0, is_sure=True) if message.language else language_of(text, languages)
     looked_at = f"{message.subject} {text[:TEXT_LOOKED_AT]}"
-    folded = folded_text(looked_at)
+    places = Places(_folded_briefly(looked_at))
     shouting = _shouts(looked_at)
     seen: list[str] = []
     urgency = 0.0
-    complaint = words.complaint.search(folded)
+    complaint = words.complaint.first_in(places)
     if complaint is not None:
-        seen.append(complaint[0])
-    urgent = words.urgent.search(folded)
+        seen.append(complaint)
+    urgent = words.urgent.first_in(places)
     if urgent is not None:
-        seen.append(urgent[0])
+        seen.append(urgent)
         urgency += 0.6
     if shouting:
         seen.append("shouting")
@@ -183,7 +193,7 @@ def signals_of(
     return Signals(
         language=told.language, language_confidence=told.confidence, language_sure=told.is_sure,
         urgency=round(urgency, 2), complaint=complaint is not None,
-        thanks=not message.parts and only_thanks(text), person=words.person.search(folded) is not None, shouting=shouting,
+        thanks=not message.parts and only_thanks(text), person=words.person.first_in(places) is not None, shouting=shouting,
         auto_reply=automatic in _AUTOMATIC_KINDS, bounce=automatic in ("bounce", "feedback"), bulk=automatic == "bulk",
         echo=automatic == "echo", keywords=tuple(seen), do_not_answer=seen_of_a_machine is not None,
         marks=() if seen_of_a_machine is None else seen_of_a_machine.evidence,
@@ -205,9 +215,18 @@ def folded_text(text: str) -> str:
     return short if short.isascii() else fold_turkish(text)
 
 
-def _pattern(stems: Sequence[str]) -> re.Pattern[str]:
-    folded = sorted({folded_text(stem.strip()) for stem in stems if stem.strip()}, key=len, reverse=True)
-    return re.compile(r"\b(?:" + "|".join(re.escape(stem) for stem in folded) + ")")
+def _folded_briefly(text: str) -> str:
+    """The fold, no longer than twice the text: some single characters unfold to eighteen, and a text of them waits for nobody's fold."""
+    folded = ""
+    for at in range(0, len(text), _FOLDED_AT_ONCE):
+        folded += folded_text(text[at : at + _FOLDED_AT_ONCE])
+        if len(folded) > 2 * len(text):
+            return folded[: 2 * len(text)]
+    return folded
+
+
+def _stems(stems: Sequence[str]) -> Stems:
+    return Stems(folded_text(stem.strip()) for stem in stems)
 
 
 def _shouts(text: str) -> bool:

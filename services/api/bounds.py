@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from router.signals.signals import OWN_WORD_CHARS_MAX, OWN_WORDS_MAX, own_words
 from router.workspace.tables import queue, queue_member
 from shared.errors import Unprocessable
 from shared.own_addresses import OWN_ADDRESSES_MAX
@@ -35,6 +36,7 @@ BOUNDS: Final[Mapping[str, int]] = {
 """Of a workspace, by the path that they stand under."""
 ENTRIES: Final[Mapping[str, int]] = {
     "languages": 50,
+    "keywords": 50,
     "skills": 200,
     "queues": BOUNDS["queues"],
     "channels": 50,
@@ -103,6 +105,22 @@ def require_few_entries(given: BaseModel, *, where: str = "") -> None:
         entries = getattr(given, name, None)
         if isinstance(entries, list | dict) and len(entries) > most:
             raise Unprocessable(f"more than {most} entries", field=f"{where}{name}", remedy=f"at most {most}")
+
+
+def require_few_keywords(given: Mapping[str, Any], before: Any) -> None:
+    """Before a workspace's own words are saved. Raises `Unprocessable` naming the list that has more or longer ones than count, and than before.
+
+    ``before``: what is stored, whatever it is.
+    """
+    for name, listed in given.items():
+        words, known = own_words(listed), own_words(before.get(name) if isinstance(before, Mapping) else None)
+        field = f"settings.keywords.{name}"
+        if len(words) > max(OWN_WORDS_MAX, len(known)):
+            raise Unprocessable(f"more than {OWN_WORDS_MAX} words", field=field, remedy=f"at most {OWN_WORDS_MAX} in a list")
+        if max(map(len, words), default=0) > max([OWN_WORD_CHARS_MAX, *map(len, known)]):
+            raise Unprocessable(
+                f"a word of more than {OWN_WORD_CHARS_MAX} characters", field=field, remedy="give its beginning, by which it is found",
+            )  # fmt: skip
 
 
 async def require_light(connection: AsyncConnection, workspace_id: UUID, *, now: Weight, before: Weight, field: str) -> None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from ingest.setting_formats import load_formats, wrong_in_workspace
 from router.item.terms import terms_that_count
 from services.api.audit import audit, changed
-from services.api.bounds import BOUNDS, Weight, require_few_entries, require_light, require_room
+from services.api.bounds import BOUNDS, Weight, require_few_entries, require_few_keywords, require_light, require_room
 from services.api.calendars import calendar_codecs
 from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
 from services.api.config_store import Codec, Context, codecs, fresh_id
@@ -283,6 +283,7 @@ def _add_workspace(router: APIRouter) -> None:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
             _require_version(if_match, dict(known))
             _require_keeping(principal, body.settings, known["settings"])
+            require_few_keywords(body.settings.keywords, known["settings"].get("keywords"))
             listed, before = body.settings.own_addresses, known["settings"].get("own_addresses")
             await require_light(
                 context.connection, context.workspace_id, now=Weight(own=len(listed)),

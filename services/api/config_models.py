@@ -292,7 +292,8 @@ class WorkspaceSettings(Given):
     channels: dict[Channel, ChannelLimits] = Field(default_factory=dict)
     ramp: RampIn | None = None
     new_items: NewItems | None = None
-    keywords: dict[str, dict[str, list[str]]] = Field(default_factory=dict)
+    keywords: dict[str, list[str] | dict[str, list[str]]] = Field(default_factory=dict)
+    """Words of its own under ``complaint``, ``urgent`` and ``person``, in one list or by language. They are looked for where a word begins."""
     own_addresses: list[str] = Field(default_factory=list)
     profile: ProfileSettings = Field(default_factory=lambda: ProfileSettings())
     mask_numbers: bool | Literal["cards"] | list[Slug] = False

@@ -157,10 +157,34 @@ async def test_places_in_queues_and_queues_with_limits(api: Api, workspace: Work
         ("POST", "/v1/queues", {"name": "x", "goals_s": {f"c{n}": 1 for n in range(51)}}, "goals_s"),
         ("PUT", "/v1/workspace", {"settings": {"terms": {f"c{n}": {} for n in range(51)}}}, "settings.terms"),
         ("PUT", "/v1/workspace", {"settings": {"mask_numbers": ["x"] * 1001}}, "settings.mask_numbers"),
+        ("PUT", "/v1/workspace", {"settings": {"keywords": {f"k{n}": [] for n in range(51)}}}, "settings.keywords"),
+        ("PUT", "/v1/workspace", {"settings": {"keywords": {"urgent": ["x"] * 501}}}, "settings.keywords.urgent"),
+        (
+            "PUT",
+            "/v1/workspace",
+            {"settings": {"keywords": {"urgent": {"tr": ["x"] * 300, "en": ["x"] * 201}}}},
+            "settings.keywords.urgent",
+        ),
+        ("PUT", "/v1/workspace", {"settings": {"keywords": {"person": ["x" * 101]}}}, "settings.keywords.person"),
     ],
 )
 async def test_entries_of_one_field(api: Api, workspace: Workspace, method: str, path: str, body: Any, field: str) -> None:
     refused(await api.client.request(method, path, json=body, headers=await api.key(workspace.id)), field)
+
+
+async def test_own_words_of_before_may_be_read_and_replaced_by_as_many(api: Api, workspace: Workspace) -> None:
+    headers, words = await api.key(workspace.id), ["x" * 150] * 600
+    await execute(
+        api.worker,
+        "update santral.workspace set settings = settings || $2 where id = $1",
+        workspace.id,
+        {"keywords": {"urgent": words}},
+    )
+    read = (await api.client.get("/v1/workspace", headers=headers)).json()
+    assert read["settings"]["keywords"] == {"urgent": words}
+    for given, status in ((words, 200), ([*words, "x"], 422), (["x"] * 500, 200), (words, 422), ({"tr": ["x"] * 500}, 200)):
+        answer = await api.client.put("/v1/workspace", json={"settings": {"keywords": {"urgent": given}}}, headers=headers)
+        assert answer.status_code == status, answer.text
 
 
 async def test_what_was_saved_before_is_named_and_may_be_read_and_replaced(api: Api, workspace: Workspace) -> None:

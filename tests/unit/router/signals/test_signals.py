@@ -47,6 +47,13 @@ def test_a_workspace_adds_its_own_words() -> None:
     assert words_of({"complaint": ["YAKIT İADESİ"]}) is words
 
 
+def test_own_words_stand_in_one_list_or_by_language() -> None:
+    words = words_of({"complaint": {"tr": ["yakıt"], "en": ["fuel"]}, "urgent": ["depo"], "person": {}})
+    seen = signals_of(message_of(text="Fuel, yakıt, depo"), words=words)
+    assert (seen.complaint, seen.urgency, list(seen.keywords)) == (True, 0.6, ["fuel", "depo"])
+    assert not signals_of(message_of(text="tr en"), words=words).complaint, "the name of a language is no word"
+
+
 @pytest.mark.parametrize(
     ("text", "thanks"),
     [
