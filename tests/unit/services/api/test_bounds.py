@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from ingest.parse_worker import ELEMENTS_MAX
 from ingest.setting_formats import LISTED_MAX
 from router.policy.agent_filter import FILTERS_MAX
 from router.policy.plan_document import SKILLS_MAX, STEPS_MAX
+from router.signals.signals import OWN_WORD_CHARS_MAX, OWN_WORDS_MAX
 from services.api import bounds
 from services.api.bounds import Weight, weight_of
 from shared.own_addresses import OWN_ADDRESSES_MAX
@@ -19,6 +21,7 @@ WORKSPACE = {
 }  # fmt: skip
 THING = {
     "entries": LISTED_MAX, "shifts": bounds.SHIFTS_MAX, "`languages`": bounds.ENTRIES["languages"],
+    "words": OWN_WORDS_MAX, "characters of such": OWN_WORD_CHARS_MAX, "messages": ELEMENTS_MAX,
     "`skills` of an agent": bounds.ENTRIES["skills"],
     "`queues`": bounds.ENTRIES["queues"], "`channels`": bounds.ENTRIES["channels"], "`mask_numbers`": bounds.ENTRIES["mask_numbers"],
     "steps": STEPS_MAX, "`skills` of a step": SKILLS_MAX,
@@ -31,7 +34,7 @@ def test_the_page_has_every_bound() -> None:
     asked = [*WORKSPACE.items(), *THING.items()]
     assert [most for _, most in said] == [most for _, most in asked]
     assert all(what.startswith(name) for (what, _), (name, _) in zip(said, asked, strict=True))
-    assert {bounds.ENTRIES[name] for name in ("channels", "goals_s", "targets_s", "terms")} == {50}
+    assert {bounds.ENTRIES[name] for name in ("languages", "keywords", "channels", "goals_s", "targets_s", "terms")} == {50}
 
 
 def test_what_an_inbox_weighs() -> None:
