@@ -5,6 +5,8 @@ hour shorter, the one over the change back an hour longer, and hours that the cl
 its start goes over midnight, and belongs to the day it begins on: a holiday takes the spans that begin on it and leaves the rest of
 the night before.
 
+Years are made as far as somebody asks, once for a calendar, each at a price that its spans do not raise (`open_time.py`).
+
 **Units**: instants aware in, aware UTC out; inside, microseconds since 1970 in UTC, whole numbers, so that ``elapsed`` gives back to
 the microsecond what ``deadline`` was asked for. Wall times are seconds since midnight, days are counted from 1970-01-01.
 **Identity**: two calendars with equal fields are the same calendar.
@@ -12,7 +14,6 @@ the microsecond what ``deadline`` was asked for. Wall times are seconds since mi
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -20,53 +21,25 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from router.calendars.days import DAY_S, Days, Span
+from router.calendars.open_time import SECOND, OpenYear, Stretch
 from router.calendars.public_holidays import Holidays
 from shared.errors import Unprocessable
 
-DAY_S: Final = 24 * 3600
 YEARS_AHEAD_MAX: Final = 20
 FIRST_YEAR: Final = 1971
 LAST_YEAR: Final = 2200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _US: Final = timedelta(microseconds=1)
-_SECOND: Final = 1_000_000
+_KEPT_OFFSETS_MAX: Final = 16_384
 _UTC_ZONE: Final = ZoneInfo("UTC")
 
-Span = tuple[int, int]
-"""Seconds since midnight of the day it begins on; the end is after the start, and after 24 h where it goes over midnight."""
-ROUND_THE_CLOCK: Final[tuple[Span, ...]] = ((0, DAY_S),)
 ALWAYS: Final = "always"
 """The name of the calendar that counts every second; no other calendar can have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A year's open intervals, merged, with the open time before each."""
-
-    starts: tuple[int, ...]
-    stops: tuple[int, ...]
-    after: tuple[int, ...]  # open time of the year up to and with this interval
-
-    @property
-    def total(self) -> int:
-        """The open time of the year."""
-        return self.after[-1] if self.after else 0
-
-    def before(self, at: int) -> int:
-        """The open time of the year before an instant."""
-        place = bisect_right(self.starts, at) - 1
-        if place < 0:
-            return 0
-        return self.after[place] - max(0, self.stops[place] - at)
-
-    def reached(self, open_us: int) -> int:
-        """The first instant with that much open time before it, more than none and no more than the total."""
-        place = bisect_left(self.after, open_us)
-        return self.stops[place] - (self.after[place] - open_us)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Calendar:
     """Open hours by weekday (0 is Monday), None for round the clock; ``overrides`` by day win over holidays and hours."""
 
@@ -75,13 +48,17 @@ class Calendar:
     week: tuple[tuple[Span, ...], ...] | None = None
     holidays: Holidays | None = None
     overrides: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
-    _years: dict[int, Open] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _days: Days = field(init=False, compare=False, repr=False)
+    _years: dict[int, OpenYear] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_days", Days(self.week, self.holidays, self.overrides))
 
     def is_open(self, at: datetime) -> bool:
         """Whether the team works at this moment."""
-        instant, opened = micros(at), self.year(at.astimezone(UTC).year)
-        place = bisect_right(opened.starts, instant) - 1
-        return place >= 0 and instant < opened.stops[place]
+        wall = at.astimezone(self.zone)
+        second = wall.hour * 3600 + wall.minute * 60 + wall.second
+        return self._days.day(day_number(wall.date())).is_open(second * SECOND + wall.microsecond)
 
     def is_holiday(self, day: int) -> bool:
         """Whether the day is a public holiday, or closed by an override."""
@@ -96,41 +73,18 @@ class Calendar:
 
     def spans(self, day: int) -> Sequence[Span]:
         """The spans that begin on a day."""
-        given = self.overrides.get(day)
-        if given is not None:
-            return given
-        usual = ROUND_THE_CLOCK if self.week is None else self.week[(day + 3) % 7]
-        return usual if self.holidays is None else self.holidays.left_of(day, usual)
+        return self._days.spans(day)
 
-    def year(self, year: int) -> Open:
-        """The open intervals of a year (in UTC); computed once."""
+    def year(self, year: int) -> OpenYear:
+        """The open time of a year (in UTC); made once."""
         known = self._years.get(year)
         if known is None:
-            known = self._years[year] = self._computed(year)
+            known = self._years[year] = OpenYear([self._stretch(*one) for one in _offsets(self.zone, year)])
         return known
 
-    def _computed(self, year: int) -> Open:
-        pieces: list[Span] = []
-        for begins, ends, offset in _offsets(self.zone, year):
-            for day in range((begins + offset) // DAY_S - 1, (ends - 1 + offset) // DAY_S + 1):
-                shift = day * DAY_S - offset
-                for start, stop in self.spans(day):
-                    first, last = max(shift + start, begins), min(shift + stop, ends)
-                    if first < last:
-                        pieces.append((first, last))
-        starts: list[int] = []
-        stops: list[int] = []
-        for first, last in sorted(pieces):
-            if stops and first <= stops[-1]:
-                stops[-1] = max(stops[-1], last)
-            else:
-                starts.append(first)
-                stops.append(last)
-        total, after = 0, []
-        for first, last in zip(starts, stops, strict=True):
-            total += (last - first) * _SECOND
-            after.append(total)
-        return Open(tuple(one * _SECOND for one in starts), tuple(one * _SECOND for one in stops), tuple(after))
+    def _stretch(self, begins: int, ends: int, offset: int) -> Stretch:
+        changes = self._days.changes((begins + offset) // DAY_S, (ends - 1 + offset) // DAY_S)
+        return Stretch(begins * SECOND, ends * SECOND, offset * SECOND, changes=changes, usual=self._days.usual, day=self._days.day)
 
 
 ROUND_THE_CLOCK_CALENDAR: Final = Calendar(name=ALWAYS)
@@ -141,7 +95,7 @@ def deadline(calendar: Calendar, start: datetime, target_s: float) -> datetime:
 
     Raises `Unprocessable`: a negative target, a year outside 1971..2200, or not that much open time within twenty years.
     """
-    left = round(target_s * _SECOND)
+    left = round(target_s * SECOND)
     if left < 0:
         raise Unprocessable("a negative target", field="target_s", remedy="zero or more seconds")
     if left == 0:
@@ -166,25 +120,22 @@ def elapsed(calendar: Calendar, start: datetime, end: datetime) -> float:
         return 0.0
     first, last = _year_of(start, "start"), _year_of(end, "end")
     whole = sum(calendar.year(year).total for year in range(first, last))
-    return (whole + calendar.year(last).before(stop) - calendar.year(first).before(begin)) / _SECOND
+    return (whole + calendar.year(last).before(stop) - calendar.year(first).before(begin)) / SECOND
 
 
 def intervals(calendar: Calendar, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The open intervals between two moments, in order, cut to them. Those that meet at a new year (UTC) are joined."""
+    """The open intervals between two moments, in order, cut to them. Those that meet, at midnight or a new year, are joined."""
     begin, stop = micros(start), micros(end)
     held: Span | None = None
     for year in range(_year_of(start, "start"), _year_of(end, "end") + 1):
-        opened = calendar.year(year)
-        for first, last in zip(opened.starts, opened.stops, strict=True):
-            first, last = max(first, begin), min(last, stop)
-            if first >= last:
-                continue
-            if held is not None and held[1] == first:
-                held = (held[0], last)
-                continue
-            if held is not None:
-                yield moment(held[0]), moment(held[1])
-            held = (first, last)
+        for stretch in calendar.year(year).stretches:
+            for first, last in stretch.pieces(begin, stop):
+                if held is not None and held[1] == first:
+                    held = (held[0], last)
+                    continue
+                if held is not None:
+                    yield moment(held[0]), moment(held[1])
+                held = (first, last)
     if held is not None:
         yield moment(held[0]), moment(held[1])
 
@@ -226,7 +177,7 @@ def _year_of(at: datetime, field_name: str) -> int:
     return year
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_KEPT_OFFSETS_MAX)
 def _offsets(zone: ZoneInfo, year: int) -> tuple[tuple[int, int, int], ...]:
     """The stretches of a year (UTC) with one offset each: from, until, seconds east of Greenwich."""
     begin, end = ((datetime(one, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1) for one in (year, year + 1))

@@ -60,15 +60,16 @@ def reckoned(calendar: Calendar, start: datetime, target_s: float) -> Reckoning:
     """The deadline and the spans that lead to it. Raises `Unprocessable` as `router/calendars/calendar.py` does."""
     zone = calendar.zone
     due_at = deadline(calendar, start, target_s)
-    spans = [
+    all_spans = intervals(calendar, start, due_at)
+    spans = tuple(
         Counted(starts_at=first.astimezone(zone), ends_at=last.astimezone(zone), counted_s=(last - first).total_seconds())
-        for first, last in intervals(calendar, start, due_at)
-    ]
+        for first, last in islice(all_spans, SPANS_MAX)
+    )
     unusual = (Unusual(date=day, holiday=name) for day, name in unusual_days(calendar, start, due_at))
     return Reckoning(
         calendar=calendar.name, time_zone=zone.key, start_at=start.astimezone(zone), open_at_start=calendar.is_open(start),
-        target_s=target_s, due_at=due_at.astimezone(zone), spans=tuple(spans[:SPANS_MAX]),
-        spans_left_out=max(0, len(spans) - SPANS_MAX), unusual_days=tuple(islice(unusual, DAYS_MAX)),
+        target_s=target_s, due_at=due_at.astimezone(zone), spans=spans,
+        spans_left_out=sum(1 for _ in all_spans), unusual_days=tuple(islice(unusual, DAYS_MAX)),
     )  # fmt: skip
 
 

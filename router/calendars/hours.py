@@ -12,15 +12,19 @@ A workspace's default calendar is the one named ``default``. Where there is none
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema
 
-from router.calendars.calendar import DAY_S, Calendar, Span, day_number, intervals
+from router.calendars.calendar import Calendar, day_number, intervals
+from router.calendars.days import DAY_S, Span
 from router.calendars.public_holidays import PUBLIC, Holidays, checked_holidays, countries
 from shared.errors import Unprocessable
 from shared.given import Given
@@ -32,6 +36,7 @@ OPENS_WITHIN: Final = timedelta(days=400)
 OVERRIDES_MAX: Final = 1000
 _SPANS_MAX: Final = 24
 _WALL: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"
+_HELD: Final[WeakValueDictionary[bytes, Calendar]] = WeakValueDictionary()
 _DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Wall = Annotated[str, Field(pattern=_WALL)]
@@ -81,6 +86,19 @@ def calendar_from(document: Mapping[str, Any], *, name: str = "") -> Calendar:
     )
 
 
+def kept_calendar(document: Mapping[str, Any], *, name: str = "") -> Calendar:
+    """The same, for what is read again and again: while anybody holds the calendar of an equal document, that one, with its years.
+
+    Nothing is kept that the configuration in memory does not hold. Raises as `calendar_from`. For any thread.
+    """
+    said = json.dumps([name, document], sort_keys=True, ensure_ascii=False, default=str)
+    key = hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest()
+    calendar = _HELD.get(key)
+    if calendar is None:
+        calendar = _HELD[key] = calendar_from(document, name=name)
+    return calendar
+
+
 def checked_calendar(document: Mapping[str, Any], *, name: str = "", now: datetime) -> Calendar:
     """The same for a calendar that somebody saves: also refuses hours that overlap and one that does not open in 400 days."""
     calendar = calendar_from(document, name=name)
@@ -103,7 +121,7 @@ def calendar_of(settings: Mapping[str, Any]) -> Calendar:
     if isinstance(days, str) or not isinstance(days, Sequence):
         raise Unprocessable("not a list", field="holidays", remedy=_REMEDIES["overrides"])
     document["overrides"] = {str(day): [] for day in days}
-    return calendar_from(document, name=DEFAULT)
+    return kept_calendar(document, name=DEFAULT)
 
 
 _REMEDIES: Final[Mapping[str, str]] = {

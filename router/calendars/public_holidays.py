@@ -22,6 +22,7 @@ HALF_DAY: Final = "half_day"
 PUBLIC: Final = "public"
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _CATEGORIES_SHOWN: Final = 12
+_KEPT_YEARS_MAX: Final = 2048
 _LANGUAGE: Final = "en_US"  # of the names; left out, it would be the machine's
 
 
@@ -52,6 +53,11 @@ class Holidays:
         found = self._on(day)
         return None if found is None else found.name
 
+    def days_between(self, first: int, last: int) -> list[int]:
+        """The holidays, half and whole, from a day to another, both counted."""
+        years = range(date.fromordinal(first + _EPOCH_DAY).year, date.fromordinal(last + _EPOCH_DAY).year + 1)
+        return [day for year in years for day in self._named(year) if first <= day <= last]
+
     def left_of(self, day: int, usual: Sequence[tuple[int, int]]) -> Sequence[tuple[int, int]]:
         """What a day's usual spans become."""
         found = self._on(day)
@@ -62,19 +68,23 @@ class Holidays:
         return tuple((start, min(stop, self.half_day_until_s)) for start, stop in usual if start < self.half_day_until_s)
 
     def _on(self, day: int) -> NamedDay | None:
-        return named_days(self, date.fromordinal(day + _EPOCH_DAY).year).get(day)
+        return self._named(date.fromordinal(day + _EPOCH_DAY).year).get(day)
+
+    def _named(self, year: int) -> Mapping[int, NamedDay]:
+        # Not by when work ends on a half day, of which there are many for the same days.
+        return named_days(self.country, self.subdivision, self.categories, year)
 
 
-@lru_cache(maxsize=1024)
-def named_days(asked: Holidays, year: int) -> Mapping[int, NamedDay]:
-    """The holidays of a year by day; a whole holiday wins over a half one. `checked_holidays` has accepted ``asked``."""
+@lru_cache(maxsize=_KEPT_YEARS_MAX)
+def named_days(country: str, subdivision: str | None, asked: tuple[str, ...], year: int) -> Mapping[int, NamedDay]:
+    """The holidays of a year by day; a whole holiday wins over a half one. `checked_holidays` has accepted what is asked."""
     days: dict[int, NamedDay] = {}
     for half in (True, False):
-        categories = tuple(one for one in asked.categories if (one == HALF_DAY) == half)
+        categories = tuple(one for one in asked if (one == HALF_DAY) == half)
         if not categories:
             continue
         found: Mapping[date, str] = library.country_holidays(
-            asked.country, subdiv=asked.subdivision, years=year, categories=categories, language=_LANGUAGE
+            country, subdiv=subdivision, years=year, categories=categories, language=_LANGUAGE
         )
         for day, name in found.items():
             days[day.toordinal() - _EPOCH_DAY] = NamedDay(name, half)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -30,6 +30,7 @@ from router.calendars.clock_store import (
 )
 from router.calendars.sla import KINDS, Clock, Happening, looked_at, started
 from router.clocks.following import Look, Start, calendar_of, chosen_for, counted, followed, queue_of
+from router.clocks.spent import Spent
 from router.item.goals import BOOST_MAX_S, due_key
 from router.item.item import ItemState
 from router.item.plan import OWN_QUEUE
@@ -65,12 +66,16 @@ class Workspaces(Protocol):
 class SlaClocks:
     """One process's clocks. Any number of processes run it; who holds the lease does the work."""
 
-    def __init__(self, *, db: Database, leases: SlotLeases, hints: Hints, workspaces: Workspaces, batch: int = BATCH) -> None:
+    def __init__(
+        self, *, db: Database, leases: SlotLeases, hints: Hints, workspaces: Workspaces, batch: int = BATCH,
+        spent: Callable[[], Spent] = Spent,
+    ) -> None:  # fmt: skip
         self._db = db
         self._leases = leases
         self._hints = hints
         self._workspaces = workspaces
         self._batch = batch
+        self._spent = spent
         self._looked_at: datetime | None = None
 
     async def run(self) -> None:
@@ -101,12 +106,13 @@ class SlaClocks:
             if self._looked_at is None:
                 await adopt_clocks(connection)
             fresh = await items_without_clocks(connection, closed_since=since, limit=self._batch)
-            moved, starts = await self._moved(connection, [item for item in fresh if item.moved], now)
-            starts += [one for item in fresh if not item.moved for one in self._started(item)]
+            spent = self._spent()
+            moved, starts = await self._moved(connection, [item for item in fresh if item.moved], now, spent)
+            starts += [one for item in fresh if not item.moved for one in self._started(item, spent)]
             await start_clocks(connection, starts)
             behind = await clocks_behind(connection, limit=self._batch)
-            raised, told = await self._look(connection, moved, behind, now)
-        if len(fresh) < self._batch:
+            raised, told = await self._look(connection, moved, behind, now, spent)
+        if len(fresh) < self._batch and not spent.left_out:
             self._looked_at = now
         if raised:
             async with self._db.batch() as connection:
@@ -122,9 +128,9 @@ class SlaClocks:
             for workspace_id in told:
                 self._hints.wake("stream", str(workspace_id))
 
-    def _started(self, item: NewItem) -> list[Start]:
+    def _started(self, item: NewItem, spent: Spent) -> list[Start]:
         workspace = self._workspaces.workspace(item.workspace_id)
-        if workspace is None or queue_of(workspace, item.queue_id) is None:
+        if workspace is None or queue_of(workspace, item.queue_id) is None or spent.is_over(item.workspace_id):
             return []  # the configuration is read again within a second
         clocks: list[Start] = []
         for kind in KINDS:
@@ -132,25 +138,29 @@ class SlaClocks:
             if chosen is not None:
                 calendar = calendar_of(item, chosen, workspace)
                 try:
-                    clock = counted(calendar, partial(started, chosen, work=item.work))
+                    with spent.by(item.workspace_id):
+                        clock = counted(calendar, partial(started, chosen, work=item.work))
                 except Exception as error:
                     _unforeseen(item.item_id, error)
                     continue
                 clocks.append((item, chosen, calendar.name, clock))
         return clocks
 
-    async def _moved(self, connection: Connection, items: Sequence[NewItem], now: datetime) -> tuple[list[Look], list[Start]]:
+    async def _moved(
+        self, connection: Connection, items: Sequence[NewItem], now: datetime, spent: Spent
+    ) -> tuple[list[Look], list[Start]]:
         """The clocks of items that went to another queue, as they count there."""
         looks: list[Look] = []
         starts: list[Start] = []
         clocks = await clocks_of(connection, items) if items else []
         for item in items:
             workspace = self._workspaces.workspace(item.workspace_id)
-            if workspace is None or queue_of(workspace, item.queue_id) is None:
+            if workspace is None or queue_of(workspace, item.queue_id) is None or spent.is_over(item.workspace_id):
                 continue
             own = [one for one in clocks if (one.workspace_id, one.item_id) == (item.workspace_id, item.item_id)]
             try:
-                followed_looks, followed_starts = followed(item, own, workspace, now)
+                with spent.by(item.workspace_id):
+                    followed_looks, followed_starts = followed(item, own, workspace, now)
             except Exception as error:
                 _unforeseen(item.item_id, error)
                 continue
@@ -159,7 +169,7 @@ class SlaClocks:
         return looks, starts
 
     async def _look(
-        self, connection: Connection, moved: Sequence[Look], behind: Sequence[Behind], now: datetime
+        self, connection: Connection, moved: Sequence[Look], behind: Sequence[Behind], now: datetime, spent: Spent
     ) -> tuple[dict[tuple[UUID, UUID], Behind], set[UUID]]:
         """Brings clocks up to date and says what happened. Returns the items to raise, and the workspaces that heard something."""
         looks = list(moved)
@@ -168,10 +178,11 @@ class SlaClocks:
             if workspace is not None and workspace.is_bulk(one.queue_id) and not one.clock.ended:
                 # An agent put it among bulk mail, where nobody waits.
                 looks.append(Look(before=one, clock=replace(one.clock, stopped_at=now)))
-            elif workspace is not None:
+            elif workspace is not None and not spent.is_over(one.workspace_id):
                 calendar = workspace.calendar_named(one.calendar)
                 try:
-                    clock, happened = counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
+                    with spent.by(one.workspace_id):
+                        clock, happened = counted(calendar, partial(looked_at, one.clock, work=one.work, now=now))
                 except Exception as error:
                     _unforeseen(one.item_id, error)
                     continue

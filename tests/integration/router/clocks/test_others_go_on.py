@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,8 @@ import pytest
 from router.calendars.clock_store import items_without_clocks
 from router.clocks.pace import measure, read_pace
 from router.clocks.shifts import Shifts
+from router.clocks.sla import SlaClocks
+from router.clocks.spent import Spent
 from shared.database import Connection, Database
 from shared.embedded.postgres import PostgresUrls
 from shared.hints import Hints
@@ -81,6 +84,27 @@ async def test_items_whose_clocks_cannot_be_started_leave_room_for_another_works
         found = await items_without_clocks(connection, closed_since=now, limit=2)
     assert {one.workspace_id for one in found} == {first.id, second.id}
     assert newest in {one.item_id for one in found}
+
+
+async def test_who_reckons_long_has_the_rest_reckoned_at_later_looks(
+    worker_db: Database, workspace: Workspace, keeper: Keeper, database_urls: PostgresUrls
+) -> None:
+    other = await make_workspace(worker_db, name="iki")
+    for _ in range(3):
+        await add_item(worker_db, workspace)
+    await add_item(worker_db, other)
+    await keeper.configuration.refresh()
+    seconds = count()
+    slow = SlaClocks(
+        db=worker_db, leases=keeper.leases, hints=Hints(database_urls.worker, listening=False), workspaces=keeper.configuration,
+        spent=lambda: Spent(most_s=1.0, clock=lambda: next(seconds)),
+    )  # fmt: skip
+    started = "select count(*) filter (where workspace_id = $1) as one, count(*) filter (where workspace_id = $2) as other from santral.sla_clock"
+    found = []
+    for _ in range(4):
+        await slow.round()
+        found += [tuple(row.values()) for row in await rows(worker_db, started, workspace.id, other.id)]
+    assert found == [(1, 1), (2, 1), (3, 1), (3, 1)]
 
 
 async def test_work_of_who_went_home_goes_back_though_another_workspaces_agent_is_held(
