@@ -208,11 +208,12 @@ async def began_unseen(connection: Connection, principal: Principal, handle_id: 
 
 
 async def require_all_of(connection: Connection, principal: Principal, people: Sequence[UUID], *, field: str) -> None:
-    """Raises `Forbidden` naming the field unless the caller sees every conversation of these people, by a handle of each.
+    """Raises `Forbidden` naming the field unless the caller sees these people, by a handle of each, and every conversation of theirs.
 
     Who joins two people shows all of both to whoever has work of either.
     """
-    if not await _sees_all_of(connection, principal, people):
+    unseen = set(people) - await seen_of(connection, principal, people)
+    if unseen or not await _sees_all_of(connection, principal, people):
         raise Forbidden("this would join what is outside the role's visibility", field=field, remedy=_SUPERVISOR)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.privacy.retention import _RULES
-from shared.database import Database
+from shared.database import Connection, Database
 from tests.integration.services.api.test_visibility import _begins
 from tests.support.api import Api
 from tests.support.intake_line import Line, member_of, message_to, rows
@@ -26,6 +26,19 @@ async def _statuses(api: Api, scene: Scene, *paths: str) -> list[int]:
 def _of(person: UUID, *conversations: UUID) -> tuple[str, ...]:
     """Paths to these conversations, to a person and to their history."""
     return (*(f"conversations/{one}" for one in conversations), f"profiles/{person}", f"profiles/{person}/timeline")
+
+
+async def _finished_before(connection: Connection, scene: Scene, handle: UUID) -> None:
+    """Makes the colleague's conversation one that this customer had two months ago."""
+    await connection.execute(
+        "update santral.conversation set handle_id = $2, last_handle_id = $2, state = 'closed', closed_at = now() - interval '60 days'"
+        " where id = $1",
+        scene.conversations["other"], handle,
+    )  # fmt: skip
+    await connection.execute(
+        "update santral.work_item set state = 'completed', agent_id = null, last_agent_id = $2 where id = $1",
+        scene.items["other"], scene.colleague,
+    )  # fmt: skip
 
 
 async def _forged(api: Api, workspace: Workspace, db: Database) -> tuple[Scene, UUID, UUID, UUID]:
@@ -176,9 +189,7 @@ async def test_words_that_nobody_vouches_for_bring_no_finished_conversation_back
             own["id"], scene.colleague, workspace.id,
         )  # fmt: skip
         await connection.execute("update santral.conversation set state = 'closed', closed_at = now() where id = $1", own["id"])
-        await connection.execute(
-            "update santral.conversation set handle_id = $2 where id = $1", scene.conversations["other"], own["handle_id"]
-        )
+        await _finished_before(connection, scene, own["handle_id"])
     paths = (*_of(own["profile_id"], own["id"], scene.conversations["other"]), f"conversations/{own['id']}/messages")
     closed_to_them = [403] * 5
     assert await _statuses(api, scene, *paths) == closed_to_them
@@ -284,10 +295,7 @@ async def test_why_tells_nothing_of_a_customer_who_is_not_seen(api: Api, workspa
     }
     known = (await api.client.post("/v1/profiles/identify", headers=admin, json=who)).json()
     async with worker_db.batch() as connection:
-        await connection.execute(
-            "update santral.conversation set handle_id = $2, last_handle_id = $2, state = 'closed', closed_at = now() where id = $1",
-            scene.conversations["other"], UUID(known["handles"][0]["id"]),
-        )  # fmt: skip
+        await _finished_before(connection, scene, UUID(known["handles"][0]["id"]))
     posted = {"inbox": "api", "external_id": "form", "from": {"kind": "email", "value": "uzak@ornek.com"}, "text": "merhaba"}
     api.broker.records.clear()
     form = await api.client.post("/v1/messages", json=posted, headers=admin)
