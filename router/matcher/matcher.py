@@ -2,7 +2,8 @@
 
 A matcher owns slots of workspaces by lease. Memory is a copy and may be thrown away: an unknown commit drops it, and it is
 read anew; a fenced owner forgets it. Each round is two transactions, feed in and effects out, and both lock the slots' leases
-first, so a matcher that was stopped and came back writes nothing. A workspace whose rows cannot be read, or whose effects cannot be
+first, so a matcher that was stopped and came back writes nothing. What became of the effects is told in the next round, with what the
+feed brings: who has masses to hand out takes one turn a round, as everybody does. A workspace whose rows cannot be read, or whose effects cannot be
 carried out, or wait for what somebody else holds, is set aside alone and read anew after a while: the others go on. So they do while
 filters are asked of its agents (`readying.py`). **Units**: the core's seconds are the database's clock.
 """
@@ -49,7 +50,6 @@ LOCK_MS: Final = 200
 LOCK_AGAIN_MS: Final = 50
 """How long effects wait for what somebody else holds: of all together, and where one is looked for who does not get on."""
 _NOW_WITH_LOCKS: Final = "select clock_timestamp() from set_config('lock_timeout', $1, true)"
-_TURNS_MAX: Final = 1000  # rounds of one look; a core that never comes to rest is thrown away
 
 
 class Matcher:
@@ -60,6 +60,7 @@ class Matcher:
         self._leases = leases
         self._hints = hints
         self._cores: dict[UUID, Dispatch] = {}
+        self._answers: dict[UUID, list[Told]] = {}  # what became of effects, not told yet
         self._loaded: set[int] = set()
         self._again: set[tuple[UUID, str, UUID]] = set()
         self._aside: dict[UUID, float] = {}  # since when, by this process's clock
@@ -95,6 +96,7 @@ class Matcher:
     def forget(self) -> None:
         """Drops all memory; the next round reads it anew."""
         self._cores.clear()
+        self._answers.clear()
         self._loaded.clear()
         self._again.clear()
         self._readying.drop(lambda _: True)
@@ -104,7 +106,7 @@ class Matcher:
         return await self._readying.finished()
 
     async def round(self) -> bool:
-        """One look at the feed and at the time. True when there is more to do at once."""
+        """One look at the feed and at the time, and one turn of every core. True when there is more to do at once."""
         slots = set(self._leases.held)
         for slot in self._loaded - slots:
             self._drop(slot)
@@ -117,26 +119,21 @@ class Matcher:
                 raise
             log.warning("workspaces that cannot be read are set aside", action="dispatch_aside", error=type(error).__name__)
             return True
-        due = [
-            one for one, core in self._cores.items() if one in told or (core.next_wake_at is not None and core.next_wake_at <= now)
-        ]
-        effects = self._asked({workspace: told.get(workspace, ()) for workspace in due}, now)
+        effects = self._asked(told, now)
         DISPATCH_WAITING.set(sum(core.waiting for core in self._cores.values()))
-        worked = bool(effects)
-        for _ in range(_TURNS_MAX):
-            if not effects:
-                break
-            effects = await self._carry_out(effects)
-        else:
-            self.forget()
-        return worked
+        if effects:
+            await self._carry_out(effects)
+        return bool(effects)
 
     def _asked(self, told: Mapping[UUID, Iterable[Told]], now: float) -> dict[UUID, list[Effect]]:
-        """What the cores ask for, told this."""
+        """What the cores ask for who are told something, first what became of their effects, or whose time has come."""
         effects: dict[UUID, list[Effect]] = {}
-        for workspace, news in told.items():
+        for workspace, core in list(self._cores.items()):
+            late = core.next_wake_at is not None and core.next_wake_at <= now
+            if not late and workspace not in told and workspace not in self._answers:
+                continue
             try:
-                asked = self._cores[workspace].steps(news, now)
+                asked = core.steps((*self._answers.pop(workspace, ()), *told.get(workspace, ())), now)
             except Exception as error:
                 self._set_aside(workspace, error)
                 continue
@@ -173,7 +170,7 @@ class Matcher:
         self._again -= again
         self._readying.note(changes.named(lambda workspace: workspace in held and workspace in self._readying.kept))
         for workspace in whole:
-            self._cores.pop(workspace, None)
+            self._lose(workspace)
             self._aside.pop(workspace, None)
         told = self._ready(ready, seen, sources)
         for workspace in told:
@@ -209,18 +206,17 @@ class Matcher:
                 self._set_aside(workspace, error)
         return told
 
-    async def _carry_out(self, effects: Mapping[UUID, Sequence[Effect]]) -> dict[UUID, list[Effect]]:
-        """Executes what the cores ask, tells them what became of it, and returns what they ask next.
+    async def _carry_out(self, effects: Mapping[UUID, Sequence[Effect]]) -> None:
+        """Executes what the cores ask, and keeps what became of it for the next round.
 
         In one transaction for all; in halves where something in it cannot be done, down to the workspace whose it is. What waited for
         somebody else in vain is tried once more before that. An unknown commit drops all memory.
         """
-        more: dict[UUID, list[Effect]] = {}
         pending = [(dict(effects), LOCK_MS)]
         while pending:
             part, lock_ms = pending.pop()
             try:
-                more |= await self._carry_out_together(part, lock_ms)
+                await self._carry_out_together(part, lock_ms)
             except asyncio.CancelledError:
                 self.forget()
                 raise
@@ -238,9 +234,8 @@ class Matcher:
                     continue
                 middle = len(workspaces) // 2
                 pending += [({one: part[one] for one in half}, lock_ms) for half in (workspaces[middle:], workspaces[:middle])]
-        return more
 
-    async def _carry_out_together(self, effects: Mapping[UUID, Sequence[Effect]], lock_ms: int) -> dict[UUID, list[Effect]]:
+    async def _carry_out_together(self, effects: Mapping[UUID, Sequence[Effect]], lock_ms: int) -> None:
         slots, leased = {slot_of(workspace) for workspace in effects}, False
         try:
             async with self._db.batch() as connection:
@@ -261,7 +256,7 @@ class Matcher:
             self._hints.wake("outbox")
             for workspace in mine:
                 self._hints.wake("stream", str(workspace))
-        return self._asked(carried.answers, now)
+        self._answers |= carried.answers
 
     async def _set_unreadable_aside(self, slots: set[int]) -> bool:
         """Reads each workspace by itself; whether there were some that cannot be read."""
@@ -290,7 +285,7 @@ class Matcher:
         log.error(
             "a workspace's work cannot be dispatched now", action="dispatch_aside", workspace=str(workspace), error=type(error).__name__,
         )  # fmt: skip
-        self._cores.pop(workspace, None)
+        self._lose(workspace)
         self._again = {one for one in self._again if one[0] != workspace}
         self._readying.drop(lambda one: one == workspace)
         # What took too long may have been the machine's doing, and who holds something lets it go, so it is soon tried again.
@@ -308,11 +303,16 @@ class Matcher:
         wakes = [core.next_wake_at for core in self._cores.values() if core.next_wake_at is not None]
         return max(0.001, min([LOOK_S, *(wake - now for wake in wakes)]))
 
+    def _lose(self, workspace: UUID) -> None:
+        """Drops one workspace's memory. Another core counts its promises anew, so answers to this one's are nothing to it."""
+        self._cores.pop(workspace, None)
+        self._answers.pop(workspace, None)
+
     def _drop(self, slot: int) -> None:
         self._loaded.discard(slot)
         for workspace in [one for one in self._aside if slot_of(one) == slot]:
             del self._aside[workspace]
         for workspace in [one for one in self._cores if slot_of(one) == slot]:
-            del self._cores[workspace]
+            self._lose(workspace)
         self._readying.drop(lambda workspace: slot_of(workspace) == slot)
         self._filters.forget(lambda workspace: slot_of(workspace) == slot)

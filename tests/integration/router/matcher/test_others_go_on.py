@@ -25,6 +25,15 @@ from tests.support.workspaces import Workspace, add_agent, add_item, make_worksp
 
 FEED = "insert into santral.dispatch_change (workspace_id, slot, kind, id) values ($1, $2, $3, $4)"
 FILTER = 'agent.attributes["team"] == "vip"'
+BOT = "update santral.agent set kind = 'bot', budget = 1000, channels = $2 where workspace_id = $1"
+MAILS = """
+with n as (select gen_random_uuid() as id from generate_series(1, $4)),
+h as (insert into santral.handle (workspace_id, id, kind, value, profile_id) select $1, id, 'visitor', id::text, id from n),
+c as (insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, opened_at)
+  select $1, id, id, $3, $3, id, 'email', now() from n)
+insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, state, due_at, enqueued_at, queued_at, step_at)
+select $1, id, id, $2, 'email', 'queued', now(), now(), now(), now() from n
+"""
 
 
 class Gate:
@@ -210,6 +219,28 @@ async def test_a_workspace_whose_rows_stay_locked_is_set_aside_alone(
     monkeypatch.setattr(shell, "ASIDE_S", 0.0)
     await rest(matcher)
     assert await state(worker_db, kept) == "offered"
+
+
+async def test_masses_of_one_workspace_cost_another_one_turn_of_them(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await make_workspace(worker_db, name="iki")
+    await execute(worker_db, BOT, workspace.id, {"email": {"cost": 1, "cap": 1000}})
+    await execute(worker_db, MAILS, workspace.id, workspace.queue_id, workspace.inboxes["smtp"], 700)
+    turns: list[set[UUID]] = []
+    items: list[UUID] = []
+
+    async def turn(connection: Any, effects: Mapping[UUID, Any], at: Any) -> Any:
+        turns.append(set(effects))
+        if len(turns) in (1, 3):
+            items.append(await add_item(worker_db, other))
+        return await carry_out(connection, effects, at)
+
+    monkeypatch.setattr(shell, "carry_out", turn)
+    await rest(matcher)
+    assert turns == [{workspace.id}, {workspace.id, other.id}, {workspace.id}, {workspace.id, other.id}]
+    assert [await state(worker_db, item) for item in items] == ["offered", "offered"]
+    assert not await rows(worker_db, "select 1 from santral.work_item where workspace_id = $1 and state = 'queued'", workspace.id)
 
 
 async def test_leases_that_somebody_holds_concern_all_and_nothing_is_lost(
