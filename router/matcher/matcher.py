@@ -123,14 +123,13 @@ class Matcher:
         DISPATCH_WAITING.set(sum(core.waiting for core in self._cores.values()))
         if effects:
             await self._carry_out(effects)
-        return bool(effects)
+        return bool(effects) or any(_is_due(core, now) for core in self._cores.values())
 
     def _asked(self, told: Mapping[UUID, Iterable[Told]], now: float) -> dict[UUID, list[Effect]]:
         """What the cores ask for who are told something, first what became of their effects, or whose time has come."""
         effects: dict[UUID, list[Effect]] = {}
         for workspace, core in list(self._cores.items()):
-            late = core.next_wake_at is not None and core.next_wake_at <= now
-            if not late and workspace not in told and workspace not in self._answers:
+            if not _is_due(core, now) and workspace not in told and workspace not in self._answers:
                 continue
             try:
                 asked = core.steps((*self._answers.pop(workspace, ()), *told.get(workspace, ())), now)
@@ -316,3 +315,8 @@ class Matcher:
             self._lose(workspace)
         self._readying.drop(lambda workspace: slot_of(workspace) == slot)
         self._filters.forget(lambda workspace: slot_of(workspace) == slot)
+
+
+def _is_due(core: Dispatch, now: float) -> bool:
+    """Whether the core has something to do by itself."""
+    return core.next_wake_at is not None and core.next_wake_at <= now

@@ -26,6 +26,13 @@ from tests.support.workspaces import Workspace, add_agent, add_item, make_worksp
 FEED = "insert into santral.dispatch_change (workspace_id, slot, kind, id) values ($1, $2, $3, $4)"
 FILTER = 'agent.attributes["team"] == "vip"'
 BOT = "update santral.agent set kind = 'bot', budget = 1000, channels = $2 where workspace_id = $1"
+IDLE = """
+with q as (insert into santral.queue (workspace_id, id, name) values ($1, gen_random_uuid(), 'bos') returning id),
+a as (insert into santral.agent (workspace_id, id, name, presence, kind)
+  select $1, gen_random_uuid(), 'a' || n, 'online', 'bot' from generate_series(1, $2) n returning id)
+insert into santral.queue_member (workspace_id, queue_id, agent_id) select $1, q.id, a.id from q, a
+"""
+IN_IDLE_QUEUE = "update santral.work_item i set queue_id = q.id from santral.queue q where i.id = $1 and q.name = 'bos'"
 MAILS = """
 with n as (select gen_random_uuid() as id from generate_series(1, $4)),
 h as (insert into santral.handle (workspace_id, id, kind, value, profile_id) select $1, id, 'visitor', id::text, id from n),
@@ -241,6 +248,19 @@ async def test_masses_of_one_workspace_cost_another_one_turn_of_them(
     assert turns == [{workspace.id}, {workspace.id, other.id}, {workspace.id}, {workspace.id, other.id}]
     assert [await state(worker_db, item) for item in items] == ["offered", "offered"]
     assert not await rows(worker_db, "select 1 from santral.work_item where workspace_id = $1 and state = 'queued'", workspace.id)
+
+
+async def test_a_round_in_which_nothing_was_found_yet_says_that_there_is_more(
+    worker_db: Database, workspace: Workspace, matcher: Matcher
+) -> None:
+    await execute(worker_db, IDLE, workspace.id, 450)
+    first = await add_item(worker_db, workspace)
+    await execute(worker_db, IN_IDLE_QUEUE, first)
+    assert await matcher.round()
+    # Two hundred of the idle ones have been looked at, two hundred more come before the agent who can take the next.
+    second = await add_item(worker_db, workspace)
+    await rest(matcher)
+    assert [await state(worker_db, item) for item in (first, second)] == ["offered", "offered"]
 
 
 async def test_leases_that_somebody_holds_concern_all_and_nothing_is_lost(
