@@ -12,7 +12,7 @@ from uuid import UUID
 
 from router.dispatch.agents import AgentState
 from router.dispatch.lane_book import LaneBook
-from router.dispatch.lanes import Agent, Item
+from router.dispatch.lanes import Agent, Item, Lane
 from router.dispatch.timers import Timers
 from router.dispatch.vocabulary import (
     AgentLease,
@@ -178,6 +178,8 @@ class Floor:
             item.step = facts.step
             item.step_at = facts.step_at
         item.facts = facts
+        if item.held_by is not None and facts.queue != before.queue:
+            item.held_by.counted = False
         item.version = facts.version
         item.state = facts.state
         item.agent = facts.agent
@@ -303,11 +305,41 @@ class Floor:
         if agent.open_at > now:
             self.timers.arm(agent, agent.open_at)
 
-    def _count(self, agent: Agent) -> bool:
-        """Count what the agent has of each queue that has a limit, and tell its lanes; whether there is room where was none."""
+    def meet(self, agent: Agent, opened: Iterable[Lane], now: float) -> None:
+        """Tell lanes that were opened just now what the agent has room for.
+
+        These alone, where all others know the agent as they would be told: a workspace may have hundreds of lanes, and
+        each agent is in most of them.
+        """
+        if not self._known(agent, opened):
+            for lane in opened:
+                agent.shown.pop(lane.channel, None)
+            self.refresh(agent, now)
+            return
+        for lane in opened:
+            lane.update(agent, agent.shown[lane.channel])
+        if agent.personal.size:
+            # As after a refresh: for whom something waits alone chooses among that and what is new.
+            self.free_agents[agent] = None
+
+    def _known(self, agent: Agent, opened: Iterable[Lane]) -> bool:
+        """Whether the other lanes of these channels were shown what is true of the agent now."""
+        if agent.facts.items_max and not agent.counted:
+            agent.counted = True
+            if self._filled(agent) != agent.full:
+                return False
+        return all(lane.channel in agent.shown and agent.shown[lane.channel] == agent.status[lane.channel] for lane in opened)
+
+    def _filled(self, agent: Agent) -> frozenset[UUID]:
+        """The queues of which the agent has, or is promised, as many items as they may have."""
         has = Counter(item.facts.queue for item in agent.held)
         has.update(self.reservations[ticket].item.facts.queue for ticket in agent.pending)
-        before, agent.full = agent.full, frozenset(queue for queue, most in agent.facts.items_max.items() if has[queue] >= most)
+        return frozenset(queue for queue, most in agent.facts.items_max.items() if has[queue] >= most)
+
+    def _count(self, agent: Agent) -> bool:
+        """Count what the agent has of each queue that has a limit, and tell its lanes; whether there is room where was none."""
+        agent.counted = True
+        before, agent.full = agent.full, self._filled(agent)
         for channel, places in agent.lanes.items() if agent.full != before else ():
             if channel in agent.shown:
                 for place in places:
@@ -330,12 +362,16 @@ class Floor:
             before, item.held_by = item.held_by, agent
             if before is not None:
                 before.held.pop(item, None)
-                if before.facts.items_max:
-                    self.changed_agents[before] = None
-            if agent is not None and agent.facts.items_max:
-                self.changed_agents[agent] = None
+                self._recount(before)
+            if agent is not None:
+                self._recount(agent)
         if agent is not None:
             agent.held[item] = None
+
+    def _recount(self, agent: Agent) -> None:
+        agent.counted = False
+        if agent.facts.items_max:
+            self.changed_agents[agent] = None
 
     def unplace(self, item: Item) -> None:
         """Take the item out of every line it stands in; harmless when it stands in none."""

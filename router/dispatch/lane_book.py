@@ -18,7 +18,7 @@ class LaneBook:
         self._by_queue: dict[UUID, list[Lane]] = {}
         self.members: dict[UUID, dict[Agent, Pull]] = {}
         self.comparators: dict[UUID, Comparator] = {}
-        self.opened_for: dict[Agent, None] = {}  # agents who joined a new lane since the owner looked
+        self.opened_for: dict[Agent, list[Lane]] = {}  # who joined lanes that were opened since the owner looked
         self.in_turn: set[UUID] = set()  # queues that ask their agents in turn
         self.pulled: set[UUID] = set()  # queues whose agents take by themselves
         self._able: dict[tuple[UUID, Requirement], bool] = {}  # what was asked, and is true still
@@ -32,7 +32,7 @@ class LaneBook:
             self._by_queue.setdefault(queue, []).append(lane)
             for agent, pull in self.members.get(queue, {}).items():
                 if self._join(lane, agent, pull):
-                    self.opened_for[agent] = None
+                    self.opened_for.setdefault(agent, []).append(lane)
         return lane
 
     def enroll(self, agent: Agent) -> None:
@@ -88,5 +88,4 @@ class LaneBook:
             return False
         lane.join(agent, pull.delay_s)
         agent.lanes.setdefault(lane.channel, []).append(Membership(lane, pull.priority, pull.delay_s))
-        agent.shown.pop(lane.channel, None)
         return True

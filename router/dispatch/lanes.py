@@ -81,6 +81,7 @@ class Agent:
     __slots__ = (
         "budget",
         "channels",
+        "counted",
         "counts",
         "exclusive_held",
         "facts",
@@ -116,6 +117,7 @@ class Agent:
         self.fresh: dict[int, float] = {}  # when those of them that are new to the agent were promised
         self.full: frozenset[UUID] = frozenset()  # queues of which the agent has as many items as they may have
         self.held: dict[Item, None] = {}
+        self.counted = True  # whether ``full`` knows of all of them
         self.personal: Ranking[Item] = Ranking()
         self.lanes: dict[str, list[Membership]] = {}
         self.status: dict[str, Reason | None] = {}

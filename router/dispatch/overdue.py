@@ -164,7 +164,7 @@ def _lanes(floor: Floor, item: Item) -> tuple[Lane, ...]:
             floor.book.lane(queue or facts.queue, channel, requires, slope) for queue, requires in reach(facts.plan, item.step)
         )
     while floor.book.opened_for:
-        floor.refresh(floor.book.opened_for.popitem()[0], floor.now)
+        floor.meet(*floor.book.opened_for.popitem(), floor.now)
     return lanes
 
 

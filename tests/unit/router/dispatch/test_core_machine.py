@@ -448,6 +448,15 @@ class Life(RuleBasedStateMachine):
         assert floor.waiting == sum(1 for item in floor.items.values() if item.entry is not None)
         assert not floor.unshown, "after a step, lanes know of all room"
 
+    @invariant()
+    def every_lane_knows_what_its_agents_have_room_for(self) -> None:
+        for agent in self.world.core._floor.agents.values():
+            for channel, places in agent.lanes.items():
+                for lane, _, _ in places:
+                    _, entry, reason = lane.members[agent]
+                    assert reason == (agent.status[channel] or ("limit_reached" if lane.queue in agent.full else None))
+                    assert entry == (lane.entry(agent, lane.requires) if reason is None else None)
+
 
 LIVES = os.environ.get("CORE_MACHINE_LIVES")
 TestCoreLife = Life.TestCase
