@@ -131,8 +131,12 @@ class Matcher:
         for workspace, core in list(self._cores.items()):
             if not _is_due(core, now) and workspace not in told and workspace not in self._answers:
                 continue
+            answers, news = self._answers.pop(workspace, None), told.get(workspace, ())
             try:
-                asked = core.steps((*self._answers.pop(workspace, ()), *told.get(workspace, ())), now)
+                # Apart, in the order in which it happened: who let an offer pass is still there as the item hears of it.
+                asked = core.steps(answers, now) if answers is not None else []
+                if answers is None or news:
+                    asked = [*asked, *core.steps(news, now)]
             except Exception as error:
                 self._set_aside(workspace, error)
                 continue
