@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from ingest.adapter import Inbox, Target
-from ingest.mailboxes import Named, by_mailbox, inbox_at, international, named
+from ingest.mailboxes import Mailboxes, Named, named
 from ingest.masks import Masks
 from ingest.own_addresses import OwnAddresses, own_addresses_of
 from shared.database import Connection, Database
@@ -82,8 +82,7 @@ class Directory:
         self._reading = asyncio.Lock()
         self._targets: dict[str, Target] = {}
         self._inboxes: dict[UUID, Inbox] = {}
-        self._mailboxes: dict[str, Inbox] = {}
-        self._letters: frozenset[str] = frozenset()
+        self._mailboxes = Mailboxes()
         self.loaded = False
 
     def target(self, path_token: str) -> Target:
@@ -101,16 +100,14 @@ class Directory:
 
     def mailbox(self, address: str) -> Inbox | None:
         """The mail inbox that receives at this address, its domain as A-labels or as letters: exact, else without its plus-tag."""
-        return inbox_at(self._mailboxes, self._letters, address)
+        return self._mailboxes.at(address)
 
     async def refresh(self) -> bool:
         """Rereads what changed; True when something did. Raises `Unavailable`, keeping what it had."""
         async with self._reading:
             if not await self._parts.refresh():
                 return False
-            self._targets, self._inboxes, self._mailboxes, self._letters = await asyncio.to_thread(
-                _together, list(self._parts.parts.values())
-            )
+            self._targets, self._inboxes, self._mailboxes = await asyncio.to_thread(_together, list(self._parts.parts.values()))
             self.loaded = True
             return True
 
@@ -195,7 +192,7 @@ async def _read(connection: Connection, wanted: Sequence[UUID]) -> Raw:
     return stored
 
 
-def _together(parts: Iterable[_Part]) -> tuple[dict[str, Target], dict[UUID, Inbox], dict[str, Inbox], frozenset[str]]:
+def _together(parts: Iterable[_Part]) -> tuple[dict[str, Target], dict[UUID, Inbox], Mailboxes]:
     targets: dict[str, Target] = {}
     inboxes: dict[UUID, Inbox] = {}
     mail: list[Named] = []
@@ -203,5 +200,4 @@ def _together(parts: Iterable[_Part]) -> tuple[dict[str, Target], dict[UUID, Inb
         targets |= part.targets
         inboxes |= part.inboxes
         mail += part.mail
-    mailboxes = by_mailbox(mail)
-    return targets, inboxes, mailboxes, international(mailboxes)
+    return targets, inboxes, Mailboxes(mail)

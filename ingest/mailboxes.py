@@ -8,7 +8,7 @@ unique). A plus-address is also whose the address without its tag was first: wit
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -46,31 +46,28 @@ def named(inbox: Inbox, *, kept: str | None, at: datetime | None) -> Named | Non
     return Named(mailbox, inbox, at if kept == mailbox else None)
 
 
-def by_mailbox(all_named: Iterable[Named]) -> dict[str, Inbox]:
-    """The inboxes by mailbox, whoever named it first."""
-    found: dict[str, Inbox] = {}
-    for mailbox, inbox, _ in sorted(all_named, key=lambda one: (one.at or _LAST, one.inbox.id)):
-        holder = found.get(_untagged(mailbox))
-        if holder is None or holder.workspace_id == inbox.workspace_id:
-            found.setdefault(mailbox, inbox)
-    return found
+class Mailboxes:
+    """The mail inboxes of all workspaces by mailbox, whoever named it first."""
 
+    def __init__(self, all_named: Iterable[Named] = ()) -> None:
+        self._inboxes: dict[str, Inbox] = {}
+        for mailbox, inbox, _ in sorted(all_named, key=lambda one: (one.at or _LAST, one.inbox.id)):
+            holder = self._inboxes.get(_untagged(mailbox))
+            if holder is None or holder.workspace_id == inbox.workspace_id:
+                self._inboxes.setdefault(mailbox, inbox)
+        domains = {mailbox.rpartition("@")[2] for mailbox in self._inboxes}
+        self._international = frozenset(_folded(as_letters(one)) for one in domains if "xn--" in one)
 
-def international(mailboxes: Iterable[str]) -> frozenset[str]:
-    """Their domains that are not ASCII, as letters folded: what an address whose domain has such letters is looked for in first."""
-    return frozenset(_folded(as_letters(domain)) for one in mailboxes if "xn--" in (domain := one.rpartition("@")[2]))
+    def at(self, address: str) -> Inbox | None:
+        """The inbox that receives at this address: exact, else without its plus-tag.
 
-
-def inbox_at(mailboxes: Mapping[str, Inbox], letters: frozenset[str], address: str) -> Inbox | None:
-    """The inbox that receives at this address: exact, else without its plus-tag. ``letters``: the mailboxes' `international` domains.
-
-    A domain's letters are looked up one by one, a stranger's at every recipient they name; so only those that may be ours are.
-    """
-    domain = address.rpartition("@")[2]
-    if not domain.isascii() and _folded(domain) not in letters:
-        return None
-    mailbox = mailbox_of(address)
-    return mailboxes.get(mailbox) or mailboxes.get(_untagged(mailbox))
+        A domain's letters are looked up one by one, a stranger's at every recipient they name; so only those that may be ours are.
+        """
+        domain = address.rpartition("@")[2]
+        if not domain.isascii() and _folded(domain) not in self._international:
+            return None
+        mailbox = mailbox_of(address)
+        return self._inboxes.get(mailbox) or self._inboxes.get(_untagged(mailbox))
 
 
 def _folded(domain: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from ingest.adapter import Inbox, Target
 from ingest.directory import Directory
-from ingest.mailboxes import by_mailbox, named
+from ingest.mailboxes import Mailboxes, named
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.gateway.mail_border import Border
@@ -50,7 +50,7 @@ class OneInbox(Directory):
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(cast("Any", None), cast("Any", None))
         self._known = inbox
-        self._mailboxes = by_mailbox(filter(None, [named(replace(inbox, provider="smtp"), kept=None, at=None)]))
+        self._mailboxes = Mailboxes(filter(None, [named(replace(inbox, provider="smtp"), kept=None, at=None)]))
         self.loaded = True
 
     def target(self, path_token: str) -> Target:

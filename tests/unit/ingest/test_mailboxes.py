@@ -8,7 +8,7 @@ import pytest
 
 from ingest import mailboxes
 from ingest.adapter import Inbox
-from ingest.mailboxes import by_mailbox, inbox_at, international, named
+from ingest.mailboxes import Mailboxes, named
 
 
 def inbox(address: str) -> Inbox:
@@ -18,7 +18,7 @@ def inbox(address: str) -> Inbox:
 
 
 HELD = [inbox(address) for address in ("destek@ornek.com", "info@müşteri.örnek.com", "x@faß.example", "y@例え。テスト")]
-FOUND = by_mailbox(one for held in HELD if (one := named(held, kept=None, at=None)) is not None)
+FOUND = Mailboxes(one for held in HELD if (one := named(held, kept=None, at=None)) is not None)
 
 
 @pytest.mark.parametrize(
@@ -36,13 +36,13 @@ FOUND = by_mailbox(one for held in HELD if (one := named(held, kept=None, at=Non
     ],
 )
 def test_an_address_is_found_in_any_spelling(address: str, whose: str | None) -> None:
-    found = inbox_at(FOUND, international(FOUND), address)
+    found = FOUND.at(address)
     assert (found.name if found else None) == whose
 
 
 def test_a_strangers_letters_are_not_looked_up_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[str] = []
     monkeypatch.setattr(mailboxes, "mailbox_of", looked_up.append)
-    assert inbox_at(FOUND, international(FOUND), "a@" + "ü." * 60 + "com") is None
-    assert inbox_at(FOUND, international(FOUND), "a@" + "ﷺ" * 140) is None
+    assert FOUND.at("a@" + "ü." * 60 + "com") is None
+    assert FOUND.at("a@" + "ﷺ" * 140) is None
     assert looked_up == []

@@ -17,7 +17,7 @@ import pytest
 
 from ingest.adapter import Inbox, Request, Target
 from ingest.directory import Directory
-from ingest.mailboxes import by_mailbox, named
+from ingest.mailboxes import Mailboxes, named
 from services.frame.bodies import Bodies
 from services.frame.rates import Rates
 from services.gateway.app import create_gateway
@@ -56,9 +56,7 @@ class Two(Directory):
             )
             for name in ("loud", "quiet")
         }
-        self._mailboxes = by_mailbox(
-            [one for inbox in self.known.values() if (one := named(inbox, kept=None, at=None)) is not None]
-        )
+        self._mailboxes = Mailboxes([one for inbox in self.known.values() if (one := named(inbox, kept=None, at=None)) is not None])
         self.loaded = True
 
     def target(self, path_token: str) -> Target:
