@@ -196,7 +196,7 @@ async def test_retention_removes_what_its_plan_counts_and_never_open_work(api: A
     assert await keeper.round() == 0
     assert await planned() == {"messages": 0, "audit": 0, "sessions": 0}
     assert (await rows(db, "select text, subject, body from santral.message")) == [
-        {"text": "", "subject": "", "body": {"expired": True}}
+        {"text": "", "subject": "", "body": {"expired": True, "was": {"assurance": "channel_verified", "machine": False}}}
     ]
     assert await api.app.state.blobs.keys(f"{workspace.id}/") == []
     assert len(await rows(db, "select 1 from santral.audit")) == 1
