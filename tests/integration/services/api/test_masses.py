@@ -54,11 +54,11 @@ NUMBERS = "[" + ",".join("1" for _ in range(40)) + "]"
 DEAR = f"{NUMBERS}.all(a, {NUMBERS}.all(b, !message.text.contains('zq')))"
 STORED: dict[str, Any] = {
     "rules": [
-        {"name": f"r{one}", "when_cel": f"{DEAR} && now.hour > {one}", "queue": "genel", "continue": True} for one in range(100)
+        {"name": f"r{one}", "when_cel": f"{DEAR} && now.hour > {one}", "queue": "genel", "continue": True} for one in range(400)
     ],
     "default_queue": "genel",
 }
-"""An earlier release took it: a second of work for one long message."""
+"""An earlier release took it: seconds of work for one long message."""
 
 
 @pytest.mark.parametrize("asked", ["facts", "message_id", "since"])
