@@ -54,7 +54,7 @@ NUMBERS = "[" + ",".join("1" for _ in range(40)) + "]"
 DEAR = f"{NUMBERS}.all(a, {NUMBERS}.all(b, !message.text.contains('zq')))"
 STORED: dict[str, Any] = {
     "rules": [
-        {"name": f"r{one}", "when_cel": f"{DEAR} && now.hour > {one}", "queue": "genel", "continue": True} for one in range(400)
+        {"name": f"r{one}", "when_cel": f"{DEAR} && now.hour > {one}", "queue": "genel", "continue": True} for one in range(190)
     ],
     "default_queue": "genel",
 }
