@@ -95,6 +95,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
     one, model, out = codec.table.name, codec.model, codec.out
 
     async def create(request: Request, principal: ConfigWriter, body: Any, response: Response) -> Any:
+        await asyncio.to_thread(load_formats)
         async with _context(request, principal) as context:
             require_few_entries(body)
             await require_room(context.connection, principal.workspace_id, path, codec.table)
@@ -114,6 +115,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
     async def replace(
         request: Request, principal: ConfigWriter, key: str, body: Any, if_match: Annotated[str | None, Header()] = None
     ) -> Any:
+        await asyncio.to_thread(load_formats)
         async with _context(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
             _require_version(if_match, known)
@@ -213,7 +215,6 @@ class _Opened:
         self._allowed = request.app.state.allowed
 
     async def __aenter__(self) -> Context:
-        await asyncio.to_thread(load_formats)
         connection = await self._transaction.__aenter__()
         return Context(connection=connection, principal=self._principal, sealer=self._sealer, allowed=self._allowed)
 
@@ -279,6 +280,7 @@ def _add_workspace(router: APIRouter) -> None:
         # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
         for wrong in await asyncio.to_thread(lambda: list(wrong_in_workspace(body.settings.model_dump()))):
             raise Unprocessable(wrong.message, field=f"settings.{wrong.field}", remedy=wrong.remedy)
+        await asyncio.to_thread(load_formats)
         async with _context(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
             _require_version(if_match, dict(known))
