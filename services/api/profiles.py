@@ -19,7 +19,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
 from services.api.principal import ProfileReader
 from services.api.profile_seen import note_view
 from services.api.shown import Shown
-from services.api.unseen import people_in, unseen_people, without_people
+from services.api.unseen import hidden_people, people_in, unseen_people, without_people
 from services.api.visibility import require_person, seen_of
 from shared.database import Connection
 from shared.errors import Conflict, InputRejected, Unprocessable
@@ -119,7 +119,7 @@ async def read_links(request: Request, principal: ProfileReader, profile_id: UUI
         view = await profile_view(connection, principal.workspace_id, profile_id)
         await require_person(connection, principal, [handle.id for handle in view.handles])
         known = await links_of(connection, principal.workspace_id, profile_id)
-        others = await unseen_people(connection, principal, [end for link in known for end in (link.a, link.b)])
+        others = await hidden_people(connection, principal, [end for link in known for end in (link.a, link.b)])
         links = [link for link in known if others.isdisjoint((link.a, link.b))]
         actors = await actor_names(
             connection, principal.workspace_id, [one for link in links for one in (link.actor, link.retracted_by)]

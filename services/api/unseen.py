@@ -13,6 +13,11 @@ from services.api.principal import Principal
 from services.api.visibility import conversations_seen, seen_of
 from shared.database import Connection
 
+_MET: Final = """
+select h.id from santral.handle h where h.workspace_id = $1 and h.id = any($2::uuid[]) and exists (
+    select 1 from santral.handle own join santral.conversation c on c.workspace_id = own.workspace_id and c.handle_id = own.id
+    where own.workspace_id = h.workspace_id and own.profile_id = h.profile_id)
+"""
 _ONE: Final = ("a", "b", "into", "shared", "no_longer_shared")
 _ENDS: Final = ("from_conversation_id", "to_conversation_id")
 _MANY: Final = "from"
@@ -22,6 +27,15 @@ async def unseen_people(connection: Connection, principal: Principal, ids: Itera
     """Of these ids of handles and profiles, those of people whom the caller does not see."""
     asked = {one for one in ids if one is not None}
     return frozenset(asked - await seen_of(connection, principal, list(asked))) if asked else frozenset()
+
+
+async def hidden_people(connection: Connection, principal: Principal, ids: Iterable[UUID | None]) -> frozenset[UUID]:
+    """The same without those whom nobody met: a handle that was this person's until a moment ago is nobody else's customer."""
+    unseen = await unseen_people(connection, principal, ids)
+    if not unseen:
+        return unseen
+    rows = await connection.fetch(_MET, principal.workspace_id, list(unseen))
+    return frozenset(row["id"] for row in rows)
 
 
 async def unseen_conversations(connection: Connection, principal: Principal, ids: Iterable[UUID | None]) -> frozenset[UUID]:
