@@ -20,7 +20,7 @@ from services.api.lists import Cursor, Limit, cursor_of, identity, instant, text
 from services.api.principal import Principal, ProfileReader
 from services.api.profile_seen import note_glances
 from services.api.timeline_models import Kind, TimelineEntry, TimelinePage
-from services.api.unseen import hide_merged_into, people_in, unseen_people, without_people
+from services.api.unseen import hidden_people, hide_merged_into, people_in, without_people
 from services.api.visibility import conversations_seen_with, require_person
 from shared.database import Connection
 
@@ -62,7 +62,7 @@ async def read_timeline(
         conversations = await _conversations(connection, principal, talked, among, before, limit + 1)
         called = own.handle_ids if kinds is None or "call" in kinds else ()
         calls = await list_calls(connection, principal.workspace_id, handle_ids=called, among=among, before=before, limit=limit + 1)
-        others = await unseen_people(connection, principal, {one for entry in entries for one in people_in(entry.data)})
+        others = await hidden_people(connection, principal, {one for entry in entries for one in people_in(entry.data)})
         entries = [replace(entry, data=without_people(entry.data, others)) for entry in entries]
         actors = await actor_names(connection, principal.workspace_id, [entry.data.get("actor") for entry in entries])
     entries += conversations

@@ -19,7 +19,7 @@ from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
 from services.api.principal import ProfileReader
 from services.api.profile_seen import note_view
 from services.api.shown import Shown
-from services.api.unseen import hidden_people, people_in, unseen_people, without_people
+from services.api.unseen import hidden_people, people_in, without_people
 from services.api.visibility import require_person, seen_of
 from shared.database import Connection
 from shared.errors import Conflict, InputRejected, Unprocessable
@@ -141,7 +141,7 @@ async def list_profile_versions(
         await require_person(connection, principal, [handle.id for handle in view.handles])
         before = values[0] if values is not None else None
         rows = await versions_of(connection, principal.workspace_id, ProfileId(profile_id), before=before, limit=limit + 1)
-        others = await unseen_people(
+        others = await hidden_people(
             connection, principal, [one for row in rows for part in (row.what, row.cause) for one in people_in(part)]
         )
     shown = [replace(row, what=without_people(row.what, others), cause=without_people(row.cause, others)) for row in rows[:limit]]

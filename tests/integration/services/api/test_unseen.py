@@ -176,6 +176,25 @@ async def test_what_is_told_of_a_person_names_nobody_else_who_is_not_seen(
     assert (len(versions), named) == (2, whole)
 
 
+async def test_a_handle_that_was_the_persons_and_is_nobodys_customer_is_named(
+    api: Api, workspace: Workspace, worker_db: Database
+) -> None:
+    scene = await narrow_scene(api, workspace, worker_db, "own")
+    mine, admin = scene.profiles["mine"], await api.key(workspace.id)
+    handle = {"kind": "phone", "value": "+905321234567"}
+    known = await api.client.post("/v1/profiles/identify", json={"handles": [handle]}, headers=admin)
+    sister = known.json()["profile_id"]
+    merged = await api.client.post(f"/v1/profiles/{mine}/merge", json={"with": sister}, headers=admin)
+    assert merged.status_code == 200, merged.text
+    link = {"link": merged.json()["link_id"]}
+    parted = await api.client.post(f"/v1/profiles/{mine}/unmerge", json=link, headers=scene.headers)
+    assert parted.status_code == 200, parted.text
+    for what in ("links", "timeline"):
+        shown = await api.client.get(f"/v1/profiles/{mine}/{what}", headers=scene.headers)
+        assert sister in shown.text, what
+    assert (await api.client.get(f"/v1/profiles/{sister}", headers=scene.headers)).status_code == 403
+
+
 async def test_suggestions_page_over_those_that_are_seen(api: Api, workspace: Workspace, worker_db: Database) -> None:
     scene = await narrow_scene(api, workspace, worker_db, "queue")
     seen = []
