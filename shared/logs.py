@@ -151,7 +151,12 @@ def configure_logs(process: str, *, form: Literal["json", "console"] = "json", l
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    # aiokafka tells of every reconnect at ERROR; what it means for us is said by our own health and metrics.
+    quiet_libraries()
+
+
+def quiet_libraries() -> None:
+    """Keeps to themselves what libraries say of what our own errors, health and metrics say; for commands, too, which set no logging up."""
+    # aiokafka tells at ERROR of every reconnect, and of a topic that was made a moment ago and is looked for until it is there.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("mail.log").setLevel(logging.ERROR)

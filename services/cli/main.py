@@ -17,7 +17,7 @@ from services.cli.console import plain, say
 from shared.embedded.errors import EmbeddedError
 from shared.errors import SantralError
 from shared.hosts import release
-from shared.logs import described
+from shared.logs import described, quiet_libraries
 
 VERBS: Final = {
     "serve": "services.cli.serve",
@@ -78,6 +78,7 @@ def create_app(verb: str | None = None) -> typer.Typer:
 def main() -> None:
     """The entry point ``santral``."""
     debug = "--debug" in sys.argv[1:]
+    quiet_libraries()
     try:
         create_app(next((word for word in sys.argv[1:] if not word.startswith("-")), None))()
     except Exception as error:  # the console's edge: a person reads this, not a debugger

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,21 @@ def test_no_command_prints_by_another_way() -> None:
     folder = Path(__file__).parents[4] / "services" / "cli"
     found = {path.name for path in folder.glob("*.py") if "typer.echo(" in path.read_text(encoding="utf-8")}
     assert found == {"console.py", "doctor.py"}
+
+
+async def test_a_command_prints_no_line_of_a_librarys(tmp_path: Path) -> None:
+    """What the broker's client says while it looks for a topic that was made a moment ago is not what the person asked."""
+    says = "import logging; logging.getLogger('aiokafka.cluster').error('not found')"
+    program = tmp_path / "console.py"
+    program.write_text(
+        f"import sys, typer\nfrom services.cli import main\n"
+        f"def looked():\n    {says}\n"
+        f"def create_app(verb):\n    app = typer.Typer()\n    app.command()(looked)\n    return app\n"
+        f"main.create_app = create_app\nmain.main()\n",
+        encoding="utf-8",
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    said, _ = await process.communicate()
+    assert (process.returncode, said) == (0, b"")
