@@ -27,10 +27,11 @@ BATCH: Final = 500
 LOOK_S: Final = 1.0
 OnPublished = Callable[[Connection, Sequence[Event]], Awaitable[None]]
 
-_READ: Final = """
-select o.bucket, e.* from santral.outbox o
+_KEY: Final = "coalesce(e.conversation_id, e.agent_id, e.profile_id, e.workspace_id)"
+_READ: Final = f"""
+select o.bucket, {_KEY} as key, e.* from santral.outbox o
 join santral.event e on e.workspace_id = o.workspace_id and e.id = o.event_id
-where o.bucket = any($1::smallint[]) order by o.position limit $2
+where o.bucket = any($1::smallint[]) and {_KEY} <> all($3::uuid[]) order by o.position limit $2
 """
 _DELETE: Final = """
 delete from santral.outbox o using unnest($1::uuid[], $2::uuid[]) as n(w, i) where o.workspace_id = n.w and o.event_id = n.i
@@ -64,6 +65,7 @@ class OutboxRelay:
         self._topic = topic
         self._leases = leases
         self._on_published = on_published
+        self._stuck: set[UUID] = set()  # keys passed over until the end of what waits was seen
 
     async def run(self, waiter: Waiter) -> None:
         """Publishes for ever; while a dependency is away events wait in the outbox."""
@@ -82,11 +84,7 @@ class OutboxRelay:
         buckets = sorted(self._leases.held)
         if not buckets:
             return 0
-        async with self._db.session() as connection:
-            rows = await connection.fetch(_READ, buckets, BATCH)
-        if not rows:
-            return 0
-        told = _told(rows)
+        told = await self._next(buckets)
         if not told:
             return 0
         await self._publisher.publish(self._topic, [record for _, _, record in told])
@@ -98,6 +96,18 @@ class OutboxRelay:
         OUTBOX_PUBLISHED.inc(len(kept))
         return len(kept)
 
+    async def _next(self, buckets: Sequence[int]) -> list[tuple[Any, Event, Record]]:
+        """What is published next, with its records; a batch of what cannot be encoded is passed over."""
+        while True:
+            async with self._db.session() as connection:
+                rows = await connection.fetch(_READ, buckets, BATCH, list(self._stuck))
+            told = _told(rows, self._stuck)
+            if len(rows) < BATCH:
+                self._stuck.clear()  # who was passed over is tried again at the next look
+                return told
+            if told:
+                return told
+
     async def measure(self) -> None:
         """Sets depth and age of the outbox; for the process's slow loop."""
         async with self._db.session() as connection:
@@ -107,22 +117,20 @@ class OutboxRelay:
         OUTBOX_AGE.set(float(row["age"]))
 
 
-def _told(rows: Sequence[Any]) -> list[tuple[Any, Event, Record]]:
+def _told(rows: Sequence[Any], stuck: set[UUID]) -> list[tuple[Any, Event, Record]]:
     """Rows with their records. One that cannot be encoded waits in the outbox, with what comes later of the same conversation or
-    agent, because the log keeps their order; others go on.
+    agent, because the log keeps their order; others go on. Its key is added to ``stuck``.
     """
     told: list[tuple[Any, Event, Record]] = []
-    held: set[UUID] = set()
     for row in rows:
+        if row["key"] in stuck:
+            continue
         try:
             event = _event(row)
-            record = encode_event(event)
+            told.append((row, event, encode_event(event)))
         except Exception as error:
-            held.add(row["conversation_id"] or row["agent_id"] or row["profile_id"] or row["workspace_id"])
+            stuck.add(row["key"])
             log.error("an event cannot be encoded", action="relay_waits", id=str(row["id"]), error=type(error).__name__)  # noqa: TRY400
-            continue
-        if event.key not in held:
-            told.append((row, event, record))
     return told
 
 

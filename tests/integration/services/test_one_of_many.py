@@ -29,7 +29,7 @@ from shared.ids import new_id
 from shared.kafka import Record
 from shared.leases import Leases
 from shared.outbox import record
-from shared.outbox_relay import OutboxRelay
+from shared.outbox_relay import BATCH, OutboxRelay
 from tests.support.api import SECRET
 from tests.support.intake_line import member_of, rows
 from tests.support.waiting import eventually
@@ -229,6 +229,31 @@ async def test_an_event_that_cannot_be_encoded_holds_back_its_own_conversation_o
     assert (await relay.round(), log.ids) == (1, [str(good.id)])
     await execute(worker_db, "update santral.event set data = '{}' where id = $1", broken.id)
     assert (await relay.round(), log.ids) == (2, [str(good.id), str(broken.id), str(later.id)])
+
+
+async def test_all_that_waits_behind_an_event_that_cannot_be_encoded_is_passed_over(
+    worker_db: Database, workspace: Workspace
+) -> None:
+    await add_item(worker_db, workspace)
+    await add_item(worker_db, workspace)
+    await execute(worker_db, "delete from santral.outbox")
+    one, other = [row["id"] for row in await rows(worker_db, "select id from santral.conversation")]
+    waiting = [
+        Event(id=uuid4(), workspace_id=workspace.id, type="item.rekeyed", at=datetime.now(UTC), conversation_id=one, seq=seq)
+        for seq in range(1, 2 * BATCH + 1)
+    ]
+    good = Event(id=uuid4(), workspace_id=workspace.id, type="item.rekeyed", at=datetime.now(UTC), conversation_id=other, seq=1)
+    async with worker_db.batch() as connection:
+        await record(connection, [*waiting, good])
+        await connection.execute("update santral.event set data = '[1]' where id = $1", waiting[0].id)
+    leases = Leases(worker_db, kind="outbox", slots=BUCKETS, owner=uuid4())
+    await leases.round()
+    log = Log()
+    relay = OutboxRelay(db=worker_db, publisher=log, topic="t", leases=leases)
+    assert (await relay.round(), log.ids) == (1, [str(good.id)])
+    await execute(worker_db, "update santral.event set data = '{}' where id = $1", waiting[0].id)
+    assert (await relay.round(), await relay.round()) == (BATCH, BATCH)
+    assert log.ids[1:] == [str(event.id) for event in waiting], "in their order, none left out"
 
 
 async def test_a_long_erasure_lets_others_have_their_turn(worker_db: Database, workspace: Workspace, tmp_path: Path) -> None:
