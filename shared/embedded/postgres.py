@@ -58,6 +58,8 @@ _SETTINGS: Final = {
     "log_min_messages": "log",
 }
 
+_FORGETFUL: Final = {"fsync": "off", "full_page_writes": "off"}
+
 _ROLES: Final = ("santral_owner", "santral_api", "santral_worker")
 _OWNER: Final = _ROLES[0]
 
@@ -79,11 +81,13 @@ class EmbeddedPostgres(EmbeddedServer):
     """Fast shutdown, then immediate, then by force: after the latter two the next start replays the log."""
     COMPLAINTS = ("FATAL", "PANIC", "error")
 
-    def __init__(self, data_dir: Path, *, version: int = 18) -> None:
+    def __init__(self, data_dir: Path, *, version: int = 18, durable: bool = True) -> None:
+        """``durable``: False where nobody misses what it holds when the machine stops, as after a test."""
         folder = data_dir.absolute() / "postgres"
         super().__init__(folder, log=folder / "server.log")
         self._data = folder / "data"
         self._version = version
+        self._settings = _SETTINGS if durable else _SETTINGS | _FORGETFUL
         self._account: Account | None = None
         self._passwords: dict[str, str] = {}
 
@@ -179,7 +183,7 @@ class EmbeddedPostgres(EmbeddedServer):
         for attempt in range(_TRIES):
             self._port = kept_ports(self.folder, ["postgres"], progress)["postgres"]
             self._disown()
-            settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
+            settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
             progress("Starting PostgreSQL.")
             self._logs = Logs(self._log)
             self._process = await ServerProcess.launch(

@@ -71,7 +71,7 @@ async def postgres_server(environment: Mapping[str, str]) -> AsyncIterator[Postg
         yield GivenPostgres(urls=urls)
         return
     with tempfile.TemporaryDirectory(prefix="santral-postgres-") as folder:
-        async with EmbeddedPostgres(Path(folder)) as server:
+        async with EmbeddedPostgres(Path(folder), durable=False) as server:
             yield server
 
 
