@@ -46,6 +46,8 @@ from shared.metrics import DISPATCH_ASIDE, DISPATCH_LAG, DISPATCH_RESERVATIONS, 
 log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
 ASIDE_S: Final = 10.0
+TURN: Final = 200
+"""So many effects of a workspace are carried out in a round, and so many reservations its core makes at once."""
 LOCK_MS: Final = 200
 LOCK_AGAIN_MS: Final = 50
 """How long effects wait for what somebody else holds: of all together, and where one is looked for who does not get on."""
@@ -61,6 +63,8 @@ class Matcher:
         self._hints = hints
         self._cores: dict[UUID, Dispatch] = {}
         self._answers: dict[UUID, list[Told]] = {}  # what became of effects, not told yet
+        self._left: dict[UUID, list[Effect]] = {}  # what a core asked beyond its turn
+        self._news: dict[UUID, list[Told]] = {}  # told to it when all that is carried out
         self._loaded: set[int] = set()
         self._again: set[tuple[UUID, str, UUID]] = set()
         self._aside: dict[UUID, float] = {}  # since when, by this process's clock
@@ -97,6 +101,8 @@ class Matcher:
         """Drops all memory; the next round reads it anew."""
         self._cores.clear()
         self._answers.clear()
+        self._left.clear()
+        self._news.clear()
         self._loaded.clear()
         self._again.clear()
         self._readying.drop(lambda _: True)
@@ -126,22 +132,32 @@ class Matcher:
         return bool(effects) or any(_is_due(core, now) for core in self._cores.values())
 
     def _asked(self, told: Mapping[UUID, Iterable[Told]], now: float) -> dict[UUID, list[Effect]]:
-        """What the cores ask for who are told something, first what became of their effects, or whose time has come."""
+        """What is carried out next: a turn of what is left of each core's last answer, else of what it asks now.
+
+        Asked are who are told something, first what became of their effects, or whose time has come.
+        """
         effects: dict[UUID, list[Effect]] = {}
         for workspace, core in list(self._cores.items()):
-            if not _is_due(core, now) and workspace not in told and workspace not in self._answers:
-                continue
-            answers, news = self._answers.pop(workspace, None), told.get(workspace, ())
-            try:
-                # Apart, in the order in which it happened: who let an offer pass is still there as the item hears of it.
-                asked = core.steps(answers, now) if answers is not None else []
-                if answers is None or news:
-                    asked = [*asked, *core.steps(news, now)]
-            except Exception as error:
-                self._set_aside(workspace, error)
-                continue
+            news = [*self._news.pop(workspace, ()), *told.get(workspace, ())]
+            asked = self._left.pop(workspace, None)
+            if asked is not None:
+                self._news[workspace] = news
+            else:
+                answers = self._answers.pop(workspace, None)
+                if answers is None and not news and not _is_due(core, now):
+                    continue
+                try:
+                    # Apart, in the order in which it happened: who let an offer pass is still there as the item hears of it.
+                    asked = core.steps(answers, now) if answers is not None else []
+                    if answers is None or news:
+                        asked = [*asked, *core.steps(news, now)]
+                except Exception as error:
+                    self._set_aside(workspace, error)
+                    continue
             if asked:
-                effects[workspace] = asked
+                effects[workspace] = asked[:TURN]
+            if len(asked) > TURN:
+                self._left[workspace] = asked[TURN:]
         return effects
 
     async def _feed(self, slots: set[int]) -> tuple[Mapping[UUID, list[Told]], float]:
@@ -177,7 +193,7 @@ class Matcher:
             self._aside.pop(workspace, None)
         told = self._ready(ready, seen, sources)
         for workspace in told:
-            self._cores.setdefault(workspace, Dispatch(reserve_max=200))
+            self._cores.setdefault(workspace, Dispatch(reserve_max=TURN))
         DISPATCH_ASIDE.set(len(self._aside))
         self._loaded |= fresh
         return told, now
@@ -259,7 +275,8 @@ class Matcher:
             self._hints.wake("outbox")
             for workspace in mine:
                 self._hints.wake("stream", str(workspace))
-        self._answers |= carried.answers
+        for workspace, answers in carried.answers.items():
+            self._answers.setdefault(workspace, []).extend(answers)
 
     async def _set_unreadable_aside(self, slots: set[int]) -> bool:
         """Reads each workspace by itself; whether there were some that cannot be read."""
@@ -308,8 +325,8 @@ class Matcher:
 
     def _lose(self, workspace: UUID) -> None:
         """Drops one workspace's memory. Another core counts its promises anew, so answers to this one's are nothing to it."""
-        self._cores.pop(workspace, None)
-        self._answers.pop(workspace, None)
+        for memory in (self._cores, self._answers, self._left, self._news):
+            memory.pop(workspace, None)
 
     def _drop(self, slot: int) -> None:
         self._loaded.discard(slot)

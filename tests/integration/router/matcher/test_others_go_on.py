@@ -252,6 +252,32 @@ async def test_masses_of_one_workspace_cost_another_one_turn_of_them(
     assert not await rows(worker_db, "select 1 from santral.work_item where workspace_id = $1 and state = 'queued'", workspace.id)
 
 
+async def test_what_time_does_to_masses_of_one_workspace_is_written_in_turns_and_nothing_is_left_out(
+    worker_db: Database, workspace: Workspace, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await make_workspace(worker_db, name="iki")
+    await execute(worker_db, MAILS, workspace.id, workspace.queue_id, workspace.inboxes["smtp"], 450)
+    await execute(
+        worker_db, "update santral.work_item set expires_at = now() - interval '1 s' where workspace_id = $1", workspace.id
+    )
+    turns: list[dict[UUID, int]] = []
+    items: list[UUID] = []
+
+    async def turn(connection: Any, effects: Mapping[UUID, Any], at: Any) -> Any:
+        turns.append({one: len(asked) for one, asked in effects.items()})
+        if len(turns) == 1:
+            items.append(await add_item(worker_db, other))
+            # Told while the rest of its effects waits, and not lost.
+            items.append(await add_item(worker_db, workspace))
+        return await carry_out(connection, effects, at)
+
+    monkeypatch.setattr(shell, "carry_out", turn)
+    await rest(matcher)
+    assert turns[:3] == [{workspace.id: 200}, {workspace.id: 200, other.id: 1}, {workspace.id: 50}]
+    assert [await state(worker_db, item) for item in items] == ["offered", "offered"]
+    assert not await rows(worker_db, "select 1 from santral.work_item where workspace_id = $1 and state = 'queued'", workspace.id)
+
+
 async def test_a_round_in_which_nothing_was_found_yet_says_that_there_is_more(
     worker_db: Database, workspace: Workspace, matcher: Matcher
 ) -> None:
