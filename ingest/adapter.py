@@ -6,7 +6,7 @@ the courier executes them. Third parties register one under the entry point grou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ingest.own_addresses import OwnAddresses
 from shared.errors import Unprocessable
-from shared.message import InboundMessage
+from shared.message import InboundMessage, Sender
 from shared.text import key_text
 
 MaskNumbers = bool | Literal["cards"]
@@ -283,18 +283,20 @@ class Adapter(Protocol):
 
 PARTICIPANTS_MAX: Final = 100
 """Of one message; a mail may be written to thousands."""
+INTERNATIONAL_MAX: Final = 10
+"""Of their domains with letters beyond ASCII: each is a millisecond or two wherever its earlier names are asked, and nobody writes to more."""
 
 
 def draft_message(draft: Draft, *, message_id: UUID, accepted_at: datetime, **more: Any) -> InboundMessage:
     """The message a draft becomes once it has an id and a time; ``more`` are the fields `receive` fills (parts, original …).
 
-    Keys are made to fit their indexes, and the first `PARTICIPANTS_MAX` participants stay.
+    Keys are made to fit their indexes, and the first `PARTICIPANTS_MAX` participants stay, of the first `INTERNATIONAL_MAX` such domains.
     """
     values = dict(draft.values)
     values.setdefault("channel", draft.inbox.channel)
     values.setdefault("provider", draft.inbox.provider)
     values |= more
-    values["participants"] = values.get("participants", ())[:PARTICIPANTS_MAX]
+    values["participants"] = _first_participants(values.get("participants", ()))
     for keys in ("refs", "defines"):
         values[keys] = tuple(dict.fromkeys(map(key_text, values.get(keys, ()))))
     return InboundMessage(
@@ -304,3 +306,18 @@ def draft_message(draft: Draft, *, message_id: UUID, accepted_at: datetime, **mo
         accepted_at=accepted_at,
         **values,
     )
+
+
+def _first_participants(participants: Iterable[Sender]) -> tuple[Sender, ...]:
+    kept: list[Sender] = []
+    international: set[str] = set()
+    for one in participants:
+        domain = one.value.rpartition("@")[2] if one.kind == "email" else ""
+        if "xn--" in domain and domain not in international:
+            if len(international) == INTERNATIONAL_MAX:
+                continue
+            international.add(domain)
+        kept.append(one)
+        if len(kept) == PARTICIPANTS_MAX:
+            break
+    return tuple(kept)

@@ -17,7 +17,10 @@ handle is somebody's by its raw value, never by such a form. Pure.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
+from stringprep import in_table_b1
 from typing import Final
 
 from shared.errors import InputRejected
@@ -27,6 +30,9 @@ from shared.telephone import as_given, form_before, one_form
 
 NORMALIZATION: Final = 3
 """Which of these rules `normalized` follows."""
+_ACE: Final = "xn--"
+_LABEL_CHARS_MAX: Final = 63
+_KEPT_MAX: Final = 4096
 
 
 def earlier_forms(handle: Handle, raw: str = "") -> tuple[Handle, ...]:
@@ -118,19 +124,33 @@ def _folded(local: str) -> str:
 
 def _u_labels(domain: str) -> str:
     """The domain with each A-label as its letters, also where IDNA 2008 would not have made it."""
+    if _ACE not in domain.lower():
+        return domain.lower()
     labels = []
     for label in domain.lower().split("."):
         try:
-            labels.append(label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label)
+            short = label.startswith(_ACE) and len(label) <= _LABEL_CHARS_MAX
+            labels.append(label[len(_ACE) :].encode("ascii").decode("punycode") if short else label)
         except UnicodeError:
             labels.append(label)
     return ".".join(labels)
 
 
+@lru_cache(maxsize=_KEPT_MAX)
 def _by_idna_2003(domain: str) -> str:
     """As 0.1.0 mapped domains (RFC 3490); empty where it refused them."""
     plain = domain.rstrip(".").lower()
+    if plain.isascii():
+        return plain
+    # A letter may become eighteen, and a label's form takes time by the square of its letters: what is too long is refused before it costs.
+    if any(_grown(label) > _LABEL_CHARS_MAX - len(_ACE) for label in plain.split(".") if not label.isascii()):
+        return ""
     try:
-        return plain if plain.isascii() else plain.encode("idna").decode("ascii").lower()
+        return plain.encode("idna").decode("ascii").lower()
     except UnicodeError:
         return ""
+
+
+def _grown(label: str) -> int:
+    """How many letters IDNA 2003 makes of a label at least; each is a letter of its form, or more."""
+    return len(unicodedata.normalize("NFKC", "".join(one for one in label if not in_table_b1(one))))

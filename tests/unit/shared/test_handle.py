@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InputRejected
 from shared.handle import Handle, normalized
-from shared.handle_forms import earlier_forms, first_form, renewed
+from shared.handle_forms import _by_idna_2003, earlier_forms, first_form, renewed
 
 
 def email(value: str, scope: str = "") -> Handle:
@@ -103,6 +103,28 @@ def test_the_forms_of_earlier_releases(raw: str, forms: set[str]) -> None:
     assert {one.value for one in earlier_forms(handle, raw)} == forms
     # The raw value adds nothing that the handle does not tell.
     assert {one.value for one in earlier_forms(handle)} == forms
+
+
+@given(st.text(st.sampled_from("aßςİı\u00ad\u200d\u200cﬃﷺ㎏é-日١"), min_size=1, max_size=30), st.integers(1, 4))
+def test_a_domain_that_grows_too_long_is_refused_as_it_always_was(label: str, times: int) -> None:
+    domain = f"{label * times}.example"
+    try:
+        host = domain.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        host = ""
+    assert _by_idna_2003(domain) == (host if not domain.isascii() else domain)
+
+
+def test_what_a_label_grows_to_is_seen_before_it_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def mapped(label: str) -> bytes:
+        asked.append(label)
+        return b"x"
+
+    monkeypatch.setattr("encodings.idna.ToASCII", mapped)
+    assert _by_idna_2003("ﷺﷺﷺﷺ.örnek.example") == ""
+    assert asked == []
 
 
 def test_an_earlier_form_keeps_the_scope_and_other_kinds_have_none() -> None:

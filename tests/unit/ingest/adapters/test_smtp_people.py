@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ingest.adapter import PARTICIPANTS_MAX, Draft, Inbox, MailCall, Reply, Request, Target, draft_message
+from ingest.adapter import INTERNATIONAL_MAX, PARTICIPANTS_MAX, Draft, Inbox, MailCall, Reply, Request, Target, draft_message
 from ingest.adapters.smtp import ADAPTER
 from ingest.own_addresses import own_addresses_of
 from shared.errors import Unprocessable
@@ -118,3 +118,16 @@ def test_of_a_crowd_the_first_hundred_take_part() -> None:
     draft = Draft(inbox=INBOX, external_id="1", values=values)
     message = draft_message(draft, message_id=uuid4(), accepted_at=datetime.now(UTC), external_id="1")
     assert [one.value for one in message.participants] == [f"k{place}@ornek.net" for place in range(PARTICIPANTS_MAX)]
+
+
+def test_of_domains_in_foreign_letters_the_first_ten_take_part() -> None:
+    """What each was called earlier is asked wherever somebody was erased, and takes a millisecond or two."""
+    crowd = ", ".join(f"k@a{place}.xn--rnek-5qa.net, k{place}@ornek.net" for place in range(2 * INTERNATIONAL_MAX))
+    values = values_of("From: ali@musteri.example", f"To: {crowd}", "Cc: b@a3.xn--rnek-5qa.net")
+    message = draft_message(
+        Draft(inbox=INBOX, external_id="1", values=values), message_id=uuid4(), accepted_at=datetime.now(UTC), external_id="1"
+    )
+    domains = [one.value.rpartition("@")[2] for one in message.participants]
+    assert {one for one in domains if "xn--" in one} == {f"a{place}.xn--rnek-5qa.net" for place in range(INTERNATIONAL_MAX)}
+    assert domains.count("a3.xn--rnek-5qa.net") == 2, "whoever else is at one of them stays"
+    assert domains.count("ornek.net") == 2 * INTERNATIONAL_MAX
