@@ -33,9 +33,17 @@ class Held:
         self._of: Counter[Hashable] = Counter()
         self.total = 0
 
+    def fits(self, shares: Sequence[Share], size: int = 1) -> bool:
+        """Whether every group has room for so much."""
+        return all(self._of[one.owner] + size <= one.of(self._each, self._most) for one in shares)
+
+    def weight(self, share: Share, more: int = 0) -> float:
+        """What a group holds, and so much more, by what one owner would of one share."""
+        return (self._of[share.owner] + more) / share.times
+
     def take(self, shares: Sequence[Share], size: int = 1) -> bool:
         """Takes so much for every group; False, and nothing taken, where one of them has no room. What was taken has to be given back."""
-        if any(self._of[one.owner] + size > one.of(self._each, self._most) for one in shares):
+        if not self.fits(shares, size):
             return False
         self.total += size
         for one in shares:

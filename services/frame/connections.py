@@ -1,8 +1,10 @@
-"""Connections of an HTTP server: how many one address may hold, how long a request's head may take, how large it may be, how many
-requests may wait behind the one that is answered.
+"""Connections of an HTTP server: how many one address may hold, which of them end when others find no place, how long a request's head may
+take, how large it may be, how many requests may wait behind the one that is answered.
 
 A server counts idle connections against its limit for everybody, so without a share of its own for each address one machine closes it to
-all. Who sits behind a trusted proxy is that proxy's to count.
+all, and without making room (`making_room.py`) a few machines do. It is made by what waits for its peer: a connection without a request, one
+whose head or body has not come, one whose answer is not taken. An open socket is its own door's (`services/api/socket_places.py`). Who sits
+behind a trusted proxy is that proxy's to count.
 Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408).
 **Units**: bytes, seconds.
 """
@@ -10,21 +12,22 @@ Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.frame.browser_frames import BrowserFrames
+from services.frame.making_room import Full, Place, Room
 from services.frame.peers import is_within, shares_of
 from shared.metrics import CONNECTIONS_REFUSED
-from shared.shares import Held
 
 HEAD_S: Final = 15.0
 HEAD_BYTES_MAX: Final = 64 * 1024
 PIECE_BYTES: Final = 4096
 WAITING_MAX: Final = 10
 _SHARE: Final = 0.25
+_LEAVING: Final = 0.01
 _ANSWERS: Final = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
@@ -35,21 +38,20 @@ class Connections:
         self.head_s = head_s
         self.each = max(1, int(limit * _SHARE))
         self._trusted = tuple(trusted)
-        self._held = Held(self.each, limit)
+        # The server refuses what comes at its limit, and those that are ended leave it a moment later.
+        self._room = Room(each=self.each, most=max(1, limit - 1 - int(limit * _LEAVING)))
 
-    def enter(self, address: str) -> bool:
-        """Whether one more is taken; then it has to `leave`."""
-        if is_within(address, self._trusted):
-            return True
-        if self._held.take(shares_of(address)):
-            return True
-        CONNECTIONS_REFUSED.labels(reason="share_of_address").inc()
-        return False
-
-    def leave(self, address: str) -> None:
-        """One less."""
-        if not is_within(address, self._trusted):
-            self._held.give(shares_of(address))
+    def enter(self, address: str, ended: Callable[[], None]) -> Place | None:
+        """A place for one more, where there is one; ``ended`` is told when it makes room for another. A trusted proxy's makes none."""
+        trusted = is_within(address, self._trusted)
+        place = Place(self._room, () if trusted else shares_of(address), ended)
+        try:
+            place.grow()
+        except Full as full:
+            if not trusted:
+                CONNECTIONS_REFUSED.labels(reason={"share": "share_of_address", "room": "no_room"}[full.lack]).inc()
+                return None
+        return place
 
 
 class Bounded(HttpToolsProtocol):
@@ -57,19 +59,18 @@ class Bounded(HttpToolsProtocol):
 
     bounds: Connections
 
-    _address = ""
-    _entered = False
+    _place: Place | None = None
     _head: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._address = self.client[0] if self.client else ""
-        self._entered = self.bounds.enter(self._address)
-        if not self._entered:
+        self._place = self.bounds.enter(self.client[0] if self.client else "", self._make_room)
+        if self._place is None:
             self._refuse(503)
             return
         self._await_head()
+        self._note()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -77,6 +78,8 @@ class Bounded(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._head_came()
+        if self._place is not None:
+            self._place.works()
         super().handle_websocket_upgrade()
         socket = self.transport.get_protocol()
         assert isinstance(socket, BrowserFrames)
@@ -93,6 +96,19 @@ class Bounded(HttpToolsProtocol):
             super().data_received(data[at : at + PIECE_BYTES])
             if self.transport.is_closing() or self.transport.get_protocol() is not self:
                 return
+        self._note()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._note()
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
@@ -122,6 +138,29 @@ class Bounded(HttpToolsProtocol):
         if not self.transport.is_closing():
             super().on_message_complete()
 
+    def _note(self) -> None:
+        """Notes whether the connection waits for its peer, each time the one or the other did something."""
+        if self._place is None:
+            return
+        cycle = self.cycle
+        at_rest = not self.pipeline and (
+            cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)
+        )
+        if at_rest or self.flow.write_paused:
+            self._place.waits()
+        else:
+            self._place.works()
+
+    def _make_room(self) -> None:
+        CONNECTIONS_REFUSED.labels(reason="made_room").inc()
+        self._head_came()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()  # what is not taken would hold the connection
+        elif self.cycle is None or not self.cycle.response_complete:
+            self._answer(408)
+        else:
+            self.transport.close()
+
     def _await_head(self) -> None:
         self._head = asyncio.get_running_loop().call_later(self.bounds.head_s, self._refuse, 408)
 
@@ -141,14 +180,16 @@ class Bounded(HttpToolsProtocol):
             return
         if status != 503:
             CONNECTIONS_REFUSED.labels(reason={408: "head_too_slow", 431: "head_too_large"}[status]).inc()
+        self._answer(status)
+
+    def _answer(self, status: int) -> None:
         self.transport.write(b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, _ANSWERS[status]))
         self.transport.close()
 
     def _leave(self) -> None:
         self._head_came()
-        if self._entered:
-            self._entered = False
-            self.bounds.leave(self._address)
+        if self._place is not None:
+            self._place.leave()
 
 
 def protocol_of(connections: Connections) -> type[Bounded]:
