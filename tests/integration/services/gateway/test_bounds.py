@@ -82,10 +82,10 @@ async def gateway(folder: Path, bodies: Bodies, **options: Any) -> AsyncIterator
 
 
 async def begun(
-    port: int, path: str, *, size: int, sent: int, headers: str = ""
+    port: int, path: str, *, size: int, sent: int, headers: str = "", address: str = "127.0.0.1"
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A post of ``size`` bytes of which only some come."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nAuthorization: Bearer {SECRET}\r\n{headers}\r\n"
     writer.write(head.encode() + b"x" * sent)
     await writer.drain()
@@ -126,7 +126,7 @@ async def test_silent_posts_hold_nobody_else_up_and_end(tmp_path: Path) -> None:
         assert {await status(reader) for reader, _ in again} == {408}
         for _, writer in (*silent, *again):
             writer.close()
-        assert bodies._held == 0
+        assert bodies.held == 0
         assert await good(port, "/in/a-1") == 200
 
 
@@ -203,6 +203,59 @@ async def test_readiness_says_that_there_is_no_room() -> None:
             await _room(bodies)
 
 
+async def test_when_there_is_no_room_a_body_that_is_waited_for_ends_of_who_holds_most() -> None:
+    """Not one that came: it is worked on. Not one of who holds less."""
+    bodies = Bodies(total_bytes=1000, shares={"address": 0.5, "target": 0.5}, silence_s=60)
+    waited: asyncio.Queue[str] = asyncio.Queue()
+
+    async def silent(address: str, size: int) -> None:
+        async def receive() -> Message:
+            message = await pieces()
+            waited.put_nowait(address)
+            return message  # type: ignore[no-any-return]
+
+        pieces = _pieces([b"x" * size], then="silence")
+        with bodies.open(target=address, address=shares_of(address)) as body:
+            await body.read(receive, bytes_max=1000)
+
+    async with asyncio.timeout(10):
+        with bodies.open(target="192.0.2.1", address=shares_of("192.0.2.1")) as worked_on:
+            await worked_on.read(_pieces([b"x" * 200]), bytes_max=1000)
+            many = [asyncio.create_task(silent("192.0.2.1", 150)) for _ in range(2)]
+            few = [asyncio.create_task(silent(f"192.0.2.{one}", 160)) for one in range(2, 5)]
+            for _ in (*many, *few):
+                await waited.get()
+            assert bodies.held == 980
+            with bodies.open(target="192.0.2.9", address=shares_of("192.0.2.9")) as newcomer:
+                assert await newcomer.read(_pieces([b"x" * 100]), bytes_max=1000) == b"x" * 100
+                with pytest.raises(TooSlow, match="others need the room"):
+                    await many[0]
+                assert bodies.held == 930
+                await newcomer.read(_pieces([b"x" * 150]), bytes_max=1000)
+                with pytest.raises(TooSlow, match="others need the room"):
+                    await many[1]
+                with pytest.raises(Unavailable):
+                    await newcomer.read(_pieces([b"x" * 150]), bytes_max=1000)
+            assert not any(one.done() for one in few)
+            for one in few:
+                one.cancel()
+            await asyncio.gather(*few, return_exceptions=True)
+    assert bodies.held == 0
+
+
+async def test_silent_posts_of_a_few_addresses_keep_no_other_out(tmp_path: Path) -> None:
+    bodies = Bodies(total_bytes=2 * MIB, shares={"target": 1, "workspace": 1, "address": 0.25}, silence_s=60)
+    async with gateway(tmp_path, bodies) as port:
+        silent = [await begun(port, "/in/a-1", size=MIB, sent=512 * 1024, address=f"127.0.0.{one}") for one in range(2, 6)]
+        async with asyncio.timeout(10):
+            while bodies.held < 2 * MIB:
+                await asyncio.sleep(0)
+        assert await good(port, "/in/b-2") == 200
+        assert await status(silent[0][0]) == 408
+        for _, writer in silent:
+            writer.close()
+
+
 def _pieces(pieces: list[bytes], *, then: str = "end") -> Any:
     left = list(pieces)
 
@@ -226,7 +279,7 @@ async def test_a_body_ends_too_slow_too_large_or_with_its_sender() -> None:
     ):  # fmt: skip
         with pytest.raises(error), bodies.open(address=shares_of("a")) as body:
             await body.read(_pieces(pieces, then=then), bytes_max=100 if error is TooLarge else 400)
-        assert bodies._held == 0
+        assert bodies.held == 0
     with pytest.raises(TooLarge), bodies.open(address=shares_of("a")) as body:
         await body.read(_pieces([]), bytes_max=100, announced="101")
 
