@@ -2,14 +2,15 @@
 
 Source: RFC 5321 §4.2 (replies), §4.5.3 (limits and times). It takes mail for configured mailboxes only and relays nothing.
 Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, no room for it now, or
-too many of one address or to one workspace, send again · 552 over `MAIL_BYTES_MAX`; 421 to a connection too many, or after
-`COMMANDS_MAX` without a mail. A line may be as long as the mail.
+too many of one address or to one workspace, send again · 552 over `MAIL_BYTES_MAX`; 421 to a connection too many, after
+`COMMANDS_MAX` without a mail, or where it waits for its sender and others find no room. A line may be as long as the mail.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -20,6 +21,7 @@ from ingest.adapters.smtp import LISTENER
 from ingest.directory import Directory
 from ingest.parse import Parser
 from ingest.receive import Receiver
+from services.frame.making_room import Place
 from services.frame.peers import plain_address, shares_of
 from services.frame.rates import Rates
 from services.gateway.mail_border import Border
@@ -122,7 +124,7 @@ class MailServer(SMTP):
     """
 
     _owners: tuple[Share, ...] = ()
-    _entered = False
+    _place: Place | None = None
     _answers = 0
 
     def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, **options: Any) -> None:
@@ -158,7 +160,7 @@ class MailServer(SMTP):
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         text = MailText(self.data_size_limit or MAIL_BYTES_MAX)
-        with self._room.mail(self._owners) as held, contextlib.closing(text):
+        with self._room.mail(self._owners, self._make_room) as held, contextlib.closing(text):
             status = await self._received(text, held)
         if status is None:
             return  # the connection ended; aiosmtpd is cancelling this task
@@ -175,7 +177,8 @@ class MailServer(SMTP):
         rest: bytes | None = None
         while rest is None:
             # All that was read ahead, so that what is put back below stands at the front.
-            piece = await self._reader.read(_ALL)
+            with held.place.waiting():
+                piece = await self._reader.read(_ALL)
             if not piece:
                 return None
             if asyncio.get_running_loop().time() > until:
@@ -201,19 +204,51 @@ class MailServer(SMTP):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self._owners = shares_of(str(peer[0]) if peer else "")
-        self._entered = self._room.enter(self._owners)
-        if not self._entered:
+        self._place = self._room.enter(self._owners, self._make_room)
+        if self._place is None:
             assert isinstance(transport, asyncio.Transport)
             transport.write(b"421 4.7.0 too many connections, come again in a minute\r\n")
             transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._entered:
-            self._entered = False
-            self._room.leave(self._owners)
+        if self._place is not None:
+            self._place.leave()
         super().connection_lost(error)
         # The session, its envelope and its task point at each other, and the collector looks seldom here.
         self.envelope = None
+
+    def _cb_client_connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super()._cb_client_connected(Heard(reader, self._waiting), writer)  # type: ignore[arg-type]
+
+    def _waiting(self) -> contextlib.AbstractContextManager[None]:
+        return self._place.waiting() if self._place is not None else contextlib.nullcontext()
+
+    def _make_room(self) -> None:
+        MAILS_REFUSED.labels(reason="made_room").inc()
+        transport = self.transport
+        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+            return
+        if transport.get_write_buffer_size():
+            transport.abort()  # what is not taken would hold the connection
+        else:
+            transport.write(b"421 4.3.2 others need the room, come again in a minute\r\n")
+            transport.close()
+
+
+class Heard:
+    """What aiosmtpd reads of a session; ``waiting`` holds while it waits for its sender."""
+
+    def __init__(self, reader: asyncio.StreamReader, waiting: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._reader, self._waiting = reader, waiting
+        self.feed_data = reader.feed_data
+
+    async def readuntil(self, separator: bytes = b"\n") -> bytes:
+        with self._waiting():
+            return await self._reader.readuntil(separator)
+
+    async def read(self, size: int = -1) -> bytes:
+        with self._waiting():
+            return await self._reader.read(size)
 
 
 def _throttled(error: Throttled) -> str:

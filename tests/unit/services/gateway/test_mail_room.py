@@ -32,14 +32,19 @@ async def test_large_mails_of_one_address_are_worked_on_one_by_one() -> None:
 def test_a_machine_with_a_whole_prefix_has_half_of_the_room_at_most() -> None:
     room = MailRoom(connections=10, connections_each=2, coming_bytes=10_000, coming_bytes_each=3_000)
     machine = [shares_of(f"2001:db8:0:{subnet:x}::1") for subnet in range(20)]
-    assert sum(room.enter(one) for one in machine) == 5
-    assert room.enter(shares_of("192.0.2.1"))
+    places = [place for one in machine if (place := room.enter(one, _nothing))]
+    assert len(places) == 5
+    assert room.enter(shares_of("192.0.2.1"), _nothing)
     with contextlib.ExitStack() as stack:
-        mails = [stack.enter_context(room.mail(one)) for one in machine]
+        mails = [stack.enter_context(room.mail(one, _nothing)) for one in machine]
         assert sum(one.grow(1_000) for one in mails) == 5
-        assert stack.enter_context(room.mail(shares_of("2001:db8:1::1"))).grow(3_000)
-    for one in machine[:5]:
-        room.leave(one)
-    assert room.enter(machine[9])
-    with room.mail(machine[9]) as mail:
+        assert stack.enter_context(room.mail(shares_of("2001:db8:1::1"), _nothing)).grow(3_000)
+    for place in places:
+        place.leave()
+    assert room.enter(machine[9], _nothing)
+    with room.mail(machine[9], _nothing) as mail:
         assert mail.grow(3_000)
+
+
+def _nothing() -> None:
+    pass
