@@ -36,7 +36,7 @@ from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal
 from services.api.profile_seen import note_glances, people_on
 from services.api.queue_stream import QueueStream
-from services.api.socket_places import Places
+from services.api.socket_places import Places, Stay
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
 from services.api.unseen import hide_ends
 from services.api.unseen_customers import hide_customers, hide_writers
@@ -48,7 +48,6 @@ from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticate
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
-from shared.shares import Share
 
 log = get_log(__name__)
 router = APIRouter()
@@ -358,11 +357,11 @@ async def stream(websocket: WebSocket) -> None:
     places: Places = websocket.app.state.places.agents
     owners = shares_of(peer_of(websocket.scope))
     async with ending(websocket):
-        with places.open.one(*owners):
-            with places.silent.one(*owners):
+        with places.open.one(owners) as place:
+            with places.silent.one(owners) as silent, Stay(place, silent).waiting():
                 line, hello = await opened(websocket, Hello)
             principal = await _principal(websocket.app.state.credentials, hello.token, peer_of(websocket.scope))
-            with places.of_workspace.one(Share(principal.workspace_id)):
+            with places.of_workspace.one(principal.workspace_id, owners):
                 await _serve(websocket, line, hello, principal)
 
 

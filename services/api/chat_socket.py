@@ -35,7 +35,7 @@ from services.api.chat_sessions import customer_of, visitors_of, wrote
 from services.api.credentials import read_token
 from services.api.fanout import FanOut, Kind
 from services.api.principal import Credentials, Principal
-from services.api.socket_places import Places
+from services.api.socket_places import Places, Stay
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
 from services.frame.peers import peer_of, shares_of
 from services.frame.rates import Rates
@@ -45,7 +45,6 @@ from shared.errors import Forbidden, InputRejected, NotFound, Throttled, Unauthe
 from shared.hints import Hints
 from shared.logs import get_log
 from shared.metrics import SOCKETS
-from shared.shares import Share
 
 log = get_log(__name__)
 router = APIRouter()
@@ -91,7 +90,7 @@ class VisitorSocket:
 
     def __init__(
         self, *, db: Database, line: Line, fanout: FanOut, receiver: Receiver, hints: Hints, clock: Clock, widget: Widget,
-        principal: Principal, visitor_id: UUID, secret: bytes, rates: Rates,
+        principal: Principal, visitor_id: UUID, secret: bytes, rates: Rates, stay: Stay,
     ) -> None:  # fmt: skip
         self._db = db
         self._line = line
@@ -106,6 +105,7 @@ class VisitorSocket:
         self._customer_id = customer_of(secret, widget.inbox, principal.claims)
         self._wrote = False
         self._rates = rates
+        self._stay = stay
         self._refusals = Refusals(line, rates, principal)
         self._own: Own | None = None
         self._seq = 0
@@ -169,7 +169,8 @@ class VisitorSocket:
     async def listen(self) -> None:
         """Takes the visitor's frames until they go."""
         while True:
-            text = await self._line.receive()
+            with self._stay.waiting():
+                text = await self._line.receive()
             try:
                 frame = _FRAMES.validate_json(text)
             except ValidationError as error:
@@ -275,6 +276,7 @@ class VisitorSocket:
         self._take(own)
         for message in messages:
             await self._line.send({"type": "message", "message": message, "conversation_id": own.conversation_id})
+            self._stay.used()
         self._seq = own.seq
         await self._show_place(place, own.conversation_id)
 
@@ -305,20 +307,20 @@ async def chat(websocket: WebSocket, widget_token: str) -> None:
     places: Places = websocket.app.state.places.visitors
     owners = shares_of(peer_of(websocket.scope))
     async with ending(websocket):
-        with places.open.one(*owners):
+        with places.open.one(owners) as place:
             try:
                 widget = await widget_at(websocket.app.state.db, websocket.app.state.sealer, widget_token)
                 allowed_origin(websocket, widget)
             except (NotFound, Forbidden):
                 await websocket.close()
                 return
-            with places.of_workspace.one(Share(widget.inbox.workspace_id)):
-                with places.silent.one(*owners):
+            with places.of_workspace.one(widget.inbox.workspace_id, owners) as there:
+                with places.silent.one(owners) as silent, Stay(place, there, silent).waiting():
                     line, hello = await opened(websocket, Hello)
-                await _serve(websocket, widget_token, widget, line, hello)
+                await _serve(websocket, widget_token, widget, line, hello, Stay(place, there))
 
 
-async def _serve(websocket: WebSocket, widget_token: str, widget: Widget, line: Line, hello: Hello) -> None:
+async def _serve(websocket: WebSocket, widget_token: str, widget: Widget, line: Line, hello: Hello, stay: Stay) -> None:
     state = websocket.app.state
     fanout: FanOut = state.fanout
     guard: Guard = state.guard
@@ -326,7 +328,7 @@ async def _serve(websocket: WebSocket, widget_token: str, widget: Widget, line: 
     assert principal.visitor_id is not None
     socket = VisitorSocket(
         db=state.db, line=line, fanout=fanout, receiver=state.receiver, hints=state.hints, clock=state.clock, widget=widget,
-        principal=principal, visitor_id=principal.visitor_id, secret=state.secret, rates=state.rates,
+        principal=principal, visitor_id=principal.visitor_id, secret=state.secret, rates=state.rates, stay=stay,
     )  # fmt: skip
     SOCKETS.labels(kind="visitor").inc()
     try:
