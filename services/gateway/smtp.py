@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -206,7 +206,7 @@ class MailServer(SMTP):
         self._owners = shares_of(str(peer[0]) if peer else "")
         self._place = self._room.enter(self._owners, self._make_room)
         if self._place is None:
-            assert isinstance(transport, asyncio.Transport)
+            transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
             transport.write(b"421 4.7.0 too many connections, come again in a minute\r\n")
             transport.close()
 
@@ -225,9 +225,9 @@ class MailServer(SMTP):
 
     def _make_room(self) -> None:
         MAILS_REFUSED.labels(reason="made_room").inc()
-        transport = self.transport
-        if not isinstance(transport, asyncio.Transport) or transport.is_closing():
+        if self.transport is None or self.transport.is_closing():
             return
+        transport = cast("asyncio.Transport", self.transport)
         if transport.get_write_buffer_size():
             transport.abort()  # what is not taken would hold the connection
         else:
