@@ -12,13 +12,17 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 GATEWAY_REQUESTS: Final = Counter("santral_gateway_requests", "Posts and mails by provider and answer", ["provider", "status"])
-CONNECTIONS_REFUSED: Final = Counter("santral_connections_refused", "Connections ended before a request was read", ["reason"])
+CONNECTIONS_REFUSED: Final = Counter(
+    "santral_connections_refused", "Connections and sockets that found no place, broke a bound, or made room for others", ["reason"]
+)
 BODY_BYTES: Final = Gauge("santral_body_bytes", "Bytes of bodies held in memory")
 BODIES_REFUSED: Final = Counter(
-    "santral_bodies_refused", "Bodies not taken: no room, a share used up, too slow, too large", ["reason"]
+    "santral_bodies_refused", "Bodies not taken: no room, a share used up, too slow, too large, made room for others", ["reason"]
 )
 MAILS_JUDGED: Final = Counter("santral_mails_judged", "Mails whose author our border looked for, by what it found", ["dmarc"])
-MAILS_REFUSED: Final = Counter("santral_mails_refused", "Mail sessions turned away for want of room", ["reason"])
+MAILS_REFUSED: Final = Counter(
+    "santral_mails_refused", "Mail sessions turned away for want of room, or ended to make some", ["reason"]
+)
 UNPROVEN_POSTS: Final = Counter(
     "santral_unproven_posts",
     "Posts taken without a secret, or by the first scheme of signatures, from before",

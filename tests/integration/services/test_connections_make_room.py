@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
+from starlette.types import Receive, Scope, Send
 
 from services.frame.doors import WebDoor
 from shared.metrics import CONNECTIONS_REFUSED
@@ -19,6 +21,7 @@ END_S = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = GET.replace(b" / ", b" /slow ")
 LARGE = GET.replace(b" / ", b" /large ")
+HALF = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -28,16 +31,14 @@ class App:
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
         self.asked: asyncio.Queue[str] = asyncio.Queue()
-        self.left: asyncio.Queue[str] = asyncio.Queue()
 
-    async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.asked.put_nowait(scope["path"])
         if scope["path"] == "/slow":
             await self.go_on.wait()
         while (message := await receive()).get("more_body"):
             pass
         if message["type"] == "http.disconnect":
-            self.left.put_nowait(scope["path"])
             return
         size = 100_000_000 if scope["path"] == "/large" else 2
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(size).encode())]})
@@ -87,7 +88,7 @@ def made_room() -> float:
 
 @pytest.mark.parametrize(
     ("sent", "said"),
-    [(b"", b"408"), (b"GET / HT", b"408"), (GET, b"200"), (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx", b"408"),
+    [(b"", b"408"), (b"GET / HT", b"408"), (GET, b"200"), (HALF, b"408"),
      (GET + b"GET / HT", b"200"), (LARGE, b"200")],
     ids=["silent", "half a head", "kept alive", "half a body", "half a second head", "an answer not taken"],
 )  # fmt: skip
@@ -136,3 +137,11 @@ async def test_what_is_being_answered_is_never_ended() -> None:
             for reader, _ in busy:
                 assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
         await answered(stack, door, NEWCOMER)
+
+
+@pytest.mark.parametrize(("sent", "said"), [(b"", b"408"), (GET, b"200"), (HALF, b"408"), (LARGE, b"200")])
+def test_all_of_it_in_the_loop_that_runs_in_production(sent: bytes, said: bytes) -> None:
+    """Its transports write and close a moment later."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_who_holds_most_makes_room_for_who_holds_less(sent, said))
+        runner.run(test_what_is_being_answered_is_never_ended())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from services.gateway.mail_room import MailRoom
 from services.gateway.smtp import MailHandler, listen
@@ -146,3 +147,11 @@ async def test_mails_that_never_end_make_room_for_one_that_does(tmp_path: Path) 
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def test_all_of_it_in_the_loop_that_runs_in_production(tmp_path: Path) -> None:
+    """Its transports are no subclass of asyncio's."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_who_holds_most_makes_room_for_who_holds_less(tmp_path, HEAD))
+        runner.run(test_one_session_each_is_ended_for_nobody(tmp_path))
+        runner.run(test_mails_that_never_end_make_room_for_one_that_does(tmp_path))
