@@ -1,9 +1,9 @@
 """Places for sockets: so many of one address, of one workspace and in all, visitors' and agents' apart, for as long as they are open.
 
-The server counts open sockets against its limit for everybody, so without places of their own one machine closes the API to all, with a
-few chat sessions that cost it nothing. Shares are of that limit, and leave the rest to REST and pages. Where no place is left, a socket that
-waits for its peer makes room (`services/frame/making_room.py`): one without a hello, or a visitor's in which nobody says anything. Whose address it
-is behind a trusted proxy is told by `peers.py`.
+The server counts open sockets against its limit for everybody, so without places of their own one machine closes the API to all, with a few
+chat sessions that cost it nothing. Shares are of that limit, and leave the rest to REST and pages. Where no place is left, a socket that
+waits for its peer makes room (`services/frame/making_room.py`): one without a hello, or a visitor's in which nobody says anything. Whose
+address it is behind a trusted proxy is told by `peers.py`.
 **Units**: sockets of one process. **Identity** of an owner: the groups of an address as `shares_of` has them.
 """
 

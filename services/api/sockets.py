@@ -1,9 +1,8 @@
 """What every browser socket has in common: the first frame, the pace, the watch over its token, and how it is closed.
 
 Close codes: 4400 a frame that is no frame of ours · 4401 no good token · 4403 revoked, or not yours · 4409 too slow, resume · 1008 too many
-frames that were refused · 1012 we restart · 1013 we cannot take messages now, have no
-place for one more socket, or need this one's for somebody who has fewer (`socket_places.py`; where that is known before the socket is accepted,
-its handshake is answered 503).
+frames that were refused · 1012 we restart · 1013 we cannot take messages now, have no place for one more socket, or need this one's for
+somebody who has fewer (`socket_places.py`; where that is known before the socket is accepted, its handshake is answered 503).
 Pace: nothing is queued here. A socket reads from the database what it can send, so memory per socket is the transport's own
 buffer; a client that takes nothing for five seconds is closed and resumes by its sequence.
 Source: RFC 6455 §7.4; the tokens travel in the first frame, never in an address.

@@ -1,8 +1,8 @@
 """Bodies on their way in: how many bytes may be held at once, by whom, and how long they may take.
 
-What one caller, one address of ours or one workspace sends never keeps the others out, because each has a share of the room; nobody
-holds room by being silent, because a body has to keep coming; and when there is none left, a body that is waited for ends (408) of the address that
-holds most (`making_room.py`).
+What one caller, one address of ours or one workspace sends never keeps the others out, because each has a share of the room; nobody holds
+room by being silent, because a body has to keep coming; and when there is none left, a body that is waited for ends (408) of the address
+that holds most (`making_room.py`).
 Source: OWASP API Security Top 10 (2023), API4; RFC 9110 §15.5.9 (408).
 **Units**: bytes, seconds.
 """

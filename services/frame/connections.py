@@ -2,9 +2,9 @@
 take, how large it may be, how many requests may wait behind the one that is answered.
 
 A server counts idle connections against its limit for everybody, so without a share of its own for each address one machine closes it to
-all, and without making room (`making_room.py`) a few machines do. It is made by what waits for its peer: a connection without a request, one
-whose head or body has not come, one whose answer is not taken. An open socket is its own door's (`services/api/socket_places.py`). Who sits
-behind a trusted proxy is that proxy's to count.
+all, and without making room (`making_room.py`) a few machines do. It is made by what waits for its peer: a connection without a request,
+one whose head or body has not come, one whose answer is not taken. An open socket is its own door's (`services/api/socket_places.py`). Who
+sits behind a trusted proxy is that proxy's to count.
 Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408).
 **Units**: bytes, seconds.
 """

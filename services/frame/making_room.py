@@ -1,12 +1,12 @@
 """Room that many share, and who makes room when it is used up: of whoever holds most, what waits longest for its peer ends.
 
 A share of its own keeps one owner from taking the whole; a handful of owners have the whole all the same. So a newcomer who holds less than
-somebody else finds room: something of theirs that is idle is ended. Nobody is ended for who would then hold as much, so whoever holds one thing
-stays, and no two end each other in turns. What waits for its peer (for a request, the rest of a body, a first word) was promised nothing; what
-its peer waits for is never ended.
+somebody else finds room: something of theirs that is idle is ended. Nobody is ended for who would then hold as much, so whoever holds one
+thing stays, and no two end each other in turns. What waits for its peer (for a request, the rest of a body, a first word) was promised
+nothing; what its peer waits for is never ended.
 
-Who holds most is told by the groups of an address (`peers.py:shares_of`), each by what its share is: a /48 that holds eight is an address that
-holds one. Groups stand in a heap, and an entry is put right when it is met, so all costs O(log n) in the mean.
+Who holds most is told by the groups of an address (`peers.py:shares_of`), each by what its share is: a /48 that holds eight is an address
+that holds one. Groups stand in a heap, and an entry is put right when it is met, so all costs O(log n) in the mean.
 **Units**: what is held, connections or bytes.
 """
 

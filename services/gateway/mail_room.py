@@ -1,7 +1,7 @@
 """The room for mail that is coming in: connections and bytes, in all and for each address; and how much is worked on at once.
 
-A sender that is turned away with 421 or 451 comes again; nothing that was acknowledged is touched by it. Where all of it is used up, a session
-that waits for its sender makes room (`services/frame/making_room.py`), in the middle of a mail too.
+A sender that is turned away with 421 or 451 comes again; nothing that was acknowledged is touched by it. Where all of it is used up, a
+session that waits for its sender makes room (`services/frame/making_room.py`), in the middle of a mail too.
 **Units**: bytes.
 """
 
