@@ -107,6 +107,15 @@ async def test_a_page_without_the_customer_ends_their_chat(
     assert seen.complaints == []
 
 
+async def test_no_element_of_the_page_stands_in_for_the_script(browser: Browser, counter: Counter, site: HostSite) -> None:
+    """The identity goes to the script's own origin, whatever a stranger calls their picture."""
+    site.customer = f"ayse-{uuid4().hex[:6]}"
+    site.review = f'<img name="currentScript" src="{site.url}/picture.png" data-inbox="x" alt="">'
+    seen = await visit(browser, site.url)
+    await say(await opened(seen), "Merhaba")
+    assert [frame.url.partition("/chat/")[0] for frame in seen.page.frames[1:]] == [counter.facts["http"]]
+
+
 async def test_the_same_customer_comes_back_to_their_chat(browser: Browser, counter: Counter, site: HostSite) -> None:
     site.customer = f"ayse-{uuid4().hex[:6]}"
     seen = await visit(browser, site.url)

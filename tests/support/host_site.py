@@ -18,7 +18,7 @@ from starlette.routing import Route
 from services.frame.doors import WebDoor
 
 _PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Site</title><link rel="icon" href="data:,">
-<body style="margin:0"><h1>Site</h1>
+<body style="margin:0"><h1>Site</h1>{review}
 <script src="{santral}/santral-chat.js" data-inbox="{widget}" data-identity="{identity}" async></script>"""
 
 
@@ -33,6 +33,8 @@ class HostSite:
     url: str = ""
     customer: str = ""
     lang: str = "tr"
+    review: str = ""
+    """What one of its visitors wrote: markup that does nothing by itself, as such sites let through."""
 
     def identity(self) -> str:
         """A fresh token of whoever is signed in."""
@@ -44,7 +46,8 @@ class HostSite:
     async def page(self, request: Request) -> HTMLResponse:
         """GET /: any page of the site."""
         shown = {"santral": self.santral, "widget": self.widget, "identity": self.identity(), "lang": self.lang}
-        return HTMLResponse(_PAGE.format(**{name: html.escape(value) for name, value in shown.items()}))
+        escaped = {name: html.escape(value) for name, value in shown.items()}
+        return HTMLResponse(_PAGE.format(review=self.review, **escaped))
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,10 @@
  */
 /** The element, and what the host page's storage remembers that the chat was used. */
 const NAME = "santral-chat";
-const own = document.currentScript as HTMLScriptElement | null;
+/** By its own getter: an element of the page whose `name` is `currentScript` stands before the property, and would be our home. */
+const own: HTMLScriptElement | null = Object.getOwnPropertyDescriptor(Document.prototype, "currentScript")?.get?.call(
+  document,
+);
 const home = own?.src ? new URL(own.src).origin : location.origin;
 
 const styles =
