@@ -17,6 +17,7 @@ from shared.errors import InputRejected
 from shared.handle import Handle, normalized
 from shared.handle_forms import earlier_forms
 from shared.ids import WorkspaceId
+from shared.turns import let_others
 
 ScopedHandle: TypeAlias = tuple[UUID, Handle]
 
@@ -35,7 +36,10 @@ def tombstone_hash(secret: bytes, workspace_id: UUID, handle: Handle) -> bytes:
 
 async def erased_at(connection: Connection, secret: bytes, handles: Collection[ScopedHandle]) -> dict[ScopedHandle, datetime]:
     """When each of these handles was erased last, under whatever name; those that never were are left out. One statement."""
-    asked = [(one, form) for one in dict.fromkeys(handles) for form in (one[1], *earlier_forms(one[1]))]
+    asked: list[tuple[ScopedHandle, Handle]] = []
+    for place, one in enumerate(dict.fromkeys(handles)):
+        await let_others(place)
+        asked += ((one, form) for form in (one[1], *earlier_forms(one[1])))
     if not asked:
         return {}
     hashes = [tombstone_hash(secret, one[0], form) for one, form in asked]
