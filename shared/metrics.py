@@ -49,6 +49,9 @@ POLICY_SECONDS: Final = Histogram(
     "santral_policy_seconds", "Policy per message", buckets=(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01)
 )
 POLICY_ERRORS: Final = Counter("santral_policy_rule_errors", "Rules that failed and so did not match")
+POLICY_UNASKED: Final = Counter(
+    "santral_policy_unasked", "Messages for the default queue, because their workspace's rules had used up their time"
+)
 DISPATCH_LAG: Final = Gauge("santral_dispatch_round_seconds", "How long the last round of dispatch took")
 DISPATCH_RESERVATIONS: Final = Counter("santral_dispatch_reservations", "Items reserved for agents")
 DISPATCH_WAITING: Final = Gauge("santral_dispatch_waiting_items", "Items standing in a line of this process")

@@ -8,6 +8,7 @@ have a question there at once.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from shared.shares import Share
 
 WAITING_MAX: Final = 200
 A_TURN: Final = 25
+A_TURN_S: Final = 0.02
 
 
 class Turns:
@@ -61,3 +63,16 @@ async def let_others(place: int) -> None:
     """Gives whoever else waits in this event loop a turn at every `A_TURN`-th of many small steps; ``place`` counts them."""
     if place % A_TURN == A_TURN - 1:
         await asyncio.sleep(0)
+
+
+class Turn:
+    """Steps of which some may be dear: whoever else waits in this event loop gets a turn when they took `A_TURN_S` together."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+
+    async def over(self) -> None:
+        """Called between the steps."""
+        if time.monotonic() - self._began_s >= A_TURN_S:
+            await asyncio.sleep(0)
+            self._began_s = time.monotonic()

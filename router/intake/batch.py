@@ -25,6 +25,7 @@ from router.intake.leaving_bulk import leave_bulk
 from router.intake.lookups import Resolution, former_ids, look_ups, readable_sender
 from router.intake.quarantine import write_entries
 from router.intake.receipts import insert_receipts, known_before
+from router.intake.rule_time import RuleTime
 from router.intake.taking_in import TakingIn
 from router.intake.threads import Candidates, Found, is_doubted, key_by_handle, thread_key
 from router.item.transition import Change, transition
@@ -39,6 +40,7 @@ from shared.ids import new_id
 from shared.logs import get_log
 from shared.message import InboundMessage
 from shared.metrics import POLICY_ERRORS, POLICY_SECONDS
+from shared.turns import Turn
 
 log = get_log(__name__)
 SNAPSHOT_MS: Final = 200
@@ -87,13 +89,16 @@ class _Work:
 
 
 class Batch:
-    """Runs transactions of intake. Safe to use one after another; it keeps nothing between them."""
+    """Runs transactions of intake. Safe to use one after another; it keeps nothing between them but what rules took."""
 
-    def __init__(self, *, topic: str, workspaces: Workspaces, snapshots: Snapshots, on_provider_words: ProviderWords) -> None:
+    def __init__(
+        self, *, topic: str, workspaces: Workspaces, snapshots: Snapshots, on_provider_words: ProviderWords, rule_time: RuleTime
+    ) -> None:
         self._topic = topic
         self._workspaces = workspaces
         self._snapshots = snapshots
         self._on_provider_words = on_provider_words
+        self._rule_time = rule_time
 
     async def take(
         self,
@@ -136,8 +141,12 @@ class Batch:
         await self._name_senders(connection, work, fresh)
         await self._find(connection, work, fresh)
         await self._know(connection, work, fresh)
-        taking = TakingIn(work.view)
-        outcomes = [self._take_one(taking, work, arrival) for arrival in fresh]
+        taking = TakingIn(work.view, self._rule_time)
+        outcomes: list[Outcome] = []
+        turn = Turn()
+        for arrival in fresh:
+            outcomes.append(self._take_one(taking, work, arrival))
+            await turn.over()
         effects = taking.effects
         refused = [one.arrival for one in outcomes if one.quarantined]
         if refused:

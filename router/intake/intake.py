@@ -34,6 +34,7 @@ from router.intake.forgotten import forgotten
 from router.intake.lookups import Resolution
 from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit
 from router.intake.receipts import known_receipts
+from router.intake.rule_time import RuleTime
 from shared.database import Connection, Contended, Database, Overlong, concerns_all, retried
 from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId
@@ -104,6 +105,7 @@ class Intake:
         on_provider_words: ProviderWords,
         limit: QuarantineLimit | None = None,
         classifier: Classifier | None = None,
+        rule_time: RuleTime | None = None,
     ) -> None:
         self._db = db
         self._topic = topic
@@ -114,7 +116,10 @@ class Intake:
         self._classifier = classifier
         self._overlong: dict[tuple[int, int], int] = {}  # of the message that took too long last, how often
         self._brief_until = 0.0  # by this process's clock
-        self.batch = Batch(topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words)
+        self.batch = Batch(
+            topic=topic, workspaces=configuration, snapshots=snapshots, on_provider_words=on_provider_words,
+            rule_time=rule_time or RuleTime(is_alone=configuration.alone),
+        )  # fmt: skip
 
     async def take(self, fetch: Mapping[int, Sequence[LogRecord]]) -> Taken:
         """Takes in what a poll returned, by partition. Calling it again with the same records changes nothing.

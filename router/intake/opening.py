@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from router.intake.batch_view import BatchView, Conversation, LastItem, Person
 from router.intake.effects import Effects, Leaving, Wake
+from router.intake.rule_time import RuleTime
 from router.item.calls import kind_of_work
 from router.item.goals import due_key
 from router.policy.agent_filter import PERSON
@@ -20,7 +22,7 @@ from router.policy.decision import profile_facts, routing_record
 from router.policy.expressions import Facts, facts_of
 from router.policy.fields import message_facts
 from router.policy.plan_document import live_s_of, preferred_of
-from router.policy.policy import Choice, queue_for
+from router.policy.policy import BUDGET_S, Choice, queue_for
 from router.signals.contents import contents_of_message
 from router.signals.signals import Signals
 from router.workspace.workspace import Queue, Workspace
@@ -34,9 +36,10 @@ Route = tuple[Choice, Facts, bool, bool]
 class Opening:
     """Opens and wakes work in a batch's view, and notes the effects."""
 
-    def __init__(self, view: BatchView, effects: Effects) -> None:
+    def __init__(self, view: BatchView, effects: Effects, rule_time: RuleTime | None = None) -> None:
         self._view = view
         self._effects = effects
+        self._rule_time = rule_time
 
     def route(
         self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
@@ -64,17 +67,19 @@ class Opening:
         reopened: bool, bulk: Queue | None,
     ) -> Route:  # fmt: skip
         degraded = person is None or person.degraded
-        facts = self._facts(message, conversation, signals, person, workspace, reopened, bulk)
-        began = time.perf_counter()
-        choice = queue_for(workspace.policy, facts)
-        self._effects.rule_seconds.append(time.perf_counter() - began)
+        budget_s = BUDGET_S if self._rule_time is None else self._rule_time.budget_s(workspace.id)
+        with nullcontext() if self._rule_time is None else self._rule_time.of(workspace.id):
+            facts = self._facts(message, conversation, signals, person, workspace, reopened, bulk, figures=budget_s > 0)
+            began = time.perf_counter()
+            choice = queue_for(workspace.policy, facts, budget_s=budget_s)
+            self._effects.rule_seconds.append(time.perf_counter() - began)
         workspace.queue(choice.queue)
         self._effects.rule_errors += len(choice.errors)
         return choice, facts, reopened, degraded
 
     def _facts(
         self, message: InboundMessage, conversation: Conversation, signals: Signals, person: Person | None, workspace: Workspace,
-        reopened: bool, bulk: Queue | None,
+        reopened: bool, bulk: Queue | None, *, figures: bool,
     ) -> Facts:  # fmt: skip
         now = self._view.now
         values: dict[str, Any] = {
@@ -105,7 +110,7 @@ class Opening:
                 None if person is None else person.snapshot, workspace.policy, self._open_conversations(workspace.id, person)
             ),
         }
-        if workspace.policy.asks_queues:
+        if workspace.policy.asks_queues and figures:
             values["queue"] = workspace.figures
         if bulk is not None:
             values["bulk"] = {"queue": bulk.name}

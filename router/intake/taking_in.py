@@ -31,6 +31,7 @@ from router.intake.batch_view import BatchView, Conversation, Person, ProviderWo
 from router.intake.bulk import bulk_queue_for
 from router.intake.effects import Effects
 from router.intake.opening import Opening
+from router.intake.rule_time import RuleTime
 from router.intake.threads import Writer, asked_of, choose, key_by_handle, moves_answer, thread_key
 from router.item.calls import CALLS
 from router.signals.signals import Signals
@@ -44,10 +45,10 @@ _NO_WORK: Final = frozenset({"system", "call", "reaction", "delete"})
 class TakingIn:
     """Takes the messages of one batch in, in order."""
 
-    def __init__(self, view: BatchView) -> None:
+    def __init__(self, view: BatchView, rule_time: RuleTime) -> None:
         self._view = view
         self.effects = Effects()
-        self._opening = Opening(view, self.effects)
+        self._opening = Opening(view, self.effects, rule_time)
 
     def take_in(self, arrival: Arrival, message: InboundMessage, person: Person | None, workspace: Workspace) -> None:
         """Adds one message's effects. Raises `InputRejected` when it cannot be routed, with nothing added."""

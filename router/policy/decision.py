@@ -89,6 +89,8 @@ def _summary(choice: Choice, queue: str, reopened: bool, made_work_by: str) -> s
     """One sentence for the agent who asks why this is in front of them."""
     if choice.bulk:
         why = "bulk from somebody never in contact"
+    elif choice.out_of_time and not choice.asked:
+        why = "this workspace's rules have taken too long of late, so none was asked and the default queue was taken"
     elif choice.out_of_time:
         why = "the rules took too long, so the default queue was taken"
     elif choice.rule is not None:

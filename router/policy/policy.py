@@ -160,8 +160,8 @@ def queue_for(
 ) -> Choice:
     """Asks the rules in order. Never raises on a rule; the same facts give the same choice while time lasts.
 
-    ``on_answer`` is told of each rule that was asked. The clock is looked at between blocks. Where the facts say ``bulk`` (a queue's name,
-    seen at intake and recorded), that is the choice of every policy.
+    ``on_answer`` is told of each rule that was asked. The clock is looked at between blocks; without a budget no rule is asked. Where the
+    facts say ``bulk`` (a queue's name, seen at intake and recorded), that is the choice of every policy.
     """
     if bulk := facts.values.get("bulk"):
         return Choice(queue=bulk["queue"], bulk=True)
@@ -177,7 +177,7 @@ def queue_for(
     asked = 0
     going, out_of_time = True, False
     for rules, block in policy.blocks:
-        if clock() > ends_at:
+        if clock() >= ends_at:
             out_of_time, decided = True, None
             break
         answers = block.ask(facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from router.intake.batch_view import ProviderWord
 from router.intake.classifier import Classifier
 from router.intake.intake import Intake, Taken
 from router.intake.quarantine_limit import QuarantineLimit
+from router.intake.rule_time import RuleTime
 from router.workspace.configuration import RouterConfiguration
 from shared.cloudevent import encode_message
 from shared.database import Connection, Database
@@ -108,7 +109,7 @@ class Member:
 
 async def member_of(
     db: Database, *, owner: UUID | None = None, limit: QuarantineLimit | None = None, topic: str = TOPIC,
-    classifier: Classifier | None = None,
+    classifier: Classifier | None = None, rule_time: Callable[[Callable[[], bool]], RuleTime] | None = None,
 ) -> Member:  # fmt: skip
     """A router on this database with its configuration read."""
     leases = PartitionLeases(db, topic=topic, owner=owner or new_id())
@@ -121,7 +122,7 @@ async def member_of(
 
     intake = Intake(
         db, topic=topic, leases=leases, configuration=configuration, secret=SECRET, snapshots=snapshots, on_provider_words=keep,
-        limit=limit, classifier=classifier,
+        limit=limit, classifier=classifier, rule_time=None if rule_time is None else rule_time(configuration.alone),
     )  # fmt: skip
     return Member(db=db, leases=leases, intake=intake, configuration=configuration, words=words)
 

@@ -43,6 +43,9 @@ class Counted:
     def first(self) -> Workspace | None:
         return WORKSPACE
 
+    def alone(self) -> bool:
+        return True
+
 
 class NoDatabase:
     """Where a fetch goes once it is decoded: nowhere."""
