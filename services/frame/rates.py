@@ -45,7 +45,8 @@ RATES: Final[Mapping[Kind, tuple[int, int]]] = {
 }
 """How many in how many seconds: an API key or agent's token, a workspace, an address without a credential, a visitor's lines, an agent's
 frames on a socket, frames of one token that were refused, chat sessions and codes of one address, wrong credentials of an address and of
-one token at an address, posts of a provider to one inbox and from one address to one workspace, mails from one address."""
+one token at an address, posts of a provider to one inbox and from one address to one workspace, mails from one address. Of a workspace each
+message that a post brings counts."""
 COUNTERS_MAX: Final = 50_000
 _SAY_AGAIN_S: Final = 60.0
 
@@ -88,6 +89,16 @@ class Counters(Storage):
             count, ends_s = 0, now_s + expiry
         self._of[key] = (count + amount, ends_s)
         return count + amount
+
+    def owe(self, key: str, expiry: int, count: int, most: int) -> None:
+        """Counts so many whatever they come to: where that is over ``most`` of a window, the count stands for as many windows as pay for it."""
+        before, now_s = self.get(key), self._now_s()
+        counted = self.incr(key, expiry, count)
+        if counted > most:
+            _, ends_s = self._of.pop(key)
+            # What was over before is in the end already: windows are added for what came on top.
+            ends_s += expiry * (math.ceil(counted / most) - max(1, math.ceil(before / most)))
+            self._of[key] = (counted, max(ends_s, now_s))
 
     def _make_room(self, now_s: float) -> None:
         # Two at most leave for one that comes, so no hit pays for many; one window, so the first to come is the first to end.
@@ -149,6 +160,14 @@ class Rates:
         for one in shares:
             self._windows[kind].hit(self._item(kind, one), str(one.owner))
         return self._standing(kind, shares[0])
+
+    def take_more(self, kind: Kind, whose: str, count: int) -> None:
+        """Counts what turned out to be more than one was taken for. Never refuses: what is over the rate is a debt, and the next is refused
+        until later windows have paid it."""
+        if kind in self._amounts and count > 0:
+            (share,) = _shares(whose)
+            item = self._item(kind, share)
+            self._counters[kind].owe(item.key_for(str(share.owner)), item.get_expiry(), count, item.amount)
 
     def require_room(self, kind: Kind, whose: str | Sequence[Share]) -> None:
         """Counts nothing. Raises `Throttled` when the next one would be one too many."""

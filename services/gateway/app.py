@@ -93,6 +93,8 @@ def create_gateway(
         if adapter.proof is not None and target.has_grace(request.received_at):
             _count_grace(target, request, adapter.proof)
         accepted = await take_in_request(parser, receiver, target, request)
+        # The post itself was counted as it came; how many messages it brings is known now only.
+        counters.take_more("workspace", str(target.workspace_id), len(accepted) - 1)
         await replays.remember(target, token, body)
         for one in accepted:
             MESSAGES_IN.labels(provider=provider, understood="yes" if one.understood else "no").inc()

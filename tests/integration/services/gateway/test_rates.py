@@ -9,6 +9,7 @@ import aiosmtplib
 import httpx
 import pytest
 
+from ingest.adapter import Draft, Inbox, Request, Target
 from services.frame.bodies import Bodies
 from services.frame.rates import RATES, Kind, Rates
 from services.gateway.app import create_gateway
@@ -31,9 +32,9 @@ def stopped(kind: Kind, amount: int) -> Rates:
     return Rates({kind: amount}, now_s=lambda: 1_000.0)
 
 
-def client(door: MailDoor, rates: Rates, address: str = "192.0.2.1") -> httpx.AsyncClient:
+def client(door: MailDoor, rates: Rates, address: str = "192.0.2.1", *, parser: Any = None) -> httpx.AsyncClient:
     app = create_gateway(
-        directory=OneInbox(door.inbox), receiver=door.receiver, parser=door.parser, replays=cast("Any", Trusting()),
+        directory=OneInbox(door.inbox), receiver=door.receiver, parser=parser or door.parser, replays=cast("Any", Trusting()),
         clock=SystemClock(), bodies=Bodies(), rates=rates,
     )  # fmt: skip
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://gateway")
@@ -52,6 +53,34 @@ async def test_a_post_too_many_is_put_off_and_taken_when_it_comes_again(tmp_path
         async with client(door, Rates()) as sender:
             assert (await sender.post("/in/in", content=MAIL + b"late")).status_code == 200
         assert len(door.messages) == 3
+
+
+class Taken:
+    """A parser that takes a post apart into as many messages as its body says."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    async def parse(self, _: Target, request: Request) -> list[Draft]:
+        first, count = (int(word) for word in request.body.split())
+        return [Draft(inbox=self._inbox, external_id=str(first + one), values={"text": "merhaba"}) for one in range(count)]
+
+
+async def test_each_message_of_a_post_counts_for_its_workspace(tmp_path: Path) -> None:
+    now_s = [1_000.0]
+    async with mail_door(tmp_path) as door:
+        rates = Rates({"workspace": 10}, now_s=lambda: now_s[0])
+        async with client(door, rates, parser=Taken(door.inbox)) as sender:
+            assert (await sender.post("/in/in", content=b"0 4")).status_code == 200
+            assert (await sender.post("/in/in", content=b"10 0")).status_code == 200
+            # What a post brings is known once it was taken apart: it is taken, and those that come next wait for its debt.
+            assert (await sender.post("/in/in", content=b"20 30")).status_code == 200
+            late = await sender.post("/in/in", content=b"60 1")
+            assert (late.status_code, late.headers["retry-after"]) == (503, "4")
+            assert len(door.messages) == 34
+            now_s[0] += 4.0
+            assert (await sender.post("/in/in", content=b"60 1")).status_code == 200
+        assert len(door.messages) == 35
 
 
 async def test_a_mail_too_many_of_an_address_is_answered_451_and_nothing_is_kept(tmp_path: Path) -> None:

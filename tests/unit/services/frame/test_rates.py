@@ -38,6 +38,55 @@ def test_one_more_than_the_rate_is_refused_until_the_window_ends(kind: Kind) -> 
     rates.take(kind, "a")
 
 
+@pytest.mark.parametrize(
+    ("more", "windows"),
+    [
+        pytest.param(0, 0, id="nothing more"),
+        pytest.param(8, 0, id="within the window's amount"),
+        pytest.param(9, 1, id="all of it"),
+        pytest.param(10, 2, id="one over it"),
+        pytest.param(34, 4, id="three windows and a half"),
+    ],
+)
+def test_what_turns_out_to_be_more_is_a_debt_that_later_windows_pay(more: int, windows: int) -> None:
+    clock = Clock()
+    rates = Rates({"posts": 10}, now_s=clock)
+    rates.take("posts", "a")
+    rates.take_more("posts", "a", more)
+    window_s = RATES["posts"][1]
+    if windows:
+        with pytest.raises(Throttled) as refused:
+            rates.take("posts", "a")
+        assert refused.value.retry_after_s == windows * window_s
+        rates.take("posts", "b")
+        clock.at_s += windows * window_s - 0.5
+        with pytest.raises(Throttled):
+            rates.take("posts", "a")
+        clock.at_s += 0.5
+    standing = rates.take("posts", "a")
+    assert standing is not None
+    assert standing.left == (9 if windows else 10 - 2 - more)
+
+
+def test_more_is_counted_in_debt_too_and_of_what_is_off_nothing() -> None:
+    clock = Clock()
+    rates = Rates({"workspace": 10, "posts": 0}, now_s=clock)
+    for _ in range(3):
+        rates.take_more("workspace", "a", 10)
+    with pytest.raises(Throttled) as refused:
+        rates.take("workspace", "a")
+    assert refused.value.retry_after_s == 3 * RATES["workspace"][1]
+    rates.take_more("posts", "a", 10)
+    assert rates.take("posts", "a") is None
+
+
+def test_debts_keep_no_more_counters_than_the_bound() -> None:
+    rates = Rates({"posts": 10}, counters_max=100, now_s=Clock())
+    for one in range(1_000):
+        rates.take_more("posts", str(one), 1_000)
+        assert rates.counted("posts") <= 100
+
+
 def test_asking_for_room_counts_nothing() -> None:
     rates = Rates({"wrong-token": 1})
     for _ in range(5):
