@@ -71,6 +71,7 @@ class Dispatch:
         floor.now = now
         for one in told:
             floor.take(one, now)
+        floor.book.settle()
         for what in floor.timers.pop_due(now):
             if isinstance(what, Agent):
                 floor.changed_agents[what] = None
@@ -135,11 +136,12 @@ class Dispatch:
             if not agent.personal.size and all(agent.status.values()):
                 del free[agent]
                 continue
-            for channel, places in agent.lanes.items():
+            for channel, places in agent.crews.items():
                 if agent.status[channel] is None:
-                    for lane, priority, _ in places:
-                        if lane.waiting.size:
-                            lanes[lane] = min(priority, lanes.get(lane, priority))
+                    for crew, priority, _ in places:
+                        for lane in crew.busy:
+                            if lane.has(agent):
+                                lanes[lane] = min(priority, lanes.get(lane, priority))
             looked_at += 1
             if looked_at >= room:
                 break

@@ -11,6 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from router.dispatch.agents import AgentState
+from router.dispatch.crews import Crew
 from router.dispatch.lane_book import LaneBook
 from router.dispatch.lanes import Agent, Item, Lane
 from router.dispatch.timers import Timers
@@ -24,7 +25,7 @@ from router.dispatch.vocabulary import (
     Refused,
     Told,
 )
-from router.item.admission import ABSENT, admissible
+from router.item.admission import ABSENT, Reason, admissible
 from router.item.item import FINAL, ItemState
 from router.item.plan import OWN_QUEUE
 
@@ -266,7 +267,7 @@ class Floor:
         unshown = False
         if agent.facts.items_max or agent.full:
             freed = self._count(agent) or freed
-        for channel, places in agent.lanes.items():
+        for channel, places in agent.crews.items():
             status = admissible(agent, channel, now)
             if status is None and agent.open_at > now:
                 status = "limit_reached"
@@ -279,8 +280,7 @@ class Floor:
             elif status is None or status != shown or channel not in agent.shown:
                 agent.shown[channel] = status
                 for place in places:
-                    if place.lane.update(agent, status):
-                        self.changed_items.update(place.lane.contested)
+                    self._tell(place.crew, agent, status)
         if freed and not taking:
             self.free_agents[agent] = None
         if not unshown:
@@ -305,30 +305,36 @@ class Floor:
         if agent.open_at > now:
             self.timers.arm(agent, agent.open_at)
 
-    def meet(self, agent: Agent, opened: Iterable[Lane], now: float) -> None:
-        """Tell lanes that were opened just now what the agent has room for.
+    def meet(self, agent: Agent, made: Iterable[Crew[Agent, Lane]], now: float) -> None:
+        """Tell crews that were made just now what the agent has room for.
 
-        These alone, where all others know the agent as they would be told: a workspace may have hundreds of lanes, and
-        each agent is in most of them.
+        These alone, where all others know the agent as they would be told: a workspace may have many queues.
         """
-        if not self._known(agent, opened):
-            for lane in opened:
-                agent.shown.pop(lane.channel, None)
+        if not self._known(agent, made):
+            for crew in made:
+                agent.shown.pop(crew.channel, None)
             self.refresh(agent, now)
             return
-        for lane in opened:
-            lane.update(agent, agent.shown[lane.channel])
+        for crew in made:
+            crew.update(agent, agent.shown[crew.channel])
         if agent.personal.size:
             # As after a refresh: for whom something waits alone chooses among that and what is new.
             self.free_agents[agent] = None
 
-    def _known(self, agent: Agent, opened: Iterable[Lane]) -> bool:
-        """Whether the other lanes of these channels were shown what is true of the agent now."""
+    def _known(self, agent: Agent, made: Iterable[Crew[Agent, Lane]]) -> bool:
+        """Whether the other crews of these channels were shown what is true of the agent now."""
         if agent.facts.items_max and not agent.counted:
             agent.counted = True
             if self._filled(agent) != agent.full:
                 return False
-        return all(lane.channel in agent.shown and agent.shown[lane.channel] == agent.status[lane.channel] for lane in opened)
+        return all(crew.channel in agent.shown and agent.shown[crew.channel] == agent.status[crew.channel] for crew in made)
+
+    def _tell(self, crew: Crew[Agent, Lane], agent: Agent, status: Reason | None) -> None:
+        """Tell a crew what the agent has room for; where it is gone, items that somebody declined may be others' now."""
+        if crew.update(agent, status):
+            for lane in crew.busy:
+                if lane.contested and lane.has(agent):
+                    self.changed_items.update(lane.contested)
 
     def _filled(self, agent: Agent) -> frozenset[UUID]:
         """The queues of which the agent has, or is promised, as many items as they may have."""
@@ -340,11 +346,11 @@ class Floor:
         """Count what the agent has of each queue that has a limit, and tell its lanes; whether there is room where was none."""
         agent.counted = True
         before, agent.full = agent.full, self._filled(agent)
-        for channel, places in agent.lanes.items() if agent.full != before else ():
+        for channel, places in agent.crews.items() if agent.full != before else ():
             if channel in agent.shown:
                 for place in places:
-                    if place.lane.queue in before ^ agent.full:
-                        place.lane.update(agent, agent.shown[channel])
+                    if place.crew.queue in before ^ agent.full:
+                        place.crew.update(agent, agent.shown[channel])
         return bool(before - agent.full)
 
     def show(self, agent: Agent) -> None:
@@ -353,8 +359,8 @@ class Floor:
         for channel, status in agent.status.items():
             if status is None and agent.shown.get(channel, "offline") is not None:
                 agent.shown[channel] = None
-                for place in agent.lanes[channel]:
-                    place.lane.update(agent, None)
+                for place in agent.crews[channel]:
+                    place.crew.update(agent, None)
 
     def hold(self, item: Item, agent: Agent | None) -> None:
         """Remember to whom the item is offered or assigned."""

@@ -1,23 +1,28 @@
 """Lanes: where waiting items and agents with room meet, and the core's records of the three, which hold each other.
 
-A lane is one queue, channel and requirement. It keeps the items that wait in it (best key first) and, of the agents
-who are members of the queue and meet the requirement, those who have room for the channel (best score first). An
-item at its head is compatible with every agent of the lane, or no item of the lane is. An item stands in one lane
-per alternative that its plan has reached.
+A lane is one queue, channel and requirement. It keeps the items that wait in it (best key first) and knows who of the queue's
+crew for the channel meets the requirement. An item at its head is compatible with every agent of the lane, or no item of the
+lane is. An item stands in one lane per alternative that its plan has reached. Agents are told of nothing when a lane is opened,
+nor are lanes when an agent changes, so many kinds of work cost what waits of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from heapq import heapify, heappop
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from router.dispatch.agents import AgentState, Comparator
-from router.dispatch.comparators import COMPARATORS
+from router.dispatch.agents import AgentState
+from router.dispatch.crews import Crew
+from router.dispatch.skilled import Skilled
 from router.dispatch.sorted_entries import Entry, Ranking
-from router.item.admission import ABSENT, Presence, Reason, admissible
+from router.item.admission import Presence, Reason, admissible
 from router.item.item import ItemState, State
 from router.item.plan import Requirement
+
+FEW: Final = 32
+"""Where so many with room stand for one who meets the requirement, those few are sorted instead of the others passed by."""
 
 
 class Item:
@@ -68,9 +73,9 @@ class Item:
 
 
 class Membership(NamedTuple):
-    """An agent's place in one lane."""
+    """An agent's place in one crew."""
 
-    lane: Lane
+    crew: Crew[Agent, Lane]
     priority: int
     delay_s: float
 
@@ -79,10 +84,12 @@ class Agent:
     """The core's record of an agent: the row's numbers plus what is reserved and not yet confirmed."""
 
     __slots__ = (
+        "bit",
         "budget",
         "channels",
         "counted",
         "counts",
+        "crews",
         "exclusive_held",
         "facts",
         "fresh",
@@ -91,7 +98,6 @@ class Agent:
         "id",
         "idle_since",
         "interruptible_used",
-        "lanes",
         "lease_until",
         "not_before",
         "number",
@@ -113,15 +119,16 @@ class Agent:
     def __init__(self, facts: AgentState) -> None:
         self.id = facts.id
         self.number = facts.id.int
+        self.bit = -1
         self.pending: dict[int, str] = {}
         self.fresh: dict[int, float] = {}  # when those of them that are new to the agent were promised
         self.full: frozenset[UUID] = frozenset()  # queues of which the agent has as many items as they may have
         self.held: dict[Item, None] = {}
         self.counted = True  # whether ``full`` knows of all of them
         self.personal: Ranking[Item] = Ranking()
-        self.lanes: dict[str, list[Membership]] = {}
+        self.crews: dict[str, list[Membership]] = {}
         self.status: dict[str, Reason | None] = {}
-        self.shown: dict[str, Reason | None] = {}  # the status that all lanes of the channel know
+        self.shown: dict[str, Reason | None] = {}  # the status that all crews of the channel know
         self.wake_at: float | None = None
         self.removed = False
         self.turns: Mapping[UUID, float] = facts.turns
@@ -222,119 +229,94 @@ class Lane:
     """One queue, channel and requirement (and slope, where the queue orders by accumulating priority)."""
 
     __slots__ = (
+        "_seen",
+        "_skilled",
+        "able",
         "ages",
-        "blocked",
         "channel",
-        "comparator",
         "contested",
+        "crew",
         "guests",
-        "members",
-        "pools",
-        "present",
         "queue",
         "requires",
-        "score",
         "slope",
         "waiting",
+        "whole",
     )
 
-    def __init__(self, queue: UUID, channel: str, requires: Requirement, slope: float, comparator: Comparator) -> None:
-        self.queue = queue
-        self.channel = channel
+    def __init__(self, crew: Crew[Agent, Lane], requires: Requirement, slope: float, skilled: Skilled[Agent]) -> None:
+        self.crew = crew
+        self.queue = crew.queue
+        self.channel = crew.channel
         self.requires = requires
         self.slope = slope
-        self.comparator: Comparator = comparator
-        self.score = COMPARATORS[comparator]
         self.waiting: Ranking[Item] = Ranking()
         self.ages: Ranking[Item] = Ranking()  # the same items by age, kept only where a member pulls with a delay
         self.contested: dict[Item, None] = {}  # waiting items that somebody has declined or gives away
         self.guests: dict[Item, None] = {}  # waiting items of other queues
-        # per member: the delay it pulls with, its entry in the pool of that delay, or why it has no room
-        self.members: dict[Agent, tuple[float, Entry[Agent] | None, Reason | None]] = {}
-        self.present: dict[Agent, None] = {}
-        self.pools: dict[float, Ranking[Agent]] = {}
-        self.blocked: dict[Reason, int] = {}  # members who have no room now, by reason
+        self._skilled = skilled
+        self._seen = -1
+        self.able = 0  # the members of the queue who meet the requirement, as bits
+        self.whole = False  # whether these are all of them
+        self.judge()
 
-    def join(self, agent: Agent, delay_s: float) -> None:
-        """Add a member whose status is not known yet; ``update`` tells it."""
-        if delay_s not in self.pools:
-            self.pools[delay_s] = Ranking()
-            if delay_s > 0 and not self.ages.size:
-                for entry in self.waiting:
-                    self.ages.add(_by_age(entry))
-        self.members[agent] = (delay_s, None, None)
+    def judge(self) -> None:
+        """See again who of the queue's members meets the requirement, where that may have changed."""
+        if self._seen != self._skilled.version:
+            self._seen = self._skilled.version
+            self.able = self._skilled.able(self.queue, self.requires)
+            self.whole = self.able == self._skilled.members(self.queue)
 
-    def leave(self, agent: Agent) -> None:
-        """Drop a member together with what its last status left behind."""
-        self._forget(agent)
-        del self.members[agent]
-        self.present.pop(agent, None)
+    def has(self, agent: Agent) -> bool:
+        """Whether the agent is a member of the queue and meets the requirement."""
+        return bool(self.able >> agent.bit & 1)
 
-    def update(self, agent: Agent, status: Reason | None) -> bool:
-        """Take over a member's status, and its score where it has room. Return whether one who was there is gone.
-
-        Who has as many items of the queue as they may have has no room here, whatever room is elsewhere.
-        """
-        if status is None and self.queue in agent.full:
-            status = "limit_reached"
-        delay_s, _, before = self.members[agent]
-        if status is not None and status == before:
-            return False
-        self._forget(agent)
-        if status is None:
-            entry = self.entry(agent, self.requires)
-            self.pools[delay_s].add(entry)
-            self.members[agent] = (delay_s, entry, None)
-        else:
-            self.blocked[status] = self.blocked.get(status, 0) + 1
-            self.members[agent] = (delay_s, None, status)
-        if status not in ABSENT:
-            self.present[agent] = None
-            return False
-        if agent in self.present:
-            del self.present[agent]
-            return True
-        return False
-
-    def entry(self, agent: Agent, requires: Requirement) -> Entry[Agent]:
-        """The agent's place by this lane's comparator, smaller first, for an item that requires this."""
-        first, second = self.score(agent, self.queue, requires)
-        return (first, second, 0.0, agent.number, agent)
-
-    def unaware(self, agent: Agent) -> bool:
-        """Whether the agent is a member with room that the lane was not told of yet."""
-        member = self.members.get(agent)
-        return member is not None and member[2] is not None and agent.status[self.channel] is None and self.queue not in agent.full
-
-    def _forget(self, agent: Agent) -> None:
-        delay_s, entry, before = self.members[agent]
-        if entry is not None:
-            self.pools[delay_s].remove(entry)
-        elif before is not None:
-            self.blocked[before] -= 1
-
-    def rescore(self, comparator: Comparator) -> None:
-        """Order the agents by another comparator."""
-        self.score = COMPARATORS[comparator]
-        self.comparator = comparator
-        for agent, (_, entry, _) in list(self.members.items()):
-            if entry is not None:
-                self.update(agent, None)
+    @property
+    def present(self) -> Iterable[Agent]:
+        """Those of the agents who are there, with room or without."""
+        able = self.able
+        return self.crew.present if self.whole else (one for one in self.crew.present if able >> one.bit & 1)
 
     @property
     def manned(self) -> bool:
         """Whether anybody here is known to have room."""
-        return any(pool.size for pool in self.pools.values())
+        able = self.able
+        return any(able & free for free in self.crew.free.values())
 
-    @property
-    def delayed(self) -> bool:
-        """Whether any member pulls with a delay."""
-        return len(self.pools) > (0.0 in self.pools)
+    def count(self, reason: Reason) -> int:
+        """How many of the agents are known to have no room for this reason."""
+        return (self.able & self.crew.blocked.get(reason, 0)).bit_count()
+
+    def ranked(self, delay_s: float) -> Iterator[Entry[Agent]]:
+        """The agents with room who pull with this delay, best first."""
+        able, crew = self.able, self.crew
+        pool = crew.pools[delay_s]
+        if self.requires and crew.comparator == "best_skill":
+            # Who is best depends on what is asked, so this order is the lane's own.
+            entries = [crew.entry(one, self.requires) for one in self._skilled.of(able & crew.free[delay_s])]
+            heapify(entries)
+            return (heappop(entries) for _ in range(len(entries)))
+        if self.whole:
+            return iter(pool)
+        free = able & crew.free[delay_s]
+        if free.bit_count() * FEW < pool.size:
+            members = (crew.members[one][1] for one in self._skilled.of(free))
+            return iter(sorted(entry for entry in members if entry is not None))
+        return (entry for entry in pool if able >> entry[4].bit & 1)
+
+    def entry(self, agent: Agent, requires: Requirement) -> Entry[Agent]:
+        """The agent's place by this lane's comparator, smaller first, for an item that requires this."""
+        return self.crew.entry(agent, requires)
+
+    def unaware(self, agent: Agent) -> bool:
+        """Whether the agent is one of these, with room that was not told yet."""
+        return self.has(agent) and self.crew.unaware(agent)
 
     def put(self, entry: Entry[Item]) -> None:
         """Let an item wait here."""
         self.waiting.add(entry)
-        if self.delayed:
+        self.crew.busy[self] = None
+        if self.crew.delayed:
             self.ages.add(_by_age(entry))
         facts = entry[4].facts
         if facts.exclusions or facts.giver is not None:
@@ -345,10 +327,18 @@ class Lane:
     def take(self, entry: Entry[Item]) -> None:
         """Take an item out."""
         self.waiting.remove(entry)
+        if not self.waiting.size:
+            del self.crew.busy[self]
         if self.ages.size:
             self.ages.remove(_by_age(entry))
         self.contested.pop(entry[4], None)
         self.guests.pop(entry[4], None)
+
+    def age(self) -> None:
+        """Order what waits by age too: somebody pulls with a delay now."""
+        if not self.ages.size:
+            for entry in self.waiting:
+                self.ages.add(_by_age(entry))
 
     def visible(self, delay_s: float, now: float) -> bool:
         """Whether any item here has waited long enough for a member with this delay."""

@@ -84,17 +84,17 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
         # In a lane its own comparator decides, between lanes that of the item's own queue.
         first: Entry[Agent] | None = None
         guest = lane.queue != facts.queue
-        for delay_s, pool in lane.pools.items():
+        for delay_s, pool in lane.crew.pools.items():
             if not pool.size or (delay_s > 0 and facts.enqueued_at + delay_s > now):
                 continue
-            for entry in pool:
+            for entry in lane.ranked(delay_s):
                 if (contested and barred(item, entry[4], now)) or (guest and facts.queue in entry[4].full):
                     continue
                 if first is None or entry < first:
                     first = entry
                 break
         for agent in freed:
-            if not lane.unaware(agent) or facts.enqueued_at + lane.members[agent][0] > now:
+            if not lane.unaware(agent) or facts.enqueued_at + lane.crew.members[agent][0] > now:
                 continue
             if (contested and barred(item, agent, now)) or (guest and facts.queue in agent.full):
                 continue
@@ -103,7 +103,7 @@ def best_agent(item: Item, freed: Iterable[Agent], now: float) -> tuple[Agent, L
                 first = entry
         if first is None:
             continue
-        if lane.comparator != own.comparator:
+        if lane.crew.comparator != own.crew.comparator:
             first = own.entry(first[4], lane.requires)
         if best is None or (turn, first) < best[:2]:
             best = (turn, first, lane)
@@ -119,23 +119,24 @@ def best_item(agent: Agent, now: float) -> tuple[Rank, Item] | None:
             pull = agent.facts.queues.get(item.facts.queue)
             best = ((pull.priority if pull else 0, entry[0], entry[1], entry[2], entry[3]), item)
             break
-    for channel, places in agent.lanes.items():
+    for channel, places in agent.crews.items():
         if agent.status[channel] is not None:
             continue
-        for lane, priority, delay_s in places:
-            if not lane.waiting.size or (delay_s > 0 and not lane.visible(delay_s, now)):
+        for crew, priority, delay_s in places:
+            if agent.full and crew.queue in agent.full:
                 continue
-            if agent.full and lane.queue in agent.full:
-                continue
-            head = lane.waiting.first()
-            if delay_s > 0 or lane.contested or (agent.full and lane.guests):
-                found = _first_for(agent, lane, delay_s, now)
-                if found is None:
+            for lane in crew.busy:
+                if not (lane.whole or lane.able >> agent.bit & 1) or (delay_s > 0 and not lane.visible(delay_s, now)):
                     continue
-                head = found
-            rank = lane.rank(head, priority, now) if lane.slope > 0 else (priority, head[0], head[1], head[2], head[3])
-            if best is None or rank < best[0]:
-                best = (rank, head[4])
+                head = lane.waiting.first()
+                if delay_s > 0 or lane.contested or (agent.full and lane.guests):
+                    found = _first_for(agent, lane, delay_s, now)
+                    if found is None:
+                        continue
+                    head = found
+                rank = lane.rank(head, priority, now) if lane.slope > 0 else (priority, head[0], head[1], head[2], head[3])
+                if best is None or rank < best[0]:
+                    best = (rank, head[4])
     return best
 
 
@@ -166,16 +167,17 @@ def decide(
         excluded = {"sticky_wait": agents - 1} if agents > 1 else {}
     else:
         unaware = [one for one in freed if lane.unaware(one)]
-        stale = Counter(lane.members[one][2] for one in unaware)
-        excluded = {reason: number - stale[reason] for reason, number in lane.blocked.items() if number > stale[reason]}
+        crew = lane.crew
+        stale = Counter(crew.members[one][2] for one in unaware)
+        excluded = {reason: number for reason in crew.blocked if (number := lane.count(reason) - stale[reason]) > 0}
         members = len(book.members.get(lane.queue, ()))
-        later = sum(1 for one in unaware if facts.enqueued_at + lane.members[one][0] > now)
-        for delay_s, pool in lane.pools.items():
+        later = sum(1 for one in unaware if facts.enqueued_at + crew.members[one][0] > now)
+        for delay_s, free in crew.free.items():
             if delay_s > 0 and facts.enqueued_at + delay_s > now:
-                later += pool.size
+                later += (lane.able & free).bit_count()
         for reason, number in (
             ("not_member", agents - members),
-            ("skill_missing", members - len(lane.members)),
+            ("skill_missing", members - lane.able.bit_count()),
             ("queue_delay", later),
             ("excluded", len(facts.exclusions)),
         ):
@@ -185,7 +187,7 @@ def decide(
             candidates.extend(_runners_up(item, agent, lane, unaware, most, now))
     return Decision(
         queue=facts.queue if lane is None else lane.queue,
-        comparator="load" if lane is None else lane.comparator,
+        comparator="load" if lane is None else lane.crew.comparator,
         personal=lane is None,
         step=item.step,
         urgency=facts.urgency,
@@ -201,12 +203,12 @@ def _runners_up(item: Item, agent: Agent, lane: Lane, unaware: Sequence[Agent], 
     facts = item.facts
     contested = bool(facts.exclusions) or facts.giver is not None
     found: list[Entry[Agent]] = []
-    for delay_s, pool in lane.pools.items():
+    for delay_s in lane.crew.pools:
         if delay_s > 0 and facts.enqueued_at + delay_s > now:
             continue
-        found.extend(islice(pool, most + 1 + len(facts.exclusions)))
-    found.extend(lane.entry(one, lane.requires) for one in unaware if facts.enqueued_at + lane.members[one][0] <= now)
-    if len(lane.pools) > 1 or unaware:
+        found.extend(islice(lane.ranked(delay_s), most + 1 + len(facts.exclusions)))
+    found.extend(lane.entry(one, lane.requires) for one in unaware if facts.enqueued_at + lane.crew.members[one][0] <= now)
+    if len(lane.crew.pools) > 1 or unaware:
         found.sort()
     others = [
         one
@@ -217,5 +219,5 @@ def _runners_up(item: Item, agent: Agent, lane: Lane, unaware: Sequence[Agent], 
 
 
 def _candidate(agent: Agent, lane: Lane | None, now: float) -> Candidate:
-    first, second = (agent.ratio, agent.idle_since) if lane is None else lane.score(agent, lane.queue, lane.requires)
+    first, second = (agent.ratio, agent.idle_since) if lane is None else lane.crew.score(agent, lane.queue, lane.requires)
     return (agent.id, agent.ratio, max(0.0, now - agent.idle_since), first, second)

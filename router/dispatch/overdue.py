@@ -144,8 +144,8 @@ def _stand(floor: Floor, item: Item, now: float) -> None:
         for lane in lanes:
             lane.put(entry)
     for lane in lanes:
-        if lane.delayed:
-            for delay_s in lane.pools:
+        if lane.crew.delayed:
+            for delay_s in lane.crew.pools:
                 if facts.enqueued_at + delay_s > now:
                     floor.timers.arm(item, facts.enqueued_at + delay_s)
     for exclusion in facts.exclusions.values():

@@ -17,7 +17,7 @@ from router.dispatch.agents import AgentState, Comparator, Pull
 from router.dispatch.vocabulary import Order
 from router.item.admission import ChannelRule, admissible
 from router.item.item import FINAL, ItemState, Terms, holders
-from router.item.plan import Plan, Step
+from router.item.plan import Plan, Step, meets
 from router.item.transition import Change
 from tests.support.core_world import CoreWorld
 from tests.support.dispatch_world import CHAT, EMAIL, PHONE, uid
@@ -442,20 +442,28 @@ class Life(RuleBasedStateMachine):
             for entry in lane.waiting:
                 assert lane in entry[4].lanes
                 assert entry[4].state == "queued"
-            assert all(number >= 0 for number in lane.blocked.values())
-            in_pools = sum(pool.size for pool in lane.pools.values())
-            assert in_pools + sum(lane.blocked.values()) == len(lane.members)
+            assert list(lane.crew.busy).count(lane) == (lane.waiting.size > 0)
+            if not lane.waiting.size:
+                continue  # seen to when something comes to wait in it
+            with_room = [entry for delay_s in lane.crew.pools for entry in lane.ranked(delay_s)]
+            assert {entry[4] for entry in with_room} | {
+                one for one, (_, _, reason) in lane.crew.members.items() if reason is not None and lane.has(one)
+            } == {one for one in lane.crew.members if meets(one.facts.skills, lane.requires)}
+            assert len(with_room) + sum(map(lane.count, lane.crew.blocked)) == lane.able.bit_count()
+            for delay_s in lane.crew.pools:
+                ranked = [entry[:4] for entry in lane.ranked(delay_s)]
+                assert ranked == sorted(lane.entry(entry[4], lane.requires)[:4] for entry in lane.ranked(delay_s))
         assert floor.waiting == sum(1 for item in floor.items.values() if item.entry is not None)
         assert not floor.unshown, "after a step, lanes know of all room"
 
     @invariant()
     def every_lane_knows_what_its_agents_have_room_for(self) -> None:
         for agent in self.world.core._floor.agents.values():
-            for channel, places in agent.lanes.items():
-                for lane, _, _ in places:
-                    _, entry, reason = lane.members[agent]
-                    assert reason == (agent.status[channel] or ("limit_reached" if lane.queue in agent.full else None))
-                    assert entry == (lane.entry(agent, lane.requires) if reason is None else None)
+            for channel, places in agent.crews.items():
+                for crew, _, _ in places:
+                    _, entry, reason = crew.members[agent]
+                    assert reason == (agent.status[channel] or ("limit_reached" if crew.queue in agent.full else None))
+                    assert entry == (crew.entry(agent, ()) if reason is None else None)
 
 
 LIVES = os.environ.get("CORE_MACHINE_LIVES")
