@@ -71,7 +71,7 @@ class Dispatch:
         floor.now = now
         for one in told:
             floor.take(one, now)
-        floor.book.settle()
+        floor.settle()
         for what in floor.timers.pop_due(now):
             if isinstance(what, Agent):
                 floor.changed_agents[what] = None

@@ -53,6 +53,7 @@ class Floor:
         self.gone: OrderedDict[UUID, int] = OrderedDict()
         self.book = LaneBook()
         self.newest_first: set[UUID] = set()  # queues
+        self.judged: set[UUID] = set()  # queues whose members are others, or can other things, than when it was seen last
         self.timers = Timers()
         self.reservations: dict[int, Reservation] = {}
         self.changed_agents: dict[Agent, None] = {}
@@ -106,7 +107,7 @@ class Floor:
                 return
             agent = self.agents[facts.id] = Agent(facts)
             self.book.enroll(agent)
-            self.book.judge_again(facts.queues)
+            self.judged.update(facts.queues)
         elif facts.version < agent.version:
             return
         else:
@@ -117,18 +118,20 @@ class Floor:
                 self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
                 agent.read(facts)
                 self.book.enroll(agent)
-                self._judge_again((*before.queues, *facts.queues))
+                self.judged.update((*before.queues, *facts.queues))
             else:
                 agent.read(facts)
                 if facts.enabled != before.enabled:
-                    self._judge_again(facts.queues)
+                    self.judged.update(facts.queues)
             if lease is not None and agent.lease_until is not None:
                 agent.lease_until = max(lease, agent.lease_until)
         self.changed_agents[agent] = None
 
-    def _judge_again(self, queues: Iterable[UUID]) -> None:
-        """Where nobody can meet a step any more, items that wait in it go on."""
-        if self.book.judge_again(queues):
+    def settle(self) -> None:
+        """After all that was told: who can what now. Where nobody can meet a step any more, items that wait in it go on."""
+        self.book.settle()
+        queues, self.judged = self.judged, set()
+        if queues and self.book.judge_again(queues):
             planned = (item for item in self.items.values() if item.state == "queued" and item.facts.plan is not OWN_QUEUE)
             self.changed_items.update(dict.fromkeys(planned))
 
@@ -141,7 +144,7 @@ class Floor:
         agent.removed = True
         self.timers.disarm(agent)
         self.changed_items.update(dict.fromkeys(self.book.strike(agent)))
-        self._judge_again(agent.facts.queues)
+        self.judged.update(agent.facts.queues)
         self.changed_items.update(dict.fromkeys(agent.held))
         self.changed_items.update(dict.fromkeys(entry[4] for entry in agent.personal))
         self.changed_agents.pop(agent, None)

@@ -9,7 +9,6 @@ nor are lanes when an agent changes, so many kinds of work cost what waits of th
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from heapq import heapify, heappop
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -289,20 +288,22 @@ class Lane:
 
     def ranked(self, delay_s: float) -> Iterator[Entry[Agent]]:
         """The agents with room who pull with this delay, best first."""
-        able, crew = self.able, self.crew
-        pool = crew.pools[delay_s]
+        crew = self.crew
+        free = self.able & crew.free[delay_s]
         if self.requires and crew.comparator == "best_skill":
-            # Who is best depends on what is asked, so this order is the lane's own.
-            entries = [crew.entry(one, self.requires) for one in self._skilled.of(able & crew.free[delay_s])]
-            heapify(entries)
-            return (heappop(entries) for _ in range(len(entries)))
-        if self.whole:
-            return iter(pool)
-        free = able & crew.free[delay_s]
-        if free.bit_count() * FEW < pool.size:
-            members = (crew.members[one][1] for one in self._skilled.of(free))
+            # Who is best depends on what is asked; among equals the crew's order is that of this lane too.
+            groups = self._skilled.best_first(free, self.requires)
+            return (crew.entry(one[4], self.requires) for bits in groups for one in self._among(bits, delay_s))
+        return iter(crew.pools[delay_s]) if self.whole else self._among(free, delay_s)
+
+    def _among(self, bits: int, delay_s: float) -> Iterator[Entry[Agent]]:
+        """Those of the agents with room, in the crew's order."""
+        crew = self.crew
+        pool = crew.pools[delay_s]
+        if bits.bit_count() * FEW < pool.size:
+            members = (crew.members[one][1] for one in self._skilled.of(bits))
             return iter(sorted(entry for entry in members if entry is not None))
-        return (entry for entry in pool if able >> entry[4].bit & 1)
+        return (entry for entry in pool if bits >> entry[4].bit & 1)
 
     def entry(self, agent: Agent, requires: Requirement) -> Entry[Agent]:
         """The agent's place by this lane's comparator, smaller first, for an item that requires this."""

@@ -61,6 +61,22 @@ class Skilled(Generic[A]):
                 found &= holders
         return found
 
+    def best_first(self, bits: int, requires: Requirement) -> list[int]:
+        """A set of bits in groups of equal sums of the levels of what is required, the highest sum first."""
+        sums = {0: bits}
+        for skill, _ in requires:
+            after: dict[int, int] = {}
+            for so_far, those in sums.items():
+                rest = those
+                for level, holders in self._levels.get(skill, {}).items():
+                    if found := those & holders:
+                        after[so_far + level] = after.get(so_far + level, 0) | found
+                        rest &= ~found
+                if rest:
+                    after[so_far] = after.get(so_far, 0) | rest
+            sums = after
+        return [sums[one] for one in sorted(sums, reverse=True)]
+
     def of(self, bits: int) -> Iterator[A]:
         """The agents of a set of bits."""
         while bits:

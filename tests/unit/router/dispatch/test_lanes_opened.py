@@ -10,7 +10,8 @@ from router.dispatch.agents import AgentState, Pull
 from router.dispatch.core import Dispatch
 from router.dispatch.crews import Crew
 from router.dispatch.lane_book import EMPTY_MAX
-from router.dispatch.vocabulary import QueueState, Reserve
+from router.dispatch.skilled import Skilled
+from router.dispatch.vocabulary import QueueState, Reserve, Widen
 from router.item.admission import ChannelRule, Reason
 from router.item.item import ItemState
 from router.item.plan import OWN_QUEUE, Plan, Step
@@ -114,6 +115,26 @@ def test_an_agent_who_came_free_in_the_same_step_is_known_to_old_and_new_lanes(t
     effects = core.steps([agent(0, version=2, used=99), item(5000, needs=LANES - 1, urgency=-1)], 1001.0)
     assert [(one.item, one.agent) for one in effects if isinstance(one, Reserve)] == [(uid(15_000), uid(1000))]
     assert len(told) <= 3
+
+
+def test_who_can_what_is_seen_once_however_many_agents_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Dispatch()
+    core.steps([agent(number, presence="away") for number in range(AGENTS)], 1000.0)
+    plans = [Plan((Step(requires=((f"s{number}", 1),), timeout_s=60.0), Step())) for number in range(LANES)]
+    core.steps([item(number, plan=plan) for number, plan in enumerate(plans)], 1000.0)
+    asked: list[Any] = []
+    real = Skilled.able
+
+    def able(skilled: Skilled[Any], queue: Any, requires: Any) -> int:
+        asked.append(requires)
+        return real(skilled, queue, requires)
+
+    monkeypatch.setattr(Skilled, "able", able)
+    changed = [agent(number, presence="away", version=2, skills={**SKILLS, "more": 1}) for number in range(AGENTS)]
+    assert core.steps(changed, 1001.0) == []
+    assert len(asked) <= 4 * LANES
+    nobody = [agent(number, presence="away", version=3, skills={}) for number in range(AGENTS)]
+    assert [(one.step, one.reason) for one in core.steps(nobody, 1002.0) if isinstance(one, Widen)] == [(1, "nobody")] * LANES
 
 
 def test_lanes_in_which_nothing_waits_any_more_are_closed() -> None:
