@@ -240,11 +240,13 @@ def _step_passed(item: ItemState, change: Change, now: float) -> _Changed:
 
 
 def _time_to_live_passed(item: ItemState, change: Change, now: float) -> _Changed:
-    """Once to the overflow queue; then canceled, and the caller puts it into quarantine as ``expired``."""
+    """Once to the overflow queue, for anybody there; then canceled, and the caller puts it into quarantine as ``expired``."""
     if item.overflowed or change.queue is None:
         return _final("canceled")
     return {
         **_enters(item, change, now),
+        # Nobody is excluded any more, so who was preferred and let it pass would be waited for again.
+        **({} if item.preferred is None else {"preferred": None, "wait_until": 0.0}),
         "overflowed": True,
         "expires_at": None if change.wait_s is None else now + change.wait_s,
     }

@@ -122,6 +122,16 @@ def test_in_another_queue_an_item_begins_its_plan_its_time_to_live_and_its_key(s
     assert (after.expires_at, after.overflowed) == (NOW + 60, state == "queued")
 
 
+@pytest.mark.parametrize("trigger", ["overflow", "time_to_live_passed"])
+def test_what_overflows_waits_for_nobody_in_particular(trigger: Trigger) -> None:
+    """The excluded are asked again there, so the preferred agent who let it pass would be waited for again after a restart."""
+    before = item("queued", preferred=A, wait_until=NOW + 60, exclusions={A: Exclusion(count=1, until=NOW)})
+    after = transition(before, Change(trigger=trigger, queue=OTHER), NOW)
+    assert (after.preferred, after.wait_until) == (None, 0.0)
+    given = replace(before, preferred=None, giver=B)
+    assert transition(given, Change(trigger=trigger, queue=OTHER), NOW).wait_until == NOW + 60, "a giver's deadline stays"
+
+
 @pytest.mark.parametrize(
     ("state", "trigger"),
     [("assigned", "agent_lost"), ("assigned", "transfer"), ("assigned", "delivery_failed"), ("parked", "customer_wrote"),
