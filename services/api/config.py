@@ -1,6 +1,6 @@
 """Configuration over REST: list, create, read, replace, delete; the same for every kind.
 
-``If-Match: <version>`` guards a replacement. Every change is audited in its own transaction and effective within a second.
+``If-Match: <version>`` guards a replacement and a removal. Every change is audited in its own transaction and effective within a second.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from enum import Enum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from ingest.setting_formats import load_formats, wrong_in_workspace
@@ -20,9 +20,10 @@ from router.item.terms import terms_that_count
 from services.api.audit import audit, changed
 from services.api.bounds import BOUNDS, Weight, require_few_entries, require_few_keywords, require_light, require_room
 from services.api.calendars import calendar_codecs
-from services.api.config_models import WorkspaceIn, WorkspaceOut, WorkspaceSettings
+from services.api.config_models import Resource, WorkspaceIn, WorkspaceOut, WorkspaceSettings
 from services.api.config_store import Codec, Context, codecs, fresh_id
 from services.api.document import located
+from services.api.if_match import IfMatch, require_version
 from services.api.lists import Cursor, Limit, Page, cursor_of, text, values_of
 from services.api.people_store import people_codecs
 from services.api.plan_store import tell_agents
@@ -112,16 +113,14 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
         response.headers["location"] = f"/v1/{path}/{key}"
         return shown
 
-    async def replace(
-        request: Request, principal: ConfigWriter, key: str, body: Any, if_match: Annotated[str | None, Header()] = None
-    ) -> Any:
+    async def replace(request: Request, principal: ConfigWriter, key: str, body: Any, if_match: IfMatch = None) -> Any:
         await asyncio.to_thread(load_formats)
         async with _context(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
             _require_version(if_match, known)
             before = await _readable(context, codec, known)
             require_few_entries(body)
-            values = await codec.columns(context, body, known)
+            values = await codec.columns(context, body, known) | _mark_kept(body, known)
             # An agent's row has a version of its own for dispatch, which must see this change too.
             values |= {name: known[name] + 1 for name in ("version", "config_version") if name in codec.table.c}
             await _write(context, sa.update(codec.table).where(_match(codec, principal, key)).values(values))
@@ -179,9 +178,10 @@ def _warned(context: Context, shown: Any) -> Any:
 def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
     one = codec.table.name
 
-    async def delete(request: Request, principal: ConfigWriter, key: str) -> Response:
+    async def delete(request: Request, principal: ConfigWriter, key: str, if_match: IfMatch = None) -> Response:
         async with _context(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
+            _require_version(if_match, known)
             await codec.removing(context, known)
             before = await _readable(context, codec, known)
             try:
@@ -200,9 +200,12 @@ def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
 
 
 def _require_version(if_match: str | None, known: Mapping[str, Any]) -> None:
-    version = known.get("config_version", known["version"])
-    if if_match is not None and if_match.strip('" ') != str(version):
-        raise Conflict(f"it is at version {version} now", field="If-Match", remedy="read it again")
+    require_version(if_match, known.get("config_version", known["version"]))
+
+
+def _mark_kept(given: Resource, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Who changes by hand what a file made, and says nothing of the file's mark, leaves it there: by it the change is seen."""
+    return {} if "managed_digest" in given.model_fields_set else {"managed_digest": known["managed_digest"]}
 
 
 class _Opened:
@@ -273,7 +276,7 @@ def _add_workspace(router: APIRouter) -> None:
 
     @router.put("/workspace", tags=["configuration"])
     async def replace_workspace(
-        request: Request, principal: ConfigWriter, body: WorkspaceIn, if_match: Annotated[str | None, Header()] = None
+        request: Request, principal: ConfigWriter, body: WorkspaceIn, if_match: IfMatch = None
     ) -> WorkspaceOut:
         """Replaces the workspace's settings."""
         require_few_entries(body.settings, where="settings.")
@@ -296,7 +299,7 @@ def _add_workspace(router: APIRouter) -> None:
                 "settings": _settings(body.settings, known["settings"]),
                 "managed_digest": body.managed_digest,
                 "version": known["version"] + 1,
-            }
+            } | _mark_kept(body, dict(known))
             await context.connection.execute(sa.update(workspace).values(values))
             # What is usual for a channel, and the ramp, are read with every agent.
             await tell_agents(context.connection, context.workspace_id)

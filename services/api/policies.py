@@ -14,6 +14,7 @@ from router.policy.check import DOCUMENT_CHARS_MAX, Names, Problem, checked, pro
 from router.policy.fields import BY_NAME, OPERATORS, QUEUE_FIELDS, Type, operators_for
 from router.policy.policy import BUDGET_S, RULES_MAX, RuleDocument
 from services.api.audit import audit
+from services.api.if_match import IfMatch, require_version
 from services.api.lists import Cursor, Limit, Page, cursor_of, number, values_of
 from services.api.policy_models import (
     Checked,
@@ -33,6 +34,7 @@ from shared.given import Given
 
 router = APIRouter(prefix="/v1/policies", tags=["configuration"])
 _COLUMNS = "version, document, active, managed_digest, actor, created_at, note, activated_at, activated_by"
+_ACTIVE: Final = "select version from santral.policy where workspace_id = $1 and active"
 _ERRORS_READ: Final = 2000
 
 
@@ -127,8 +129,11 @@ async def check_policy(request: Request, principal: ConfigReader, body: Document
 
 
 @router.post("", status_code=201, summary="Save a policy")
-async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn) -> PolicyOut:
-    """Validated first: types, unknown names, limits. An active one is effective everywhere within a second."""
+async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn, if_match: IfMatch = None) -> PolicyOut:
+    """Validated first: types, unknown names, limits. An active one is effective everywhere within a second.
+
+    ``If-Match`` names the version that is active, 0 where none is: 409 when that is another one by now.
+    """
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
@@ -137,6 +142,8 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn)
         warnings = await asyncio.to_thread(checked, body.document, names)
     async with state.db.batch(principal.workspace_id) as connection:
         await _lock(connection, principal)
+        if if_match is not None:
+            require_version(if_match, await connection.fetchval(_ACTIVE, principal.workspace_id) or 0)
         version = await connection.fetchval(
             "select coalesce(max(version), 0) + 1 from santral.policy where workspace_id = $1", principal.workspace_id
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from services.cli.console import say
 from services.client.apply import ApplyResult, Step, apply_file
 from services.client.export import export_workspace
 from services.client.workspace_file import read_workspace_file
-from shared.errors import InputRejected
+from shared.errors import InputRejected, SantralError
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
 ApiKey = Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="An admin key.")]
@@ -41,14 +42,20 @@ def register(app: typer.Typer) -> None:
             return
         if file is None:
             raise InputRejected("no file was named", field="FILE", remedy="santral apply workspace.yaml")
-        done = asyncio.run(
-            apply_file(
-                read_workspace_file(file), url=url, api_key=_key(api_key), prune=prune, dry_run=dry_run, take_over=take_over,
-                progress=(lambda _: None) if as_json else _say,
-            )
-        )  # fmt: skip
+        told: list[Step] = []
+        try:
+            done = asyncio.run(
+                apply_file(
+                    read_workspace_file(file), url=url, api_key=_key(api_key), prune=prune, dry_run=dry_run, take_over=take_over,
+                    progress=told.append if as_json else _say,
+                )
+            )  # fmt: skip
+        except SantralError:
+            if told:  # what was done before it stopped, with secrets that nobody tells again
+                _say_json(told)
+            raise
         if as_json:
-            say(json.dumps([asdict(step) for step in done.steps], ensure_ascii=False))
+            _say_json(done.steps)
         elif dry_run:
             for step in done.steps:
                 _say(step)
@@ -74,6 +81,10 @@ def _say(step: Step) -> None:
     say(f"{_SIGNS[step.action]} {step.section}/{step.name}{differences}{notes.get(step.action, '')}")
     for name, secret in step.secrets_made.items():
         say(f"    {name}, made now and never shown again: {secret}")
+
+
+def _say_json(steps: Sequence[Step]) -> None:
+    say(json.dumps([asdict(step) for step in steps], ensure_ascii=False))
 
 
 def _sum_up(done: ApplyResult, *, dry_run: bool) -> None:

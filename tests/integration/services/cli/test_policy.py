@@ -124,6 +124,6 @@ async def test_decisions_are_shown_and_asked_again(environment: dict[str, str], 
 async def test_a_workspace_file_names_the_line_of_its_policy(environment: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "workspace.yaml"
     file.write_text(BAD.replace("message.chanel", "message.channel"), encoding="utf-8")
-    status, said = await said_by("apply", str(file), environment=environment)
+    status, said = await said_by("apply", str(file), "--take-over", environment=environment)
     assert status == 1
     assert f"{file}:7: policy/policy: unknown queue 'genle' (did you mean genel? one of genel)" in said
