@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,11 +13,13 @@ from shared.database import Connection
 from shared.ids import new_id
 
 _NOTE: Final = "insert into santral.profile_view (workspace_id, id, profile_id, actor) values ($1, $2, $3, $4)"
-_NOTE_ONCE: Final = """
+GLANCE: Final = timedelta(hours=1)
+"""How long a glance lasts: for so long the same one is not noted again."""
+_NOTE_ONCE: Final = f"""
 insert into santral.profile_view (workspace_id, id, profile_id, actor) select $1, g.id, g.profile_id, $4
 from unnest($2::uuid[], $3::uuid[]) as g(id, profile_id) where not exists (
     select from santral.profile_view v where v.workspace_id = $1 and v.profile_id = g.profile_id and v.actor = $4
-      and v.at > now() - interval '1 hour')
+      and v.at > now() - interval '{GLANCE.total_seconds()} s')
 """
 _LIST: Final = """
 select id, profile_id, actor, at from santral.profile_view
@@ -26,7 +28,7 @@ where workspace_id = $1 and profile_id = any($2::uuid[]) and ($3::uuid is null o
 _LOOKS: Final = """
 select h.profile_id, count(*) as looks, min(v.at) as first_at, max(v.at) as last_at from santral.profile_view v
 join santral.handle h on h.workspace_id = v.workspace_id and h.id = v.profile_id
-where v.workspace_id = $1 and v.actor = any($2::text[]) and v.at >= $3 and v.at < $4 and ($5::uuid is null or h.profile_id > $5)
+where v.workspace_id = $1 and v.actor = any($2::text[]) and v.at > $3 and v.at < $4 and ($5::uuid is null or h.profile_id > $5)
 group by h.profile_id order by h.profile_id limit $6
 """
 
@@ -86,6 +88,9 @@ async def looks_of(
     after: UUID | None,
     limit: int,
 ) -> dict[UUID, Looks]:
-    """Whom these actors were shown in a time, by profile's id from ``after`` on, as the profiles are now."""
-    rows = await connection.fetch(_LOOKS, workspace_id, list(actors), since, until, after, limit)
+    """Whom these actors were shown in a time, by profile's id from ``after`` on, as the profiles are now.
+
+    A look lasts its hour: what was noted within an hour before the time stands for all that was shown since and not noted again.
+    """
+    rows = await connection.fetch(_LOOKS, workspace_id, list(actors), since - GLANCE, until, after, limit)
     return {row["profile_id"]: Looks(looks=row["looks"], first_at=row["first_at"], last_at=row["last_at"]) for row in rows}

@@ -1,8 +1,9 @@
 """Who was within reach of a key, a user or an agent, as a list: what a report of a breach needs to name. For the scope `admin`.
 
 Two things stand beside each other and are not the same: whom the credential *could* read (its scopes and its visibility, as they are now,
-over who was there in that time: `visibility.py` decides), and whom it *was shown* (`looked`: rows of views, from the time itself). What
-changed meanwhile — scopes, roles, agents, a key revoked — stands in `changes`, from the audit, with what was before where it says so.
+over who was there in that time: `visibility.py` decides), and whom it *was shown* (`looked`: rows of views, from the time itself; each lasts
+its hour, for it is not noted again in that). What changed meanwhile — scopes, roles, agents, a key revoked — stands in `changes`, from the
+audit, with what was before where it says so.
 Whoever was shown to it and is beyond its reach now is in the list too (`reachable: false`). Who was erased since is counted, not named.
 """
 
@@ -86,8 +87,11 @@ class Reached(BaseModel):
     known_since: datetime
     reachable: bool = Field(description="Whether the credential's scopes and visibility reach the person as they are now")
     conversations: list[UUID] | None
-    looked: int = Field(description="How often the credential was shown the person in this time")
-    first_looked_at: datetime | None
+    looked: int = Field(
+        description="How often it is noted that the credential was shown the person in this time, or in the hour before: of pages that are read"
+        " again and again a look is noted once an hour"
+    )
+    first_looked_at: datetime | None = Field(description="When that was noted first; up to an hour before the time asked about")
     last_looked_at: datetime | None
 
 

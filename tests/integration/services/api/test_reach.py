@@ -101,6 +101,26 @@ async def test_ten_thousand_people_of_a_service_key_come_in_pages_each_once(
     assert (await api.client.get(f"/v1/keys/{key}/reach", headers=headers)).status_code == 403, "for administrators"
 
 
+async def test_a_look_that_was_noted_in_the_hour_before_counts(api: Api, workspace: Workspace, worker_db: Database) -> None:
+    key, headers = await key_of(api, workspace, "profiles:read", "conversations:read")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.api_key set created_at = now() - interval '1 day' where id = $1", key)
+    seen, long_ago = await people(worker_db, workspace, 2, age=timedelta(days=1))
+    async with worker_db.batch() as connection:
+        for one, ago in ((seen, 40), (long_ago, 90)):
+            await connection.execute(
+                "insert into santral.profile_view (workspace_id, id, profile_id, actor, at)"
+                " values ($1, $2, $3, $4, now() - $5 * interval '1 minute')",
+                workspace.id, new_id(), one, f"key:{key}", ago,
+            )  # fmt: skip
+    shown = await api.client.get(f"/v1/profiles/{seen}/timeline", headers=headers)
+    assert shown.status_code == 200, shown.text
+    assert len(await rows(worker_db, "select from santral.profile_view where profile_id = $1", seen)) == 1, "it is not noted again"
+    since = (await rows(worker_db, "select now() - interval '20 minutes' as at"))[0]["at"].isoformat()
+    found = await walked(api, f"/v1/keys/{key}/reach", await api.key(workspace.id), **{"from": since})
+    assert {UUID(one["profile_id"]): one["looked"] for one in found} == {seen: 1, long_ago: 0}
+
+
 async def test_only_who_was_there_while_the_key_worked(api: Api, workspace: Workspace, worker_db: Database) -> None:
     (before,) = await people(worker_db, workspace, 1, age=timedelta(days=1))
     key, _ = await key_of(api, workspace, "conversations:read")
