@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 
 from ingest import parse_worker
-from ingest.adapter import Inbox, Target, Unparsed
+from ingest.adapter import Inbox, Parsed, Request, Target, Unparsed
+from ingest.parse import Parser
 from shared.database import Database
 from shared.ids import new_id
+from shared.kafka import Record
 from tests.support.api import Api
 from tests.support.intake_line import rows
 from tests.support.workspaces import Workspace
@@ -46,6 +51,52 @@ async def test_what_was_resolved_takes_nothing_in(
     assert (answer.status_code, len(api.broker.records)) == (status, taken), answer.text
     audited = await rows(worker_db, "select action from santral.audit where action = 'quarantine.replayed'")
     assert len(audited) == taken
+
+
+class DiscardedMeanwhile:
+    """The parser; while it works, somebody discards the entry."""
+
+    def __init__(self, parser: Parser, discard: Callable[[], Awaitable[None]]) -> None:
+        self._parser, self._discard = parser, discard
+
+    async def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+        parsed = await self._parser.parse(target, request)
+        await self._discard()
+        return parsed
+
+
+async def test_what_is_discarded_while_it_is_parsed_does_not_go_in(api: Api, worker_db: Database, workspace: Workspace) -> None:
+    entry, headers = await entry_of(api, worker_db, workspace, "open"), await api.key(workspace.id)
+
+    async def discard() -> None:
+        assert (await api.client.post(f"/v1/quarantine/{entry}/discard", headers=headers)).status_code == 204
+
+    api.app.state.parser = DiscardedMeanwhile(api.app.state.parser, discard)
+    answer = await api.client.post(f"/v1/quarantine/{entry}/replay", json={}, headers=headers)
+    assert (answer.status_code, api.broker.records) == (409, []), answer.text
+    assert [one["state"] for one in await rows(worker_db, "select state from santral.quarantine")] == ["discarded"]
+
+
+async def test_what_goes_in_is_not_discarded_meanwhile(api: Api, worker_db: Database, workspace: Workspace) -> None:
+    """And what the broker does not take stays where it was."""
+    entry, headers = await entry_of(api, worker_db, workspace, "open"), await api.key(workspace.id)
+    api.broker.down = True
+    answer = await api.client.post(f"/v1/quarantine/{entry}/replay", json={}, headers=headers)
+    assert answer.status_code == 503, answer.text
+    assert [one["state"] for one in await rows(worker_db, "select state from santral.quarantine")] == ["open"]
+    api.broker.down = False
+    discarded: list[asyncio.Task[httpx.Response]] = []
+    publish = api.broker.publish
+
+    async def publishing(topic: str, records: Sequence[Record]) -> None:
+        discarded.append(asyncio.create_task(api.client.post(f"/v1/quarantine/{entry}/discard", headers=headers)))
+        await publish(topic, records)
+
+    api.broker.publish = publishing  # type: ignore[method-assign]
+    answer = await api.client.post(f"/v1/quarantine/{entry}/replay", json={}, headers=headers)
+    assert (answer.status_code, len(api.broker.records)) == (200, 1), answer.text
+    assert (await discarded[0]).status_code == 409
+    assert [one["state"] for one in await rows(worker_db, "select state from santral.quarantine")] == ["replayed"]
 
 
 def parsers() -> set[int]:
