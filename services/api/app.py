@@ -61,6 +61,7 @@ from services.api import (
     work,
 )
 from services.api.body_guard import BodyGuard
+from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
 from services.api.config import config_routes
 from services.api.document import document
 from services.api.edge import Edge
@@ -83,7 +84,7 @@ from shared.clock import Clock
 from shared.database import Database
 from shared.hints import Hints
 from shared.sealing import Sealer
-from shared.turns import Turns
+from shared.turns import WAITING_MAX
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 _TAGS: Final = {
@@ -188,7 +189,8 @@ def create_app(
     state.db, state.receiver, state.hints, state.sealer, state.blobs = db, receiver, hints, sealer, blobs
     state.clock, state.secret, state.front = clock, secret, front
     state.cleaner, state.thumbnails, state.parser = cleaner, thumbnails, parser
-    state.page_turns, state.picture_turns, state.thought_turns = Turns(), Turns(), Turns()
+    state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))
+    state.thought_turns = CallerTurns(waiting_max=THOUGHTS_WAITING_MAX)
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
     state.demo_dir, state.docs = demo_dir, docs
     state.rates = counters = rates or Rates()

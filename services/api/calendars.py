@@ -118,7 +118,7 @@ async def compute_deadline(request: Request, principal: ConfigReader, body: Dead
     if isinstance(body.calendar, str):
         async with request.app.state.db.batch(principal.workspace_id) as connection:
             stored = await stored_calendar(connection, principal.workspace_id, body.calendar)
-    async with request.app.state.thought_turns.of(principal.workspace_id):
+    async with request.app.state.thought_turns.of(principal):
         found = await asyncio.to_thread(_reckoned, body, stored)
     return DeadlineOut.model_validate(asdict(found))
 

@@ -118,7 +118,7 @@ async def read_decision(request: Request, principal: ConversationReader, decisio
 async def re_evaluate_decision(request: Request, principal: ConversationReader, decision_id: UUID) -> ReEvaluated:
     """Routing: the policy of the recorded version over the recorded facts. Dispatch: the comparator over the candidates."""
     state = request.app.state
-    async with state.thought_turns.of(principal.workspace_id):
+    async with state.thought_turns.of(principal):
         async with state.db.batch(principal.workspace_id) as connection:
             found = await evaluation_store.read_decision(connection, principal.workspace_id, decision_id)
             if found is None:
@@ -146,7 +146,7 @@ async def check_decisions(request: Request, principal: ConfigReader, body: Check
     ends_at = time.monotonic() + TIME_S
     while left and more and time.monotonic() < ends_at:
         # Rules are asked in a thread, a page at a time, so that other requests are answered meanwhile.
-        async with request.app.state.thought_turns.of(principal.workspace_id):
+        async with request.app.state.thought_turns.of(principal):
             async with request.app.state.db.batch(principal.workspace_id) as connection:
                 page = await read_range(
                     connection, principal.workspace_id, after=last, before=end, limit=min(PAGE, left), kinds=kinds

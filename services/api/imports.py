@@ -165,7 +165,7 @@ async def put_import_rows(
         settings = await connection.fetchrow(_SETTINGS, principal.workspace_id)
         own = (await request.app.state.own_book.of(connection, principal.workspace_id)).handles
     # Telephone numbers take their time; the loop has others to serve meanwhile.
-    async with request.app.state.thought_turns.of(principal.workspace_id):
+    async with request.app.state.thought_turns.of(principal):
         people, rejected = await asyncio.to_thread(understood, chunk.rows, region=settings["region"], own=own)
 
     async def write() -> WrittenRows:

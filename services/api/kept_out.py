@@ -140,7 +140,7 @@ async def make_kept_work(
 
     async def once() -> MadeWorkOut:
         # In the workspace's turn: its policy is compiled for this one message.
-        async with state.thought_turns.of(principal.workspace_id), state.db.batch(principal.workspace_id) as connection:
+        async with state.thought_turns.of(principal), state.db.batch(principal.workspace_id) as connection:
             return await _made(connection, principal, message_id, (body or MadeWorkIn()).person)
 
     made = await retried(once)

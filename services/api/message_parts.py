@@ -51,7 +51,7 @@ async def message_html(request: Request, principal: ConversationReader, conversa
     """For a sandboxed frame only: no scripts, no remote content. Pictures that came with it point to their thumbnails."""
     parts = await _parts(request, principal, conversation_id, seq)
     blob = _part(parts, "html", None)["blob"]
-    async with request.app.state.page_turns.of(principal.workspace_id):
+    async with request.app.state.page_turns.of(principal):
         content = await request.app.state.blobs.get(blob)
         html: str = await request.app.state.cleaner.clean(content.decode("utf-8", "replace"))
     html = with_pictures(html, parts, f"/v1/conversations/{conversation_id}/messages/{seq}/parts")
@@ -91,7 +91,7 @@ async def message_thumbnail(
     }  # fmt: skip
     if known == headers["etag"]:
         return Response(status_code=304, headers=headers)
-    async with request.app.state.picture_turns.of(principal.workspace_id):
+    async with request.app.state.picture_turns.of(principal):
         made = await request.app.state.thumbnails.make(await request.app.state.blobs.get(part["blob"]), edge=edge)
     return Response(made, media_type="image/webp", headers=headers)
 

@@ -123,7 +123,7 @@ async def check_policy(request: Request, principal: ConfigReader, body: Document
     """Every problem at once, each with its rule, its place in the expression or the tree, and the remedy."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
-    async with request.app.state.thought_turns.of(principal.workspace_id):
+    async with request.app.state.thought_turns.of(principal):
         found = await asyncio.to_thread(problems_of, body.document, names)
     return Checked(ok=all(one.severity == "warning" for one in found), problems=_shown(found))
 
@@ -138,7 +138,7 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn,
     async with state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
     # Compiling a large document takes up to seconds, which the loop has not, and the threads not for one workspace alone.
-    async with state.thought_turns.of(principal.workspace_id):
+    async with state.thought_turns.of(principal):
         warnings = await asyncio.to_thread(checked, body.document, names)
     async with state.db.batch(principal.workspace_id) as connection:
         await _lock(connection, principal)
@@ -228,7 +228,7 @@ async def _lock(connection: Connection, principal: Principal) -> None:
 async def _activated(request: Request, principal: Principal, chosen: Callable[[Connection], Awaitable[int]]) -> PolicyOut:
     """Checks the chosen version, in the workspace's turn and while no connection waits for it, and makes it active."""
     state = request.app.state
-    async with state.thought_turns.of(principal.workspace_id):
+    async with state.thought_turns.of(principal):
         async with state.db.batch(principal.workspace_id) as connection:
             version = await chosen(connection)
             found = await _version(connection, principal, version)

@@ -38,6 +38,7 @@ from router.policy.policy import Policy, kept_policy, policy_of
 from router.views.messages import is_gone
 from router.workspace.stored import made_workspace, read_workspaces
 from router.workspace.workspace import Workspace
+from services.api.caller_turns import CallerTurns
 from services.api.document import may_answer
 from services.api.lists import cursor_of, id_of
 from services.api.policies import names_in
@@ -48,7 +49,6 @@ from shared.database import Connection, Database
 from shared.errors import InputRejected, NotFound, Unprocessable
 from shared.given import Given, exactly_one, not_both
 from shared.moments import Moment
-from shared.turns import Turns
 
 router = APIRouter(prefix="/v1/policies", tags=["configuration"])
 MESSAGES_MAX: Final = 10_000
@@ -96,13 +96,13 @@ async def evaluate_policy(request: Request, principal: ConfigReader, body: Evalu
     if body.message_id is not None:
         principal.require("conversations:read")  # it is shown with its words
     db: Database = request.app.state.db
-    turns: Turns = request.app.state.thought_turns
-    async with turns.of(principal.workspace_id):
+    turns: CallerTurns = request.app.state.thought_turns
+    async with turns.of(principal):
         policy = await asked_policy(db, principal, body)
         async with db.batch(principal.workspace_id) as connection:
             workspace = await workspace_with(connection, principal, policy)
     if body.facts is not None:
-        async with turns.of(principal.workspace_id):
+        async with turns.of(principal):
             return await asyncio.to_thread(_evaluated, policy, workspace, whole(body.facts), [])
     if body.message_id is not None:
         return await _stored(db, turns, principal, policy, workspace, body.message_id)
@@ -195,9 +195,9 @@ def _without_words(answer: Evaluated) -> Evaluated:
 
 
 async def _stored(
-    db: Database, turns: Turns, principal: Principal, policy: Policy, workspace: Workspace, message_id: UUID
+    db: Database, turns: CallerTurns, principal: Principal, policy: Policy, workspace: Workspace, message_id: UUID
 ) -> Evaluated:  # fmt: skip
-    async with turns.of(principal.workspace_id):
+    async with turns.of(principal):
         asked = await _facts_then(db, principal, policy, workspace, message_id)
         answer = await asyncio.to_thread(_evaluated, policy, workspace, *asked)
     async with db.batch(principal.workspace_id) as connection:
@@ -224,7 +224,7 @@ async def _facts_then(
 
 
 async def _range(
-    db: Database, turns: Turns, principal: Principal, policy: Policy, workspace: Workspace, body: Evaluate
+    db: Database, turns: CallerTurns, principal: Principal, policy: Policy, workspace: Workspace, body: Evaluate
 ) -> RangeEvaluated:  # fmt: skip
     assert body.since is not None
     until = body.until or datetime.now(UTC)
@@ -234,7 +234,7 @@ async def _range(
     ends_at = time.monotonic() + TIME_S
     while left and more and time.monotonic() < ends_at:
         # Rules are asked in a thread, a page at a time, so that other requests are answered meanwhile.
-        async with turns.of(principal.workspace_id):
+        async with turns.of(principal):
             async with db.batch(principal.workspace_id) as connection:
                 page = await read_range(connection, principal.workspace_id, after=last, before=end, limit=min(PAGE, left))
                 found = await completed_facts(connection, principal.workspace_id, page, policy)

@@ -120,7 +120,7 @@ async def replay(request: Request, principal: Writer, entry_id: UUID, body: Repl
         if found.state not in ("open", "replaying"):  # before anything of it is taken in
             raise Conflict(f"the entry is {found.state}", field="state")
         # One process parses them: one of a workspace at a time, and its bytes are read when it is their turn.
-        async with state.page_turns.of(principal.workspace_id):
+        async with state.page_turns.of(principal):
             parsed = await _parsed_again(state.parser, target, await _original(request, message))
         if dry_run:
             return ReplayedOut(id=entry_id, state="would be taken in")
@@ -144,7 +144,7 @@ async def throw_away(request: Request, principal: Writer, entry_id: UUID) -> Non
     """It never comes back; the audit says who decided. 409 while a legal hold reaches it."""
     state = request.app.state
     # Its bytes are searched for everybody who is under a legal hold.
-    async with state.thought_turns.of(principal.workspace_id), state.db.batch(principal.workspace_id) as connection:
+    async with state.thought_turns.of(principal), state.db.batch(principal.workspace_id) as connection:
         found = await show_entry(connection, principal.workspace_id, entry_id)
         await lock_holds(connection, principal.workspace_id)
         await require_entries_free(connection, principal.workspace_id, [found.message_id])

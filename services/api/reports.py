@@ -124,7 +124,7 @@ async def ask_arrivals(request: Request, principal: ConfigReader, body: AskedArr
     require_everything(principal, "what came is of everybody")
     _require_range(body.since, body.until)
     state = request.app.state
-    async with state.thought_turns.of(principal.workspace_id):
+    async with state.thought_turns.of(principal):
         policy = await asked_policy(state.db, principal, body)
         async with state.db.batch(principal.workspace_id) as connection:
             workspace = await workspace_with(connection, principal, policy)

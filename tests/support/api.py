@@ -18,6 +18,7 @@ from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.credentials import Kind, new_token
+from services.api.principal import Principal
 from services.api.process import UVICORN
 from services.api.static_pages import Front
 from services.api.thumbnails import Thumbnails
@@ -28,7 +29,7 @@ from shared.clock import SystemClock
 from shared.database import Database
 from shared.errors import Unavailable
 from shared.hints import Hints
-from shared.ids import new_id
+from shared.ids import WorkspaceId, new_id
 from shared.kafka import Record
 from shared.sealing import Sealer
 
@@ -92,6 +93,11 @@ class Api:
     async def agent(self, workspace_id: UUID, agent_id: UUID) -> dict[str, str]:
         """The header of an agent's token."""
         return {"authorization": f"Bearer {await self.session(workspace_id, 'agent', agent_id=agent_id)}"}
+
+
+def somebody_of(workspace_id: UUID) -> Principal:
+    """A caller of a workspace, for what is held in its turn."""
+    return Principal(workspace_id=WorkspaceId(workspace_id), id=new_id(), kind="key")
 
 
 @contextlib.asynccontextmanager

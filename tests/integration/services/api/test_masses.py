@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
+from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
+from services.api.principal import Principal
 from shared.database import Database
-from tests.support.api import Api
+from tests.support.api import Api, somebody_of
 from tests.support.intake_line import Line, member_of, message_to
 from tests.support.workspaces import Workspace, make_workspace
 
@@ -29,18 +36,18 @@ ASKED = {
 
 
 async def test_long_policies_of_one_workspace_hold_nobody_else_up(api: Api, workspace: Workspace) -> None:
-    loud, other = await api.key(workspace.id), await make_workspace(api.worker, name="komsu")
+    loud, other = [await api.key(workspace.id) for _ in range(MANY // 6)], await make_workspace(api.worker, name="komsu")
     quiet = await api.key(other.id)
     for path, body in ASKED.items():
 
-        async def ask(path: str = path, body: Any = body, headers: dict[str, str] = loud) -> int:
+        async def ask(headers: dict[str, str], path: str = path, body: Any = body) -> int:
             answer = await api.client.post(path, json=body, headers=headers)
             assert answer.status_code == 200, answer.text[:300]
             return answer.status_code
 
-        masses = [asyncio.create_task(ask()) for _ in range(MANY)]
+        masses = [asyncio.create_task(ask(headers)) for headers in loud * 6]
         assert (await api.client.get("/v1/items", headers=quiet)).status_code == 200
-        assert await ask(headers=quiet) == 200
+        assert await ask(quiet) == 200
         done = [task.result() for task in masses if task.done()]
         assert set(done) <= {200}
         assert len(done) <= MANY // 3, path
@@ -48,6 +55,44 @@ async def test_long_policies_of_one_workspace_hold_nobody_else_up(api: Api, work
         for task in masses:
             task.cancel()
         await asyncio.gather(*masses, return_exceptions=True)
+
+
+class WatchedTurns(CallerTurns):
+    """Turns that tell who comes to wait, and whose turn it was."""
+
+    def __init__(self) -> None:
+        super().__init__(waiting_max=THOUGHTS_WAITING_MAX)
+        self.came: asyncio.Queue[UUID] = asyncio.Queue()
+        self.had: list[UUID] = []
+
+    @asynccontextmanager
+    async def of(self, principal: Principal) -> AsyncIterator[None]:
+        self.came.put_nowait(principal.id)
+        async with super().of(principal):
+            self.had.append(principal.id)
+            yield
+
+
+async def test_who_asks_for_masses_of_checks_keeps_no_colleague_from_saving_a_policy(api: Api, workspace: Workspace) -> None:
+    turns = api.app.state.thought_turns = WatchedTurns()
+    supervisor, administrator = await api.key(workspace.id, "config:read"), await api.key(workspace.id)
+    many, few, body = THOUGHTS_WAITING_MAX + 5, THOUGHTS_WAITING_MAX + 1, {"document": {"rules": [], "default_queue": "genel"}}
+
+    async def ask(path: str, headers: dict[str, str]) -> httpx.Response:
+        return await api.client.post(path, json=body, headers=headers)
+
+    async with turns.of(somebody_of(workspace.id)):
+        checks = [asyncio.create_task(ask("/v1/policies/check", supervisor)) for _ in range(many)]
+        for _ in range(1 + many):
+            await turns.came.get()
+        saved = asyncio.create_task(ask("/v1/policies", administrator))
+        saves = await turns.came.get()
+    assert (await saved).status_code == 201
+    answers = await asyncio.gather(*checks)
+    assert Counter(one.status_code for one in answers) == {200: few, 429: many - few}
+    assert all(int(one.headers["retry-after"]) >= 1 for one in answers if one.status_code == 429)
+    assert turns.had.index(saves) == 2, "after who was there, and one question of each other caller"
+    assert len(turns.had) == 1 + few + 1
 
 
 NUMBERS = "[" + ",".join("1" for _ in range(40)) + "]"

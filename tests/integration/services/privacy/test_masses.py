@@ -17,7 +17,7 @@ from shared.blobs_files import FileBlobs
 from shared.cloudevent import encode_message
 from shared.database import Database
 from shared.ids import new_id
-from tests.support.api import Api
+from tests.support.api import Api, somebody_of
 from tests.support.intake_line import SECRET, Line, member_of, message_to, rows
 from tests.support.workspaces import Workspace, make_workspace
 
@@ -90,7 +90,7 @@ async def test_what_retention_would_remove_is_counted_in_the_workspaces_turn(
     async def asked(headers: dict[str, str]) -> int:
         return (await api.client.request(method, f"/v1/retention/{path}", headers=headers)).status_code // 100
 
-    async with api.app.state.thought_turns.of(workspace.id):
+    async with api.app.state.thought_turns.of(somebody_of(workspace.id)):
         waits = asyncio.create_task(asked(own))
         assert [await asked(others) for _ in range(3)] == [2, 2, 2]
         assert not waits.done()
