@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
 from services.privacy.registry import COVERS
 from shared.blobs_files import FileBlobs
-from shared.database import Database
+from shared.database import Contended, Database
 from shared.errors import Unprocessable
 from shared.ids import new_id
 from shared.message import InboundMessage
@@ -242,6 +244,70 @@ async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_re
     assert await canaries_in(worker_db) == {}
     states = await rows(worker_db, "select state, message_id = $1 as late from santral.quarantine", late.id)
     assert {(one["state"], one["late"]) for one in states} == {("discarded", True), ("open", False)}
+
+
+class Meanwhile:
+    """A database; before its ``at``-th transaction something else is done, once."""
+
+    def __init__(self, db: Database, at: int, done: Callable[[], Awaitable[None]]) -> None:
+        self._db, self._left, self._done = db, at, done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    @contextlib.asynccontextmanager
+    async def _then(self, opened: AbstractAsyncContextManager[Any]) -> AsyncIterator[Any]:
+        self._left -= 1
+        if self._left == 0:
+            await self._done()
+        async with opened as connection:
+            yield connection
+
+    def session(self, *given: Any, **named: Any) -> AbstractAsyncContextManager[Any]:
+        return self._then(self._db.session(*given, **named))
+
+    def batch(self, *given: Any, **named: Any) -> AbstractAsyncContextManager[Any]:
+        return self._then(self._db.batch(*given, **named))
+
+
+@pytest.mark.parametrize("at", [3, 4])
+async def test_an_erasure_in_the_middle_of_a_replay_misses_nothing(
+    worker_db: Database, workspace: Workspace, tmp_path: Path, at: int
+) -> None:
+    """Whether anybody was erased is asked before the replay's own transaction: what it brings in goes when the erasure has settled."""
+    blobs = FileBlobs(tmp_path)
+    member, line = await written(worker_db, workspace, blobs)
+    erasure_id, job = await ask(worker_db, workspace, await profile_of(worker_db)), erasures(worker_db, blobs)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.erasure set state = 'running'")
+        await connection.execute("update santral.queue set enabled = false, version = version + 1")
+    assert await job._advance(workspace.id, erasure_id, "quarantine") == "person"
+    late = message_to(workspace, "smtp", "<8@x>", who=MAIL, text=WORD)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '60 days'")
+    await member.configuration.refresh()
+    line.add(late)
+    await member.take(line)
+    (entry,) = await rows(worker_db, "select id from santral.quarantine where message_id = $1", late.id)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.queue set enabled = true, version = version + 1")
+    await member.configuration.refresh()
+    steps: list[str] = ["person"]
+
+    async def erased() -> None:
+        while steps[-1] != "settle":
+            steps.append(await job._advance(workspace.id, erasure_id, steps[-1]))
+
+    with contextlib.suppress(Contended):  # where the handle it found is gone
+        await replay(
+            Meanwhile(worker_db, at, erased), member.intake.batch, member.configuration, workspace_id=workspace.id,  # type: ignore[arg-type]
+            entry_id=entry["id"], actor="t", secret=SECRET,
+        )  # fmt: skip
+    assert steps[-1] == "settle", "it came in the middle"
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.erasure set due_at = now()")
+    await run_out(job)
+    assert await canaries_in(worker_db) == {}
 
 
 async def test_a_finished_export_goes_with_the_person(api: Api, worker_db: Database, workspace: Workspace, tmp_path: Path) -> None:
