@@ -66,7 +66,9 @@ def create_gateway(
             with bodies.open(target=inbox, workspace=workspace, address=address) as open_body:
                 announced = http.headers.get("content-length")
                 body = await open_body.read(http.receive, bytes_max=adapter.body_bytes_max, announced=announced)
-                response = await _answer(http, target, adapter, body)
+                # A body may take minutes: whether there is such an inbox, and with which secrets, is what counts now.
+                target = directory.target(http.path_params["token"])
+                response = await _answer(http, target, adapter_for(target.provider), body)
         except ClientDisconnect:
             return Response(status_code=400)
         except SantralError as error:

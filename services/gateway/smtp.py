@@ -1,16 +1,17 @@
 """The SMTP listener: mail for our mailboxes, acknowledged with 250 only when it is durable.
 
 Source: RFC 5321 §4.2 (replies), §4.5.3 (limits and times). It takes mail for configured mailboxes only and relays nothing.
-Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, no room for it now, or
-too many of one address or to one workspace, send again · 552 over `MAIL_BYTES_MAX`; 421 to a connection too many, after
-`COMMANDS_MAX` without a mail, or where it waits for its sender and others find no room. A line may be as long as the mail.
+Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, no room for it now, too
+many of one address or to one workspace, or a recipient who is there no more: send again · 552 over `MAIL_BYTES_MAX`; 421 to a
+connection too many, after `COMMANDS_MAX` without a mail, or where it waits for its sender and others find no room. A line may
+be as long as the mail.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, cast
 
 import structlog
@@ -80,16 +81,23 @@ class MailHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
-        inboxes = {inbox.id: inbox for address in envelope.rcpt_tos if (inbox := self._directory.mailbox(address)) is not None}
         try:
             body = await self._traced(content, session, envelope.mail_from or "")
-            for inbox in inboxes.values():
+            for inbox in self._inboxes(envelope.rcpt_tos):
                 await self._take_in(inbox, body)
         except Unavailable as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return f"451 4.3.0 not stored, send again: {error.message}"
         GATEWAY_REQUESTS.labels(provider="smtp", status="250").inc()
         return "250 2.0.0 stored"
+
+    def _inboxes(self, addresses: Sequence[str]) -> Collection[Inbox]:
+        """Those of a mail that has come, which took its time. Raises `Unavailable` where one is there no more: what is sent again is refused
+        at its recipient, and the others take it."""
+        found = [self._directory.mailbox(address) for address in addresses]
+        if None in found:
+            raise Unavailable("a recipient is there no more")
+        return {inbox.id: inbox for inbox in found if inbox is not None}.values()
 
     async def handle_exception(self, error: Exception) -> str:
         """What nobody foresaw, anywhere in the session: the sender keeps its mail and comes again."""
