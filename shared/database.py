@@ -13,6 +13,7 @@ the server counts its session as active and waits for it. Who gives up waiting f
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ import sqlalchemy as sa
 from asyncpg.pgproto import pgproto
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from shared.errors import Conflict, InputRejected, SantralError, Unavailable
 from shared.json_bounds import shallow
@@ -176,6 +178,13 @@ def _begin(workspace_id: UUID | None, isolation: str, lock_ms: int | None) -> st
     return "; ".join(said)
 
 
+def _driver_of(raw: PoolProxiedConnection) -> Connection:
+    """The driver's connection under SQLAlchemy's, in the transaction that a statement has begun there."""
+    driver: Connection | None = raw.driver_connection
+    assert driver is not None, "it was just used"
+    return driver
+
+
 async def _prepare(connection: Any) -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_to_json, decoder=_from_json, schema="pg_catalog")
@@ -240,6 +249,7 @@ class Database:
         self._pool = pool
         self._engine = engine
         self._batches, self._transactions = _Share(pool_size), _Share(pool_size)
+        self._begun: Callable[[Connection], Awaitable[None]] | None = None
 
     @classmethod
     async def open(cls, url: str, *, name: str, pool_size: int = 8) -> Database:
@@ -265,6 +275,12 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
+    def beginning(self, begun: Callable[[Connection], Awaitable[None]]) -> Database:
+        """The same connections; ``begun`` is asked within each transaction before anything else, and may refuse it."""
+        same = copy.copy(self)
+        same._begun = begun
+        return same
+
     @asynccontextmanager
     async def transaction(self, workspace_id: UUID | None = None, *, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
         """A SQLAlchemy transaction that sees ``workspace_id`` only (the API's role sees nothing without one).
@@ -277,6 +293,8 @@ class Database:
             async with connection.begin():
                 if workspace_id is not None:
                     await connection.execute(sa.text("select set_config('app.workspace', :id, true)"), {"id": str(workspace_id)})
+                    if self._begun is not None:
+                        await self._begun(_driver_of(await connection.get_raw_connection()))
                 yield connection
 
     @asynccontextmanager
@@ -296,6 +314,8 @@ class Database:
             began_s = time.monotonic()
             await connection.execute(_begin(workspace_id, isolation, lock_ms))
             try:
+                if self._begun is not None:
+                    await self._begun(connection)
                 yield connection
             except BaseException as error:
                 if not _is_ended(connection):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -23,9 +23,15 @@ A_TURN_S: Final = 0.02
 
 
 class Turns:
-    """Of one shared thing in this process. ``places``: how many questions it answers at once; neighbours together have half of them at most."""
+    """Of one shared thing in this process. ``places``: how many questions it answers at once; neighbours together have half of them at most.
 
-    def __init__(self, *, waiting_max: int = WAITING_MAX, places: int | None = None) -> None:
+    ``then`` is asked as each turn comes, however long it was waited for, and may refuse what waited.
+    """
+
+    def __init__(
+        self, *, waiting_max: int = WAITING_MAX, places: int | None = None, then: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._then = then
         self._waiting_max = waiting_max
         self._places = places
         self._turns: dict[Hashable, asyncio.Semaphore] = {}
@@ -47,6 +53,8 @@ class Turns:
             async with AsyncExitStack() as stack:
                 for one in shares:
                     await stack.enter_async_context(self._turn(one))
+                if self._then is not None:
+                    await self._then()
                 yield
         finally:
             for one in shares:

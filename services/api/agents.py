@@ -18,7 +18,7 @@ from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token
 from services.api.document import may_answer
 from services.api.giving import require_minter
-from services.api.principal import Caller, ConversationReader, ConversationWriter, Principal, needs
+from services.api.principal import Caller, ConversationReader, ConversationWriter, Principal, needs, until_of
 from services.api.profile_seen import note_glances, people_on
 from services.api.unseen_customers import hide_customers
 from services.api.visibility import require_agent
@@ -114,10 +114,10 @@ async def desk(request: Request, principal: ConversationReader, agent_id: str) -
 
 @router.post("/agents/{agent_id}/tokens", status_code=201, summary="Sign an agent in")
 async def token(request: Request, principal: Minter, agent_id: UUID) -> TokenOut:
-    """A token for the host system to hand to the agent's page; it lasts half a day."""
+    """A token for the host system to hand to the agent's page; it lasts half a day, and no longer than a key that mints it."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await _require_mintable(connection, principal, agent_id)
-        text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "agent", TOKEN_S)
+        text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "agent", TOKEN_S, until=principal.until)
         await audit(connection, principal, "agent.token", "agent", str(agent_id))
     return TokenOut(token=text, agent_id=agent_id, expires_at=expires_at)
 
@@ -127,7 +127,7 @@ async def code(request: Request, principal: Minter, agent_id: UUID) -> CodeOut:
     """Good once and for a day; the page exchanges it for a token, so no token ever stands in an address."""
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await _require_mintable(connection, principal, agent_id)
-        text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "code", CODE_S)
+        text, expires_at = await _mint(connection, principal.workspace_id, agent_id, "code", CODE_S, until=principal.until)
         await audit(connection, principal, "agent.code", "agent", str(agent_id))
     return CodeOut(code=text, expires_at=expires_at)
 
@@ -154,12 +154,16 @@ async def _scopes_of(connection: Connection, workspace_id: UUID, agent_id: UUID)
     return scopes
 
 
-async def _mint(connection: Connection, workspace_id: UUID, agent_id: UUID, kind: Kind, lasts_s: int) -> tuple[str, datetime]:
+async def _mint(
+    connection: Connection, workspace_id: UUID, agent_id: UUID, kind: Kind, lasts_s: int, *, until: datetime | None
+) -> tuple[str, datetime]:
+    """A session, and what it was minted ``until``: a code's token, and a key that the token makes, end by then too."""
     made = new_token(kind)
     expires_at: datetime = await connection.fetchval(
-        "insert into santral.session (workspace_id, id, kind, public_id, secret_hash, agent_id, expires_at)"
-        " values ($1, $2, $3, $4, $5, $6, now() + $7 * interval '1 s') returning expires_at",
-        workspace_id, new_id(), kind, made.public_id, made.secret_hash, agent_id, lasts_s,
+        "insert into santral.session (workspace_id, id, kind, public_id, secret_hash, agent_id, claims, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, least(now() + $8 * interval '1 s', $9::timestamptz)) returning expires_at",
+        workspace_id, new_id(), kind, made.public_id, made.secret_hash, agent_id,
+        {} if until is None else {"until": until.isoformat()}, lasts_s, until,
     )  # fmt: skip
     return made.text, expires_at
 
@@ -181,7 +185,8 @@ async def exchange(request: Request, body: CodeIn) -> TokenOut:
         )  # fmt: skip
         if used is None:
             raise Unauthenticated("this code was used", field="code", remedy="ask for a new link")
-        text, expires_at = await _mint(connection, row["workspace_id"], agent_id, "agent", TOKEN_S)
+        until = until_of(row["subject"])
+        text, expires_at = await _mint(connection, row["workspace_id"], agent_id, "agent", TOKEN_S, until=until)
         who = Principal(workspace_id=row["workspace_id"], id=row["id"], kind="agent", agent_id=agent_id)
         await audit(connection, who, "session.begun", "agent", str(agent_id))
     return TokenOut(token=text, agent_id=agent_id, expires_at=expires_at)

@@ -60,6 +60,7 @@ from services.api import (
     suggestions,
     work,
 )
+from services.api.asked_again import asked_again
 from services.api.body_guard import BodyGuard
 from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
 from services.api.config import config_routes
@@ -186,7 +187,7 @@ def create_app(
     )  # fmt: skip
     parts = urlsplit(public_url)
     state = app.state
-    state.db, state.receiver, state.hints, state.sealer, state.blobs = db, receiver, hints, sealer, blobs
+    state.db, state.receiver, state.hints, state.sealer, state.blobs = db.beginning(asked_again), receiver, hints, sealer, blobs
     state.clock, state.secret, state.front = clock, secret, front
     state.cleaner, state.thumbnails, state.parser = cleaner, thumbnails, parser
     state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))

@@ -1,6 +1,7 @@
-"""Bodies of the API's requests: in time, and within what one address may hold.
+"""Bodies of the API's requests: in time, within what one address may hold, and of who is still let in once they came.
 
-Whose they are `rate_door.py` found out before; what reads a body stands behind this.
+Whose they are `rate_door.py` found out before; what reads a body stands behind this, so whoever reads it, the caller is asked for again at its
+end (`asked_again.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.asked_again import asked_again
 from services.frame.bodies import Bodies, brings_body
 from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
@@ -49,12 +51,14 @@ class BodyGuard:
                     return await receive()
                 try:
                     message = await body.message(receive)
+                    ended = not message.get("more_body", False)
+                    if ended:
+                        await asked_again()
                 except ClientDisconnect:
                     ended = True
                     return {"type": "http.disconnect"}
                 except SantralError as error:
                     raise BodyRefused(error) from error
-                ended = not message.get("more_body", False)
                 return message
 
             async def answered(message: Message) -> None:

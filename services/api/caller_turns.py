@@ -1,6 +1,7 @@
 """Turns at what a workspace has one place of: drawn round its callers, so who asks for masses waits behind themselves.
 
-A colleague waits for one question of each other caller at most, whatever these ask for. **Identity** of a caller: as the audit names them,
+A colleague waits for one question of each other caller at most, whatever these ask for. As a turn comes it is asked whether the caller may
+still ask. **Identity** of a caller: as the audit names them,
 an agent in all their sessions.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+from services.api.asked_again import asked_again
 from services.api.principal import Principal
 from shared.shares import Share
 from shared.turns import Turns
@@ -23,7 +25,7 @@ class CallerTurns:
     """Of one kind of question in this process. ``waiting_max``: how many of one caller may wait; ``callers`` times that of a workspace."""
 
     def __init__(self, *, waiting_max: int, callers: int = CALLERS) -> None:
-        self._turns = Turns(waiting_max=waiting_max, places=1)
+        self._turns = Turns(waiting_max=waiting_max, places=1, then=asked_again)
         self._callers = callers
 
     def of(self, principal: Principal) -> AbstractAsyncContextManager[None]:

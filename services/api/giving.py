@@ -2,12 +2,14 @@
 
 Whoever writes a role, gives one to a user or an agent, or makes a key must hold every scope in it, before and after; that they see as far
 is asked with these rights themselves (`principal.py`, `DECIDING`). A program that signs agents in (`agents:token`) may do so for every role
-of the desk, because that is what it is for; a role with a scope that administers needs a minter who has it.
+of the desk, because that is what it is for; a role with a scope that administers needs a minter who has it. Nor is anything minted that
+outlives a key that expires: not by the key, and not by a session that it minted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,6 +38,14 @@ def require_scopes(principal: Principal, scopes: Iterable[str], *, field: str) -
     beyond = sorted(given - principal.scopes) if "admin" not in principal.scopes else []
     if beyond:
         raise Forbidden(f"the caller has no {beyond[0]} to give", field=field, remedy="ask an administrator")
+
+
+def require_no_longer(principal: Principal, ends_at: datetime | None, *, field: str) -> None:
+    """Raises `Forbidden` for what would outlive the caller's key, or the key that minted the caller's session."""
+    if principal.until is not None and (ends_at is None or ends_at > principal.until):
+        raise Forbidden(
+            f"the key this comes from ends at {principal.until.isoformat()}", field=field, remedy="that time at the latest"
+        )
 
 
 def is_more(scopes: Iterable[str], visibility: Visibility, *, than: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from services.api.audit import audit, changed
 from services.api.bounds import KEYS_MAX, too_many
 from services.api.config_models import Scope
 from services.api.credentials import new_token
-from services.api.giving import require_scopes
+from services.api.giving import require_no_longer, require_scopes
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of
 from services.api.principal import Principal, needs
 from shared.errors import NotFound
@@ -66,8 +66,10 @@ async def list_keys(request: Request, principal: KeyWriter, limit: Limit = 200, 
 
 @router.post("", status_code=201, summary="Make a key")
 async def make_key(request: Request, principal: KeyWriter, body: KeyIn) -> NewKey:
-    """Nobody can give a key more than they have. A workspace has at most 1000 that are not revoked."""
+    """Nobody can give a key more than they have, nor longer: what a key that expires makes expires with it at the latest. A workspace has at
+    most 1000 that are not revoked."""
     require_scopes(principal, body.scopes, field="scopes")
+    require_no_longer(principal, body.expires_at, field="expires_at")
     made, key_id = new_token("live"), new_id()
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         there = "select count(*) from santral.api_key where workspace_id = $1 and revoked_at is null"

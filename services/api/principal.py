@@ -5,7 +5,9 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from services.api.credentials import Token, read_token
 from services.frame.peers import shares_of, with_each
 from services.frame.rates import Rates
-from shared.database import Database
+from shared.database import Connection, Database
 from shared.errors import Forbidden, InputRejected, Unauthenticated
 from shared.ids import WorkspaceId
 from shared.turns import Turns
@@ -36,8 +38,8 @@ ROLES: Final[Mapping[str, tuple[tuple[str, ...], Visibility]]] = {
     "agent": (_DESK, "queue"),
 }
 """The roles a workspace begins with: scopes and visibility. It may change them and add its own."""
-PRINCIPAL: Final = "santral.principal"
-"""Where a request's scope holds its `Principal`, once `rate_door.py` found one."""
+CALL: Final = "santral.call"
+"""Where a request's scope holds its `Call`, once `rate_door.py` found who calls."""
 REMEMBER_S: Final = 3.0
 KNOWN_MAX: Final = 10_000
 LOOKS_WAITING_MAX: Final = 2_000
@@ -64,6 +66,8 @@ class Principal:
     inbox_id: UUID | None = None
     visitor_id: UUID | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
+    until: datetime | None = None
+    """When a key, or the key that minted a session, ends: what is minted lasts no longer."""
 
     @property
     def actor(self) -> str:
@@ -79,6 +83,15 @@ class Principal:
                 f"{scope} is for who sees the whole workspace", field="Authorization",
                 remedy="use a key, or a role with the visibility workspace",
             )  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A request with a token: who it was at the head, and whether the operation decides over rights and sight (`DECIDING`)."""
+
+    token: str
+    principal: Principal
+    decides: bool = False
 
 
 class Credentials:
@@ -112,6 +125,17 @@ class Credentials:
         self.used(known[2])
         return known[2]
 
+    async def again(self, text: str, connection: Connection | None = None) -> Principal:
+        """The caller of a token that was let in, by a given connection where one is held already. Raises `Unauthenticated`.
+
+        It waits for no other look, and is counted for nobody: who sent it guesses at nothing.
+        """
+        token = read_token(text)
+        known = self._fresh(token)
+        if known is None:
+            known = await self._asked(token, connection)
+        return known[2]
+
     def _remembered(self, token: Token) -> tuple[float, bytes, Principal] | None:
         """What a token was good for, maybe long ago; None where it never was here."""
         known = self._known.get(token.public_id)
@@ -134,12 +158,18 @@ class Credentials:
 
     async def _looked_up(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:
         try:
-            row = await self.row(_KINDS[token.kind], token.public_id, token.secret_hash)
+            return await self._asked(token)
+        except Unauthenticated:
+            self._rates.take("wrong-token", with_each(shares_of(peer), token.public_id))
+            self._rates.take("wrong-address", shares_of(peer))
+            raise
+
+    async def _asked(self, token: Token, connection: Connection | None = None) -> tuple[float, bytes, Principal]:
+        try:
+            row = await self.row(_KINDS[token.kind], token.public_id, token.secret_hash, connection)
         except Unauthenticated:
             if self._remembered(token):  # it is good no more; a guess at somebody's secret forgets nothing
                 del self._known[token.public_id]
-            self._rates.take("wrong-token", with_each(shares_of(peer), token.public_id))
-            self._rates.take("wrong-address", shares_of(peer))
             raise
         # Looked up last stands last: what leaves is what nobody showed for longest.
         self._known.pop(token.public_id, None)
@@ -148,10 +178,10 @@ class Credentials:
         known = self._known[token.public_id] = (self._now_s() + REMEMBER_S, token.secret_hash, principal_of(row))
         return known
 
-    async def row(self, kind: str, public_id: str, secret_hash: bytes) -> Mapping[str, Any]:
-        """The stored credential. Raises `Unauthenticated`."""
-        async with self._db.session() as connection:
-            row = await connection.fetchrow("select * from santral.credential($1, $2)", kind, public_id)
+    async def row(self, kind: str, public_id: str, secret_hash: bytes, connection: Connection | None = None) -> Mapping[str, Any]:
+        """The stored credential, by a connection of its own where none is given. Raises `Unauthenticated`."""
+        async with nullcontext(connection) if connection is not None else self._db.session() as asked:
+            row = await asked.fetchrow("select * from santral.credential($1, $2)", kind, public_id)
         stored = row["secret_hash"] if row is not None else b"\0" * 32
         if not hmac.compare_digest(stored, secret_hash) or row is None:
             raise Unauthenticated("unknown, expired or revoked", field="Authorization", remedy="ask for a new one")
@@ -178,7 +208,7 @@ def principal_of(row: Mapping[str, Any]) -> Principal:
     if subject["kind"] == "key":
         return Principal(
             workspace_id=row["workspace_id"], id=row["id"], kind="key", name=subject["name"],
-            scopes=frozenset(row["scopes"]), visibility="workspace",
+            scopes=frozenset(row["scopes"]), visibility="workspace", until=row["expires_at"],
         )  # fmt: skip
     if subject["kind"] == "visitor":
         return Principal(
@@ -187,8 +217,14 @@ def principal_of(row: Mapping[str, Any]) -> Principal:
         )  # fmt: skip
     return Principal(
         workspace_id=row["workspace_id"], id=row["id"], kind="agent", name=subject["name"], scopes=frozenset(row["scopes"]),
-        visibility=subject["visibility"], agent_id=UUID(subject["agent_id"]),
+        visibility=subject["visibility"], agent_id=UUID(subject["agent_id"]), until=until_of(subject),
     )  # fmt: skip
+
+
+def until_of(subject: Mapping[str, Any]) -> datetime | None:
+    """When the key ends that minted an agent's session or a page's code; None where it does not, or nobody's key did."""
+    until = subject["claims"].get("until")
+    return None if until is None else datetime.fromisoformat(until)
 
 
 def _token_for_calls(text: str, *, visitors: bool) -> Token:
@@ -210,12 +246,13 @@ async def caller(
     request: Request, scopes: SecurityScopes, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
 ) -> Principal:
     """The request's principal, whom the door found and counted, with the scopes the operation needs. ``bearer`` is for the document."""
-    principal: Principal | None = request.scope.get(PRINCIPAL)
-    if principal is None:
+    call: Call | None = request.scope.get(CALL)
+    if call is None:
         raise no_token()
     for scope in scopes.scopes:
-        principal.require(scope)
-    return principal
+        call.principal.require(scope)
+    call.decides = request.method != "GET" and not DECIDING.isdisjoint(scopes.scopes)
+    return call.principal
 
 
 def no_token() -> Unauthenticated:

@@ -15,7 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.principal import PRINCIPAL, Credentials, Principal, no_token
+from services.api.asked_again import asking_for
+from services.api.principal import CALL, Call, Credentials, Principal, no_token
 from services.api.problems import refusal
 from services.frame.bodies import brings_body
 from services.frame.peers import peer_of, shares_of
@@ -66,24 +67,30 @@ class RateDoor:
             await send(message)
 
         try:
-            if wants_token(scope["path"]):
-                principal = scope[PRINCIPAL] = await self._caller(scope)
-                standings += self._counted(principal)
+            call = await self._call(scope) if wants_token(scope["path"]) else None
+            if call is not None:
+                standings += self._counted(call.principal)
             else:
                 self._count_stranger(scope)
         except SantralError as error:
             await _unread(scope, refusal(scope, error))(scope, receive, told)
             return
-        await self._app(scope, receive, told)
+        if call is None:
+            await self._app(scope, receive, told)
+            return
+        scope[CALL] = call
+        with asking_for(call, self._credentials):
+            await self._app(scope, receive, told)
 
-    async def _caller(self, scope: Scope) -> Principal:
+    async def _call(self, scope: Scope) -> Call:
         """Who shows a good token. Raises as `Credentials.principal`; a stranger is counted."""
         kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
         peer = peer_of(scope)
         if kind.lower() != "bearer" or not token:
             self._rates.take("address", shares_of(peer))
             raise no_token()
-        return await self._credentials.principal(token, peer=peer, visitors=False)
+        principal = await self._credentials.principal(token, peer=peer, visitors=False)
+        return Call(token=token, principal=principal)
 
     def _counted(self, principal: Principal) -> list[Standing]:
         counted = (self._rates.take("key", str(principal.id)), self._rates.take("workspace", str(principal.workspace_id)))

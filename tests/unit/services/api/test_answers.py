@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from services.api.app import create_app
 from services.api.shown import Shown
+from shared.database import Database
 
 Json = dict[str, Any]
 _NOBODY: Final = cast("Any", None)
@@ -42,7 +43,8 @@ FREE: Final = {
 
 def document() -> Json:
     app = create_app(
-        db=_NOBODY, receiver=_NOBODY, hints=_NOBODY, sealer=_NOBODY, blobs=_NOBODY, clock=_NOBODY, secret=b"", front=_NOBODY,
+        db=Database("", name="", pool=_NOBODY, engine=_NOBODY), receiver=_NOBODY, hints=_NOBODY, sealer=_NOBODY,
+        blobs=_NOBODY, clock=_NOBODY, secret=b"", front=_NOBODY,
         cleaner=_NOBODY, thumbnails=_NOBODY, parser=_NOBODY,
     )  # fmt: skip
     return app.openapi()
