@@ -65,7 +65,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An HTTP request as it arrived: raw body, header names in lower case, the query as pairs."""
+    """An HTTP request as it arrived: raw body, header names in lower case, the query as pairs.
+
+    ``proven``: the door knows who brought it, by a secret or a signature, or because it is our own listener.
+    """
 
     method: str
     url: str
@@ -73,6 +76,7 @@ class Request:
     query: Mapping[str, str]
     body: bytes
     received_at: datetime
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,11 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from ingest.adapter import Draft, Inbox, Parsed, Part, Target, Unparsed, draft_message
+from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed, draft_message
 from ingest.digest import content_digest
 from ingest.mail.reply_token import conversation_of
 from ingest.masking import masked_draft
+from ingest.provenance import kept
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.cloudevent import encode_message
@@ -76,18 +77,21 @@ class Receiver:
         self._clock = clock
         self._spool = spool
 
-    async def receive(self, target: Target, parsed: Sequence[Parsed]) -> list[Accepted]:
+    async def receive(
+        self, target: Target, parsed: Sequence[Parsed], *, request: Request | None = None, at: datetime | None = None
+    ) -> list[Accepted]:
         """Takes every element in, in order; returns only when all are durable.
 
+        ``request``: how it came, kept with what was not understood. ``at``: when it was accepted, where that was not now.
         Raises `Unavailable` with nothing acknowledged (some may be on the broker: redelivery is harmless), `TooLarge` when a
         record cannot be made small enough.
         """
-        now = self._clock.now()
+        now = at or self._clock.now()
         accepted: list[Accepted] = []
         records: list[Record] = []
         for place, element in enumerate(parsed):
             await let_others(place)
-            draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element)
+            draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element, request)
             message = await self._message(draft, now)
             records.append(self._record(message))
             accepted.append(Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed"))
@@ -197,7 +201,7 @@ async def _digest(content: bytes) -> str:
     return await asyncio.to_thread(lambda: hashlib.blake2b(content, digest_size=16).hexdigest())
 
 
-async def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
+async def _unparsed_draft(target: Target, element: Unparsed, request: Request | None) -> Draft:
     """What could not be understood travels the same way, as ``kind=unparsed``; its id is the digest of its bytes.
 
     Where no inbox has the account it names, the connection stands in for the inbox, and masks what all its inboxes mask.
@@ -208,5 +212,6 @@ async def _unparsed_draft(target: Target, element: Unparsed) -> Draft:
         mask_numbers=masks.pop() if len(masks) == 1 else False,
     )  # fmt: skip
     digest = await _digest(element.original)
-    values = {"kind": "unparsed", "reason": element.reason[:2000]}
+    known = {} if request is None else kept(request, inbox.settings)
+    values = {"kind": "unparsed", "reason": element.reason[:2000], "traits": known}
     return Draft(inbox=inbox, external_id=f"unparsed:{digest}", values=values, original=element.original)

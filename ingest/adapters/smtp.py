@@ -110,9 +110,7 @@ class SmtpAdapter:
         mail = read_mail(request.body)
         if mail.sender is None and not mail.text and not mail.attachments:
             return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
-        # What anybody may post brings no verdict of its own: a border's counts from our listener, or from who knows the secret.
-        proven = request.method == LISTENER or bool(target.secrets.get("post_secret"))
-        return [_draft(inbox, mail, request.body, _own(inbox), proven=proven)]
+        return [_draft(inbox, mail, request.body, _own(inbox), proven=request.proven)]
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -181,9 +179,11 @@ def _require_somebody(reply: Reply) -> None:
 def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes, *, proven: bool) -> Draft:
     who = correspondent(mail, own)
     automatic, reported = _automatic(mail, own)
-    authserv_id = str(inbox.settings.get("authserv_id", "")) if proven else ""
+    authserv_id = str(inbox.settings.get("authserv_id", ""))
     domain = mail.sender.address.rpartition("@")[2] if mail.sender is not None else ""
     verdict = sender_verdict(mail.headers, authserv_id=authserv_id, from_domain=domain)
+    # A border's word for somebody counts from our listener, or from who knows the secret: anybody may post it. Denied is who denies themselves.
+    verdict = "none" if verdict == "pass" and not proven else verdict
     sender = _sender(inbox, mail, who.box, verdict="none" if who.written_from and verdict == "pass" else verdict)
     values: dict[str, Any] = {
         "sender": sender,

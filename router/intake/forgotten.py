@@ -60,6 +60,18 @@ async def forgotten(
     return refused, kept
 
 
+async def are_forgotten(connection: Connection, secret: bytes, messages: Sequence[InboundMessage]) -> list[bool]:
+    """Of each message, whether its sender was erased after it was observed. They are of any workspace."""
+    asked = {(one.workspace_id, one.sender.handle()) for one in messages if one.sender is not None}
+    known = await erased_at(connection, secret, asked)
+
+    def is_forgotten(message: InboundMessage) -> bool:
+        at = known.get((message.workspace_id, message.sender.handle())) if message.sender is not None else None
+        return at is not None and observed_at(message) < at
+
+    return [is_forgotten(one) for one in messages]
+
+
 def observed_at(message: InboundMessage) -> datetime:
     """When the customer said it: our clock or the provider's, whichever is earlier, with an allowance for clocks of customers."""
     if message.sent_at is None:

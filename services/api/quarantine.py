@@ -2,22 +2,25 @@
 
 What a router refused is replayed by the router from its record. What an adapter could not understand (``unparsed``) is parsed again
 here, from the bytes as they came, with the inbox as it is now; understood, it goes in by the front door and the entry is resolved.
+When it came and who was believed then stay (`ingest/provenance.py`): it vouches for nobody more, and brings back nobody erased since.
 """
 
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
-from ingest.adapter import Draft, Inbox, Parsed, Target
-from ingest.adapter import Request as ProviderRequest
+from ingest.adapter import Draft, Inbox, Target, draft_message
 from ingest.masks import Masks
 from ingest.parse import Parser
+from ingest.provenance import brought_again, vouched_then
+from router.intake.forgotten import are_forgotten
 from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
 from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, id_of
@@ -121,14 +124,16 @@ async def replay(request: Request, principal: Writer, entry_id: UUID, body: Repl
             raise Conflict(f"the entry is {found.state}", field="state")
         # One process parses them: one of a workspace at a time, and its bytes are read when it is their turn.
         async with state.page_turns.of(principal):
-            parsed = await _parsed_again(state.parser, target, await _original(request, message))
+            parsed = await _parsed_again(state.parser, target, message, await _original(request, message))
+        async with state.db.batch(principal.workspace_id) as connection:
+            parsed = await _of_nobody_erased(connection, state.secret, message, parsed)
         if dry_run:
             return ReplayedOut(id=entry_id, state="would be taken in")
         async with state.db.batch(principal.workspace_id) as connection:
             await end_entry(connection, principal.workspace_id, entry_id, state="replayed", actor=principal.actor)
             await audit(connection, principal, "quarantine.replayed", "quarantine", str(entry_id))
             # The entry is held while it goes in: whoever discards it meanwhile, or erases its sender, is before it or finds it resolved.
-            await state.receiver.receive(target, parsed)
+            await state.receiver.receive(target, parsed, at=message.accepted_at)
         return ReplayedOut(id=entry_id, state="replayed")
     if dry_run:
         return ReplayedOut(id=entry_id, state="would be asked of the router")
@@ -170,8 +175,8 @@ async def _original(request: Request, message: InboundMessage) -> bytes:
     return content
 
 
-async def _parsed_again(parser: Parser, target: Target, original: bytes) -> list[Parsed]:
-    request = ProviderRequest(method="POST", url="", headers={}, query={}, body=original, received_at=datetime.now(UTC))
+async def _parsed_again(parser: Parser, target: Target, message: InboundMessage, original: bytes) -> list[Draft]:
+    target, request = brought_again(target, message.traits, original, at=message.accepted_at)
     try:
         parsed = list(await parser.parse(target, request))
     except SantralError:
@@ -182,12 +187,27 @@ async def _parsed_again(parser: Parser, target: Target, original: bytes) -> list
             field="entry_id",
             remedy="discard the entry, or replay it after an upgrade",
         ) from error
+    drafts: list[Draft] = []
     for one in parsed:
         if not isinstance(one, Draft):
             raise Unprocessable(one.reason, field="entry_id", remedy="mend the inbox's configuration, or discard the entry")
-    if not parsed:
+        drafts.append(vouched_then(one, message.traits))
+    if not drafts:
         raise Unprocessable("nothing in it is a message", field="entry_id", remedy="discard the entry")
-    return parsed
+    return drafts
+
+
+async def _of_nobody_erased(connection: Connection, secret: bytes, entry: InboundMessage, drafts: Sequence[Draft]) -> list[Draft]:
+    """Those whose sender was not erased since they came; intake asks again. Raises `Unprocessable` where none is left."""
+    messages = [
+        draft_message(one, message_id=entry.id, accepted_at=entry.accepted_at, external_id=one.external_id or entry.external_id)
+        for one in drafts
+    ]
+    gone = await are_forgotten(connection, secret, messages)
+    left = [one for one, is_gone in zip(drafts, gone, strict=True) if not is_gone]
+    if not left:
+        raise Unprocessable("its sender was erased after it was accepted", field="entry_id", remedy="discard the entry")
+    return left
 
 
 async def _target(connection: Connection, message: InboundMessage, sealer: Sealer, book: OwnBook) -> Target:

@@ -10,6 +10,7 @@ What an adapter cannot understand is taken in as quarantine and answered 200: th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from starlette.applications import Starlette
@@ -91,6 +92,8 @@ def create_gateway(
         if http.method != "POST":
             raise InputRejected("a delivery is a POST", field="method", remedy="POST")
         token = adapter.verify(target, request)
+        # What was let in is proven, but to an inbox from before that has nothing to prove it by.
+        request = replace(request, proven=adapter.proof is None or bool(target.secrets.get(adapter.proof)))
         await replays.check(target, token, body)
         if adapter.proof is not None and target.has_grace(request.received_at):
             _count_grace(target, request, adapter.proof)

@@ -116,7 +116,7 @@ class MailHandler:
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
     async def _take_in(self, inbox: Inbox, body: bytes) -> None:
-        request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now())
+        request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
         target = Target(
             id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
             secrets=inbox.secrets, inboxes=(inbox,),

@@ -30,7 +30,7 @@ async def take_in(parser: Parser, receiver: Receiver, target: Target, request: R
     except Exception as error:
         parsed = [whole(target, request, _reason(error, target))]
     try:
-        return await receiver.receive(target, parsed)
+        return await receiver.receive(target, parsed, request=request)
     except Unavailable:
         raise
     except Exception as error:
@@ -43,14 +43,14 @@ async def _one_by_one(receiver: Receiver, target: Target, request: Request, pars
     accepted: list[Accepted] = []
     for one in parsed:
         try:
-            accepted += await receiver.receive(target, [one])
+            accepted += await receiver.receive(target, [one], request=request)
         except Unavailable:
             raise
         except Exception as error:
             kept = Unparsed(inbox=one.inbox, original=one.original or request.body, reason=_reason(error, target))
             if not isinstance(one, Draft):
                 raise Unavailable("it could not be kept as it is either") from error
-            accepted += await receiver.receive(target, [kept])
+            accepted += await receiver.receive(target, [kept], request=request)
     return accepted
 
 

@@ -119,7 +119,7 @@ def draft_of(workspace_id: UUID, inbox_id: UUID, content: bytes, column: str) ->
         settings={} if column == "no border" else {"authserv_id": BORDER},
     )  # fmt: skip
     target = Target(id=given.id, workspace_id=given.workspace_id, provider="smtp", inboxes=(given,))
-    request = Request(method="SMTP", url="", headers={}, query={}, body=content, received_at=datetime.now(UTC))
+    request = Request(method="SMTP", url="", headers={}, query={}, body=content, received_at=datetime.now(UTC), proven=True)
     (draft,) = ADAPTER.parse(target, request)
     assert isinstance(draft, Draft)
     return draft

@@ -64,4 +64,4 @@ def request_of(fixture: Mapping[str, Any], *, body: bytes | None = None) -> Requ
         headers |= {"santral-timestamp": stamp, "santral-token": token, "santral-signature": f"v2={digest}"}
     else:
         headers["authorization"] = f"Bearer {SECRET}"
-    return Request(method="POST", url="http://x/in/t", headers=headers, query={}, body=body, received_at=NOW)
+    return Request(method="POST", url="http://x/in/t", headers=headers, query={}, body=body, received_at=NOW, proven=True)

@@ -27,7 +27,7 @@ REPLY = Reply(
 
 def values_of(*fields: str, inbox: Inbox = INBOX) -> dict[str, Any]:
     body = "\r\n".join((*fields, "Message-ID: <1@x>", "", "x")).encode()
-    request = Request(method="SMTP", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
+    request = Request(method="SMTP", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC), proven=True)
     (draft,) = ADAPTER.parse(Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,)), request)
     assert isinstance(draft, Draft)
     return dict(draft.values)
@@ -94,22 +94,21 @@ def test_nobody_is_not_answered_at_a_message_id() -> None:
 
 
 def test_a_post_that_proves_nothing_brings_no_verdict_of_its_own() -> None:
-    """Whoever knows the address may post a mail with the border's name in it; whoever knows the secret is the border's hook."""
-    stamped = (
-        b"Authentication-Results: mx.ornek.com; dmarc=pass header.from=ornek.net\r\nFrom: a@ornek.net\r\nSubject: x\r\n\r\nx\r\n"
-    )
+    """Whoever knows the address may post a mail with the border's name in it, though who is denied by it denies themselves."""
     inbox = Inbox(
         workspace_id=UUID(int=1), id=UUID(int=2), name="destek", channel="email", provider="smtp", address="destek@ornek.com",
         settings={"authserv_id": "mx.ornek.com"},
     )  # fmt: skip
-    for method, secrets, assurance in (
-        ("SMTP", {}, "channel_verified"), ("POST", {}, "asserted"), ("POST", {"post_secret": "x" * 16}, "channel_verified"),
-    ):  # fmt: skip
-        target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,), secrets=secrets)
-        request = Request(method=method, url="", headers={}, query={}, body=stamped, received_at=datetime.now(UTC))
+    for said, proven, verdict in (("pass", True, "pass"), ("pass", False, "none"), ("fail", True, "fail"), ("fail", False, "fail")):
+        stamped = f"Authentication-Results: mx.ornek.com; dmarc={said} header.from=ornek.net\r\nFrom: a@ornek.net\r\n\r\nx\r\n"
+        target = Target(id=inbox.id, workspace_id=inbox.workspace_id, provider="smtp", inboxes=(inbox,))
+        request = Request(
+            method="POST", url="", headers={}, query={}, body=stamped.encode(), received_at=datetime.now(UTC), proven=proven
+        )
         (draft,) = ADAPTER.parse(target, request)
         assert isinstance(draft, Draft)
-        assert draft.values["sender"].assurance == assurance, (method, secrets)
+        assert draft.values["traits"] == {"verdict": verdict}
+        assert draft.values["sender"].assurance == ("channel_verified" if verdict == "pass" else "asserted")
 
 
 def test_of_a_crowd_the_first_hundred_take_part() -> None:
