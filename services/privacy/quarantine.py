@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -20,6 +21,7 @@ from shared.cloudevent import decode_message
 from shared.database import Connection, pages
 from shared.errors import InputRejected
 from shared.handle import Handle
+from shared.mailbox import as_letters
 
 PAGE: Final = 50
 AT_ONCE: Final = 4
@@ -34,13 +36,28 @@ where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id lim
 
 
 def needles_of(handles: Iterable[OwnHandle]) -> set[bytes]:
-    """How their addresses may stand in a provider's bytes: as they are, escaped, and a number without its plus; in lower case."""
+    """How their addresses may stand in a provider's bytes: as written or in small letters, composed or not, a domain in letters or not,
+    a number without its plus, escaped as JSON does; all of it `_folded`, as what they are looked for in.
+    """
     found: set[bytes] = set()
-    for one in handles:
-        for text in (one.handle.value.lower(), one.raw.lower()):
-            forms = {text, text.lstrip("+"), json.dumps(text)[1:-1]}
-            found |= {form.encode("utf-8", "surrogatepass") for form in forms if len(form) >= NEEDLE_CHARS_MIN}
+    for text in {written for one in handles for written in _written(one)}:
+        forms = (text, text.lstrip("+"), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+        found |= {_folded(form.encode("utf-8", "surrogatepass")) for form in forms if len(form) >= NEEDLE_CHARS_MIN}
     return found
+
+
+def _written(one: OwnHandle) -> set[str]:
+    texts = {one.handle.value, one.raw}
+    if one.handle.kind == "email":
+        local, _, domain = one.handle.value.rpartition("@")
+        texts.add(f"{local}@{as_letters(domain)}")
+    texts |= {text.lower() for text in texts}
+    return texts | {unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD")}
+
+
+def _folded(text: bytes) -> bytes:
+    """ASCII letters made small, and no others: what is found in bytes may be of any charset, and ``İ`` has no small letter of its own."""
+    return text.lower()
 
 
 async def entries_of(
@@ -91,7 +108,7 @@ def _named(row: Entry) -> list[Handle]:
 def _contains(row: Entry, needles: Needles) -> bool:
     record: bytes = row["record"]
     texts = (record, json.dumps(row["headers"]).encode(), row["error"].encode(), *_original(record))
-    return any(needles.within(text.lower()) for text in texts)
+    return any(needles.within(_folded(text)) for text in texts)
 
 
 def _original(record: bytes) -> list[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from profiles.forgetting import person_handles
 from services.privacy.erasures import Erasures
@@ -67,3 +69,29 @@ async def test_an_export_finds_the_same_visitors(api: Api, workspace: Workspace,
         visitors = await visitors_who_are(connection, workspace.id, handles)
         claims = await connection.fetch("select claims from santral.session where visitor_id = any($1)", list(visitors))
     assert sorted(row["claims"]["external_id"] for row in claims) == ["customer-7", "nobody-knows"]
+
+
+async def test_a_site_names_them_as_it_writes_them(api: Api, workspace: Workspace, worker_db: Database) -> None:
+    widget = workspace.inboxes["webchat"]
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "update santral.inbox set secrets = $2, settings = settings || '{\"region\": \"TR\"}' where id = $1",
+            widget, api.sealer.seal({"identity_secret": IDENTITY}),
+        )  # fmt: skip
+    handles = [{"kind": "phone", "value": "+905326054137"}, {"kind": "email", "value": "ayse@xn--mteri-kva70e.example"}]
+    known = await api.client.post("/v1/profiles/identify", headers=await api.key(workspace.id), json={"handles": handles})
+    for name, claims in {
+        "national": {"phone": "0532 605 4137"}, "other digits": {"phone": "+\u0669\u0660 532 605 41 37"},
+        "in letters": {"email": "Ayse@M\u00fc\u015fteri.example"}, "somebody else": {"phone": "0532 605 4138", "email": "ay\u015fe@ornek.com"},
+        "no number": {"phone": "4137"},
+    }.items():  # fmt: skip
+        await open_session(api, f"token-{widget}", identity=signed({**_nameless(name), **claims}))
+    async with worker_db.batch() as connection:
+        found = await person_handles(connection, WorkspaceId(workspace.id), UUID(known.json()["profile_id"]))
+        visitors = await visitors_who_are(connection, workspace.id, found)
+        left = await connection.fetch("select claims from santral.session where visitor_id = any($1)", list(visitors))
+    assert sorted(row["claims"]["external_id"] for row in left) == ["in letters", "national", "other digits"]
+
+
+def _nameless(customer: str) -> dict[str, Any]:
+    return {name: value for name, value in good_claims(sub=customer).items() if name not in ("email", "phone")}
