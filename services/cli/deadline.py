@@ -20,7 +20,7 @@ from router.calendars.deadline import reckoned, start_in, target_seconds
 from router.calendars.hours import calendar_from
 from services.cli.console import say
 from services.client.rest_client import RestClient
-from services.client.workspace_file import PlainLoader
+from services.client.yaml_text import PlainLoader
 from shared.errors import InputRejected, Unprocessable
 
 

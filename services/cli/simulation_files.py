@@ -13,6 +13,7 @@ import yaml
 from router.simulator.document import Document, document_of
 from router.simulator.trace import Day, read_trace
 from services.client.private_file import require_folder
+from services.client.yaml_text import BoundedLoader
 from shared.errors import InputRejected
 
 BYTES_MAX: Final = 500_000_000
@@ -23,7 +24,7 @@ def read_document(path: Path, *, runs: int | None = None, seed: int | None = Non
     """The document of a JSON or YAML file, with other runs or another seed where given. Raises `InputRejected`."""
     text = _text(path, "INPUT")
     try:
-        given = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        given = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=BoundedLoader)  # noqa: S506  a SafeLoader
     except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputRejected(f"{path} cannot be read: {reason}", field="INPUT", remedy="write JSON or YAML") from error

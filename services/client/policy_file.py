@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from services.client.yaml_text import read_yaml
 from shared.errors import Unprocessable
 
 
@@ -37,14 +38,8 @@ def read_policy_file(path: Path) -> PolicyFile:
         raise Unprocessable(f"cannot be read: {error.strerror}", field=str(path), remedy="name a file that exists") from error
     except UnicodeDecodeError as error:
         raise Unprocessable("is not UTF-8", field=str(path), remedy="save it as UTF-8") from error
-    try:
-        document = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Unprocessable(f"not YAML: {error.problem}", field=f"{path}:{line}", remedy="mend the line") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Unprocessable("not YAML", field=str(path), remedy="write rules and default_queue") from error
+    read = read_yaml(text, source=str(path))
+    document, node = read.document, read.node
     lines: dict[tuple[str | int, ...], int] = {}
     if node is not None:
         _mark(node, (), lines)

@@ -6,7 +6,6 @@ Sections stand in the order in which they are applied: what is referred to comes
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,28 +13,12 @@ from typing import Any, Final
 
 import yaml
 
+from services.client.yaml_text import PlainLoader, read_yaml
 from shared.errors import Unprocessable
 
 LISTS: Final = ("roles", "skills", "users", "connections", "inboxes", "calendars", "queues", "plans", "slas", "agents")
 SINGLES: Final = ("workspace", "policy")
 NAMED: Final = (*SINGLES, *LISTS)
-_TAG: Final = "tag:yaml.org,2002:"
-_NOT_PLAIN: Final = frozenset({f"{_TAG}int", f"{_TAG}float", f"{_TAG}timestamp"})
-
-
-class PlainLoader(yaml.SafeLoader):
-    """YAML in which ``18:00`` and ``2026-10-29`` are the texts they look like, not a number in base sixty and a date."""
-
-
-PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_PLAIN]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-for _tag, _pattern in (
-    (f"{_TAG}int", r"[-+]?(?:0|[1-9][0-9_]*)$|0x[0-9a-fA-F]+$"),
-    (f"{_TAG}float", r"[-+]?[0-9][0-9_]*\.[0-9]*(?:[eE][-+]?[0-9]+)?$"),
-):
-    PlainLoader.add_implicit_resolver(_tag, re.compile(_pattern), list("-+0123456789"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +53,8 @@ def read_workspace_file(path: Path) -> WorkspaceFile:
 
 def parse_workspace_file(text: str, *, source: str) -> WorkspaceFile:
     """The same from text."""
-    try:
-        document = yaml.load(text, Loader=PlainLoader)  # noqa: S506  a SafeLoader with fewer resolvers
-        node = yaml.compose(text, Loader=PlainLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Unprocessable(f"not YAML: {error.problem}", field=f"{source}:{line}", remedy="mend the line") from error
+    read = read_yaml(text, source=source, loader=PlainLoader)
+    document, node = read.document, read.node
     lines: dict[str, int] = {}
     if node is not None:
         _mark(node, "", lines)
