@@ -1,6 +1,8 @@
 """How a person is reached on a channel: ``(kind, scope, value)``, normalized.
 
-Normalization is idempotent and never guesses; what cannot be normalized stays unresolved. The raw value is kept beside.
+Normalization is idempotent and never guesses; what cannot be normalized stays unresolved. The raw value is kept beside. Of an address
+and a number people write many forms; an id is given by a machine, to the letter, so one that would have to be changed is refused: two
+that differ never become one handle.
 
 **Identity**: two handles are the same when kind, scope and normalized value are equal. Provider ids are opaque strings in the
 scope of the account they belong to (a Page, a bot, a phone number's business), because providers hand out ids per account.
@@ -31,6 +33,7 @@ KINDS: Final = frozenset(
     }
 )  # fmt: skip
 VALUE_LENGTH_MAX: Final = 512
+NORMAL_FORM: Final = "give it composed (Unicode NFC), without blanks around it"
 HANDLE_BYTES_MAX: Final = 2400
 """Of kind, scope and value together in UTF-8: what an index over them takes, with room for the workspace's id."""
 _LITERAL: Final = re.compile(r"\[[a-z0-9:.]+\]")
@@ -75,6 +78,8 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
         return Handle(kind=kind, value=_email(text))
     if kind in PHONE_KINDS:
         return Handle(kind=kind, value=_phone(text, region))
+    if text != value:
+        raise InputRejected(f"a {kind} that is not in its normal form", field="value", remedy=NORMAL_FORM)
     handle = Handle(kind=kind, scope=clean_text(scope), value=text)
     if not handle.fits():
         raise InputRejected(

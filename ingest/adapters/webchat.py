@@ -2,7 +2,8 @@
 
 **Identity**: the id the browser gave the message, in the visitor's session, so a resend after a lost answer is the same message.
 **Handles**: the anonymous visitor; with a token signed by the host site also the customer it names, then authenticated. An
-e-mail address typed into the form is only asserted and attaches nothing.
+e-mail address typed into the form is only asserted and attaches nothing. A customer's id is the workspace's customer, whichever inbox's
+site signs it, unless the inbox says whose customers its site's are (`customer_scope`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,14 @@ from shared.message import Sender
 from shared.text import clean_line, clean_text
 
 TEXT_CHARS_MAX: Final = 8000
+OF_THE_WORKSPACE: Final = "workspace"
 _TRUSTED: Final = ("external_id", "email", "phone")
+
+
+def customer_scope(inbox: Inbox) -> str:
+    """The scope of the customers' ids that the inbox's site signs: empty for the workspace's customers, else as its setting names it."""
+    named = str(inbox.settings.get("identity_scope", OF_THE_WORKSPACE))
+    return "" if named == OF_THE_WORKSPACE else named
 
 
 def draft_of(
@@ -82,13 +90,21 @@ def _handles(found: Mapping[str, str], *, assurance: str, inbox: Inbox, name: st
         if not value:
             continue
         try:
-            handle = normalized(kind, value, region=inbox.region)
+            scope = customer_scope(inbox) if kind == "external_id" else ""
+            handle = normalized(kind, value, scope=scope, region=inbox.region)
         except InputRejected:
             # A site that signs a malformed address still deserves its chat; the handle stays unresolved, never guessed.
             continue
         senders.append(
             Sender.model_validate(
-                {"kind": kind, "value": handle.value, "raw": clean_line(value), "name": name, "assurance": assurance}
+                {
+                    "kind": kind,
+                    "scope": handle.scope,
+                    "value": handle.value,
+                    "raw": clean_line(value),
+                    "name": name,
+                    "assurance": assurance,
+                }
             )
         )
     return senders
@@ -114,6 +130,8 @@ class WebchatAdapter:
                 "origins": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "origin"}},
                 "locale": {"enum": ["tr", "en"]},
                 "region": {"type": "string", "format": "region"},
+                # Whose customers the signed ids are: the workspace's, or a list of their own that inboxes of the same name share.
+                "identity_scope": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$", "default": OF_THE_WORKSPACE},
                 # Public halves of the keys with which the site signs who a visitor is; several, so that one can be replaced.
                 "identity_keys": {
                     "type": "array",

@@ -3,13 +3,15 @@
 A JWT signed by the site's server for one inbox: HS256 with the inbox's secret ``identity_secret`` (while it is replaced also
 ``identity_secret_previous``), or ES256 with a key whose public half stands in its setting ``identity_keys``, where ``kid`` chooses. ``sub``
 or ``external_id`` is the customer's id, ``email``, ``phone``, ``name`` are optional, ``aud`` is the inbox's name, id or widget token.
-**Units**: ``exp``, ``nbf``, ``iat`` in seconds since 1970, also with fractions. **Identity** of a customer: ``external_id``, to the letter.
+**Units**: ``exp``, ``nbf``, ``iat`` in seconds since 1970, also with fractions. **Identity** of a customer: ``external_id``, to the letter:
+one that is not in its handle's normal form, or that holds letters nobody sees, is refused, so that two ids never look or become alike.
 Source: RFC 7519; RFC 8725 (a key has one algorithm, which is never taken from the token).
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +22,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey
 from joserfc.jws import extract_compact
 
-from shared.errors import Unauthenticated
+from shared.errors import InputRejected, Unauthenticated
+from shared.handle import normalized
 
 IDENTITY_S_MAX: Final = 3600
 LEEWAY_S: Final = 60
@@ -28,6 +31,7 @@ CLAIM_CHARS_MAX: Final = 512
 CLAIMS: Final = ("external_id", "email", "phone", "name")
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _REMEDY: Final = "sign a fresh HS256 or ES256 token for this inbox"
 
 
@@ -80,6 +84,7 @@ def claims_of(token: str, keys: Sequence[IdentityKey], audiences: Sequence[str],
     named = _named({**claims, "external_id": claims.get("external_id") or claims.get("sub")})
     if "external_id" not in named:
         raise Unauthenticated("the identity names nobody", field="identity", remedy="set sub to your customer's id")
+    _require_plain("external_id" if claims.get("external_id") else "sub", named["external_id"])
     return named
 
 
@@ -98,6 +103,18 @@ def _signed(token: str, keys: Sequence[IdentityKey]) -> dict[str, Any]:
             continue
         return claims
     raise ValueError("none of the inbox's keys signed it")
+
+
+def _require_plain(claim: str, value: str) -> None:
+    """Refuses an id that is not its handle's to the letter. Whoever signs it says what it is; nothing is mended here."""
+    try:
+        normalized("external_id", value)
+    except InputRejected as error:
+        raise Unauthenticated(f"the identity's {claim} is {error.message}", field="identity", remedy=error.remedy) from error
+    if any(unicodedata.category(letter) in _UNSEEN for letter in value):
+        raise Unauthenticated(
+            f"the identity's {claim} holds control or format characters", field="identity", remedy=f"sign a {claim} without them"
+        )
 
 
 def _named(claims: Mapping[str, Any]) -> dict[str, str]:

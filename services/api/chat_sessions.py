@@ -28,6 +28,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ingest.adapter import Inbox
+from ingest.adapters.webchat import customer_scope
 from profiles.erasure_tombstones import erased_handles
 from profiles.identify import Identification, identify
 from router.views.visitor import own_conversation
@@ -166,7 +167,7 @@ async def vouch(
     if await connection.fetchval(_SPOKE, workspace_id, visitor.scope, visitor.value) is None:
         return False
     raws = (claims["external_id"], visitor.value)
-    handles = (normalized("external_id", claims["external_id"], region=inbox.region), visitor)
+    handles = (normalized("external_id", claims["external_id"], scope=customer_scope(inbox)), visitor)
     if await erased_handles(connection, secret, WorkspaceId(workspace_id), handles, now):
         return False
     said = Identification(

@@ -177,7 +177,8 @@ def _handle(inbox: Any, to: To) -> Handle:
         raise Unprocessable(f"what kind of handle {inbox['provider']} has is not known", field="to.kind", remedy="name it")
     scope = inbox["address"] or "" if kind in ("psid", "igsid") else ""
     try:
-        return normalized(kind, to.value, scope=scope, region=inbox["region"])
+        # A person types or pastes it.
+        return normalized(kind, to.value.strip(), scope=scope, region=inbox["region"])
     except InputRejected as error:
         raise Unprocessable(error.message, field=f"to.{error.field or 'value'}", remedy=error.remedy) from error
 

@@ -22,6 +22,7 @@ from services.audit_chain.verification import Witness
 from services.doctor.audit_chain import look_at_audit_chain
 from services.doctor.bounds import look_at_bounds
 from services.doctor.card_numbers import look_at_card_numbers
+from services.doctor.customer_ids import look_at_customer_ids
 from services.doctor.database import (
     look_at_deliveries,
     look_at_handles,
@@ -138,6 +139,7 @@ async def _with_database(settings: Settings, db: Database, witnesses: Mapping[st
             lambda: look_at_open_inboxes(db, Sealer(settings.deployment_secret()), settings.grace_until()),
             "set SANTRAL_SECRET",
         ),
+        ("customer ids", lambda: look_at_customer_ids(db, Sealer(settings.deployment_secret())), "set SANTRAL_SECRET"),
         ("audit chain", lambda: look_at_audit_chain(db, witnesses), _DATABASE),
         ("bounds", lambda: look_at_bounds(db), _DATABASE),
         ("settings", lambda: look_at_saved_settings(db, settings.egress()), _DATABASE),

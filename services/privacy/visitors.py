@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
+from ingest.adapters.webchat import OF_THE_WORKSPACE
 from profiles.forgetting import OwnHandle, visitors_of
 from shared.database import Connection, pages
 from shared.errors import InputRejected
@@ -19,51 +20,61 @@ from shared.handle import normalized
 _PAGE: Final = 500
 _TAIL: Final = 4
 """Digits at a number's end that every way of writing it has."""
-_SIGNED: Final = """
-select s.visitor_id, s.claims, coalesce(i.settings->>'region', w.settings->>'region') as region
+# The same id in another scope is another customer (`ingest/adapters/webchat.py`).
+_SIGNED: Final = f"""
+select s.visitor_id, s.claims, coalesce(i.settings->>'region', w.settings->>'region') as region,
+       coalesce(nullif(i.settings->>'identity_scope', '{OF_THE_WORKSPACE}'), '') as scope
 from santral.session s join santral.workspace w on w.id = s.workspace_id
 left join santral.inbox i on i.workspace_id = s.workspace_id and i.id = s.inbox_id
 where s.workspace_id = $1 and s.kind = 'visitor' and s.visitor_id is not null and s.claims ? 'external_id'
 """
-_KNOWN: Final = "select value from santral.handle where workspace_id = $1 and kind = 'external_id' and value = any($2::text[])"
+_KNOWN: Final = """
+select h.scope, h.value from santral.handle h join unnest($2::text[], $3::text[]) as n(scope, value) on h.scope = n.scope and h.value = n.value
+where h.workspace_id = $1 and h.kind = 'external_id'
+"""
+_Scoped: TypeAlias = tuple[str, str]
 _Values: TypeAlias = Mapping[str, frozenset[str]]
 
 
 async def visitors_who_are(connection: Connection, workspace_id: UUID, handles: Sequence[OwnHandle]) -> tuple[UUID, ...]:
     """Their ids; ``handles`` with the values they had, also once they are erased."""
-    values = {kind: _values(kind, handles) for kind in ("external_id", "email", "phone")}
+    own = frozenset((one.handle.scope, text) for one in handles if one.handle.kind == "external_id" for text in _texts(one))
+    values = {
+        kind: frozenset(text for one in handles if one.handle.kind == kind for text in _texts(one)) for kind in ("email", "phone")
+    }
     named: list[UUID] = []
-    sharing: dict[UUID, str] = {}
-    if any(values.values()):
+    sharing: dict[UUID, _Scoped] = {}
+    if own or any(values.values()):
         async for rows in pages(connection, _SIGNED, workspace_id, rows=_PAGE):
-            ids, addresses = await asyncio.to_thread(_those, rows, values)
+            ids, addresses = await asyncio.to_thread(_those, rows, own, values)
             named += ids
             sharing |= addresses
     # An address that two customers share belongs to whom the site's own id names.
-    known = (
-        {row["value"] for row in await connection.fetch(_KNOWN, workspace_id, list(set(sharing.values())))} if sharing else set()
-    )
+    asked = list(set(sharing.values()))
+    found = await connection.fetch(_KNOWN, workspace_id, *map(list, zip(*asked, strict=True))) if asked else []
+    known = {(row["scope"], row["value"]) for row in found}
     named += [visitor for visitor, customer in sharing.items() if customer not in known]
     return tuple(dict.fromkeys((*visitors_of(handles), *named)))
 
 
-def _values(kind: str, handles: Sequence[OwnHandle]) -> frozenset[str]:
-    texts = {text for one in handles if one.handle.kind == kind for text in (one.handle.value, one.raw) if text}
-    return frozenset(texts | {_as_handle(kind, text, None) for text in texts})
+def _texts(one: OwnHandle) -> set[str]:
+    texts = {text for text in (one.handle.value, one.raw) if text}
+    return texts | {_as_handle(one.handle.kind, text, None) for text in texts}
 
 
-def _those(rows: Sequence[Mapping[str, Any]], values: _Values) -> tuple[list[UUID], dict[UUID, str]]:
+def _those(rows: Sequence[Mapping[str, Any]], own: frozenset[_Scoped], values: _Values) -> tuple[list[UUID], dict[UUID, _Scoped]]:
     """Visitors whom the site's own id names, and those who only have an address of theirs, with the id that the site gave them."""
     named, sharing = [], {}
     tails = {"".join(one for one in value if one.isdigit())[-_TAIL:] for value in values["phone"]}
     for row in rows:
         claims = {name: str(value) for name, value in row["claims"].items()}
-        if _stands_in(values["external_id"], "external_id", claims, row["region"]):
+        customer = claims["external_id"]
+        if not own.isdisjoint((row["scope"], one) for one in (customer, _as_handle("external_id", customer, None))):
             named.append(row["visitor_id"])
         elif _stands_in(values["email"], "email", claims, row["region"]) or (
             _may_be(claims.get("phone", ""), tails) and _stands_in(values["phone"], "phone", claims, row["region"])
         ):
-            sharing[row["visitor_id"]] = _as_handle("external_id", claims["external_id"], None)
+            sharing[row["visitor_id"]] = (row["scope"], _as_handle("external_id", customer, None))
     return named, sharing
 
 

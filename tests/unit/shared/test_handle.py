@@ -157,3 +157,23 @@ def test_a_sender_travels_by_the_first_form_for_ever() -> None:
     assert first_form(email("destek@xn--mteri-kva70e.example")) == email("destek@xn--mteri-kva70e.example")
     assert first_form(email("a@xn--0.example")) == email("a@xn--0.example")
     assert first_form(Handle(kind="visitor", scope="s", value="xn--v")) == Handle(kind="visitor", scope="s", value="xn--v")
+
+
+@pytest.mark.parametrize("kind", ["external_id", "wa_id", "psid", "visitor", "telegram"])
+@pytest.mark.parametrize("value", ["\u212aemal", "ays\u0327e", "ali\u00a0", " ali", "a\x00li", "a\ud800"])
+def test_an_id_that_would_become_another_is_refused(kind: str, value: str) -> None:
+    with pytest.raises(InputRejected) as refused:
+        normalized(kind, value)
+    assert refused.value.field == "value"
+    assert "normal form" in refused.value.message
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_two_ids_are_two_handles(one: str, other: str) -> None:
+    found = set()
+    for value in (one, other):
+        try:
+            found.add(normalized("external_id", value))
+        except InputRejected:
+            return
+    assert len(found) == len({one, other})

@@ -95,3 +95,16 @@ async def test_a_site_names_them_as_it_writes_them(api: Api, workspace: Workspac
 
 def _nameless(customer: str) -> dict[str, Any]:
     return {name: value for name, value in good_claims(sub=customer).items() if name not in ("email", "phone")}
+
+
+async def test_the_same_id_at_a_site_with_customers_of_its_own_is_somebody_else(
+    api: Api, workspace: Workspace, worker_db: Database
+) -> None:
+    profile = await _opened(api, workspace, worker_db)
+    async with worker_db.batch() as connection:
+        await connection.execute(
+            "update santral.inbox set settings = $2 where id = $1", workspace.inboxes["webchat"], {"identity_scope": "site-b"}
+        )
+        handles = await person_handles(connection, WorkspaceId(workspace.id), profile)  # type: ignore[arg-type]
+        visitors = await visitors_who_are(connection, workspace.id, [one for one in handles if one.handle.kind == "external_id"])
+    assert visitors == ()

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OctKey
 from ingest.setting_formats import is_es256_key
 from services.api.chat_identity import claims_of, identity_keys
 from shared.errors import Unauthenticated
+from shared.handle import normalized
 from tests.support.chat import IDENTITY, good_claims, signed
 
 ONE, OTHER = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
@@ -73,6 +74,36 @@ def test_what_a_site_signed_is_believed(token: str) -> None:
 def test_the_customers_own_words_are_kept() -> None:
     token = signed(good_claims(sub="x", external_id=42, email="ayse@ornek.com", name="Ayşe Yılmaz", role="admin"))
     assert believed(token) == {"external_id": "42", "email": "ayse@ornek.com", "name": "Ayşe Yılmaz"}
+
+
+@pytest.mark.parametrize("claim", ["sub", "external_id"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\u212aemal",
+        "ays\u0327e",
+        "ali\u00a0",
+        " ali",
+        "ali ",
+        "\u2003",
+        "a\u200db",
+        "\ufeffali",
+        "a\u00adli",
+        "a\u202eli",
+        "a\u0085b",
+        "a\u2028b",
+    ],
+)
+def test_an_id_that_would_become_anothers_is_refused_and_named(claim: str, value: str) -> None:
+    with pytest.raises(Unauthenticated) as refused:
+        believed(signed(good_claims(**{claim: value})))
+    assert f"the identity's {claim} " in refused.value.message
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize("value", ["Kemal", "ayşe", "ali veli", "C-1042", "李", "kemal@example.com"])
+def test_an_id_is_its_handle_to_the_letter(value: str) -> None:
+    assert believed(signed(good_claims(sub=value)))["external_id"] == value == normalized("external_id", value).value
 
 
 def bad() -> dict[str, str]:
