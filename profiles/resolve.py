@@ -19,6 +19,7 @@ from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
 from profiles.handles import KnownHandle, begin_handles, known_before, known_handles, lock_handles, touch_handles
 from profiles.identity_lock import lock_free_identities
+from profiles.left_numbers import in_turns, let_go
 from profiles.recompute import HandleRef, reach_near, rebuild
 from profiles.search_words import Named, search_text
 from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, renewal_link, wanted_of
@@ -60,10 +61,16 @@ async def resolve(
     called again with the same messages. ``lock_ms``: how long a lock is waited for, where not as usual. Raises `Unavailable` (with
     `Contended` after the ``tries``); facts already committed stay.
     """
-    seen = [sighting for sighting in sightings if sighting.senders]
+    found: dict[tuple[WorkspaceId, MessageId], Resolved] = {}
+    for turn in in_turns([sighting for sighting in sightings if sighting.senders]):
+        found |= await _resolve(db, turn, own, tries, lock_ms)
+    return found
+
+
+async def _resolve(
+    db: Database, seen: Sequence[Sighting], own: Container[Key], tries: int, lock_ms: int | None
+) -> dict[tuple[WorkspaceId, MessageId], Resolved]:
     wanted = wanted_of(seen, own)
-    if not wanted.handles:
-        return {}
     async with db.session() as connection:
         known = await known_handles(connection, wanted.handles)
         settled = all(handle.key in known and not _unsettled(known[handle.key], handle) for handle in wanted.handles)
@@ -71,7 +78,7 @@ async def resolve(
             found = await weighed(connection, evidence_of(wanted.links, known))
             settled = not found.new and not found.seen_again
     if not settled:
-        known = await retried(lambda: _write(db, wanted, known, lock_ms), tries=tries)
+        known = await retried(lambda: _write(db, seen, wanted, known, lock_ms), tries=tries)
     return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
 
 
@@ -79,8 +86,12 @@ def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
     return known.needs(wanted) or known.moves(wanted)
 
 
-async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None) -> dict[Key, KnownHandle]:
+async def _write(
+    db: Database, sightings: Sequence[Sighting], wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None
+) -> dict[Key, KnownHandle]:
     async with db.batch(lock_ms=lock_ms) as connection:
+        if await let_go(connection, sightings):
+            seen = await known_handles(connection, wanted.handles)
         begun = await _begin(connection, wanted, seen)
         seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
         seeds |= {

@@ -114,6 +114,19 @@ def _phone(text: str, region: str | None) -> str:
     return number
 
 
+_LEFT: Final = "left:"
+
+
+def left(handle: Handle, by: str) -> Handle:
+    """How a number is kept of somebody who has it no more, ``by`` the message that said so: under a scope that no channel gives."""
+    return Handle(kind=handle.kind, scope=f"{_LEFT}{by}", value=handle.value)
+
+
+def is_left(handle: Handle) -> bool:
+    """Whether it is a number that somebody had: nobody is written to there, for somebody else may have it."""
+    return handle.scope.startswith(_LEFT)
+
+
 def partition_key(secret: bytes, workspace_id: WorkspaceId, handle: Handle) -> bytes:
     """The key under which this sender's messages travel: 16 bytes, keyed, so the log shows no address."""
     return hashlib.blake2b(

@@ -18,7 +18,7 @@ from ingest.meta.calls import call_values, customer_of
 from ingest.meta.events import OURS, given, moment, told
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
-from shared.handle import normalized
+from shared.handle import left, normalized
 from shared.message import MOVED, DeliveryReceipt, Sender
 from shared.text import clean_line
 
@@ -158,7 +158,8 @@ def _senders(inbox: Inbox, user: Any, number: Any, name: str) -> list[Sender]:
 def _notice(inbox: Inbox, message: Mapping[str, Any], user: Any, number: Any, name: str) -> dict[str, Any] | None:
     """A notice that somebody is another number or id from now on; None where it says nothing of the kind.
 
-    The number goes first: what came before is linked to it and not to the id, so that the id has one number.
+    The number goes first: what came before is linked to it and not to the id, so that the id has one number. A number that gave way is
+    theirs no more: whoever writes from it next is somebody else.
     """
     system = message.get("system") or {}
     now_user, now_number = system.get("user_id"), system.get("new_wa_id") or system.get("wa_id")
@@ -167,7 +168,13 @@ def _notice(inbox: Inbox, message: Mapping[str, Any], user: Any, number: Any, na
     now = sorted(_senders(inbox, now_user, now_number, name), key=lambda one: one.kind != "wa_id")
     ids = ((user, number), (_former_id(system), None))
     former = [one for user, number in ids if user or number for one in _senders(inbox, user, number, name)]
+    if now_number and number and str(now_number) != str(number):
+        former = [_left(one, given(message, "id")) if one.kind in ("wa_id", "phone") else one for one in former]
     return _moved(_values(inbox, message, list(dict.fromkeys([*now, *former]))))
+
+
+def _left(sender: Sender, by: str) -> Sender:
+    return sender.model_copy(update={"scope": left(sender.handle(), by).scope})
 
 
 def _moved(values: dict[str, Any]) -> dict[str, Any]:

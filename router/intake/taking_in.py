@@ -36,6 +36,7 @@ from router.intake.threads import Writer, asked_of, choose, key_by_handle, moves
 from router.item.calls import CALLS
 from router.signals.signals import Signals
 from router.workspace.workspace import Workspace
+from shared.handle import is_left
 from shared.ids import new_id
 from shared.message import AMENDMENTS, Call, InboundMessage
 
@@ -180,9 +181,9 @@ class TakingIn:
         if (
             person is not None
             and conversation.last_handle_id in person.former_ids
-            and conversation.last_inbox_id == message.inbox_id
+            and (conversation.last_inbox_id == message.inbox_id or conversation.last_handle_id in _left(message, person))
         ):
-            conversation.last_handle_id = handle_id
+            conversation.last_inbox_id, conversation.last_handle_id = message.inbox_id, handle_id
         if message.direction == "out" and not amends:
             conversation.last_out_at = accepted_at
         if message.window_expires_at is not None and not machine:
@@ -213,6 +214,11 @@ class TakingIn:
             conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine or aside else handle_id,
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
+
+
+def _left(message: InboundMessage, person: Person) -> set[UUID]:
+    """Of a notice that somebody moved, the numbers that they have no more: nobody is answered there, in whichever inbox it was."""
+    return {one for one, handle in zip(person.former_ids, message.other_handles, strict=True) if is_left(handle.handle())}
 
 
 def _preferred(person: Person, workspace: Workspace) -> str:

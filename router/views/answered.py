@@ -14,7 +14,7 @@ from uuid import UUID
 
 from shared.database import Connection
 from shared.errors import InputRejected
-from shared.handle import PHONE_KINDS, Handle, normalized
+from shared.handle import PHONE_KINDS, Handle, is_left, normalized
 from shared.handle_forms import renewed
 from shared.telephone import as_given
 
@@ -33,6 +33,7 @@ NUMBER: Final = """
 left join lateral (
     select n.value from santral.link l
     join santral.handle n on n.workspace_id = l.workspace_id and n.id = case when l.a = h.id then l.b else l.a end and n.kind = 'wa_id'
+      and n.scope = ''
     where h.kind = 'bsuid' and l.workspace_id = h.workspace_id and (l.a = h.id or l.b = h.id) and l.kind = 'same_message'
       and l.assurance <> 'asserted' and l.retracted_at is null and (l.expires_at is null or l.expires_at > now())
     order by l.last_seen_at desc limit 1
@@ -73,7 +74,9 @@ async def recipient_of(connection: Connection, workspace_id: UUID, conversation_
 
 def recipient_in(row: Mapping[str, Any]) -> Recipient | None:
     """The recipient by a row with the handle's kind, scope, value, raw and name, the inbox's provider, and body and own of `ANSWERED`."""
-    if row["kind"] == "erased" or (row["provider"] == "smtp" and row["kind"] != "email"):
+    if row["kind"] == "erased" or is_left(Handle(kind=row["kind"], scope=row["scope"], value=row["value"])):
+        return None
+    if row["provider"] == "smtp" and row["kind"] != "email":
         return None
     asked = reply_to_of(row["body"], own=bool(row["own"]))
     address = address_of(row)

@@ -31,6 +31,7 @@ from services.frame.rounds import go_round
 from shared.blobs import Blobs
 from shared.database import Connection, Contended, Database, retried
 from shared.errors import InputRejected, SantralError, Unavailable
+from shared.handle import Handle, is_left
 from shared.hints import Hints, Waiter
 from shared.metrics import DELIVERIES
 from shared.text import key_text
@@ -262,6 +263,8 @@ class Deliveries:
             )
         if person is None:
             return Outcome(state="failed", reason="the conversation is gone")
+        if is_left(Handle(kind=person["kind"], scope=person["scope"], value=person["value"])):
+            return Outcome(state="failed", reason="the customer has this number no more")
         adapter = adapter_for(inbox.provider)
         # Its files become text there: seconds of work for a large mail.
         call = await asyncio.to_thread(adapter.reply, await self._reply(row, inbox, dict(person)))

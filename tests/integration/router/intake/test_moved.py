@@ -16,6 +16,7 @@ from shared.message import InboundMessage
 from tests.support.intake_line import Line, Member, member_of, message_to, rows
 from tests.support.workspaces import Workspace
 
+_PEOPLE = "select h.profile_id, m.text from santral.message m join santral.handle h on h.id = m.handle_id where m.kind = 'text'"
 OLD, NEW, OTHER = "905321000001", "905321000002", "905321000003"
 
 
@@ -25,14 +26,19 @@ class WhatsApp:
     def __init__(self, db: Database, workspace: Workspace, member: Member) -> None:
         self.db, self.workspace, self.member = db, workspace, member
         self.line = Line()
+        self.at_once = False
 
     async def brings(self, **message: Any) -> None:
         self.line.add(self._message({"timestamp": "1790000000", "id": f"wamid.{uuid4()}", **message}))
+        if not self.at_once:
+            await self.take()
+
+    async def take(self) -> None:
         await self.member.take(self.line)
 
-    async def text(self, number: str = "", user: str = "") -> None:
+    async def text(self, number: str = "", user: str = "", said: str = "Merhaba") -> None:
         writer = ({"from": number} if number else {}) | ({"from_user_id": user} if user else {})
-        await self.brings(**writer, type="text", text={"body": "Merhaba"})
+        await self.brings(**writer, type="text", text={"body": said})
 
     async def notice(self, kind: str, number: str = "", **system: str) -> None:
         await self.brings(**({"from": number} if number else {}), type="system", system={"type": kind, "body": "changed", **system})
@@ -77,14 +83,16 @@ async def test_the_next_answer_goes_to_the_new_number(worker_db: Database, whats
         await closed(worker_db)
     await whatsapp.notice("user_changed_number", OLD, wa_id=NEW)
     assert await whatsapp.answered() == [("wa_id", NEW)]
-    # Words of theirs go on with it, from either number, and a notice of something else moves nothing.
+    # Words of theirs go on with it, and a notice of something else moves nothing.
     await whatsapp.notice("customer_identity_changed", NEW, identity="x")
     await whatsapp.text(NEW)
     assert await whatsapp.answered() == [("wa_id", NEW)]
     assert len(await rows(worker_db, "select 1 from santral.work_item")) == (1 if is_open else 2)
-    # Whoever gets the old number by and by is answered there.
+    # Whoever gets the old number by and by is somebody else: operators give numbers out again, so who wrote from it before the notice is
+    # not who writes from it afterwards.
     await whatsapp.text(OLD)
-    assert await whatsapp.answered() == [("wa_id", OLD)]
+    assert await whatsapp.answered() == [("wa_id", NEW), ("wa_id", OLD)]
+    assert len({row["profile_id"] for row in await rows(worker_db, _PEOPLE)}) == 2
 
 
 async def test_a_new_id_has_the_new_number(whatsapp: WhatsApp) -> None:
@@ -101,14 +109,93 @@ async def test_an_id_that_changed_alone(whatsapp: WhatsApp) -> None:
     assert await whatsapp.answered() == [("bsuid", "TR.2")]
 
 
-async def test_who_is_answered_elsewhere_is_answered_there_still(whatsapp: WhatsApp, worker_db: Database) -> None:
+async def test_who_is_answered_elsewhere_at_a_number_they_left_is_answered_at_the_new_one(
+    whatsapp: WhatsApp, worker_db: Database
+) -> None:
     await whatsapp.text(OLD)
     phone = {"kind": "phone", "value": f"+{OLD}", "assurance": "channel_verified"}
     whatsapp.line.add(message_to(whatsapp.workspace, "webchat", "c1", who=f"+{OLD}", sender=phone))
     await whatsapp.member.take(whatsapp.line)
-    before = await whatsapp.answered()
-    await whatsapp.notice("user_changed_number", OLD, wa_id=NEW)
-    assert await whatsapp.answered() == before == [("phone", f"+{OLD}")]
+    assert await whatsapp.answered() == [("phone", f"+{OLD}")]
     # A stranger's number moves nobody.
     await whatsapp.notice("user_changed_number", OTHER, wa_id="905321000004")
-    assert (await whatsapp.answered())[0] == before[0]
+    assert (await whatsapp.answered())[0] == ("phone", f"+{OLD}")
+    # Their telephone number is the one that changed: who has it next would read the answer.
+    await whatsapp.notice("user_changed_number", OLD, wa_id=NEW)
+    assert (await whatsapp.answered())[0] == ("wa_id", NEW)
+
+
+async def test_who_is_answered_by_mail_is_answered_there_still(whatsapp: WhatsApp) -> None:
+    await whatsapp.text(OLD)
+    mail = {"kind": "email", "value": "ayse@ornek.com", "assurance": "channel_verified"}
+    number = {"kind": "wa_id", "value": OLD, "assurance": "channel_verified"}
+    whatsapp.line.add(message_to(whatsapp.workspace, "api", "m1", sender=mail, other_handles=[number]))
+    await whatsapp.take()
+    before = await whatsapp.answered()
+    await whatsapp.notice("user_changed_number", OLD, wa_id=NEW)
+    assert await whatsapp.answered() == before == [("email", "ayse@ornek.com")]
+
+
+async def people(db: Database) -> list[set[str]]:
+    """The people who wrote, each by what they wrote; oldest first."""
+    found: dict[Any, set[str]] = {}
+    for row in await rows(db, f"{_PEOPLE} order by m.accepted_at, m.id"):
+        found.setdefault(row["profile_id"], set()).add(row["text"])
+    return list(found.values())
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_an_old_number_in_other_hands_is_another_person(whatsapp: WhatsApp, worker_db: Database, at_once: bool) -> None:
+    whatsapp.at_once = at_once
+    await whatsapp.text(OLD, "TR.1", "Ayse")
+    await whatsapp.notice("user_changed_number", OLD, wa_id=NEW, user_id="TR.2", previous_user_id="TR.1")
+    await whatsapp.text(NEW, "TR.2", "Ayse again")
+    await whatsapp.text(OLD, "TR.9", "Mehmet")
+    await whatsapp.text(NEW, "TR.2", "Ayse still")
+    await whatsapp.take()
+    assert await people(worker_db) == [{"Ayse", "Ayse again", "Ayse still"}, {"Mehmet"}]
+    assert len(await rows(worker_db, "select 1 from santral.conversation")) == 2
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_number_that_comes_with_another_id_is_another_person(
+    whatsapp: WhatsApp, worker_db: Database, at_once: bool
+) -> None:
+    whatsapp.at_once = at_once
+    await whatsapp.text(OLD, "TR.1", "Zeynep")
+    await whatsapp.text(OLD, "TR.9", "Can")
+    await whatsapp.text(OLD, "TR.9", "Can again")
+    await whatsapp.text("", "TR.1", "Zeynep elsewhere")
+    await whatsapp.take()
+    assert await people(worker_db) == [{"Zeynep", "Zeynep elsewhere"}, {"Can", "Can again"}]
+    (number,) = await rows(worker_db, "select profile_id from santral.handle where kind = 'wa_id' and scope = ''")
+    (can,) = await rows(worker_db, "select profile_id from santral.handle where value = 'TR.9'")
+    assert number == can
+
+
+async def test_a_late_notice_takes_nothing_from_the_next_owner(whatsapp: WhatsApp, worker_db: Database) -> None:
+    await whatsapp.text(OLD, "TR.9", "Mehmet")
+    await whatsapp.brings(
+        **{"from": OLD}, timestamp="1780000000", type="system",
+        system={"type": "user_changed_number", "body": "changed", "wa_id": NEW, "user_id": "TR.2", "previous_user_id": "TR.1"},
+    )  # fmt: skip
+    await whatsapp.text(NEW, "TR.2", "Ayse")
+    assert await people(worker_db) == [{"Mehmet"}, {"Ayse"}]
+
+
+async def test_an_id_that_gave_way_keeps_its_number(whatsapp: WhatsApp, worker_db: Database) -> None:
+    await whatsapp.text(OLD, "TR.1", "before")
+    await whatsapp.notice("user_changed_user_id", OLD, user_id="TR.2", previous_user_id="TR.1")
+    await whatsapp.text(OLD, "TR.2", "after")
+    assert await people(worker_db) == [{"before", "after"}]
+
+
+async def test_nobody_is_written_to_at_a_number_they_had(whatsapp: WhatsApp, worker_db: Database) -> None:
+    await whatsapp.text(OLD, "TR.1", "Zeynep")
+    await whatsapp.text(OLD, "TR.9", "Can")
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.conversation set last_handle_id = (select id from santral.handle where scope like 'left:%'"
+                                 " and kind = 'wa_id') where handle_id = (select id from santral.handle where value = 'TR.1')")  # fmt: skip
+        (row,) = await connection.fetch("select c.workspace_id, c.id from santral.conversation c join santral.handle h"
+                                        " on h.id = c.handle_id where h.value = 'TR.1'")  # fmt: skip
+        assert await recipient_of(connection, row["workspace_id"], row["id"]) is None
