@@ -15,6 +15,7 @@ from uuid import UUID
 from router.commands.kept_files import take
 from router.commands.loop_guard import require_no_loop
 from router.commands.reopening import reopen
+from router.commands.whose_answer import return_answers
 from router.commands.work import OPEN_STATES, database_now
 from router.item.transition import Change, transition
 from router.moves.item_store import StoredItem, lock_items
@@ -71,6 +72,7 @@ async def write_reply(
     (``mid:<our Message-ID>``).
     """
     item = await _open_item(connection, workspace_id, conversation_id)
+    await return_answers(connection, workspace_id, [conversation_id])
     row = await connection.fetchrow(
         "select c.last_inbox_id, c.last_handle_id, c.visibility, c.language, c.merged_into, i.channel, i.provider from santral.conversation c"
         " join santral.inbox i on i.workspace_id = c.workspace_id and i.id = c.last_inbox_id"

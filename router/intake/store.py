@@ -60,6 +60,16 @@ _WRITER: Final = """(
         join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
         join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
         where g.ref like 'ext:%' and r.workspace_id = g.w and r.id = t.message_id and m.handle_id not in (c.handle_id, c.last_handle_id))"""
+# Whose a conversation is: its opener's, as they are known now. Who once continued it goes on only while they are the same person.
+_OPENER: Final = "(select o.profile_id from santral.handle o where o.workspace_id = g.w and o.id = c.handle_id)"
+# What an agent merged goes on together, also of two people, until somebody says that they are two.
+_TOGETHER: Final = f"""not exists (
+             select 1 from santral.handle theirs
+             join santral.cannot_link k on k.workspace_id = g.w and k.retracted_at is null and theirs.id in (k.a, k.b)
+             join santral.handle mine on mine.workspace_id = g.w and mine.profile_id = g.p and mine.id in (k.a, k.b)
+             where theirs.workspace_id = g.w and theirs.profile_id = {_OPENER} and theirs.profile_id <> g.p and k.stated_at > coalesce((
+                 select max(p.done_at) from santral.placement_operation p
+                 where p.workspace_id = g.w and p.from_conversation_id = n.id and p.kind = 'merge' and p.undone_at is null), '-infinity'))"""
 _FIND: Final = f"""
 select 'ref' as via, g.w, g.ref, null::uuid as given_id, {_FOUND}, t.message_id, {_WRITER} as writer_id,
        (select h.profile_id from santral.handle h where h.workspace_id = g.w and h.id = c.handle_id) as profile_id
@@ -73,7 +83,7 @@ cross join lateral (
     where n.workspace_id = g.w and n.id = coalesce(g.c, t.conversation_id) limit 1
 ) c
 union all
-select 'handle', g.w, g.k, g.h, {_FOUND}, null, null, g.p
+select 'handle', g.w, g.k, g.h, {_FOUND}, null, null, case when c.handle_id = g.h then g.p else {_OPENER} end
 from jsonb_to_recordset($2::jsonb) as g(w uuid, h uuid, k text, p uuid, since timestamptz)
 cross join lateral (
     select * from (
@@ -83,16 +93,18 @@ cross join lateral (
         union all
         (select c.* from santral.conversation c
          where c.workspace_id = g.w and c.last_handle_id = g.h and c.thread_key = g.k and c.merged_into is null and {_ACTIVE}
+           and {_OPENER} = g.p
          order by c.opened_at desc limit 1)
         union all
         (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
          where n.workspace_id = g.w and n.handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
-           and {_ANY_MERGED}
+           and {_ANY_MERGED} and {_TOGETHER}
          order by c.opened_at desc limit 1)
         union all
         (select c.* from santral.conversation n join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
          where n.workspace_id = g.w and n.last_handle_id = g.h and n.thread_key = g.k and n.merged_into is not null and {_ACTIVE}
-           and {_ANY_MERGED}
+           and {_ANY_MERGED} and {_TOGETHER}
+           and (select o.profile_id from santral.handle o where o.workspace_id = g.w and o.id = n.handle_id) = g.p
          order by c.opened_at desc limit 1)
     ) c order by c.state = 'open' desc, c.opened_at desc limit 1
 ) c
@@ -109,7 +121,7 @@ cross join lateral (
         (select c.* from santral.handle h
          join santral.conversation n on n.workspace_id = g.w and n.handle_id = h.id and n.merged_into is not null
          join santral.conversation c on c.workspace_id = g.w and c.id = n.merged_into
-         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON} and {_ANY_MERGED}
+         where h.workspace_id = g.w and h.profile_id = g.p and {_GOES_ON} and {_ANY_MERGED} and {_TOGETHER}
          order by c.opened_at desc limit 1)
     ) c order by c.opened_at desc limit 1
 ) c

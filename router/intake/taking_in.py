@@ -210,8 +210,10 @@ class TakingIn:
         effects.event(kind, conversation, now, measures, seq=seq)
         for ref in message.defines:
             self._view.named.setdefault((message.workspace_id, ref), message.id)
+        goes_on = conversation.last_handle_id if machine or aside else handle_id
         self._view.candidates.add(
-            conversation.found(), refs=message.defines, handle_id=conversation.last_handle_id if machine or aside else handle_id,
+            conversation.found(), refs=message.defines, handle_id=goes_on,
+            profile_id=person.profile_id if person is not None and goes_on == handle_id else None,
             is_open=is_work or conversation.state == "open",
         )  # fmt: skip
 

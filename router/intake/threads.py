@@ -4,6 +4,9 @@ Strongest first: a reference (a signed token in the address, the id of a mail it
 person's thread where the channel keeps threads apart; the same handle's conversation that is open or was closed a short while
 ago; the person's newest open conversation, if the sender is vouched for by the channel and both are private.
 
+A conversation is its opener's person's, as they are known now. Another handle goes on with it only while it is theirs: who was taken apart
+from them (an un-merge, a link that ended, a handle that met too many people) begins a conversation of their own with their next word.
+
 Words for which their channel does not vouch, from a handle that was vouched for before (`is_doubted`), are anybody's: by their handle
 alone they continue open conversations of such words only, and no finished one, so that they bring nobody else's conversation to whom their
 words are routed. What is referred to they reach as any words do.
@@ -66,12 +69,16 @@ class Candidates:
     writers: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
     """The person of the message that a channel's id names, wherever somebody put it."""
 
-    def add(self, conversation: Found, *, refs: Sequence[str], handle_id: UUID, is_open: bool) -> None:
-        """A conversation this batch opened or continued; the first that defined a reference keeps it."""
+    def add(self, conversation: Found, *, refs: Sequence[str], handle_id: UUID, profile_id: UUID | None, is_open: bool) -> None:
+        """A conversation this batch opened or continued; the first that defined a reference keeps it.
+
+        It is the handle's to go on with where they opened it or are its person: ``profile_id`` is whose the handle is.
+        """
         workspace = conversation.workspace_id
         for ref in refs:
             self.by_ref.setdefault((workspace, ref), conversation)
-        self.by_handle[workspace, handle_id, conversation.thread_key] = conversation
+        if handle_id == conversation.handle_id or (profile_id is not None and profile_id == conversation.profile_id):
+            self.by_handle[workspace, handle_id, conversation.thread_key] = conversation
         if is_open and conversation.profile_id is not None and conversation.visibility == "private":
             self.by_profile[workspace, conversation.profile_id] = conversation
 
@@ -176,7 +183,7 @@ def _reaches(message: InboundMessage, ref: str, key: str, found: Found, writer: 
         return True
     own_handle = writer.handle_id in (found.handle_id, found.last_handle_id)
     if ref.startswith(_SHARED_REFS):
-        return own_handle or writer.profile_id == found.profile_id
+        return writer.handle_id == found.handle_id or writer.profile_id == found.profile_id
     if message.authenticated or message.channel != "email":
         return True
     # Who forges a From may have seen a Message-ID: without authentication it leads to mail only, or to the writer's own; a denied mail,

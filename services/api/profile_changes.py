@@ -23,6 +23,7 @@ from profiles.merge import Merged, Unmerged, merge, unmerge_handles, unmerge_lin
 from profiles.notes import Note, write_note
 from profiles.store import profile_view
 from profiles.survivorship import Observation
+from router.commands.whose_answer import return_answers_of
 from services.api.audit import audit
 from services.api.principal import Principal, ProfileWriter
 from services.api.profiles import HandleIn, ProfileOut, normalized_all, require_standing, shown_profile
@@ -244,6 +245,8 @@ async def unmerge_profile(request: Request, principal: ProfileWriter, profile_id
             )  # fmt: skip
 
         done = await _joining_nobody_unseen(connection, principal, profile_id, apart)
+        if done.apart:
+            await return_answers_of(connection, principal.workspace_id, {whose for _, whose in done.handles})
         details = {"link": str(body.link or ""), "cannot_link": str(done.cannot_link_id or ""), "apart": done.apart}
         await audit(connection, principal, "profile.unmerged", "profile", str(profile_id), details)
         return done

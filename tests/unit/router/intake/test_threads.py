@@ -149,7 +149,7 @@ def test_another_workspace_is_another_world() -> None:
 def test_what_this_batch_opened_is_found() -> None:
     candidates = Candidates()
     mine = found_of(handle=MAIL)
-    candidates.add(mine, refs=("mid:1",), handle_id=MAIL, is_open=True)
+    candidates.add(mine, refs=("mid:1",), handle_id=MAIL, profile_id=PERSON, is_open=True)
     assert choose(message_of(), writer_of(), "", candidates) is mine
     assert choose(message_of(refs=("mid:1",), authenticated=True), writer_of(handle=OTHER), "", candidates) is mine
     assert choose(message_of(channel="chat"), writer_of(handle=OTHER), "", candidates) is mine
