@@ -39,6 +39,7 @@ RULES: Final = {
     "cannot_link": "somebody said that these are two people",
     "immutable_unique": "each has a customer id of their own",
     "limit": "together they have more handles of one kind than a person may",
+    "awaits_erasure": "one of them is to be erased",
     "shared": "the handle belongs to no single person",
     "retracted": "this evidence was taken back",
     "blocked": "the handle stands for nobody",
@@ -49,6 +50,7 @@ _REMEDIES: Final = {
     "cannot_link": "overrule it, or leave them apart",
     "immutable_unique": "correct the customer id in the system it comes from",
     "limit": "take a handle away first, or raise profile.limits",
+    "awaits_erasure": "wait for the erasure",
 }
 
 

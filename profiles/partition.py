@@ -100,9 +100,11 @@ def partition(
     *,
     as_of: datetime,
     rules: Rules = DEFAULT_RULES,
+    awaited: Mapping[UUID, UUID] = MappingProxyType({}),
 ) -> Partition:
     """The components of ``nodes``; links to handles that are not given are ignored.
 
+    ``awaited``: the handles of people who are to be erased, each with its person: nobody is joined to them, who would be erased with them.
     Asserted, retracted and expired links never join; neither do links of blocked or shared handles.
     """
     known = {node.id: node for node in nodes}
@@ -120,6 +122,9 @@ def partition(
             continue
         one, other = groups[link.a], groups[link.b]
         if one is other:
+            continue
+        if awaited.get(link.a) != awaited.get(link.b):
+            dropped.append((link, "awaits_erasure"))
             continue
         broken = _broken_rule(one, other, rules, twice=link.kind == RENEWED)
         if broken is not None:

@@ -90,6 +90,11 @@ cross join lateral (
     select c.* from santral.fact c where c.workspace_id = g.workspace_id and c.handle_id = g.id offset 0
 ) f
 """
+_AWAITED: Final = """
+select h.workspace_id, h.profile_id from santral.erasure e
+join santral.handle h on h.workspace_id = e.workspace_id and h.id = e.profile_id
+where e.workspace_id = any($1::uuid[]) and e.state <> 'done' and h.profile_id = any($2::uuid[])
+"""
 _MOVE: Final = """
 update santral.handle h set profile_id = g.profile_id, shared = g.shared_by <> '', shared_by = g.shared_by
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) as g(workspace_id, id, profile_id, shared_by)
@@ -264,6 +269,8 @@ class _Known:
     cannot_links: Mapping[WorkspaceId, list[Any]]
     facts: Mapping[WorkspaceId, list[Any]]
     rules: Mapping[WorkspaceId, ProfileRules]
+    awaited: Collection[tuple[UUID, UUID]] = ()
+    """People who are to be erased, by (workspace, profile)."""
 
     def partition(self, workspace_id: WorkspaceId, asked: Collection[UUID]) -> Partition:
         """Who is one person, by the pure function."""
@@ -274,6 +281,7 @@ class _Known:
             [(row["a"], row["b"]) for row in self.cannot_links[workspace_id]],
             as_of=handles[0]["as_of"],
             rules=self.rules[workspace_id].identity,
+            awaited={row["id"]: row["profile_id"] for row in handles if (workspace_id, row["profile_id"]) in self.awaited},
         )
 
 
@@ -289,6 +297,10 @@ async def _known(connection: Connection, places: Collection[HandleRef], asked: C
         cannot_links=await _rows(connection, _CANNOT, places),
         facts=await _rows(connection, FACTS, places),
         rules=await rules_of(connection, handles),
+        awaited={
+            (row["workspace_id"], row["profile_id"])
+            for row in await connection.fetch(_AWAITED, list(handles), list({row["profile_id"] for _, row in each}))
+        },
     )
 
 

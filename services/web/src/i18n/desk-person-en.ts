@@ -135,6 +135,7 @@ export const personEn: PersonMessages = {
     immutable_unique:
       "Each has a customer number of their own; they cannot be one. Correct it in the system it comes from.",
     limit: "Together they have more addresses than one person may.",
+    awaits_erasure: "One of them is to be erased.",
   },
   merged: "Joined: they are one customer now.",
   rejected: "Remembered: these two are not the same person.",

@@ -143,6 +143,7 @@ export const personTr = {
     cannot_link: "Daha önce bu ikisinin iki ayrı kişi olduğu söylendi.",
     immutable_unique: "İkisinin de kendi müşteri numarası var; tek kişi olamazlar. Numarayı geldiği sistemde düzeltin.",
     limit: "Birlikte, bir kişinin sahip olabileceğinden çok adresleri olur.",
+    awaits_erasure: "Biri silinmeyi bekliyor.",
   } as Named,
   merged: "Birleştirildi: artık tek müşteri.",
   rejected: "Hatırlandı: bu ikisi aynı kişi değil.",
