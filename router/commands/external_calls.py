@@ -92,6 +92,7 @@ async def call_connected(
     at: datetime,
     queue: str | None = None,
     begun_by: UUID | None = None,
+    own_word: bool = False,
     seen_of: SeenOf | None = None,
 ) -> tuple[ItemView, list[UUID]]:
     """Registers a call that an agent is on, incoming or outgoing, in a conversation of its own. Again: the item as it is.
@@ -121,7 +122,7 @@ async def call_connected(
     )  # fmt: skip
     item_id = await assigned_item(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel="phone", agent_id=agent_id, actor=actor, at=at,
-        queue=queue, kind="call", external=True, begun_by=begun_by,
+        queue=queue, kind="call", external=True, begun_by=begun_by, own_word=own_word,
     )  # fmt: skip
     return await item_of(connection, workspace_id, item_id), ended
 

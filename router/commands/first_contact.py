@@ -41,8 +41,8 @@ values ($1, $2, $3, $4, $4, $3, $5, array[$5], $6, 'open', $7, $8)
 """
 _ITEM: Final = """
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, held, agent_id, last_agent_id, external, begun_by, assigned_at)
-values ($1, $2, $3, $4, $5, $6, 'assigned', $7, $8, $9, $9, $9, $10, $11, $11, $12, $13, $9)
+    queued_at, step_at, held, agent_id, last_agent_id, external, begun_by, own_word_at, assigned_at)
+values ($1, $2, $3, $4, $5, $6, 'assigned', $7, $8, $9, $9, $9, $10, $11, $11, $12, $13, case when $14 then $9::timestamptz end, $9)
 """
 
 
@@ -81,11 +81,13 @@ async def assigned_item(
     kind: str = "conversation",
     external: bool = False,
     begun_by: UUID | None = None,
+    own_word: bool = False,
 ) -> UUID:
     """An item that the agent has from the start; ``external`` may exceed their capacity, and an event says so.
 
-    Without ``queue`` it counts to the agent's first one. ``begun_by``: the agent, where they did not see this customer before. Raises
-    `NotFound` (queue), `Conflict` (no room, or not online). The caller holds the conversation's lock.
+    Without ``queue`` it counts to the agent's first one. ``begun_by``: the agent, where they did not see this customer before;
+    ``own_word``: an agent says so who sees less than the workspace.
+    Raises `NotFound` (queue), `Conflict` (no room, or not online). The caller holds the conversation's lock.
     """
     found = await connection.fetchrow(_QUEUE, workspace_id, agent_id, queue)
     if found is None:
@@ -113,6 +115,7 @@ async def assigned_item(
         agent_id,
         external,
         begun_by,
+        own_word,
     )
     about: dict[str, Any] = {"workspace_id": workspace_id, "at": at, "conversation_id": conversation_id, "agent_id": agent_id}
     data = {

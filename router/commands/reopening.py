@@ -30,11 +30,12 @@ where i.workspace_id = $1 and i.conversation_id = $2 order by i.closed_at desc n
 _INSERT: Final = f"""
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
     queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count, policy_version,
-    profile_version, decision_id)
+    profile_version, decision_id, own_word_at)
 select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, coalesce($4, i.kind), 'queued', i.due_class, $5,
        $6::timestamptz, $6::timestamptz, $6::timestamptz, {PLAN_AGAIN}, i.skills, $7::uuid,
        case when $7::uuid is not null then $6::timestamptz + $8 * interval '1 s' end, coalesce($7, i.last_agent_id),
-       i.id, i.reopen_count + 1, i.policy_version, i.profile_version, i.decision_id
+       i.id, i.reopen_count + 1, i.policy_version, i.profile_version, i.decision_id,
+       case when $9 then $6::timestamptz else i.own_word_at end
 from santral.work_item i where i.workspace_id = $1 and i.id = $2
 """
 
@@ -48,10 +49,12 @@ async def reopen(
     trigger: str,
     kind: str | None = None,
     sticky: UUID | None = None,
+    own_word: bool = False,
 ) -> UUID | None:
     """Opens an item after the conversation's last one and returns its id; None where none ended or one is open.
 
-    ``sticky`` is asked first, for the channel's time. The caller holds the conversation's lock.
+    ``sticky`` is asked first, for the channel's time. ``own_word``: an agent's own act brought it back, not the customer's.
+    The caller holds the conversation's lock.
     """
     last = await connection.fetchrow(_LAST, workspace_id, conversation_id)
     if last is None or last["state"] not in ("completed", "abandoned", "canceled"):
@@ -59,7 +62,7 @@ async def reopen(
     item_id = new_id()
     key = due_key(at, channel=last["channel"], goals=last["goals_s"], boost_s=REOPEN_BOOST_S)
     sticky_s = terms_for(last["channel"], last["settings"]).sticky_s
-    await connection.execute(_INSERT, workspace_id, last["id"], item_id, kind, key.due_at, at, sticky, sticky_s)
+    await connection.execute(_INSERT, workspace_id, last["id"], item_id, kind, key.due_at, at, sticky, sticky_s, own_word)
     await connection.execute(
         "update santral.conversation set state = 'open', closed_at = null where workspace_id = $1 and id = $2",
         workspace_id, conversation_id,

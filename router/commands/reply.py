@@ -34,6 +34,11 @@ insert into santral.message (workspace_id, conversation_id, seq, id, direction, 
     agent_id, visibility, external_id, subject, text, body, accepted_at, sent_at)
 values ($1, $2, $3, $4, 'out', 'text', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)
 """
+_HAD_LAST: Final = """
+select last_agent_id = $3 from santral.work_item where workspace_id = $1 and conversation_id = $2
+order by closed_at desc nulls first, id desc limit 1
+"""
+_OWN_WORD: Final = "update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,17 +246,31 @@ async def _bring_back(
     connection: Connection, workspace_id: UUID, conversation_id: UUID, item: StoredItem | None, writer: UUID | None, at: datetime,
     failed: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """Puts the work before its writer again: the open item, else a new one after the last. The item says what failed and why."""
+    """Puts the work before who had it again: the open item, else a new one after the last. The item says what failed and why.
+
+    Somebody else's answer that fails gives them neither the work nor the customer's history: it is their own word, not the customer's.
+    """
     if item is None:
         item_id = await reopen(
-            connection, workspace_id=workspace_id, conversation_id=conversation_id, at=at, trigger="delivery_failed", sticky=writer
-        )
+            connection, workspace_id=workspace_id, conversation_id=conversation_id, at=at, trigger="delivery_failed",
+            sticky=writer if await _had_last(connection, workspace_id, conversation_id, writer) else None, own_word=writer is not None,
+        )  # fmt: skip
+    elif item.state.state == "assigned" and writer not in (None, item.state.agent):
+        item_id = item.state.id  # a colleague has it by now, and it stays theirs
     else:
         item_id = item.state.id
-        after = transition(item.state, Change(trigger="delivery_failed", agent=writer), at.timestamp())
+        agent = writer if writer == item.last_agent_id else None
+        after = transition(item.state, Change(trigger="delivery_failed", agent=agent), at.timestamp())
         if after.state != item.state.state or after.preferred != item.state.preferred:
             await write_moves(connection, [Move(stored=item, after=after, trigger="delivery_failed", actor="courier")], at)
+        if writer not in (None, item.state.agent) and item.state.state in ("parked", "wrapping"):
+            await connection.execute(_OWN_WORD, workspace_id, item_id, at)
     await connection.execute(
         "update santral.work_item set outcome = outcome || jsonb_build_object('failed', $3::jsonb) where workspace_id = $1 and id = $2",
         workspace_id, item_id, dict(failed),
     )  # fmt: skip
+
+
+async def _had_last(connection: Connection, workspace_id: UUID, conversation_id: UUID, agent_id: UUID | None) -> bool:
+    """Whether the last work of the conversation was this agent's."""
+    return bool(await connection.fetchval(_HAD_LAST, workspace_id, conversation_id, agent_id))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from router.commands.reopening import reopen
@@ -24,6 +24,8 @@ from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
 
+PARKED_MAX: Final = timedelta(days=366)
+"""How long work may be put off: its owner has it all the while, and no capacity of theirs."""
 OPEN_STATES = ("queued", "offered", "assigned", "parked", "wrapping")
 
 
@@ -159,10 +161,16 @@ async def park(
 ) -> ItemView:
     """The capacity comes back, the owner is remembered. Ends when the customer writes; with ``wake_at`` also then.
 
-    At ``wake_at`` the item queues again for its owner. Raises `Unprocessable` for a time that has passed.
+    At ``wake_at`` the item queues again for its owner. Raises `Unprocessable` for a time that has passed, or that is over a year away.
     """
-    if wake_at is not None and wake_at <= await database_now(connection):
-        raise Unprocessable("this time has passed", field="wake_at", remedy="name a later one")
+    if wake_at is not None:
+        now = await database_now(connection)
+        if wake_at <= now:
+            raise Unprocessable("this time has passed", field="wake_at", remedy="name a later one")
+        if wake_at > now + PARKED_MAX:
+            raise Unprocessable(
+                "this is more than a year away", field="wake_at", remedy="name an earlier one, and park it again then"
+            )
     change = Change(trigger="park", agent=agent_id, until=None if wake_at is None else wake_at.timestamp())
     return await move_item(connection, workspace_id=workspace_id, item_id=item_id, change=change, actor=f"agent:{agent_id}")
 

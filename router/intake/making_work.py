@@ -52,6 +52,10 @@ select c.last_handle_id, h.profile_id from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id where c.workspace_id = $1 and c.id = $2
 """
 _MADE: Final = "update santral.message set body = $4, signals = $5 where workspace_id = $1 and conversation_id = $2 and seq = $3"
+# Work that an agent has already is theirs by what brought it to them.
+_OWN_WORD: Final = """
+update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2 and state not in ('offered', 'assigned')
+"""
 _READ_AGAIN: Final = ("text_stripped", "parts", "participants", "filtered", "authenticated", "in_reply_to", "traits")
 
 
@@ -68,11 +72,13 @@ class MadeWork:
 
 
 async def make_work(
-    connection: Connection, *, workspace: Workspace, message_id: UUID, actor: str, person: bool | None, snapshots: Snapshots
-) -> MadeWork:
+    connection: Connection, *, workspace: Workspace, message_id: UUID, actor: str, person: bool | None, snapshots: Snapshots,
+    own_word: bool = False,
+) -> MadeWork:  # fmt: skip
     """Makes a message that was kept out of work a work item. Calling it again returns what the first call did.
 
-    ``person``: whether a person wrote it and is to be answered; None: as its kind says. Raises `NotFound`, `Conflict` for what is work
+    ``person``: whether a person wrote it and is to be answered; None: as its kind says. ``own_word``: an agent says so who sees less than
+    the workspace. Raises `NotFound`, `Conflict` for what is work
     already and where nobody could be answered, `InputRejected` without a queue; nothing is written then.
     """
     receipt = await connection.fetchrow(_RECEIPT, workspace.id, message_id)
@@ -104,7 +110,11 @@ async def make_work(
         if not answered_as(conversation, message, who.handle_id, row["accepted_at"]):
             body["aside"] = True
         conversation.language = signals.language or conversation.language
-    return await _opened(connection, workspace, conversation, who, message, signals, dict(row), receipt["seq"], now, actor)
+    waits = conversation.item is not None and conversation.item.state == "queued"
+    made = await _opened(connection, workspace, conversation, who, message, signals, dict(row), receipt["seq"], now, actor)
+    if own_word and not waits:
+        await connection.execute(_OWN_WORD, workspace.id, made.item_id, now)
+    return made
 
 
 async def _locked(

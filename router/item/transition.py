@@ -223,7 +223,8 @@ def _delivery_failed(item: ItemState, change: Change, now: float) -> _Changed:
     if item.state == "offered" or item.giver is not None:
         return {}
     lives = {} if item.state == "queued" else _lives_anew(item, now)
-    return _waiting(preferred=change.agent or item.agent, wait_until=now + item.terms.sticky_s, hold_until=0.0, **lives)
+    preferred = item.agent or change.agent or item.preferred
+    return _waiting(preferred=preferred, wait_until=now + item.terms.sticky_s, hold_until=0.0, **lives)
 
 
 def _done(item: ItemState, change: Change, now: float) -> _Changed:

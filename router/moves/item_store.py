@@ -70,13 +70,16 @@ set state = n.state, version = n.version, queue_id = n.queue_id, due_class = n.d
     assigned_at = case when n.state = 'assigned' and i.state <> 'assigned' then clock_timestamp() else i.assigned_at end,
     parked_at = case when n.state = 'parked' and i.state <> 'parked' then clock_timestamp() else i.parked_at end,
     closed_at = case when n.state in ('completed', 'abandoned', 'canceled') then clock_timestamp() end,
+    own_word_at = case when n.trigger = 'reassign' then null else i.own_word_at end,
+    by_name = case when n.trigger in ('assign', 'claim', 'accept', 'reassign')
+                   then n.trigger = 'reassign' or coalesce(n.agent_id = i.target_agent_id, false) else i.by_name end,
     outcome = i.outcome || coalesce(n.outcome, '{}')
 from jsonb_to_recordset($1::jsonb) as n(
     workspace_id uuid, id uuid, state text, version bigint, queue_id uuid, due_class smallint, due double precision,
     enqueued double precision, step smallint, step_at double precision, held jsonb, agent_id uuid, offer_id uuid,
     preferred_id uuid, wait_until double precision, excluded jsonb, target_id uuid, giver_id uuid, last_offered_id uuid,
     hold_until double precision, expires double precision, overflowed boolean, deadline double precision, decision_id uuid,
-    outcome jsonb)
+    outcome jsonb, trigger text)
 where i.workspace_id = n.workspace_id and i.id = n.id
 """
 
@@ -205,7 +208,14 @@ def _given(ids: Sequence[tuple[UUID, UUID]]) -> list[dict[str, str]]:
 
 
 def item_row(
-    stored: StoredItem, after: ItemState, *, held: Sequence[Held], offer_id: UUID | None, decision_id: UUID | None, outcome: Any
+    stored: StoredItem,
+    after: ItemState,
+    *,
+    held: Sequence[Held],
+    offer_id: UUID | None,
+    decision_id: UUID | None,
+    outcome: Any,
+    trigger: str = "",
 ) -> dict[str, Any]:
     """What :func:`write_items` needs of an item that moved."""
     return {
@@ -236,6 +246,7 @@ def item_row(
         "deadline": after.deadline,
         "decision_id": _text(decision_id),
         "outcome": outcome,
+        "trigger": trigger,
     }
 
 

@@ -261,7 +261,13 @@ def _row(moved: Moved, granted: Mapping[UUID, Granted]) -> dict[str, Any]:
         price = granted[taker].prices[_channel(move)]
         held.append(Held(workspace_id=move.stored.workspace_id, agent_id=taker, channel=_channel(move), **price))
     return item_row(
-        move.stored, move.after, held=held, offer_id=moved.offer_id, decision_id=moved.decision_id, outcome=dict(move.outcome)
+        move.stored,
+        move.after,
+        held=held,
+        offer_id=moved.offer_id,
+        decision_id=moved.decision_id,
+        outcome=dict(move.outcome),
+        trigger=move.trigger,
     )
 
 

@@ -40,6 +40,8 @@ work_item = sa.Table(
     sa.Column("decision_id", Uuid),
     required("external", sa.Boolean, server_default=sa.false()),
     sa.Column("begun_by", Uuid),  # the agent who began it by their own word, with a customer whom they did not see
+    at("own_word_at", null=True),  # since when it stands where it does by the word of an agent who sees less, not the customer's
+    required("by_name", sa.Boolean, server_default=sa.false()),  # who has it was named: by a supervisor, or by who gave it away
     required("reopen_count", sa.Integer, server_default="0"),
     sa.Column("last_offered_agent_id", Uuid),
     at("hold_until", null=True),

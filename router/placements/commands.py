@@ -3,7 +3,8 @@
 Each writes one operation, a placement per message, the events of both conversations (the operation in each, and one for every
 message at its new number) and what becomes of open work. Replies on their way are another room's: what comes back says which
 messages went where. Calling a merge or an undo twice changes nothing more.
-**Units**: times aware UTC.
+**Units**: times aware UTC. ``by``: the agent by whose own word it is done; None where who does it may decide over others' work. Of an
+agent, a merge (and the undo of a split, which ends work) raises `Forbidden` where somebody else has the work.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ async def where_is(connection: Connection, workspace_id: UUID, message_id: UUID)
 
 
 async def merge(
-    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, into: UUID, reason: str | None, actor: str
+    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, into: UUID, reason: str | None, actor: str,
+    by: UUID | None,
 ) -> Operated:  # fmt: skip
     """Puts all of a conversation into another one, which goes on. Raises `NotFound`, `Conflict`, `Unprocessable`."""
     messages = await rows.message_ids(connection, workspace_id, conversation_id)
@@ -64,14 +66,22 @@ async def merge(
     operation = await _write(connection, workspace_id, done, stored, items, reason=reason, actor=actor)
     await rows.follow(connection, workspace_id, source.followers, into)
     prior = await work.join(
-        connection, workspace_id=workspace_id, source_id=conversation_id, target_id=into, items=items, actor=actor, at=source.now
+        connection,
+        workspace_id=workspace_id,
+        source_id=conversation_id,
+        target_id=into,
+        items=items,
+        actor=actor,
+        at=source.now,
+        by=by,
     )
     await rows.add_prior(connection, workspace_id, operation, {**prior, "followers": list(source.followers)})
     return Operated(id=operation, from_id=conversation_id, to_id=into, placed=done.placed)
 
 
 async def split(
-    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, messages: Sequence[UUID], reason: str | None, actor: str
+    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, messages: Sequence[UUID], reason: str | None, actor: str,
+    by: UUID | None,
 ) -> Operated:  # fmt: skip
     """Makes some messages of a conversation a new one, with work of its own where the customer waits for an answer.
 
@@ -87,12 +97,13 @@ async def split(
     await rows.open_place(connection, workspace_id, conversation_id, done.target, opened_at, source.now)
     stored[done.target.id] = replace(source, place=done.target, subject="", window_expires_at=None, followers=())
     operation = await _write(connection, workspace_id, done, stored, items, reason=reason, actor=actor)
-    await _ask(connection, workspace_id, operation, done, items, actor, source.now)
+    await _ask(connection, workspace_id, operation, done, items, actor, source.now, by)
     return Operated(id=operation, from_id=conversation_id, to_id=done.target.id, placed=done.placed)
 
 
 async def move(
-    connection: Connection, *, workspace_id: UUID, message_id: UUID, into: UUID, reason: str | None, actor: str
+    connection: Connection, *, workspace_id: UUID, message_id: UUID, into: UUID, reason: str | None, actor: str,
+    by: UUID | None,
 ) -> Operated:  # fmt: skip
     """Puts one message, and what amends it, into another conversation. Raises `NotFound`, `Conflict`, `Unprocessable`."""
     conversation_id = await where_is(connection, workspace_id, message_id)
@@ -104,11 +115,11 @@ async def move(
     done = placements.move(source.place, target.place, message_id)
     items = await _locked_items(connection, workspace_id, (conversation_id, into))
     operation = await _write(connection, workspace_id, done, stored, items, reason=reason, actor=actor)
-    await _ask(connection, workspace_id, operation, done, items, actor, source.now)
+    await _ask(connection, workspace_id, operation, done, items, actor, source.now, by)
     return Operated(id=operation, from_id=conversation_id, to_id=into, placed=done.placed)
 
 
-async def undo(connection: Connection, *, workspace_id: UUID, operation_id: UUID, actor: str) -> Operated:
+async def undo(connection: Connection, *, workspace_id: UUID, operation_id: UUID, actor: str, by: UUID | None) -> Operated:
     """Takes an operation back; what it did is as it was. Twice is once.
 
     Raises `NotFound`, or `Conflict` naming the operation that builds on it and is to be undone first.
@@ -142,7 +153,7 @@ async def undo(connection: Connection, *, workspace_id: UUID, operation_id: UUID
         subject = ""
     await rows.write_place(connection, workspace_id, left, window_expires_at=window, subject=subject)
     await rows.mark_undone(connection, workspace_id, operation_id, actor, source.now)
-    await _unwork(connection, workspace_id, operation, home, left, placed, items, actor, source.now)
+    await _unwork(connection, workspace_id, operation, home, left, placed, items, actor, source.now, by)
     return replace(result, placed=tuple(back))
 
 
@@ -265,7 +276,8 @@ async def _tell(
 
 
 async def _ask(
-    connection: Connection, workspace_id: UUID, operation_id: UUID, done: Done, items: Mapping[UUID, StoredItem], actor: str, at: datetime
+    connection: Connection, workspace_id: UUID, operation_id: UUID, done: Done, items: Mapping[UUID, StoredItem], actor: str, at: datetime,
+    by: UUID | None,
 ) -> None:  # fmt: skip
     """Work for what nobody has answered among the messages that came: a new item, or the parked one wakes."""
     said = placements.unanswered(done.target, {one.message_id for one in done.placed})
@@ -281,18 +293,19 @@ async def _ask(
             said=said,
             actor=actor,
             at=at,
+            by=by,
         )
         await rows.add_prior(connection, workspace_id, operation_id, {"opened": opened})
     elif item.state.state == "parked":
-        await work.wake(connection, item, said, actor, at)
+        await work.wake(connection, item, said, actor, at, by)
 
 
 async def _unwork(
     connection: Connection, workspace_id: UUID, operation: rows.Operation, home: Place, left: Place, placed: Sequence[Placed],
-    items: Mapping[UUID, StoredItem], actor: str, at: datetime,
+    items: Mapping[UUID, StoredItem], actor: str, at: datetime, by: UUID | None,
 ) -> None:  # fmt: skip
     """Open work after an undo."""
-    begin = partial(work.begin, connection, workspace_id=workspace_id, actor=actor, at=at)
+    begin = partial(work.begin, connection, workspace_id=workspace_id, actor=actor, at=at, by=by)
     if operation.kind == "split":
         # The new conversation is gone into the one it came from; there the work stays that is there.
         await work.join(
@@ -303,13 +316,14 @@ async def _unwork(
             items=items,
             actor=actor,
             at=at,
+            by=by,
             keep_target=True,
         )
         return
     if operation.kind == "merge":
         await rows.unfollow(connection, workspace_id, operation, [UUID(one) for one in operation.prior["followers"]], home.id)
         await work.part(
-            connection, workspace_id=workspace_id, prior=operation.prior, source_id=home.id, target_id=left.id, actor=actor, at=at,
+            connection, workspace_id=workspace_id, prior=operation.prior, source_id=home.id, target_id=left.id, actor=actor, at=at, by=by,
             closed_at=rows.when(operation.prior["closed_at"]),
         )  # fmt: skip
         last = max((one.to_seq for one in placed), default=0)

@@ -3,7 +3,8 @@
 A conversation has at most one open item. Of two that meet, the one that is further on stays: with an agent, offered, waiting, parked,
 wrapping up; of two that wait, the one whose turn is first. The other is canceled by the transition everybody uses, so its
 capacity and its offer come back. Conversations are locked by the caller; items and agents are locked here.
-**Units**: times aware UTC.
+**Units**: times aware UTC. ``by``: the agent by whose own word it is done; None where who does it may decide over others' work. What comes
+to stand before an agent by such a word opens nothing of its customer (`router/views/seen.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from router.moves.moves import Move, feed, numbered, write_moves
 from router.moves.plan_again import PLAN_AGAIN
 from router.placements.placements import Said
 from shared.database import Connection
-from shared.errors import Conflict
+from shared.errors import Conflict, Forbidden
 from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
@@ -36,6 +37,12 @@ select id from santral.work_item where workspace_id = $1 and conversation_id = a
 _CARRY: Final = """
 update santral.work_item set conversation_id = $3, version = version + 1 where workspace_id = $1 and id = $2
 """
+_OWN_WORD: Final = "update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2"
+_OWN_WORD_AT: Final = "select own_word_at from santral.work_item where workspace_id = $1 and id = $2"
+_ONE_PERSON: Final = """
+select count(distinct h.profile_id) = 1 from santral.conversation c
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id where c.workspace_id = $1 and c.id = any($2::uuid[])
+"""
 _STATE: Final = """
 update santral.conversation c set state = case when o.open then 'open' else 'closed' end,
     closed_at = case when o.open then null
@@ -47,13 +54,15 @@ where c.workspace_id = $1 and c.id = $2
 _AGAIN: Final = f"""
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
     queued_at, step_at, plan, skills, agent_id, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count,
-    policy_version, profile_version, decision_id, expires_at, overflowed, first_reply_at, parked_at, timer_at, hold_until)
+    policy_version, profile_version, decision_id, expires_at, overflowed, first_reply_at, parked_at, timer_at, hold_until,
+    own_word_at, by_name)
 select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, i.kind, case when g.parked then 'parked' else 'queued' end,
        i.due_class, i.due_at, i.enqueued_at, g.now, g.now, {PLAN_AGAIN}, i.skills, case when g.parked then i.agent_id end,
        case when not g.parked then g.agent end,
        case when not g.parked and g.agent is not null then g.now + $7 * interval '1 s' end, i.last_agent_id, i.id, i.reopen_count,
        i.policy_version, i.profile_version, i.decision_id, i.expires_at, i.overflowed, i.first_reply_at,
-       case when g.parked then i.parked_at end, $8::timestamptz, case when g.parked then i.hold_until end
+       case when g.parked then i.parked_at end, $8::timestamptz, case when g.parked then i.hold_until end,
+       coalesce($9::timestamptz, i.own_word_at), i.by_name
 from santral.work_item i cross join (select $4::boolean as parked, $5::timestamptz as now, $6::uuid as agent) g
 where i.workspace_id = $1 and i.id = $2
 returning queue_id, channel, kind, due_at, enqueued_at
@@ -76,9 +85,10 @@ where q.workspace_id = $1 and q.enabled order by q.name limit 1
 """
 _INSERT: Final = """
 insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, policy_version, profile_version, decision_id)
+    queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, policy_version, profile_version, decision_id,
+    own_word_at)
 values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $10, $11, $12, $13,
-        case when $13::uuid is not null then $10::timestamptz + $14 * interval '1 s' end, $13, $15, $16, $17)
+        case when $13::uuid is not null then $10::timestamptz + $14 * interval '1 s' end, $13, $15, $16, $17, $18)
 """
 
 
@@ -97,6 +107,15 @@ def agents_of(items: Mapping[UUID, StoredItem], conversation_id: UUID) -> UUID |
     return None if item is None else next(iter(holders(item.state)), None)
 
 
+def require_own(items: Mapping[UUID, StoredItem], by: UUID | None) -> None:
+    """Raises `Forbidden` where somebody else has one of these items: it is given away by who has it, or by who may decide over all."""
+    owners = {one.state.agent for one in items.values() if one.state.state == "parked"}
+    if by is not None and owners.union(*(holders(one.state) for one in items.values())) - {by, None}:
+        raise Forbidden(
+            "somebody else has this work", field="conversation_id", remedy="ask them to hand it over, or ask a supervisor"
+        )
+
+
 def goes_on(one: StoredItem, other: StoredItem) -> StoredItem:
     """Which of two open items stays when their conversations become one; where nothing tells them apart, ``other``."""
 
@@ -109,13 +128,14 @@ def goes_on(one: StoredItem, other: StoredItem) -> StoredItem:
 
 async def join(
     connection: Connection, *, workspace_id: UUID, source_id: UUID, target_id: UUID, items: Mapping[UUID, StoredItem], actor: str,
-    at: datetime, keep_target: bool = False,
+    at: datetime, by: UUID | None, keep_target: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """Leaves one open item in the target and none in the source; what an undo needs to know of it.
 
-    Raises `Conflict` while a call is on in either of them.
+    Raises `Conflict` while a call is on in either of them, `Forbidden` where somebody else has the work of one.
     """
     source, target = items.get(source_id), items.get(target_id)
+    require_own({one: item for one, item in items.items() if one in (source_id, target_id)}, by)
     if any(one is not None and one.external for one in (source, target)):
         raise Conflict("a call is on in one of them", field="conversation", remedy="wait until it has ended")
     prior: dict[str, Any] = {}
@@ -131,6 +151,10 @@ async def join(
     if source is not None:
         await carry(connection, workspace_id, source.state.id, target_id)
         prior["carried"] = source.state.id
+        if by is not None and not await connection.fetchval(_ONE_PERSON, workspace_id, [source_id, target_id]):
+            before = await connection.fetchval(_OWN_WORD_AT, workspace_id, source.state.id)
+            prior["own_word_at"] = {"before": None if before is None else before.isoformat()}
+            await connection.execute(_OWN_WORD, workspace_id, source.state.id, at)
     for conversation_id in (source_id, target_id):
         await settle(connection, workspace_id, conversation_id)
     return prior
@@ -156,23 +180,29 @@ async def carry(connection: Connection, workspace_id: UUID, item_id: UUID, conve
 
 async def part(
     connection: Connection, *, workspace_id: UUID, prior: Mapping[str, Any], source_id: UUID, target_id: UUID, actor: str, at: datetime,
-    closed_at: datetime | None,
+    by: UUID | None, closed_at: datetime | None,
 ) -> None:  # fmt: skip
     """Undoes :func:`join`: what was carried goes back as it is now, what was canceled begins again with the key it had."""
     if prior.get("carried"):
         await carry(connection, workspace_id, UUID(prior["carried"]), source_id)
+        if prior.get("own_word_at"):
+            before = prior["own_word_at"]["before"]
+            await connection.execute(
+                _OWN_WORD, workspace_id, UUID(prior["carried"]), None if before is None else datetime.fromisoformat(before)
+            )
     canceled = prior.get("canceled")
     if canceled and canceled["state"] != "wrapping":
         home = UUID(canceled["conversation_id"])
         if home not in await open_items(connection, workspace_id, [home]):
-            await _again(connection, workspace_id, home, canceled, actor, at)
+            await _again(connection, workspace_id, home, canceled, actor, at, by)
     await settle(connection, workspace_id, source_id)
     await settle(connection, workspace_id, target_id, closed_at)
 
 
 async def _again(
-    connection: Connection, workspace_id: UUID, conversation_id: UUID, canceled: Mapping[str, Any], actor: str, at: datetime
-) -> None:
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, canceled: Mapping[str, Any], actor: str, at: datetime,
+    by: UUID | None,
+) -> None:  # fmt: skip
     """A new item in place of the canceled one: parked for its agent as before, else waiting in its place, for its agent first."""
     item_id, parked = new_id(), canceled["state"] == "parked"
     agent = canceled["agent_id"] and UUID(canceled["agent_id"])
@@ -186,7 +216,7 @@ async def _again(
     row = await connection.fetchrow(
         _AGAIN, workspace_id, UUID(canceled["id"]), item_id, parked, at, agent,
         terms_for(settings["channel"], settings["settings"]).sticky_s,
-        None if timer is None else datetime.fromtimestamp(timer, tz=at.tzinfo),
+        None if timer is None else datetime.fromtimestamp(timer, tz=at.tzinfo), at if by is not None else None,
     )  # fmt: skip
     assert row is not None
     data = {
@@ -198,7 +228,8 @@ async def _again(
 
 
 async def begin(
-    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, like: Sequence[UUID], said: Said, actor: str, at: datetime
+    connection: Connection, *, workspace_id: UUID, conversation_id: UUID, like: Sequence[UUID], said: Said, actor: str, at: datetime,
+    by: UUID | None,
 ) -> UUID | None:  # fmt: skip
     """Opens an item for the customer's words that wait in a conversation without open work; None where no queue is enabled.
 
@@ -218,6 +249,7 @@ async def begin(
     await connection.execute(
         _INSERT, workspace_id, item_id, conversation_id, row["queue_id"], said.channel, kind, key.due_class, key.due_at, said.at, at,
         row["plan"], row["skills"], row["agent_id"], sticky_s, row["policy_version"], row["profile_version"], row["decision_id"],
+        at if by is not None else None,
     )  # fmt: skip
     await settle(connection, workspace_id, conversation_id)
     data = {
@@ -229,7 +261,7 @@ async def begin(
     return item_id
 
 
-async def wake(connection: Connection, item: StoredItem, said: Said, actor: str, at: datetime) -> None:
+async def wake(connection: Connection, item: StoredItem, said: Said, actor: str, at: datetime, by: UUID | None) -> None:
     """Parked work queues again for its agent: the customer's words have come to its conversation."""
     goals = await connection.fetchval(
         "select goals_s from santral.queue where workspace_id = $1 and id = $2", item.workspace_id, item.state.queue
@@ -238,6 +270,8 @@ async def wake(connection: Connection, item: StoredItem, said: Said, actor: str,
     change = Change(trigger="customer_wrote", due=key.due_at.timestamp(), urgency=key.due_class)
     after = transition(item.state, change, at.timestamp())
     await write_moves(connection, [Move(stored=item, after=after, trigger="customer_wrote", actor=actor)], at)
+    if by is not None:
+        await connection.execute(_OWN_WORD, item.workspace_id, item.state.id, at)
 
 
 async def _tell(

@@ -25,7 +25,7 @@ from router.commands.work import ItemView, database_now
 from services.api.audit import audit
 from services.api.document import may_answer
 from services.api.principal import ConversationWriter, Principal
-from services.api.visibility import began_unseen, conversations_seen, require_conversation
+from services.api.visibility import began_unseen, conversations_seen, require_conversation, sight_of
 from services.api.work import ItemOut
 from shared.callers import CALL_SCOPE, is_withheld
 from shared.database import Connection, retried
@@ -94,7 +94,7 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
         unseen = await began_unseen(connection, principal, attached.id)
         item, reached = await call_connected(
             connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,
-            agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
+            agent_id=agent_id, actor=principal.actor, at=at, queue=body.queue, begun_by=unseen, own_word=sight_of(principal).seer is not None,
             seen_of=partial(conversations_seen, connection, principal),
         )  # fmt: skip
         details: dict[str, Any] = {"call_id": body.call_id, "direction": body.direction, "agent": str(agent_id)}

@@ -262,7 +262,9 @@ async def _write(
             remedy="ask a supervisor",
         )
     if key is not None:
-        known = await same_call(connection, principal.workspace_id, f"reply:{conversation_id}:{key}", body, reply_id)
+        known = await same_call(
+            connection, principal.workspace_id, f"reply:{conversation_id}:{principal.actor}:{key}", body, reply_id
+        )
         if known is not None:
             made = await read_reply_state(connection, principal.workspace_id, known)
             await require_conversation(connection, principal, made.conversation_id)  # it may have been moved since

@@ -31,7 +31,7 @@ from services.api.idempotency import same_call
 from services.api.own_book import OwnBook
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
-from services.api.visibility import began_unseen, conversations_seen, require_conversation, seen_of
+from services.api.visibility import began_unseen, conversations_seen, require_conversation, seen_of, sight_of
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
@@ -144,6 +144,7 @@ async def _begin(
     item_id = await assigned_item(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel=inbox["channel"], agent_id=agent_id,
         actor=principal.actor, at=at, queue=body.queue, begun_by=unseen,
+        own_word=sight_of(principal).seer is not None,
     )  # fmt: skip
     written = ReplyIn(content=body.content, subject=body.subject, cc=body.cc, bcc=body.bcc)
     reply = await send_reply(connection, principal, conversation_id, written, reply_id, secret, own)

@@ -157,7 +157,7 @@ async def _made(connection: Connection, principal: Principal, message_id: UUID, 
     await require_conversation(connection, principal, place)
     made = await make_work(
         connection, workspace=await _workspace(connection, principal.workspace_id), message_id=message_id, actor=principal.actor,
-        person=person, snapshots=snapshots,
+        person=person, snapshots=snapshots, own_word=sight_of(principal).seer is not None,
     )  # fmt: skip
     if made.news:
         details: dict[str, Any] = {"item_id": str(made.item_id), "conversation_id": str(made.conversation_id)}

@@ -1,7 +1,8 @@
 """Messages between conversations: merge, split, move a message, each with its undo.
 
-For those who see the whole workspace, and for an agent who has the work of one of the conversations and sees both; an undo also for
-who did it. Merging a conversation into the same one again and undoing twice answer what is there.
+For those who see the whole workspace, and for an agent who has the work of one of the conversations and sees both, and all of both people
+where they are two; work that a colleague has they do not merge away. An undo also for who did it.
+Merging a conversation into the same one again and undoing twice answer what is there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from router.views.conversations import read_conversation
 from services.api.audit import audit
 from services.api.principal import ConversationReader, ConversationWriter, Principal
 from services.api.unseen import unseen_conversations
-from services.api.visibility import require_conversation, require_holder, require_known
+from services.api.visibility import require_conversation, require_holder, require_joinable, require_known, sight_of
 from shared.database import Connection, retried
 from shared.given import Given
 
@@ -134,11 +135,12 @@ async def take_along(connection: Connection, workspace_id: UUID, placed: Sequenc
 
 
 async def _require_both(connection: Connection, principal: Principal, conversations: Sequence[UUID]) -> None:
-    """Raises `NotFound`, `Forbidden`: both are seen, so are their customers, and the caller may decide over one of them."""
+    """Raises `NotFound`, `Forbidden`: both are seen, so are their customers, of two people all is, and the caller may decide over one."""
     for one in conversations:
         await read_conversation(connection, principal.workspace_id, one)
         await require_conversation(connection, principal, one)
     await require_known(connection, principal, conversations)
+    await require_joinable(connection, principal, conversations)
     await require_holder(connection, principal, conversations)
 
 
@@ -146,13 +148,16 @@ async def _require_both(connection: Connection, principal: Principal, conversati
 async def merge_conversation(
     request: Request, principal: ConversationWriter, conversation_id: UUID, body: Merged
 ) -> PlacementOut:  # fmt: skip
-    """All its messages go into the other, and what the customer writes next. Of two open items one stays; the other ends as merged."""
+    """All its messages go into the other, and what the customer writes next. Of two open items one stays; the other ends as merged.
+
+    403 for an agent where a colleague has the work of either, and of two people's conversations where they do not see all of both people.
+    """
 
     async def work(connection: Connection) -> Operated:
         await _require_both(connection, principal, [conversation_id, body.into])
         return await commands.merge(
             connection, workspace_id=principal.workspace_id, conversation_id=conversation_id, into=body.into, reason=body.reason,
-            actor=principal.actor,
+            actor=principal.actor, by=sight_of(principal).seer,
         )  # fmt: skip
 
     return await _command(request, principal, "conversation.merge", work)
@@ -169,6 +174,7 @@ async def split_conversation(
         return await commands.split(
             connection, workspace_id=principal.workspace_id, conversation_id=conversation_id,
             messages=list(dict.fromkeys(body.messages)), reason=body.reason, actor=principal.actor,
+            by=sight_of(principal).seer,
         )  # fmt: skip
 
     return await _command(request, principal, "conversation.split", work)
@@ -183,7 +189,7 @@ async def move_message(request: Request, principal: ConversationWriter, message_
         await _require_both(connection, principal, [where, body.conversation])
         return await commands.move(
             connection, workspace_id=principal.workspace_id, message_id=message_id, into=body.conversation, reason=body.reason,
-            actor=principal.actor,
+            actor=principal.actor, by=sight_of(principal).seer,
         )  # fmt: skip
 
     return await _command(request, principal, "message.move", work)
@@ -214,7 +220,11 @@ async def undo_placement(request: Request, principal: ConversationWriter, operat
         if known.actor != principal.actor:
             await require_holder(connection, principal, both)
         return await commands.undo(
-            connection, workspace_id=principal.workspace_id, operation_id=operation_id, actor=principal.actor
+            connection,
+            workspace_id=principal.workspace_id,
+            operation_id=operation_id,
+            actor=principal.actor,
+            by=sight_of(principal).seer,
         )
 
     return await _command(request, principal, "placement.undo", work)

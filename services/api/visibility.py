@@ -6,13 +6,17 @@
 | queue, team | those, and the ones of queues they are a member of | who wrote in those |
 | workspace | all | all |
 
-The customer in front of an agent is one whose work they hold now. What an agent begins by their own word (a call they report, a first
-message) opens nothing of somebody whom others met but the conversation itself, until the customer was heard in it, in words for which the
-channel vouches; whom nobody met yet, such as people of an imported list, is met by it, and who sees all conversations of somebody is kept
-from nothing. Such a conversation shows of its customer what the agent said and what the messages bring, no name or profile that others
-know. Words for which their channel does not vouch open as little, where their handle was vouched for before, until the customer is heard
-after them; mail without a border is taken as it comes. Who joins two people has to see every conversation of both. A team is its queues
-until a workspace can name teams.
+The customer in front of an agent is one whose work they hold now, because the customer's words brought it to them, or who may decide over
+it did. By their own word no agent has it: work that stands where it does because one of them merged, moved or split messages, made work
+of what was kept out, wrote to an address that fails, called or wrote first, opens nothing else of its customer until the customer is heard
+after that. Parked work counts while its owner belongs to its queue or was named for it.
+
+What an agent begins by their own word (a call they report, a first message) opens nothing of somebody whom others met but the conversation
+itself, until the customer was heard in it, in words for which the channel vouches; whom nobody met yet, such as people of an imported
+list, is met by it, and who sees all conversations of somebody is kept from nothing. Such a conversation shows of its customer what the
+agent said and what the messages bring, no name or profile that others know. Words for which their channel does not vouch open as little,
+where their handle was vouched for before, until the customer is heard after them; mail without a border is taken as it comes. Who joins
+two people has to see every conversation of both. A team is its queues until a workspace can name teams.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from uuid import UUID
 
 from fastapi import Depends
 
-from router.views.seen import OPENS, SEEN
+from router.views.seen import IN_FRONT, OPENS, SEEN
 from services.api.principal import Principal, Visibility, needs
 from shared.database import Connection
 from shared.errors import Forbidden, NotFound
@@ -44,8 +48,7 @@ select given.id from unnest($2::uuid[]) as given(id) where exists (
     join santral.handle other on other.workspace_id = own.workspace_id and other.profile_id = own.profile_id
     join santral.conversation o on o.workspace_id = other.workspace_id and o.handle_id = other.id
     join santral.work_item i on i.workspace_id = o.workspace_id and i.conversation_id = o.id
-    where c.workspace_id = $1 and c.id = given.id and i.agent_id = $3 and i.state in ('offered', 'assigned', 'wrapping', 'parked')
-      and {OPENS.format(conversation="o")}
+    where c.workspace_id = $1 and c.id = given.id and {IN_FRONT.format(conversation="o", seer="$3")}
 )
 """
 _PERSON: Final = f"""
@@ -68,6 +71,10 @@ where exists (
 )
 """
 _HANDLES: Final = "select handle_id from santral.conversation where workspace_id = $1 and id = any($2::uuid[])"
+_PROFILES: Final = """
+select distinct c.handle_id, h.profile_id from santral.conversation c
+join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id where c.workspace_id = $1 and c.id = any($2::uuid[])
+"""
 _CONVERSATIONS: Final = """
 select id from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[])
 union select merged_into from santral.conversation where workspace_id = $1 and handle_id = any($2::uuid[]) and merged_into is not null
@@ -80,8 +87,7 @@ where own.workspace_id = $1 and own.id = any($2::uuid[])
 """
 _REACHED: Final = f"""
 with seen as (
-    select c.id, c.handle_id, i.agent_id = seer.id and i.state in ('offered', 'assigned', 'wrapping', 'parked')
-             and {OPENS.format(conversation="c")} as in_front
+    select c.id, c.handle_id, {IN_FRONT.format(conversation="c", seer="seer.id")} as in_front
     from unnest($2::uuid[]) as seer(id)
     join santral.work_item i on i.workspace_id = $1 and {SEEN.format(seer="seer.id", in_queues="$3")}
     join santral.conversation c on c.workspace_id = $1 and c.id = i.conversation_id
@@ -198,6 +204,18 @@ async def require_known(connection: Connection, principal: Principal, conversati
         raise Forbidden(
             "this customer was not heard here yet", field="conversation_id", remedy="wait for their answer, or ask a supervisor"
         )
+
+
+async def require_joinable(connection: Connection, principal: Principal, conversations: Sequence[UUID]) -> None:
+    """Raises `Forbidden` where these are conversations of two people, unless the caller sees every conversation of both.
+
+    The messages of one would stand among the other's, as where two people are joined.
+    """
+    if sight_of(principal).seer is None:
+        return
+    rows = await connection.fetch(_PROFILES, principal.workspace_id, list(conversations))
+    if len({row["profile_id"] for row in rows}) > 1:
+        await require_all_of(connection, principal, [row["handle_id"] for row in rows], field="conversation_id")
 
 
 async def began_unseen(connection: Connection, principal: Principal, handle_id: UUID) -> UUID | None:

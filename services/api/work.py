@@ -51,7 +51,7 @@ class Outcome(Given):
 
 
 class Parked(Given):
-    """Until when to wait for the customer; left out, as long as the channel's rule says."""
+    """Until when to wait for the customer, within a year; left out, as long as the channel's rule says."""
 
     wake_at: Moment | None = None
 

@@ -53,7 +53,7 @@ async def desk(api: Api, worker_db: Database, database_urls: PostgresUrls, works
 async def merged(desk: Regroup, connection: Any, one: UUID, into: UUID) -> Operated:
     workspace_id = desk.shift.workspace.id
     done = await placement_commands.merge(
-        connection, workspace_id=workspace_id, conversation_id=one, into=into, reason=None, actor="key:test"
+        connection, workspace_id=workspace_id, conversation_id=one, into=into, reason=None, actor="key:test", by=None
     )
     await take_along(connection, workspace_id, done.placed)
     return done
@@ -134,7 +134,7 @@ async def test_routers_and_people_at_once_lose_nothing_and_leave_no_gap(desk: Re
                 async with shift.db.batch() as connection:
                     if done and random_.random() < 0.5:
                         await placement_commands.undo(
-                            connection, workspace_id=shift.workspace.id, operation_id=done[-1], actor="key:test"
+                            connection, workspace_id=shift.workspace.id, operation_id=done[-1], actor="key:test", by=None
                         )
                     else:
                         done.append((await merged(desk, connection, one, into)).id)

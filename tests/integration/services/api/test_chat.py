@@ -251,7 +251,7 @@ async def test_a_page_begins_anew_when_the_visitors_words_are_put_into_another_c
                 gone, other,
             )  # fmt: skip
             await placement_commands.merge(
-                connection, workspace_id=workspace.id, conversation_id=gone, into=other, reason=None, actor="key:test"
+                connection, workspace_id=workspace.id, conversation_id=gone, into=other, reason=None, actor="key:test", by=None
             )
         api.hints.wake("stream", str(workspace.id))
         again = await read_until(socket, "welcome")
