@@ -15,6 +15,7 @@ from uuid import UUID
 from profiles.erasure_tombstones import is_one_of, names_one_of
 from router.commands.kept_files import let_go
 from router.erasure.covers import COVERS
+from router.erasure.subjects import empty_subjects
 from router.erasure.words import erase_audited
 from router.item.transition import Change, transition
 from router.moves.item_store import lock_items
@@ -139,6 +140,9 @@ async def erase_conversations(connection: Connection, person: Person, *, cause: 
         ]  # fmt: skip
         await write_moves(connection, moves, at)
     counts["audit"] += await erase_audited(connection, person.workspace_id, conversations)
+    counts["conversation"] += await empty_subjects(
+        connection, person.workspace_id, conversations=conversations, messages=person.messages
+    )
     for cover in COVERS:
         if conversations or "{messages}" in cover.rows:
             counts[cover.table] += await erase_rows(connection, cover, person)

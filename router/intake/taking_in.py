@@ -238,13 +238,17 @@ def answered_as(conversation: Conversation, message: InboundMessage, handle_id: 
     """A person's words: to whom, through which inbox and under which subject the next answer goes; whether it goes to their writer."""
     # Where nobody has spoken yet the subject is that of the machine which began the conversation.
     nobody_yet = conversation.last_in_at is None and conversation.last_out_at is None
-    if not conversation.subject or (nobody_yet and message.subject):
+    moves = message.direction != "in" or (
+        (message.kind not in CALLS or all(channel == message.channel for channel in conversation.channels))
+        and moves_answer(
+            message, is_recipient=handle_id == conversation.last_handle_id, asked_before=conversation.asked, nobody_yet=nobody_yet
+        )
+    )
+    # Whoever does not change who is answered does not change what the conversation is called either: nobody vouches for them.
+    if moves and (not conversation.subject or (nobody_yet and message.subject)):
         conversation.subject = message.subject
     if message.direction != "in":
         return True
-    moves = (message.kind not in CALLS or all(channel == message.channel for channel in conversation.channels)) and moves_answer(
-        message, is_recipient=handle_id == conversation.last_handle_id, asked_before=conversation.asked, nobody_yet=nobody_yet
-    )
     conversation.last_in_at = accepted_at
     conversation.received += 1
     if message.channel not in conversation.channels:

@@ -186,7 +186,7 @@ async def _write(
     source, target = stored[done.source.id], stored[done.target.id]
     operation_id, at = new_id(), source.now
     window = _window(done, source, target)
-    # A subject goes along within one handle only: elsewhere an erasure of who wrote it would not look for it.
+    # A subject goes along within one handle only: somebody else's words are not what a conversation is called by itself.
     same = done.kind != "move" and done.source.handle_id == done.target.handle_id
     subject = target.subject or (source.subject if same else "")
     prior = {

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from router.commands.kept_files import let_go
 from router.erasure.covers import UNLABELLED
+from router.erasure.subjects import empty_subjects
 from router.moves.moves import numbered
 from router.moves.vouched import LEFT
 from router.views.messages import edits_of
@@ -24,7 +25,7 @@ from shared.outbox import record
 
 RedactionReason = Literal["personal_data", "card_number", "secret", "abuse", "wrong_recipient", "law"]
 _MESSAGE: Final = f"""
-select m.id, m.subject, m.body, {LEFT.format(message="m")} as remains, clock_timestamp() as now from santral.conversation c
+select m.id, m.body, {LEFT.format(message="m")} as remains, clock_timestamp() as now from santral.conversation c
 join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.seq = $3
 where c.workspace_id = $1 and c.id = $2 for no key update of c, m
 """
@@ -33,9 +34,6 @@ _WHOLE: Final = (
     " where workspace_id = $1 and conversation_id = $2 and seq = $3"
 )
 _BODY: Final = "update santral.message set body = $4 where workspace_id = $1 and conversation_id = $2 and seq = $3"
-_SUBJECT: Final = (
-    "update santral.conversation set subject = '' where workspace_id = $1 and id = $2 and subject = $3 and subject <> ''"
-)
 _DELIVERY: Final = """
 update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
     closed_at = coalesce(closed_at, now()) where workspace_id = $1 and message_id = $2
@@ -88,8 +86,8 @@ async def redact(
                 reason=reason,
                 actor=actor,
             )
+        await empty_subjects(connection, workspace_id, messages=[row["id"]])
         await connection.execute(_WHOLE, *place, {"redacted": marker, **row["remains"]})
-        await connection.execute(_SUBJECT, workspace_id, conversation_id, row["subject"])
         await connection.execute(_DELIVERY, workspace_id, row["id"])
         await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)
         await connection.execute(_REASONS, workspace_id, row["id"])

@@ -5,7 +5,7 @@ plan counts with the same conditions that a run uses.
 
 | class | older by | what becomes of it |
 |---|---|---|
-| messages | the conversation's end | texts, subjects, originals and files of its messages, and why they were moved, go; the rest stays |
+| messages | the conversation's end | texts, subjects (also as a conversation's), originals and files of its messages, and why they were moved, go |
 | files | the conversation's end | files and originals of its messages, and of its answers, go |
 | conversations | its end, once nothing is left in it | it goes with its items, decisions, deliveries and empty messages |
 | quarantine | its resolution; one that cannot be decoded, its coming | the entry goes |
@@ -28,6 +28,7 @@ from uuid import UUID
 
 from router.commands.kept_files import let_go
 from router.erasure.covers import UNLABELLED
+from router.erasure.subjects import empty_subjects
 from router.moves.vouched import LEFT
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_orphans import collect_orphans, note_unsent
@@ -300,7 +301,10 @@ async def _removed(connection: Connection, workspace_id: UUID, name: str, before
         rows = await connection.fetch(keys, workspace_id, before, BATCH)
         conversations, numbers = [row["conversation_id"] for row in rows], [row["seq"] for row in rows]
         await connection.execute(_FILES, [workspace_id] * len(rows), conversations, numbers, run_id)
-        await let_go(connection, workspace_id, [row["id"] for row in rows], cause=run_id)
+        messages = [row["id"] for row in rows]
+        await let_go(connection, workspace_id, messages, cause=run_id)
+        if name == "messages":
+            await empty_subjects(connection, workspace_id, messages=messages)
         await connection.execute(
             f"update santral.message x set {rule.change} from unnest($2::uuid[], $3::bigint[]) as g(c, s)"
             " where x.workspace_id = $1 and x.conversation_id = g.c and x.seq = g.s",
