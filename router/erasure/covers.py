@@ -15,11 +15,42 @@ _STRAY: Final = (
     " where r.workspace_id = $1 and r.id = any({messages}))"
 )
 
+_PLACES: Final = (
+    "(select r.conversation_id, r.id as message_id from santral.receipt r where r.workspace_id = $1 and r.id = any({messages})"
+    " union select p.from_conversation_id, p.message_id from santral.placement p"
+    " where p.workspace_id = $1 and p.message_id = any({messages})) w"
+)
+"""Every conversation in which a message stands or stood: what was written there about it is theirs who wrote the message."""
+_DECIDED: Final = (
+    f"select d.id from {_PLACES} join santral.decision d"
+    " on d.workspace_id = $1 and d.conversation_id = w.conversation_id and d.message_id = w.message_id"
+)
+
 UNLABELLED: Final = "signals - '{label,labels}'::text[]"
 """A message's signals without what an operator's model said of its words."""
 
 WORDLESS: Final = "x.data - 'reason' #- '{outcome,reason}' #- '{outcome,note}' #- '{outcome,failed}'"
 """An event's data without what people wrote into it: why, and what came of the work."""
+
+UNLABELLED_DECISIONS: Final = (
+    "update santral.decision x set record = x.record #- '{facts,signals,label}' #- '{facts,signals,labels}'"
+    f" where x.workspace_id = $1 and x.id in ({_DECIDED.replace('{messages}', '$2::uuid[]')})"
+)
+"""The same of the decisions about these messages."""
+
+ABOUT: Final = (
+    Cover(
+        table="event", columns=("data",), kind=None, erase={"data": WORDLESS},
+        rows=f"x.id in (select e.id from {_PLACES} join santral.event e"
+        " on e.workspace_id = $1 and e.conversation_id = w.conversation_id and e.data->>'message_id' = w.message_id::text)",
+    ),
+    Cover(
+        table="work_item", columns=("outcome",), kind=None, erase={"outcome": "x.outcome - 'failed'"},
+        rows=f"x.id in (select i.id from {_PLACES} join santral.work_item i on i.workspace_id = $1"
+        " and i.conversation_id = w.conversation_id and i.outcome->'failed'->>'message_id' = w.message_id::text)",
+    ),
+)  # fmt: skip
+"""What is told of a message beside it, in whosever conversation: a provider's word on an answer names its recipient and may quote it."""
 
 COVERS: Final = (
     Cover(
@@ -54,9 +85,7 @@ COVERS: Final = (
     Cover(
         table="decision",
         rows="x.id in (select d.id from santral.decision d where d.workspace_id = $1 and d.conversation_id = any({conversations})"
-        " union all select d.id from santral.placement p join santral.decision d on d.workspace_id = p.workspace_id"
-        " and d.conversation_id = p.from_conversation_id and d.message_id = p.message_id"
-        " where p.workspace_id = $1 and p.message_id = any({messages}))",
+        f" union all {_DECIDED})",
         columns=("record",), kind="decisions",
         erase={"record": "x.record - 'facts' - 'errors' - 'candidates'"}, also=("id", "conversation_id", "kind", "decided_at"),
     ),
@@ -73,4 +102,5 @@ COVERS: Final = (
                "resolved_at": "coalesce(x.resolved_at, now())"},
         also=("id", "message_id", "reason", "accepted_at"),
     ),
+    *ABOUT,
 )  # fmt: skip

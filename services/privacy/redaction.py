@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from router.commands.kept_files import let_go
-from router.erasure.covers import UNLABELLED
+from router.erasure.covers import ABOUT, UNLABELLED, UNLABELLED_DECISIONS
 from router.erasure.subjects import empty_subjects
 from router.moves.moves import numbered
 from router.moves.vouched import LEFT
@@ -22,6 +22,7 @@ from shared.errors import NotFound
 from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
+from shared.personal import Person, erase_rows
 
 RedactionReason = Literal["personal_data", "card_number", "secret", "abuse", "wrong_recipient", "law"]
 _MESSAGE: Final = f"""
@@ -91,6 +92,9 @@ async def redact(
         await connection.execute(_DELIVERY, workspace_id, row["id"])
         await connection.execute(_QUARANTINE, workspace_id, row["id"], actor)
         await connection.execute(_REASONS, workspace_id, row["id"])
+        await connection.execute(UNLABELLED_DECISIONS, workspace_id, [row["id"]])
+        for cover in ABOUT:
+            await erase_rows(connection, cover, Person(workspace_id=workspace_id, messages=(row["id"],)))
         await let_go(connection, workspace_id, [row["id"]], cause=cause)
         gone = [one["blob"].rpartition("/")[0] + "/" for one in parts if one.get("blob")]  # the folder, with whatever lies in it
     else:

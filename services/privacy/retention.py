@@ -27,7 +27,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from router.commands.kept_files import let_go
-from router.erasure.covers import UNLABELLED
+from router.erasure.covers import UNLABELLED, UNLABELLED_DECISIONS
 from router.erasure.subjects import empty_subjects
 from router.moves.vouched import LEFT
 from services.frame.rounds import each_alone, go_round
@@ -305,6 +305,7 @@ async def _removed(connection: Connection, workspace_id: UUID, name: str, before
         await let_go(connection, workspace_id, messages, cause=run_id)
         if name == "messages":
             await empty_subjects(connection, workspace_id, messages=messages)
+            await connection.execute(UNLABELLED_DECISIONS, workspace_id, messages)
         await connection.execute(
             f"update santral.message x set {rule.change} from unnest($2::uuid[], $3::bigint[]) as g(c, s)"
             " where x.workspace_id = $1 and x.conversation_id = g.c and x.seq = g.s",
