@@ -1,5 +1,5 @@
-"""Redacting one message or one file of it, everywhere: text, HTML, original, files, what was sent to the provider, its quarantine, and why
-it was moved.
+"""Redacting one message or one file of it, everywhere: text, HTML, original, files, what was sent to the provider, its quarantine, why it was
+moved, what it gave to conversations as subject, and the archives of exports that hold it.
 
 A marker with who, when and why stays in the message's place. Files go at once where the store answers, else with the courier's next look.
 **Identity**: conversation and number; for a file, its place among the message's parts.
@@ -26,7 +26,7 @@ from shared.personal import Person, erase_rows
 
 RedactionReason = Literal["personal_data", "card_number", "secret", "abuse", "wrong_recipient", "law"]
 _MESSAGE: Final = f"""
-select m.id, m.body, {LEFT.format(message="m")} as remains, clock_timestamp() as now from santral.conversation c
+select m.id, m.handle_id, m.stored_at, m.body, {LEFT.format(message="m")} as remains, clock_timestamp() as now from santral.conversation c
 join santral.message m on m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.seq = $3
 where c.workspace_id = $1 and c.id = $2 for no key update of c, m
 """
@@ -46,6 +46,28 @@ update santral.quarantine set record = '', headers = '{}', error = '', state = '
 _REASONS: Final = """
 update santral.placement_operation set reason = null where workspace_id = $1 and reason is not null and id in (
     select operation_id from santral.placement where workspace_id = $1 and message_id = $2)
+"""
+# Whose conversation it stands in or stood in, and who wrote it. One that is being made is of whoever is one person with them now; one that
+# waits is not begun until this is over.
+_EXPORTS: Final = """
+with whose as (
+    select c.handle_id as id from (
+        select r.conversation_id as id from santral.receipt r where r.workspace_id = $1 and r.id = $2
+        union select p.from_conversation_id from santral.placement p where p.workspace_id = $1 and p.message_id = $2
+    ) stood join santral.conversation c on c.workspace_id = $1 and c.id = stood.id
+    union select $3::uuid where $3::uuid is not null
+), people as (
+    select array(select id from whose) as own, array(
+        select one.id from whose join santral.handle h on h.workspace_id = $1 and h.id = whose.id
+        join santral.handle one on one.workspace_id = $1 and one.profile_id = h.profile_id) as joined
+), ended as (
+    update santral.person_export x set state = case when x.state = 'asked' then x.state else 'expired' end, blob = null from people p
+    where x.workspace_id = $1 and (
+        x.state in ('asked', 'running') and x.handles && p.joined or x.state = 'done' and x.handles && p.own and x.done_at >= $4)
+    returning x.workspace_id, x.id, x.state
+)
+insert into santral.blob_removal (workspace_id, key, cause)
+select workspace_id, workspace_id || '/' || id || '/', $5 from ended where state = 'expired' on conflict do nothing
 """
 _NOTE: Final = """
 insert into santral.blob_removal (workspace_id, key, cause)
@@ -103,6 +125,7 @@ async def redact(
         empty = {"blob": "", "name": "", "content_type": "", "size_bytes": 0, "role": "redacted", "redacted": marker}
         kept = [empty if place == part or one in originals else one for place, one in enumerate(parts)]
         await connection.execute(_BODY, *place, {**{k: v for k, v in body.items() if k != "original"}, "parts": kept})
+    await connection.execute(_EXPORTS, workspace_id, row["id"], row["handle_id"], row["stored_at"], cause)
     await connection.execute(_NOTE, workspace_id, cause, sorted(set(gone)))
     data = {"message_id": str(row["id"]), "message_seq": seq, "reason": reason, **({} if part is None else {"part": part})}
     event = Event(
