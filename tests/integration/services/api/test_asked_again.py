@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,15 +13,15 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from websockets.asyncio.client import connect
 
-from services.api.asked_again import asked_again, asking_for
+from services.api.asked_again import asking_for
 from services.api.body_guard import WITH_BODIES
-from services.api.principal import DECIDING, REMEMBER_S, Call, Credentials
+from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
+from services.api.principal import DECIDING, REMEMBER_S, Call, Credentials, Principal
 from services.api.rate_door import wants_token
 from services.frame.rates import Rates
 from shared.database import Connection, Database
 from shared.errors import Forbidden, SantralError, Unauthenticated
-from shared.ids import new_id
-from shared.turns import Turns
+from shared.ids import WorkspaceId, new_id
 from tests.support.agent_sockets import closed_with, hello_of, workers
 from tests.support.api import Api, listening
 from tests.support.intake_line import rows
@@ -61,17 +61,17 @@ class Held:
         return int(said.split()[1])
 
 
-class HeardTurns(Turns):
+class HeardTurns(CallerTurns):
     """Turns that say when one is asked for."""
 
     def __init__(self) -> None:
-        super().__init__(then=asked_again)
+        super().__init__(waiting_max=THOUGHTS_WAITING_MAX)
         self.asked = asyncio.Event()
 
     @asynccontextmanager
-    async def of(self, *owners: Hashable) -> AsyncIterator[None]:
+    async def of(self, principal: Principal) -> AsyncIterator[None]:
         self.asked.set()
-        async with super().of(*owners):
+        async with super().of(principal):
             yield
 
 
@@ -215,7 +215,15 @@ async def test_what_waited_for_its_turn_is_done_for_nobody_who_is_gone(
 ) -> None:
     turns = api.app.state.thought_turns = HeardTurns()
     caller = await api.key(workspace.id)
-    async with turns.of(workspace.id):
+    colleague = Principal(
+        workspace_id=WorkspaceId(workspace.id),
+        id=new_id(),
+        kind="key",
+        name="colleague",
+        scopes=frozenset(),
+        visibility="workspace",
+    )
+    async with turns.of(colleague):
         turns.asked.clear()
         waiting = asyncio.create_task(api.client.post(path, json=body, headers=caller))
         await turns.asked.wait()
