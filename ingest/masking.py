@@ -9,18 +9,22 @@ Source: ISO/IEC 7812-1 Annex B (Luhn); the check digits of the Turkish identific
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final
 
 from ingest.adapter import Draft, MaskNumbers, Part
-from ingest.payment_cards import CARD_DIGITS, holds_luhn, masked_cards
+from ingest.payment_cards import CARD_DIGITS, holds_luhn, luhn_rests, masked_cards
 from ingest.payment_cards_html import masked_cards_in_html
 
 _TCKN_DIGITS: Final = 11
-_RUN: Final = re.compile(r"(?<![0-9])[0-9](?:[ \u00a0\u2013-]?[0-9])+(?![0-9])", re.ASCII)
+# Possessive: what comes after it is no digit anyway, so there is nothing to go back for.
+_RUN: Final = re.compile(r"(?<![0-9])[0-9](?:[ \u00a0\u2013-]?[0-9])++", re.ASCII)
 _DIGITS_MIN: Final = 11
 _GROUP: Final = re.compile(r"[0-9]+", re.ASCII)
+_VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
+_NO_END: Final = 255
 _TEXTS: Final = ("subject", "text", "text_stripped")
 
 
@@ -33,13 +37,17 @@ def is_tckn(digits: str) -> bool:
     """Whether eleven digits hold the two checks of a Turkish identification number."""
     if len(digits) != _TCKN_DIGITS or digits[0] == "0":
         return False
-    numbers = [int(digit) for digit in digits]
-    tenth = (sum(numbers[0:9:2]) * 7 - sum(numbers[1:8:2])) % 10
-    return numbers[9] == tenth and numbers[10] == sum(numbers[:10]) % 10
+    return _holds_tckn(digits.encode("ascii").translate(_VALUES))
+
+
+def _holds_tckn(values: bytes) -> bool:
+    """Eleven digits, by their values."""
+    odd, even, tenth = sum(values[0:9:2]), sum(values[1:8:2]), values[9]
+    return tenth == (odd * 7 - even) % 10 and values[10] == (odd + even + tenth) % 10
 
 
 def masked(text: str) -> str:
-    """The text without such numbers, as long as before. Masking twice is masking once."""
+    """The text without such numbers, as long as before. Masking twice is masking once. Linear in the text's length."""
     return _RUN.sub(lambda run: _masked_run(run[0]), text)
 
 
@@ -86,24 +94,50 @@ def _masked_bytes(content: bytes, numbers: MaskNumbers, *, html: bool = False) -
 
 def _masked_run(run: str) -> str:
     """Masks, from the left and the longest first, every stretch of whole groups that is such a number."""
-    groups = [found.span() for found in _GROUP.finditer(run)]
-    kept = list(run)
-    start = 0
-    while start < len(groups):
-        # A group has a digit at least, so no number has more of them.
-        farthest = min(len(groups), start + CARD_DIGITS.stop)
-        end = next((end for end in range(farthest, start, -1) if _is_number(run, groups[start][0], groups[end - 1][1])), None)
+    if len(run) < _DIGITS_MIN:
+        return run
+    groups = _GROUP.findall(run)
+    digits = _Digits(groups)
+    kept, first, found = bytearray(digits.plain), 0, False
+    while first <= len(kept) - _DIGITS_MIN:
+        end = digits.number_end(first)
         if end is None:
-            start += 1
+            first = digits.next_group(first)
             continue
-        for place in range(groups[start][0], groups[end - 1][1]):
-            kept[place] = "*" if kept[place].isdigit() else kept[place]
-        start = end
-    return "".join(kept)
+        kept[first:end] = b"*" * (end - first)
+        first, found = end, True
+    if not found:
+        return run
+    shown = iter(kept.decode("ascii"))
+    return "".join([next(shown) if character.isdigit() else character for character in run])
 
 
-def _is_number(run: str, start: int, end: int) -> bool:
-    if end - start > 2 * CARD_DIGITS.stop:
-        return False
-    digits = "".join(filter(str.isdigit, run[start:end]))
-    return len(digits) >= _DIGITS_MIN and (is_card(digits) or is_tckn(digits))
+class _Digits:
+    """A run's digits, with what makes each look at a stretch of them cheap: where groups end, and Luhn's rests there (`luhn_rests`)."""
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        self.plain = "".join(groups).encode("ascii")
+        self._values = self.plain.translate(_VALUES)
+        self._rests = [luhn_rests(self.plain, parity) for parity in (0, 1)]
+        self._ends = bytearray(len(self.plain) + 1)
+        # By the parity of the last digit's place, which is one that counts single.
+        self._rests_at_ends = [bytearray([_NO_END]) * (len(self.plain) + 1) for _ in self._rests]
+        for end in accumulate(map(len, groups)):
+            parity = 1 - end % 2
+            self._ends[end] = 1
+            self._rests_at_ends[parity][end] = self._rests[parity][end]
+
+    def number_end(self, first: int) -> int | None:
+        """Where the longest number ends that begins with this digit: with a group."""
+        low, high = first + CARD_DIGITS.start, first + CARD_DIGITS.stop
+        even, odd = self._rests_at_ends
+        end = max(even.rfind(self._rests[0][first], low, high), odd.rfind(self._rests[1][first], low, high))
+        # Where the longest is one digit throughout, so are the shorter.
+        if end > first and self.plain.count(self.plain[first], first, end) < end - first:
+            return end
+        end = first + _TCKN_DIGITS
+        return end if self._ends[end] and self._values[first] and _holds_tckn(self._values[first:end]) else None
+
+    def next_group(self, first: int) -> int:
+        """The first digit of the group after the one that this digit is in."""
+        return self._ends.index(1, first + 1)

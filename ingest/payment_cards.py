@@ -58,6 +58,16 @@ def holds_luhn(digits: str) -> bool:
     return (sum(backwards[::2].translate(_SINGLE)) + sum(backwards[1::2].translate(_DOUBLE))) % 10 == 0
 
 
+def luhn_rests(digits: bytes, parity: int) -> bytes:
+    """Luhn's sum of the first so many of these ASCII digits, its rest by ten, from none to all. ``parity``: of the places that count single.
+
+    A number that ends at such a place holds the check where the rest after it is the rest before it.
+    """
+    values = bytearray(digits.translate(_DOUBLE))
+    values[parity::2] = digits[parity::2].translate(_SINGLE)
+    return bytes([total % 10 for total in accumulate(values, initial=0)])
+
+
 def scheme_of(digits: str) -> str | None:
     """The scheme whose card has this number (ASCII digits only), by prefix, length and check; None: no card."""
     scheme = next((scheme for scheme, lengths in _issued(digits[:4]) if len(digits) in lengths), None)
@@ -118,12 +128,7 @@ class _Row:
         self._cuts = [0, *accumulate([group.end() - group.start() for group in groups])]
         self._ends = frozenset(self._cuts)
         plain = self._digits.encode("ascii")
-        sums = []
-        for parity in (0, 1):
-            values = bytearray(plain.translate(_DOUBLE))
-            values[parity::2] = plain[parity::2].translate(_SINGLE)
-            sums.append([0, *accumulate(values)])
-        self._sums = sums
+        self._rests = [luhn_rests(plain, parity) for parity in (0, 1)]
 
     def cards(self) -> Iterator[list[int]]:
         """The places of each card's digits."""
@@ -144,8 +149,8 @@ class _Row:
             end = first + length
             if end not in self._ends:
                 continue
-            sums = self._sums[(end - 1) % 2]
-            if (sums[end] - sums[first]) % 10 or not self._grouped(first, end):
+            rests = self._rests[(end - 1) % 2]
+            if rests[end] != rests[first] or not self._grouped(first, end):
                 continue
             place = self._place(first)
             if not kept and length <= _E164_DIGITS_MAX and _CALLED.search(self._text, max(0, place - 4), place):
