@@ -25,7 +25,7 @@ _DIGITS_MIN: Final = 11
 _GROUP: Final = re.compile(r"[0-9]+", re.ASCII)
 _VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _NO_END: Final = 255
-_TEXTS: Final = ("subject", "text", "text_stripped")
+MASKED_VALUES: Final = ("subject", "text", "text_stripped")
 
 
 def is_card(digits: str) -> bool:
@@ -72,7 +72,7 @@ def masked_draft(draft: Draft) -> Draft:
 
 
 def _masked_values(values: Mapping[str, Any], numbers: MaskNumbers) -> dict[str, Any]:
-    return {name: masked_as(value, numbers) for name in _TEXTS if isinstance(value := values.get(name), str)}
+    return {name: masked_as(value, numbers) for name in MASKED_VALUES if isinstance(value := values.get(name), str)}
 
 
 def _masked_part(part: Part, numbers: MaskNumbers) -> Part:

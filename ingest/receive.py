@@ -20,7 +20,7 @@ from uuid import UUID
 from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed, draft_message
 from ingest.digest import content_digest
 from ingest.mail.reply_token import conversation_of
-from ingest.masking import masked_draft
+from ingest.masking_worker import Masker
 from ingest.provenance import kept
 from shared.blobs import Blobs
 from shared.clock import Clock
@@ -32,11 +32,10 @@ from shared.ids import InboxId, WorkspaceId, message_id
 from shared.kafka import Record
 from shared.message import ORIGINAL_INLINE_BYTES_MAX, RECORD_BYTES_MAX, TEXT_INLINE_CHARS_MAX, InboundMessage
 from shared.message import Part as StoredPart
-from shared.turns import let_others
+from shared.turns import Turn, let_others
 
 _PORTION: Final = 500  # records that the broker is given at once: its deadline is not made for thousands
 _IN_LOOP_BYTES_MAX: Final = 512 * 1024  # above it the event loop does not wait for a digest
-_MASKED_IN_LOOP_BYTES_MAX: Final = 8 * 1024  # nor above this for masking: HTML costs 0.3 ms a KiB
 
 
 class Publishing(Protocol):
@@ -65,17 +64,19 @@ class Accepted:
 
 
 class Receiver:
-    """Takes parsed messages in. Safe to share between tasks."""
+    """Takes parsed messages in. Safe to share between tasks. ``masker`` is closed by who gives it."""
 
     def __init__(
-        self, *, publisher: Publishing, topic: str, blobs: Blobs, secret: bytes, clock: Clock, spool: Spooling | None = None
-    ) -> None:
+        self, *, publisher: Publishing, topic: str, blobs: Blobs, secret: bytes, clock: Clock, spool: Spooling | None = None,
+        masker: Masker | None = None,
+    ) -> None:  # fmt: skip
         self._publisher = publisher
         self._topic = topic
         self._blobs = blobs
         self._secret = secret
         self._clock = clock
         self._spool = spool
+        self._masker = masker or Masker()
 
     async def receive(
         self, target: Target, parsed: Sequence[Parsed], *, request: Request | None = None, at: datetime | None = None
@@ -89,8 +90,10 @@ class Receiver:
         now = at or self._clock.now()
         accepted: list[Accepted] = []
         records: list[Record] = []
+        turn = Turn()
         for place, element in enumerate(parsed):
             await let_others(place)
+            await turn.over()
             draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element, request)
             message = await self._message(draft, now)
             records.append(self._record(message))
@@ -128,10 +131,7 @@ class Receiver:
         if not external_id:
             external_id, more["digest"], more["bucket_day"] = _weak_id(draft, now)
         identity = message_id(self._secret, WorkspaceId(draft.inbox.workspace_id), InboxId(draft.inbox.id), external_id)
-        if draft.inbox.mask_numbers:
-            size = len(str(draft.values.get("text", ""))) + sum(len(part.content) for part in draft.parts) + len(draft.original)
-            large = size > _MASKED_IN_LOOP_BYTES_MAX
-            draft = await asyncio.to_thread(masked_draft, draft) if large else masked_draft(draft)
+        draft = await self._masker.masked(draft)
         parts = list(draft.parts)
         text = str(draft.values.get("text", ""))
         if len(text) > TEXT_INLINE_CHARS_MAX:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from ingest.mail.html_worker import HtmlCleaner
+from ingest.masking_worker import Masker
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.api.app import create_app
@@ -57,7 +58,10 @@ async def run(settings: Settings) -> None:
         parser = await stack.enter_async_context(Parser(workers=1))
         clock, bodies = SystemClock(), Bodies()
         blobs = FileBlobs(settings.blob_dir)
-        receiver = Receiver(publisher=publisher, topic=settings.topics().messages, blobs=blobs, secret=secret, clock=clock)
+        receiver = Receiver(
+            publisher=publisher, topic=settings.topics().messages, blobs=blobs, secret=secret, clock=clock,
+            masker=await stack.enter_async_context(Masker()),
+        )  # fmt: skip
         shown = settings.shows_docs()
         app = create_app(
             db=db, receiver=receiver, hints=hints, sealer=Sealer(secret), blobs=blobs, clock=clock, secret=secret,

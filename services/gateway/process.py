@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from ingest.directory import Directory
+from ingest.masking_worker import Masker
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.frame.bodies import Bodies, room_check
@@ -60,7 +61,7 @@ async def run(settings: Settings) -> None:
         directory = Directory(db, Sealer(secret), defaults=defaults, grace_until=settings.grace_until())
         receiver = Receiver(
             publisher=publisher, topic=settings.topics().messages, blobs=FileBlobs(settings.blob_dir), secret=secret, clock=clock,
-            spool=spool,
+            spool=spool, masker=await stack.enter_async_context(Masker()),
         )  # fmt: skip
         parser = await stack.enter_async_context(Parser())
         bodies, rates = Bodies(), Rates(settings.rates())

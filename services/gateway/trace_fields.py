@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_NAME: Final = b"authentication-results"
+_RESULTS: Final = re.compile(rb"^authentication-results[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+\n?", re.IGNORECASE | re.MULTILINE)
 _BEFORE: Final = re.compile(rb"[\r\n]*(?:>*From (?![ \t]*:)[^\n]*\n)?")
 _RETURN_PATH: Final = re.compile(rb"(?:return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*)+", re.IGNORECASE)
-_COLON: Final = re.compile(rb"[ \t]*+:")  # as many blanks as a reader of fields takes, each read once
 _FIELD: Final = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _FROM: Final = re.compile(rb"^from[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.IGNORECASE | re.MULTILINE)
 _DOMAIN: Final = re.compile(rb"@([^\s<>@,;()\"]+)")
@@ -32,8 +31,10 @@ def traced(content: bytes, *, mail_from: str, results: str | None = None) -> byt
         top.append(b"Authentication-Results: " + results.encode() + b"\r\n")
     if not _FIELD.match(content, start) and not content.startswith((b"\r\n", b"\n"), start):
         return b"".join([*top, b"\r\n", content])
-    kept = [content[start:]] if results is None else _without_results(content, start, _head_end(content, start))
-    return b"".join([*top, *kept])
+    if results is None:
+        return b"".join([*top, content[start:]])
+    end = _head_end(content, start)
+    return b"".join([*top, _RESULTS.sub(b"", content[start:end]), content[end:]])
 
 
 def from_domain(content: bytes) -> bytes:
@@ -58,29 +59,3 @@ def _head_end(content: bytes, start: int) -> int:
         if (found := content.find(blank, start)) >= 0:
             return found + len(blank)
     return len(content)
-
-
-def _without_results(content: bytes, start: int, end: int) -> list[bytes]:
-    """The content from ``start`` in pieces, without the fields of that name before ``end``, however they are folded."""
-    lowered = content[start:end].lower()
-    kept: list[bytes] = []
-    copied = at = 0
-    while (at := lowered.find(_NAME, at)) >= 0:
-        after = at + len(_NAME)
-        if (at == 0 or lowered[at - 1 : at] == b"\n") and _COLON.match(lowered, after):
-            kept.append(content[start + copied : start + at])
-            after = _field_end(lowered, after)
-            copied = after
-        at = after
-    kept.append(content[start + copied :])
-    return kept
-
-
-def _field_end(head: bytes, at: int) -> int:
-    while True:
-        found = head.find(b"\n", at)
-        if found < 0:
-            return len(head)
-        at = found + 1
-        if head[at : at + 1] not in (b" ", b"\t"):
-            return at
