@@ -31,10 +31,10 @@ from services.api.principal import ConversationReader, ConversationWriter, Princ
 from services.api.profile_consent import require_first_contact
 from services.api.recipients import read_recipient, require_recipient
 from services.api.records import EventOut
+from services.api.reply_words import ReplyWords, provider_of, reply_words
 from services.api.unseen import hide_ends, hide_merged_into, unseen_conversations
 from services.api.unseen_customers import hide_customers, hide_writers
 from services.api.visibility import require_conversation, sight_of
-from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Conflict, NotFound, Unprocessable
 from shared.given import Given
@@ -221,10 +221,13 @@ async def reply(
 ) -> ReplyOut:  # fmt: skip
     """Stores the reply in the conversation and hands it to the courier; what the channel cannot carry is refused at once."""
     state = request.app.state
+    # What may be a call of before is not judged by the channel of now.
+    provider = None if key is not None else lambda connection: provider_of(connection, principal, conversation_id)
+    words = await reply_words(request, principal, body.content, body.subject, provider=provider)
 
     async def work() -> ReplyOut:
         async with state.db.batch(principal.workspace_id) as connection:
-            return await _write(connection, principal, conversation_id, body, key, state.secret, state.own_book)
+            return await _write(connection, principal, conversation_id, body, words, key, state.secret, state.own_book)
 
     try:
         written = await retried(work)
@@ -250,8 +253,9 @@ async def _tell_of_stop(request: Request, principal: Principal, stopped: LoopSto
 
 
 async def _write(
-    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, key: str | None, secret: bytes, own: OwnBook
-) -> ReplyOut:
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, words: ReplyWords, key: str | None,
+    secret: bytes, own: OwnBook,
+) -> ReplyOut:  # fmt: skip
     reply_id = new_id()
     found = await read_conversation(connection, principal.workspace_id, conversation_id)
     await require_conversation(connection, principal, conversation_id)
@@ -271,18 +275,18 @@ async def _write(
             return made
     if isinstance(body.content, TemplateContent):
         await require_first_contact(connection, principal, conversation_id, purpose=body.content.purpose)
-    reply = await send_reply(connection, principal, conversation_id, body, reply_id, secret, own)
+    reply = await send_reply(connection, principal, conversation_id, body, words, reply_id, secret, own)
     await audit(connection, principal, "reply.written", "conversation", str(conversation_id), {"message_id": str(reply.id)})
     return reply
 
 
 async def send_reply(
-    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, reply_id: UUID, secret: bytes, own: OwnBook
-) -> ReplyOut:
+    connection: Connection, principal: Principal, conversation_id: UUID, body: ReplyIn, words: ReplyWords, reply_id: UUID,
+    secret: bytes, own: OwnBook,
+) -> ReplyOut:  # fmt: skip
     """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
     workspace_id = principal.workspace_id
-    content = await masked_words(connection, workspace_id, body.content.model_dump(mode="json", exclude_none=True))
-    subject = await masked_words(connection, workspace_id, body.subject)
+    content, subject = words.content, words.subject
     address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret, own)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
     written = await write_reply(

@@ -31,8 +31,8 @@ from services.api.idempotency import same_call
 from services.api.own_book import OwnBook
 from services.api.principal import ConversationWriter, Principal
 from services.api.profile_consent import require_first_contact
+from services.api.reply_words import ReplyWords, reply_words
 from services.api.visibility import began_unseen, conversations_seen, require_conversation, seen_of, sight_of
-from services.api.written_words import masked_words
 from shared.database import Connection, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
 from shared.given import Given
@@ -97,10 +97,17 @@ async def write_first(
 ) -> Begun:  # fmt: skip
     """409 when the agent has no room, when the customer has an open conversation, or when consent stands against it."""
     state = request.app.state
+    _agent(principal)
+
+    async def provider(connection: Connection) -> str:
+        return str((await _inbox(connection, principal, body.inbox))["provider"])
+
+    # What may be a call of before is not judged by the channel of now.
+    words = await reply_words(request, principal, body.content, body.subject, provider=None if key is not None else provider)
 
     async def work() -> Begun:
         async with state.db.batch(principal.workspace_id) as connection:
-            return await _begin(connection, principal, body, key, state.secret, state.own_book)
+            return await _begin(connection, principal, body, words, key, state.secret, state.own_book)
 
     begun = await retried(work)
     for topic in ("delivery", "outbox", "dispatch"):
@@ -109,20 +116,29 @@ async def write_first(
     return begun
 
 
-async def _begin(
-    connection: Connection, principal: Principal, body: FirstIn, key: str | None, secret: bytes, own: OwnBook
-) -> Begun:
-    agent_id = principal.agent_id
-    if agent_id is None:
+def _agent(principal: Principal) -> UUID:
+    if principal.agent_id is None:
         raise Forbidden("only an agent writes first", field="Authorization", remedy="use the agent's token")
+    return principal.agent_id
+
+
+async def _inbox(connection: Connection, principal: Principal, name: str) -> Any:
+    inbox = await connection.fetchrow(_INBOX, principal.workspace_id, name)
+    if inbox is None:
+        raise NotFound("no such inbox", field="inbox", remedy="the name of an inbox that is enabled")
+    return inbox
+
+
+async def _begin(
+    connection: Connection, principal: Principal, body: FirstIn, words: ReplyWords, key: str | None, secret: bytes, own: OwnBook
+) -> Begun:  # fmt: skip
+    agent_id = _agent(principal)
     workspace_id, reply_id = principal.workspace_id, new_id()
     if key is not None:
         known = await same_call(connection, workspace_id, f"first:{agent_id}:{key}", body, reply_id)
         if known is not None:
             return await _again(connection, principal, known)
-    inbox = await connection.fetchrow(_INBOX, workspace_id, body.inbox)
-    if inbox is None:
-        raise NotFound("no such inbox", field="inbox", remedy="the name of an inbox that is enabled")
+    inbox = await _inbox(connection, principal, body.inbox)
     handle = _handle(inbox, body.to)
     at = await database_now(connection)
     who = Identification(
@@ -138,7 +154,7 @@ async def _begin(
     _require_none_open([one for one in going_on if one in seen], elsewhere=met and not seen.issuperset(going_on))
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=attached.id, inbox_id=inbox["id"], channel=inbox["channel"],
-        subject=await masked_words(connection, workspace_id, body.subject), agent_id=agent_id, at=at,
+        subject=words.subject, agent_id=agent_id, at=at,
     )  # fmt: skip
     await require_first_contact(connection, principal, conversation_id, purpose=body.purpose)
     item_id = await assigned_item(
@@ -147,7 +163,7 @@ async def _begin(
         own_word=sight_of(principal).seer is not None,
     )  # fmt: skip
     written = ReplyIn(content=body.content, subject=body.subject, cc=body.cc, bcc=body.bcc)
-    reply = await send_reply(connection, principal, conversation_id, written, reply_id, secret, own)
+    reply = await send_reply(connection, principal, conversation_id, written, words, reply_id, secret, own)
     details = {"inbox": body.inbox, "message_id": str(reply.id)}
     await audit(connection, principal, "conversation.begun", "conversation", str(conversation_id), details)
     return Begun(conversation_id=conversation_id, item_id=item_id, reply=reply)

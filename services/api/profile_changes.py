@@ -300,10 +300,10 @@ async def enter_attributes(request: Request, principal: ProfileWriter, profile_i
 @router.post("/{profile_id}/notes", status_code=201, summary="Write a note about a person")
 async def add_profile_note(request: Request, principal: ProfileWriter, profile_id: UUID, body: NoteIn) -> Note:
     """It stands in the timeline; search finds the person by it."""
+    text = await masked_words(request, principal, body.text)
 
     async def work(connection: Connection) -> Note:
         await _require(connection, principal, profile_id, field="profile_id")
-        text = await masked_words(connection, principal.workspace_id, body.text)
         note = await write_note(connection, principal.workspace_id, profile_id, text, actor=principal.actor)
         await audit(connection, principal, "profile.noted", "profile", str(profile_id), {"note": str(note.id)})
         return note

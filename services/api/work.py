@@ -164,13 +164,12 @@ async def accept(request: Request, principal: ConversationWriter, offer_id: UUID
 @router.post("/offers/{offer_id}/decline", status_code=204, summary="Decline an offer")
 async def decline(request: Request, principal: ConversationWriter, offer_id: UUID, body: Declined | None = None) -> None:
     """The item keeps its place and goes to somebody else."""
-    agent, workspace_id, given = _agent(principal), principal.workspace_id, body or Declined()
-
-    async def work_on(c: Connection) -> None:
-        reason = await masked_words(c, workspace_id, given.reason)
-        await offers.decline(c, workspace_id=workspace_id, offer_id=offer_id, agent_id=agent, reason=reason)
-
-    await _command(request, principal, "offer.decline", offer_id, work_on)
+    agent = _agent(principal)
+    reason = await masked_words(request, principal, (body or Declined()).reason)
+    await _command(
+        request, principal, "offer.decline", offer_id,
+        lambda c: offers.decline(c, workspace_id=principal.workspace_id, offer_id=offer_id, agent_id=agent, reason=reason),
+    )  # fmt: skip
 
 
 @router.get("/items", summary="Items, in the order they are served", responses=may_answer(404))
@@ -218,13 +217,13 @@ async def claim(request: Request, principal: ConversationWriter, item_id: UUID) 
 @router.post("/items/{item_id}/done", summary="Finish an item")
 async def done(request: Request, principal: ConversationWriter, item_id: UUID, body: Outcome | None = None) -> ItemOut:
     """The capacity comes back."""
-    agent, workspace_id, given = _agent(principal), principal.workspace_id, (body or Outcome()).model_dump(exclude_none=True)
-
-    async def work_on(c: Connection) -> ItemView:
-        outcome = await masked_words(c, workspace_id, given)
-        return await work.done(c, workspace_id=workspace_id, item_id=item_id, agent_id=agent, outcome=outcome)
-
-    return ItemOut(**asdict(await _command(request, principal, "item.done", item_id, work_on)))
+    agent = _agent(principal)
+    outcome = await masked_words(request, principal, (body or Outcome()).model_dump(exclude_none=True))
+    view = await _command(
+        request, principal, "item.done", item_id,
+        lambda c: work.done(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, outcome=outcome),
+    )  # fmt: skip
+    return ItemOut(**asdict(view))
 
 
 @router.post("/items/{item_id}/park", summary="Wait for the customer")
@@ -251,9 +250,9 @@ async def transfer(request: Request, principal: ConversationWriter, item_id: UUI
     """The giver's capacity stays taken until somebody accepted; declined or unanswered, the item comes back."""
     agent = _agent(principal)
     given = body.model_dump(mode="json", include={"to_agent", "to_queue", "wait_s"}, exclude_none=True)
+    note = await masked_words(request, principal, body.note)
 
     async def work_on(c: Connection) -> ItemView:
-        note = await masked_words(c, principal.workspace_id, body.note)
         return await transfers.transfer(
             c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, to_agent=body.to_agent, to_queue=body.to_queue,
             note=note, wait_s=body.wait_s,
@@ -267,9 +266,9 @@ async def handover(request: Request, principal: ConversationWriter, item_id: UUI
     """The item keeps its place and its conversation; no bot gets it again."""
     agent, given = _agent(principal), body or HandedOver()
     details = given.model_dump(include={"queue", "skills"}, exclude_none=True)
+    note = await masked_words(request, principal, given.note)
 
     async def work_on(c: Connection) -> ItemView:
-        note = await masked_words(c, principal.workspace_id, given.note)
         return await hand_over(
             c,
             workspace_id=principal.workspace_id,
@@ -290,9 +289,9 @@ async def assign(request: Request, principal: ConversationWriter, item_id: UUID,
     if body.override and not body.reason.strip():
         raise Unprocessable("an override without a reason", field="reason", remedy="say why the agent's limit is exceeded")
     given = {"agent": str(body.agent)} | ({"override": True} if body.override else {})
+    words = await masked_words(request, principal, {"note": body.note, "reason": body.reason})
 
     async def work_on(c: Connection) -> ItemView:
-        words = await masked_words(c, principal.workspace_id, {"note": body.note, "reason": body.reason})
         return await work.assign(
             c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=body.agent, actor=principal.actor, override=body.override,
             **words,
@@ -305,9 +304,9 @@ async def assign(request: Request, principal: ConversationWriter, item_id: UUID,
 async def cancel(request: Request, principal: ConversationWriter, item_id: UUID, body: Canceled) -> ItemOut:
     """From every open state; for those who see the whole workspace. The reason is kept with the item."""
     require_everything(principal, _OVER_OTHERS)
+    reason = await masked_words(request, principal, body.reason)
 
     async def work_on(c: Connection) -> ItemView:
-        reason = await masked_words(c, principal.workspace_id, body.reason)
         return await work.cancel(c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=reason)
 
     return ItemOut(**asdict(await _command(request, principal, "item.cancel", item_id, work_on)))

@@ -51,7 +51,8 @@ async def test_what_is_not_masked_in_time_is_not_kept() -> None:
 
 
 async def test_others_are_masked_while_one_workspace_asks_for_masses() -> None:
-    flooding, finished = new_id(), []
+    flooding = new_id()
+    finished: list[object] = []
     async with Masker() as masker:
         await masker.masked(draft("x" * IN_LOOP_BYTES_MAX))  # the process is there
         flood = [asyncio.create_task(masker.masked(draft("4-" * 20_000, workspace_id=flooding))) for _ in range(20)]

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from ingest.adapter import Request, Unparsed
 from ingest.directory import Directory
 from ingest.receive import Receiver
 from ingest.registry import adapter_for
+from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
+from services.api.principal import Principal
 from services.api.workspaces import make_workspace
+from services.api.written_words import IN_LOOP_CHARS_MAX
 from services.doctor.card_numbers import look_at_card_numbers
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
 from shared.cloudevent import decode_message
 from shared.database import Database
-from tests.support.api import Api, Broker, listening
+from tests.support.api import Api, Broker, listening, somebody_of
 from tests.support.chat import chat, open_session, published, say
 from tests.support.intake_line import SECRET, Line, member_of, rows
 from tests.support.workspaces import Workspace
@@ -239,6 +246,56 @@ async def test_a_note_for_a_colleague_keeps_four_digits(api: Api, workspace: Wor
     assert not has_card(stored)
     assert any(f'"kart {SHOWN}"' in row for row in stored)
     assert any(f"yanlış kart {SHOWN}" in row for row in stored)
+
+
+class WatchedTurns(CallerTurns):
+    """Turns that tell who comes to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(waiting_max=THOUGHTS_WAITING_MAX)
+        self.came: asyncio.Queue[UUID] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def of(self, principal: Principal) -> AsyncIterator[None]:
+        self.came.put_nowait(principal.id)
+        async with super().of(principal):
+            yield
+
+
+async def test_a_long_answer_is_masked_in_its_callers_turn_with_nothing_held(api: Api, workspace: Workspace) -> None:
+    await masks(api.worker, workspace)
+    conversation, _, _ = await taken_item(api, workspace)
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    turns = api.app.state.thought_turns = WatchedTurns()
+    times = IN_LOOP_CHARS_MAX // len(CARD) + 1
+
+    async def answer(times: int) -> httpx.Response:
+        content = {"kind": "text", "text": f"{CARD} " * times}
+        return await api.client.post(f"/v1/conversations/{conversation}/replies", json={"content": content}, headers=agent)
+
+    async with turns.of(somebody_of(workspace.id)):
+        await turns.came.get()
+        long = asyncio.create_task(answer(times))
+        await turns.came.get()
+        open_ones = "select 1 from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'"
+        assert await rows(api.worker, open_ones) == [], "who waits for a turn holds nothing"
+        assert (await answer(1)).status_code == 202, "a short one needs no turn"
+        too_long = await answer(10_000)
+        assert (too_long.status_code, too_long.json()["field"]) == (422, "content.text")
+        assert turns.came.empty()
+        assert not long.done()
+    assert (await long).status_code == 202
+    stored = await rows(api.worker, "select request -> 'content' ->> 'text' as text from santral.delivery order by created_at")
+    assert sorted(row["text"] for row in stored) == sorted([f"{SHOWN} ", f"{SHOWN} " * times])
+
+
+async def test_where_nothing_is_masked_a_long_answer_needs_no_turn(api: Api, workspace: Workspace) -> None:
+    conversation, _, _ = await taken_item(api, workspace)
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    content = {"kind": "text", "text": f"{CARD} " * 2000}
+    async with api.app.state.thought_turns.of(somebody_of(workspace.id)):
+        written = await api.client.post(f"/v1/conversations/{conversation}/replies", json={"content": content}, headers=agent)
+    assert written.status_code == 202, written.text
 
 
 async def test_a_workspace_that_was_there_keeps_what_is_written(api: Api, workspace: Workspace) -> None:
