@@ -14,6 +14,7 @@ import httpx
 from fastapi import FastAPI
 
 from ingest.mail.html_worker import HtmlCleaner
+from ingest.masking_worker import Masker
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.api.app import create_app
@@ -109,9 +110,15 @@ async def running_api(
         hints = Hints(api_db.url)
         await hints.start()
         broker, blobs = Broker(), FileBlobs(Path(folder))
-        async with HtmlCleaner() as cleaner, Thumbnails(timeout_s=20) as thumbnails, Parser(workers=1) as parser:
+        async with (
+            HtmlCleaner() as cleaner,
+            Thumbnails(timeout_s=20) as thumbnails,
+            Parser(workers=1) as parser,
+            Masker() as masker,
+        ):
+            receiver = Receiver(publisher=broker, topic="t", blobs=blobs, secret=SECRET, clock=SystemClock(), masker=masker)
             app = create_app(
-                db=api_db, receiver=Receiver(publisher=broker, topic="t", blobs=blobs, secret=SECRET, clock=SystemClock()), hints=hints,
+                db=api_db, receiver=receiver, hints=hints,
                 sealer=Sealer(SECRET), blobs=blobs, clock=SystemClock(), secret=SECRET, front=FRONT, cleaner=cleaner,
                 thumbnails=thumbnails, parser=parser,
                 public_url="http://santral.test", demo_dir=demo_dir, docs=docs, rates=rates,

@@ -20,6 +20,7 @@ from typing import Any, cast
 from ingest.adapter import Inbox, Target
 from ingest.directory import Directory
 from ingest.mailboxes import Mailboxes, named
+from ingest.masking_worker import Masker
 from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.gateway.mail_border import Border
@@ -144,8 +145,8 @@ async def mail_door(
         settings={"authserv_id": authserv_id} if authserv_id else {},
     )
     kept, blobs = Kept(), FileBlobs(folder)
-    receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock())
-    async with Parser(timeout_s=timeout_s) as parser:
+    async with Parser(timeout_s=timeout_s) as parser, Masker() as masker:
+        receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock(), masker=masker)
         handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser, border=border)
         server = await listen(handler, "127.0.0.1", 0)
         try:
