@@ -58,10 +58,6 @@ class Target:
         """Whether posts need no proof yet, and the first scheme of signatures is taken: an inbox from before, until the operator's date."""
         return self.grace_until is not None and at < self.grace_until
 
-    def inbox_at(self, address: str) -> Inbox | None:
-        """The inbox the provider names by this address; None is an unknown number, page or mailbox."""
-        return next((inbox for inbox in self.inboxes if inbox.address == address), None)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

@@ -30,6 +30,7 @@ from ingest.adapter import (
     require_carried,
 )
 from ingest.meta import page, page_public, whatsapp
+from ingest.meta.events import given
 from ingest.signatures import verify_meta
 from shared.errors import InputRejected, Unauthenticated, Unprocessable
 from shared.json_bounds import PROVIDER, bounded_json
@@ -38,6 +39,7 @@ from shared.text import same_secret
 GRAPH: Final = "https://graph.facebook.com/v23.0"
 ORIGINALS_TIMES_MAX: Final = 4
 ORIGINALS_BYTES_FREE: Final = 64 * 1024
+ADDRESS_SHOWN_CHARS: Final = 100
 _LISTS: Final = ("changes", "messaging", "standby", "calls")
 """Where an entry holds its elements."""
 _OBJECTS: Final = {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}
@@ -99,7 +101,8 @@ class MetaAdapter:
             return [Unparsed(inbox=None, original=request.body, reason=f"not one of Meta's envelopes: {error!r}")]
         if kind not in _OBJECTS.values():
             return [Unparsed(inbox=None, original=request.body, reason=f"the object {kind!r} is not handled")]
-        return _kept(request.body, (parsed for entry in entries for parsed in _entry(target, kind, entry)))
+        inboxes = {inbox.address: inbox for inbox in reversed(target.inboxes)}
+        return _kept(request.body, (parsed for entry in entries for parsed in _entry(target, inboxes, kind, entry)))
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -130,46 +133,67 @@ class MetaAdapter:
         )
 
 
-def _kept(body: bytes, found: Iterable[Parsed]) -> list[Parsed]:
+def _kept(body: bytes, found: Iterable[Draft | _Odd]) -> list[Parsed]:
     """What was found. Each element that is not understood is kept with its frame, so where that comes to far more than the post is itself,
     the post is kept once instead; what was understood stays.
     """
     kept: list[Parsed] = []
     left = len(body) * ORIGINALS_TIMES_MAX + ORIGINALS_BYTES_FREE
     for one in found:
-        left -= len(one.original) if isinstance(one, Unparsed) else 0
-        if left >= 0 or not isinstance(one, Unparsed):
+        if not isinstance(one, _Odd):
             kept.append(one)
+        elif left >= 0:
+            odd = one.unparsed()
+            left -= len(odd.original)
+            kept.append(odd)
     if left >= 0:
         return kept
     drafts = [one for one in kept if not isinstance(one, Unparsed)]
     return [*drafts, Unparsed(inbox=None, original=body, reason="very many elements are not understood")]
 
 
-def _entry(target: Target, kind: str, entry: Any) -> Iterator[Parsed]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Odd:
+    """What is not understood; written out as a whole envelope again only where it is kept."""
+
+    kind: str
+    frame: Mapping[str, Any]
+    element: Mapping[str, Any]
+    reason: str
+    inbox: Inbox | None = None
+
+    def unparsed(self) -> Unparsed:
+        original = json.dumps({"object": self.kind, "entry": [{**self.frame, **self.element}]}).encode()
+        return Unparsed(inbox=self.inbox, original=original, reason=self.reason)
+
+
+def _entry(target: Target, inboxes: Mapping[str, Inbox], kind: str, entry: Any) -> Iterator[Draft | _Odd]:
     """Each element on its own, so that a bad one takes no other with it; its bytes are a whole envelope again."""
     if not isinstance(entry, dict):
-        yield _unparsed(kind, {}, {"entry": entry}, "an entry that is not an object")
+        yield _Odd(kind=kind, frame={}, element={"entry": entry}, reason="an entry that is not an object")
         return
     if not any(name in entry for name in _LISTS):
-        yield _unparsed(kind, entry, {}, "an entry that holds nothing that is known")
+        yield _Odd(kind=kind, frame=entry, element={}, reason="an entry that holds nothing that is known")
     frame = {name: entry[name] for name in ("id", "time") if name in entry}
     for list_name in _LISTS:
         for element in _elements(kind, entry.get(list_name) or []):
             inbox: Inbox | None = None
+            odd = {list_name: [element]}
             try:
                 address = _address(kind, entry, element)
-                inbox = target.inbox_at(address)
+                inbox = inboxes.get(address)
                 if inbox is None or _OBJECTS[inbox.provider] != kind:
-                    yield _unparsed(kind, frame, {list_name: [element]}, f"no inbox has the account {address}")
+                    yield _Odd(
+                        kind=kind, frame=frame, element=odd, reason=f"no inbox has the account {address[:ADDRESS_SHOWN_CHARS]}"
+                    )
                     continue
                 yield from list(_element(_lent(target, inbox), kind, entry, element, list_name))
             except _SHAPE_ERRORS as error:
-                yield _unparsed(kind, frame, {list_name: [element]}, f"not understood: {error!r}", inbox)
+                yield _Odd(kind=kind, frame=frame, element=odd, reason=f"not understood: {error!r}", inbox=inbox)
 
 
-def _elements(kind: str, given: Any) -> Iterator[Any]:
-    for element in given if isinstance(given, list) else [given]:
+def _elements(kind: str, found: Any) -> Iterator[Any]:
+    for element in found if isinstance(found, list) else [found]:
         try:
             yield from list(whatsapp.elements(element)) if kind == "whatsapp_business_account" else [element]
         except _SHAPE_ERRORS:
@@ -178,8 +202,8 @@ def _elements(kind: str, given: Any) -> Iterator[Any]:
 
 def _address(kind: str, entry: Mapping[str, Any], element: Mapping[str, Any]) -> str:
     if kind == "whatsapp_business_account":
-        return str(element["value"]["metadata"]["phone_number_id"])
-    return str(entry["id"])
+        return given(element["value"]["metadata"], "phone_number_id")
+    return given(entry, "id")
 
 
 def _lent(target: Target, inbox: Inbox) -> Inbox:
@@ -213,11 +237,6 @@ def _public(inbox: Inbox, kind: str, field: Any, value: Mapping[str, Any], time:
     if kind == "page" and field == "ratings":
         return page_public.rating(inbox, value, time)
     raise ValueError(f"field {field} is not handled")
-
-
-def _unparsed(kind: str, frame: Mapping[str, Any], element: Mapping[str, Any], reason: str, inbox: Inbox | None = None) -> Unparsed:
-    original = json.dumps({"object": kind, "entry": [{**frame, **element}]}).encode()
-    return Unparsed(inbox=inbox, original=original, reason=reason)
 
 
 def _reply_url(reply: Reply) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
 from ingest.meta.calls import call_values, customer_of
+from ingest.meta.contacts import Contacts
 from ingest.meta.events import OURS, given, moment, told
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
@@ -30,6 +31,9 @@ LISTS: Final = {
     "calls": ("calls",),
 }
 """By field of a change: the lists whose elements are read, each by itself."""
+_FRAME: Final = ("messaging_product", "metadata")
+"""What stands around a change's elements and is told with each of them."""
+_NAME_READ_MAX: Final = 2_000
 _STATES: Final = {"sent": "sent", "delivered": "delivered", "read": "read", "played": "read", "failed": "failed"}
 _USER_ID: Final = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,160}")
 _CHANGED_ID: Final = re.compile(rf"changed from ({_USER_ID.pattern}) to \S")
@@ -42,9 +46,18 @@ def elements(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """
     value = change["value"]
     names = [name for name in LISTS.get(change["field"], ()) if value.get(name)]
-    frame = {name: what for name, what in value.items() if name not in names}
-    found = [{**change, "value": {**frame, name: [one]}} for name in names for one in value[name]]
-    yield from found or [dict(change)]
+    # What every element takes with it is little, however much stands around them all: of the contacts the writer's own.
+    frame = {name: value[name] for name in _FRAME if name in value}
+    contacts = Contacts(one for one in value.get("contacts") or () if isinstance(one, Mapping))
+    found = 0
+    for name in names:
+        for one in value[name]:
+            found += 1
+            theirs = contacts.of(*_writer(name, one)) if isinstance(one, Mapping) else None
+            around = {**frame, "contacts": [theirs]} if theirs is not None else frame
+            yield {"field": change["field"], "value": {**around, name: [one]}}
+    if not found:
+        yield dict(change)
 
 
 def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
@@ -65,13 +78,13 @@ def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
         return _changed_id(inbox, one)
     if name == "message_echoes":
         return _echo(inbox, one)
-    contacts = [contact for contact in value.get("contacts") or () if isinstance(contact, Mapping)]
+    contacts = Contacts(contact for contact in value.get("contacts") or () if isinstance(contact, Mapping))
     return _call(inbox, one, contacts) if name == "calls" else _message(inbox, one, contacts)
 
 
-def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft:
+def _message(inbox: Inbox, message: Mapping[str, Any], contacts: Contacts) -> Draft:
     wamid = given(message, "id")
-    user, number, name = _person(message.get("from"), message.get("from_user_id"), contacts)
+    user, number, name = _person(*_writer("messages", message), contacts)
     values = _notice(inbox, message, user, number, name) if message["type"] == "system" else None
     values = values or _values(inbox, message, _senders(inbox, user, number, name))
     if values.get("kind", "text") == "text":
@@ -81,36 +94,34 @@ def _message(inbox: Inbox, message: Mapping[str, Any], contacts: list[Mapping[st
     return Draft(inbox=inbox, external_id=wamid, values=values)
 
 
-def _call(inbox: Inbox, one: Mapping[str, Any], contacts: list[Mapping[str, Any]]) -> Draft | None:
+def _call(inbox: Inbox, one: Mapping[str, Any], contacts: Contacts) -> Draft | None:
     """A call that ended. Who calls may be written to for a day, as who writes."""
     values = call_values(one)
     if values is None:
         return None
-    senders = _senders(inbox, *_person(*customer_of(one), contacts))
+    senders = _senders(inbox, *_person(*_writer("calls", one), contacts))
     values |= {"sender": senders[0], "other_handles": tuple(senders[1:]), "defines": (f"ext:{inbox.id}:{one['id']}",)}
     if values["direction"] == "in":
         values["window_expires_at"] = values["sent_at"] + WINDOW
     return Draft(inbox=inbox, external_id=str(one["id"]), values=values)
 
 
-def _person(number: Any, user: Any, contacts: list[Mapping[str, Any]]) -> tuple[Any, Any, str]:
+def _writer(name: str, one: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The number and the user id that an element of the list gives for its writer, or its caller."""
+    number, user = customer_of(one) if name == "calls" else (one.get("from"), one.get("from_user_id"))
+    return _apart(number, user)
+
+
+def _person(number: Any, user: Any, contacts: Contacts) -> tuple[Any, Any, str]:
     """The writer's user id, number and name, from the message and from the one contact that is the writer's own."""
-    number, user = _apart(number, user)
-    contact = next((one for one in contacts if _is_of(one, number, user)), {})
-    name = clean_line(told(contact.get("profile") or {}, "name"))[:500]
+    contact = contacts.of(number, user) or {}
+    name = clean_line(told(contact.get("profile") or {}, "name")[:_NAME_READ_MAX])[:500]
     return user or contact.get("user_id"), number or contact.get("wa_id"), name
 
 
 def _apart(number: Any, user: Any) -> tuple[Any, Any]:
     """A user id that stands where the number should be is no number."""
     return (None, user or number) if number and _USER_ID.fullmatch(str(number)) else (number, user)
-
-
-def _is_of(contact: Mapping[str, Any], number: Any, user: Any) -> bool:
-    """Whether this is the writer's contact: one that names another number or id is somebody else's."""
-    pairs = ((contact.get("wa_id"), number), (contact.get("user_id"), user))
-    both = [(theirs, ours) for theirs, ours in pairs if theirs and ours]
-    return bool(both) and all(theirs == ours for theirs, ours in both)
 
 
 def _echo(inbox: Inbox, message: Mapping[str, Any]) -> Draft:
