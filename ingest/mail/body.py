@@ -19,7 +19,7 @@ from ingest.mail.cms import AUTH_ENVELOPED_DATA, ENVELOPED_DATA, content_kind, s
 from ingest.mail.file_names import file_name
 from ingest.mail.flowed import join_flowed, without_cleartext_signature
 from ingest.mail.headers import first, header_text, message_ids
-from ingest.mail.html import plain_text
+from ingest.mail.html import PAGE_CHARS_MAX, TAGS_MAX, plain_text, tags_of
 from ingest.mail.parts import Node, read_tree
 from ingest.mail.tnef import read_tnef
 from shared.text import clean_line, clean_text
@@ -73,11 +73,16 @@ class Body:
 
     @property
     def text(self) -> str:
-        """The whole text; a page without a text of its own is turned into text where it stands."""
+        """The whole text; a page without a text of its own is turned into text where it stands, as far as the mail's tags and letters reach."""
         texts: list[str] = []
         said = ""
+        tags, letters = TAGS_MAX, 4 * PAGE_CHARS_MAX
         for text, page in self.segments:
-            words = text if text.strip() else plain_text(page)
+            words = text
+            if not text.strip():
+                cut = page[:letters]
+                words = plain_text(cut, tags_max=tags)
+                tags, letters = max(0, tags - tags_of(cut)), letters - len(cut)
             squeezed = _squeezed(words)
             # Programs that say "mixed" where they mean "alternative" send the same words twice.
             if squeezed and (text.strip() or squeezed[:200] not in said):

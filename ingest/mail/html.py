@@ -2,7 +2,7 @@
 
 Source: nh3's allow-list; WHATWG HTML §13.2.6 (the adoption agency is quadratic by design, which is why a structural guard stands
 before the sanitizer and `html_worker` around it).
-Units: characters; pages beyond 1 MB are cut for text and refused for HTML.
+Units: characters; pages beyond 1 MB are cut for text and refused for HTML; for text also what stands behind `TAGS_MAX` tags.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from ingest.mail.html_tokens import ATTRIBUTES_MAX, tokens
 from shared.text import clean_text
 
 PAGE_CHARS_MAX = 1_000_000
+TAGS_MAX = 50_000
+"""Read for the text of a mail, by what may begin one. Each takes forty microseconds at most; a long thread from Outlook has twenty thousand."""
 DEPTH_MAX = 200
 FORMATTING_MAX = 64
 
@@ -45,18 +47,34 @@ _ATTRIBUTES = {
 }
 
 
-def plain_text(html: str) -> str:
+def plain_text(html: str, *, tags_max: int = TAGS_MAX) -> str:
     """The text a reader sees: blocks on lines of their own, quotes behind ``> ``, link targets that the text hides in brackets.
 
     Scripts, styles, hidden templates and what attributes and styles hide are left out, unless nothing else is there; beyond 1 MB
-    the rest is left out. Never raises; linear.
+    or ``tags_max`` tags the rest is left out. Never raises; linear.
     """
-    return _text(html, hides=True) or _text(html, hides=False)
+    page = _up_to_tag(html[:PAGE_CHARS_MAX], tags_max)
+    return _text(page, hides=True) or _text(page, hides=False)
 
 
-def _text(html: str, *, hides: bool) -> str:
+def tags_of(html: str) -> int:
+    """How many tags the text of a page costs, at most."""
+    return html.count("<", 0, PAGE_CHARS_MAX)
+
+
+def _up_to_tag(page: str, tags: int) -> str:
+    """The page up to where more than so many tags would begin."""
+    if page.count("<") <= tags:
+        return page
+    at = -1
+    for _ in range(tags + 1):
+        at = page.find("<", at + 1)
+    return page[:at]
+
+
+def _text(page: str, *, hides: bool) -> str:
     writer = TextWriter(hides=hides)
-    for token in tokens(html[:PAGE_CHARS_MAX]):
+    for token in tokens(page):
         if token.kind == "open":
             writer.open(token)
         elif token.kind == "close":

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.mail.html import _ATTRIBUTES, _SCHEMES, _TAGS, clean_html, is_tame, plain_text
+from ingest.mail.html import _ATTRIBUTES, _SCHEMES, _TAGS, TAGS_MAX, clean_html, is_tame, plain_text
 from ingest.mail.html_worker import HtmlCleaner, clean
+from ingest.mail.mime import read_mail
+from ingest.steps import at_most
 from tests.support.script_corpus import payloads
 
 ADOPTION_BOMB = "".join(f"<b {n}>" for n in range(2_000)) + "".join(f"<i {n}>" for n in range(2_000)) + "x</b>" * 2_000
@@ -276,3 +278,17 @@ def test_the_corpus_is_large_and_leaves_only_what_is_listed() -> None:
 def test_whatever_is_put_together_leaves_only_what_is_listed(page: str) -> None:
     assert strange_in(page) == []
     assert strange_in(clean_html(page)) == []
+
+
+def test_of_very_many_tags_the_first_are_read() -> None:
+    page = "<p>bir" + "<i>" * TAGS_MAX + "iki"
+    with at_most(5 * TAGS_MAX):
+        assert plain_text(page) == "bir"
+    assert plain_text("<p>bir" + "<i>" * (TAGS_MAX - 1) + "iki") == "biriki"
+
+
+def test_the_pages_of_a_mail_are_read_within_one_bound_together() -> None:
+    part = b"--x\r\nContent-Type: text/html\r\n\r\n<p>" + b"bir" + b"<i>" * (TAGS_MAX // 2) + b"\r\n"
+    raw = b"From: a@ornek.net\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" + part * 12 + b"--x--\r\n"
+    with at_most(5 * TAGS_MAX):
+        assert read_mail(raw).text.startswith("bir")
