@@ -13,15 +13,19 @@ import os
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Self
 
 from shared.errors import Throttled, Unavailable
-from shared.turns import Turns
+from shared.worker_places import WorkerPlaces
 
 _LENGTH: Final = struct.Struct(">Q")
 _PIECE_BYTES: Final = 256 * 1024
+LATE_S: Final = 600.0
+"""How long whoever was blamed for a question that ran into its limit comes behind the others."""
+_BLAMED_MAX: Final = 10_000
 
 
 class WorkerProcesses:
@@ -38,22 +42,25 @@ class WorkerProcesses:
         self._module = module
         self._timeout_s = timeout_s
         self._wait_s = wait_s
-        self._turns = Turns(places=workers)
+        self._places = WorkerPlaces(max(1, workers))
         self._start_timeout_s = start_timeout_s
         self._answer_bytes_max = answer_bytes_max
-        self._free = asyncio.Semaphore(max(1, workers))
+        self._blamed: dict[Hashable, float] = {}
         self._resting: list[_Child] = []
         self._children: set[_Child] = set()
         self._closed = False
 
-    async def __aenter__(self) -> WorkerProcesses:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def ask(self, *question: bytes, owners: Sequence[Hashable] = ()) -> bytes:
-        """The answer to the pieces of one question, one after the other. Each of ``owners`` has one question here at a time (`Turns`).
+    async def ask(
+        self, *question: bytes, owners: Sequence[Hashable] = (), blamed: Sequence[Hashable] = (), timeout_s: float | None = None
+    ) -> bytes:
+        """The answer to the pieces of one question, one after the other. Each of ``owners`` has one question here at a time (`WorkerPlaces`);
+        ``timeout_s`` is for this one. When it takes too long, all that is of ``blamed`` comes behind the others for a while.
 
         Raises `TimeoutError` when it took too long, `ChildProcessError` when the child ended or answered too much (both times the child
         is gone and the next question gets a new one), `Unavailable` when none was free in time or could be started, too many of the owner
@@ -62,13 +69,28 @@ class WorkerProcesses:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self._wait_s):
-                    await stack.enter_async_context(self._turns.of(*owners))
-                    await stack.enter_async_context(self._free)
+                    await stack.enter_async_context(self._places.of(*owners, late=self.is_late(*blamed)))
             except (TimeoutError, Throttled) as error:
                 raise Unavailable("no process is free for it", remedy="come again") from error
-            return await self._answer(question)
+            try:
+                return await self._answer(question, self._timeout_s if timeout_s is None else timeout_s)
+            except TimeoutError:
+                self._blame(blamed)
+                raise
 
-    async def _answer(self, question: tuple[bytes, ...]) -> bytes:
+    def is_late(self, *blamed: Hashable) -> bool:
+        """Whether one of them was blamed a while ago at most."""
+        now = time.monotonic()
+        return any(self._blamed.get(one, 0.0) > now for one in blamed)
+
+    def _blame(self, blamed: Sequence[Hashable]) -> None:
+        for one in blamed:
+            self._blamed.pop(one, None)  # the oldest stand first
+            self._blamed[one] = time.monotonic() + LATE_S
+        while len(self._blamed) > _BLAMED_MAX:
+            del self._blamed[next(iter(self._blamed))]
+
+    async def _answer(self, question: tuple[bytes, ...], timeout_s: float) -> bytes:
         # The child that answered last is warm.
         child = self._resting.pop() if self._resting else None
         kept: _Child | None = None
@@ -77,7 +99,7 @@ class WorkerProcesses:
                 raise Unavailable("this process is ending")
             if child is None or not child.is_alive:
                 child = await self._started()
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 answer = await child.ask(question, self._answer_bytes_max)
             kept = child
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:

@@ -92,7 +92,8 @@ async def message_thumbnail(
     if known == headers["etag"]:
         return Response(status_code=304, headers=headers)
     async with request.app.state.picture_turns.of(principal):
-        made = await request.app.state.thumbnails.make(await request.app.state.blobs.get(part["blob"]), edge=edge)
+        content = await request.app.state.blobs.get(part["blob"])
+        made = await request.app.state.thumbnails.make(content, edge=edge, workspace_id=principal.workspace_id)
     return Response(made, media_type="image/webp", headers=headers)
 
 

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from ingest.adapter import Draft, Inbox, Target, draft_message
 from ingest.masks import Masks
-from ingest.parse import Parser
+from ingest.parse import TOO_LONG, Parser
 from ingest.provenance import brought_again, vouched_then
 from router.intake.forgotten import are_forgotten
 from router.intake.quarantine import Entry, ask_replay, discard, end_entry, list_entries, show_entry
@@ -190,7 +190,8 @@ async def _parsed_again(parser: Parser, target: Target, message: InboundMessage,
     drafts: list[Draft] = []
     for one in parsed:
         if not isinstance(one, Draft):
-            raise Unprocessable(one.reason, field="entry_id", remedy="mend the inbox's configuration, or discard the entry")
+            again = "replay it in ten minutes" if one.reason.startswith(TOO_LONG) else "mend the inbox's configuration"
+            raise Unprocessable(one.reason, field="entry_id", remedy=f"{again}, or discard the entry")
         drafts.append(vouched_then(one, message.traits))
     if not drafts:
         raise Unprocessable("nothing in it is a message", field="entry_id", remedy="discard the entry")

@@ -12,6 +12,7 @@ import resource
 import struct
 import warnings
 from typing import Final
+from uuid import UUID
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -29,7 +30,7 @@ _EDGE: Final = struct.Struct(">H")
 class Thumbnails:
     """A pool of child processes, started when first needed. ``timeout_s`` is the time for one picture. Use it as an async context."""
 
-    def __init__(self, *, workers: int = 1, timeout_s: float = 5.0) -> None:
+    def __init__(self, *, workers: int = 2, timeout_s: float = 5.0) -> None:
         self._processes = WorkerProcesses(
             "services.api.thumbnails", workers=workers, timeout_s=timeout_s, answer_bytes_max=_ANSWER_BYTES_MAX
         )
@@ -40,13 +41,14 @@ class Thumbnails:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def make(self, content: bytes, *, edge: int) -> bytes:
-        """A WebP whose longer side is at most ``edge``.
+    async def make(self, content: bytes, *, edge: int, workspace_id: UUID) -> bytes:
+        """A WebP whose longer side is at most ``edge``. A workspace has one picture here at a time; when one took too long, its next come
+        behind those of others for a while.
 
         Raises `Unprocessable` for what is no such picture, has too many pixels or takes too long, `Unavailable` when no process can be had.
         """
         try:
-            made = await self._processes.ask(_EDGE.pack(edge), content)
+            made = await self._processes.ask(_EDGE.pack(edge), content, owners=(workspace_id,), blamed=(workspace_id,))
         except (TimeoutError, ChildProcessError) as error:
             raise _refusal() from error
         if not made:

@@ -83,8 +83,9 @@ class MailHandler:
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         try:
             body = await self._traced(content, session, envelope.mail_from or "")
+            senders = shares_of(_peer_of(session))
             for inbox in self._inboxes(envelope.rcpt_tos):
-                await self._take_in(inbox, body)
+                await self._take_in(inbox, body, senders)
         except Unavailable as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return f"451 4.3.0 not stored, send again: {error.message}"
@@ -107,7 +108,7 @@ class MailHandler:
     async def _traced(self, content: bytes, session: Session, mail_from: str) -> bytes:
         results: str | None = None
         if self._border is not None:
-            peer = plain_address(str(session.peer[0]) if session.peer else "")
+            peer = _peer_of(session)
             results = await self._border.results(
                 content, mail_from=mail_from, helo=session.host_name or "", peer=peer, owners=shares_of(peer)
             )
@@ -115,13 +116,14 @@ class MailHandler:
             return traced(content, mail_from=mail_from, results=results)
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
-    async def _take_in(self, inbox: Inbox, body: bytes) -> None:
+    async def _take_in(self, inbox: Inbox, body: bytes, senders: Sequence[Share]) -> None:
+        """For one inbox. For each of a mail's inboxes its sender waits anew, behind whoever came meanwhile."""
         request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
         target = Target(
             id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
             secrets=inbox.secrets, inboxes=(inbox,),
         )  # fmt: skip
-        for one in await take_in(self._parser, self._receiver, target, request):
+        for one in await take_in(self._parser, self._receiver, target, request, senders=senders):
             MESSAGES_IN.labels(provider="smtp", understood="yes" if one.understood else "no").inc()
 
 
@@ -257,6 +259,10 @@ class Heard:
     async def read(self, size: int = -1) -> bytes:
         with self._waiting():
             return await self._reader.read(size)
+
+
+def _peer_of(session: Session) -> str:
+    return plain_address(str(session.peer[0]) if session.peer else "")
 
 
 def _throttled(error: Throttled) -> str:

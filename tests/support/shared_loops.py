@@ -1,7 +1,8 @@
 """The loops in which workspaces stand behind each other: what the source shows of them, and what the page says of each.
 
 Found are functions that call one of `CALLS`, or run a statement that goes over every workspace: one that names them all, or that picks
-those which have something due. What is done for one workspace names it and is none. Beside them stand the loops that processes run for ever.
+those which have something due. Who makes a pool of processes that all wait for is one of them (`WorkerProcesses`). What is done for one
+workspace names it and is none. Beside them stand the loops that processes run for ever.
 **Identity**: the path of a file and the name in it.
 """
 
@@ -16,7 +17,7 @@ from tests.support.source_files import Source, source, sources
 from tests.support.tables import ROOT
 
 PAGE: Final = ROOT / "docs/inside/shared-loops.md"
-CALLS: Final = frozenset({"each_alone", "step_of_each", "follow_all", "drawn_workspace"})
+CALLS: Final = frozenset({"each_alone", "step_of_each", "follow_all", "drawn_workspace", "WorkerProcesses"})
 _PROCESSES: Final = (
     "services/api/process.py",
     "services/courier/process.py",

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed
-from ingest.parse import INLINE_BYTES_MAX, Parser, is_small
+from ingest.parse import INLINE_BYTES_MAX, SMALL_BYTES_MAX, TIME_LEAST_S, TIME_LIMIT_S, Parser, is_small
 from shared.ids import new_id
+from shared.shares import Share
 
 LARGE = b"From: a@ornek.net\r\nSubject: x\r\n\r\n" + b"merhaba\r\n" * (INLINE_BYTES_MAX // 8)
 
@@ -61,3 +62,64 @@ async def test_a_small_mail_of_much_work_is_parsed_in_a_process_and_an_ordinary_
         assert isinstance(await parse(parser, ordinary), Draft)
     async with Parser(workers=1) as parser:
         assert isinstance(await parse(parser, costly), Draft)
+
+
+def request_of(body: bytes) -> Request:
+    return Request(method="POST", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
+
+
+async def test_a_small_mail_has_places_that_large_ones_do_not_take() -> None:
+    large = LARGE + b"x" * SMALL_BYTES_MAX
+    async with Parser(workers=1) as parser:
+        waiting = [asyncio.create_task(parser.parse(target_of(new_id()), request_of(large))) for _ in range(6)]
+        await parser.parse(target_of(new_id()), request_of(LARGE))
+        assert not waiting[-1].done()
+        await asyncio.gather(*waiting)
+
+
+async def test_a_sender_has_one_place_whatever_workspaces_it_writes_to() -> None:
+    done: list[str] = []
+
+    async def parse(parser: Parser, name: str, sender: str) -> None:
+        await parser.parse(target_of(new_id()), request_of(LARGE), senders=(Share(sender),))
+        done.append(name)
+
+    async with Parser(workers=1) as parser:
+        masses = [asyncio.create_task(parse(parser, "loud", "192.0.2.1")) for _ in range(6)]
+        await asyncio.sleep(0)
+        await asyncio.gather(parse(parser, "quiet", "192.0.2.2"), *masses)
+    assert done.index("quiet") <= 1
+
+
+async def test_a_sender_whose_mail_took_too_long_comes_behind_others() -> None:
+    done: list[str] = []
+
+    async def parse(parser: Parser, name: str, sender: str) -> None:
+        await parser.parse(target_of(new_id()), request_of(LARGE + name.encode()), senders=(Share(sender),))
+        done.append(name)
+
+    async with Parser(workers=1, timeout_s=0.001) as parser:
+        await parse(parser, "first", "192.0.2.1")
+        again = [asyncio.create_task(parse(parser, "other", "192.0.2.3")), asyncio.create_task(parse(parser, "slow", "192.0.2.1"))]
+        await asyncio.sleep(0)
+        await asyncio.gather(*again, *(parse(parser, f"quiet {place}", f"198.51.100.{place}") for place in range(3)))
+    assert done[-1] == "slow"
+
+
+def test_a_small_body_has_little_time_and_a_large_one_has_more() -> None:
+    parser = Parser()
+    assert parser.limit_s(20_000) < TIME_LEAST_S + 0.1
+    assert parser.limit_s(10 * 2**20) == TIME_LEAST_S + 10
+    assert parser.limit_s(50 * 2**20) == TIME_LIMIT_S
+    assert Parser(timeout_s=2).limit_s(0) == 2
+
+
+async def test_what_took_too_long_is_not_tried_again_for_another_inbox() -> None:
+    async with Parser(workers=1, timeout_s=0.001) as parser:
+        for expected in ("not parsed within 0 seconds", "not parsed within 0 seconds before, and not tried again for 10 minutes"):
+            (parsed,) = await parser.parse(target_of(new_id()), request_of(LARGE))
+            assert isinstance(parsed, Unparsed)
+            assert (parsed.reason, parsed.original) == (expected, LARGE)
+        (parsed,) = await parser.parse(target_of(new_id()), request_of(LARGE + b"x"))
+        assert isinstance(parsed, Unparsed)
+        assert "tried again" not in parsed.reason

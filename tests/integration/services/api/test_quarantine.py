@@ -231,3 +231,14 @@ async def test_what_is_taken_in_again_was_accepted_when_it_came(api: Api, worker
         assert (answer.status_code, answer.json()["detail"]) == (422, "its sender was erased after it was accepted")
         assert "discard" in answer.json()["remedy"]
     assert api.broker.records == []
+
+
+async def test_what_took_too_long_is_not_replayed_at_once(api: Api, worker_db: Database, workspace: Workspace) -> None:
+    headers = await api.key(workspace.id)
+    entry = await entry_of(api, worker_db, workspace, "open", mail=MAIL + b"x\r\n" * 2_000)
+    async with Parser(timeout_s=0.0) as api.app.state.parser:
+        said = [(await api.client.post(f"/v1/quarantine/{entry}/replay", json={}, headers=headers)).json() for _ in range(2)]
+    assert [one["status"] for one in said] == [422, 422]
+    assert "not tried again" not in said[0]["detail"]
+    assert "not tried again for 10 minutes" in said[1]["detail"]
+    assert said[1]["remedy"] == "replay it in ten minutes, or discard the entry"

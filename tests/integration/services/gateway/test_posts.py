@@ -96,7 +96,7 @@ class Directly:
     def __init__(self, adapter: SmtpAdapter) -> None:
         self._adapter = adapter
 
-    async def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
+    async def parse(self, target: Target, request: Request, **_: object) -> Sequence[Parsed]:
         return self._adapter.parse(target, request)
 
 

@@ -61,7 +61,7 @@ class Taken:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
 
-    async def parse(self, _: Target, request: Request) -> list[Draft]:
+    async def parse(self, _: Target, request: Request, **_senders: object) -> list[Draft]:
         first, count = (int(word) for word in request.body.split())
         return [Draft(inbox=self._inbox, external_id=str(first + one), values={"text": "merhaba"}) for one in range(count)]
 

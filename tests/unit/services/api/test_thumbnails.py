@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 import zlib
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from PIL import Image
 from services.api.message_parts import with_pictures
 from services.api.thumbnails import Thumbnails, thumbnail
 from shared.errors import Unprocessable
+
+OURS, THEIRS = UUID(int=1), UUID(int=2)
 
 
 def picture(kind: str, size: tuple[int, int] = (300, 200), mode: str = "RGB", **options: object) -> bytes:
@@ -77,10 +81,25 @@ def test_damaged_pictures_raise_nothing(at: int, noise: bytes, kind: str) -> Non
 
 async def test_the_process_answers_and_refuses() -> None:
     async with Thumbnails(timeout_s=20) as thumbnails:
-        assert opened(await thumbnails.make(picture("PNG"), edge=64)).size == (64, 43)
+        assert opened(await thumbnails.make(picture("PNG"), edge=64, workspace_id=OURS)).size == (64, 43)
         with pytest.raises(Unprocessable):
-            await thumbnails.make(b"no picture", edge=64)
-        assert opened(await thumbnails.make(picture("GIF"), edge=64)).size == (64, 43)
+            await thumbnails.make(b"no picture", edge=64, workspace_id=OURS)
+        assert opened(await thumbnails.make(picture("GIF"), edge=64, workspace_id=OURS)).size == (64, 43)
+
+
+async def test_a_workspace_whose_pictures_take_too_long_comes_behind_others() -> None:
+    done: list[str] = []
+
+    async def make(thumbnails: Thumbnails, name: str, workspace_id: UUID) -> None:
+        with pytest.raises(Unprocessable):
+            await thumbnails.make(picture("PNG"), edge=64, workspace_id=workspace_id)
+        done.append(name)
+
+    async with Thumbnails(workers=1, timeout_s=0.0) as thumbnails:
+        await make(thumbnails, "first", OURS)
+        waiting = [("third", UUID(int=3)), ("ours", OURS), ("theirs", THEIRS)]
+        await asyncio.gather(*(make(thumbnails, *one) for one in waiting))
+    assert done == ["first", "third", "theirs", "ours"]
 
 
 def test_cid_addresses_point_to_the_thumbnails_of_their_files() -> None:
