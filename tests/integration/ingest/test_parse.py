@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed
 from ingest.parse import INLINE_BYTES_MAX, SMALL_BYTES_MAX, TIME_LEAST_S, TIME_LIMIT_S, Parser, is_small
@@ -68,13 +71,20 @@ def request_of(body: bytes) -> Request:
     return Request(method="POST", url="", headers={}, query={}, body=body, received_at=datetime.now(UTC))
 
 
-async def test_a_small_mail_has_places_that_large_ones_do_not_take() -> None:
-    large = LARGE + b"x" * SMALL_BYTES_MAX
+async def test_a_small_mail_has_places_that_large_ones_do_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = asyncio.Event()
+
+    async def held(*_: Any, **__: Any) -> bytes:
+        await gate.wait()
+        raise TimeoutError
+
     async with Parser(workers=1) as parser:
-        waiting = [asyncio.create_task(parser.parse(target_of(new_id()), request_of(large))) for _ in range(6)]
-        await parser.parse(target_of(new_id()), request_of(LARGE))
-        assert not waiting[-1].done()
-        await asyncio.gather(*waiting)
+        monkeypatch.setattr(parser._large, "ask", held)
+        waiting = asyncio.create_task(parser.parse(target_of(new_id()), request_of(LARGE + b"x" * SMALL_BYTES_MAX)))
+        assert isinstance((await parser.parse(target_of(new_id()), request_of(LARGE)))[0], Draft)
+        assert not waiting.done()
+        gate.set()
+        assert isinstance((await waiting)[0], Unparsed)
 
 
 async def test_a_sender_has_one_place_whatever_workspaces_it_writes_to() -> None:
