@@ -2,7 +2,8 @@
 
 A number leaves its person where the network says so (a notice names the handle as `shared.handle.left` makes it), or where it comes with
 another business-scoped id than before and nothing says that the one gave way to the other. The row keeps its id, its links and its history;
-the number's own name is free for the next message.
+the number's own name is free for the next message. Ids of several businesses' portfolios tell nothing of each other: where connections do not
+say of which they are, a second id is no other person.
 
 **Identity**: the message by which the number left. Doing it twice changes nothing.
 """
@@ -38,6 +39,8 @@ update santral.handle h set scope = g.scope
 from jsonb_to_recordset($1::jsonb) as g(w uuid, kind text, value text, scope text, id_scope text, ids jsonb)
 where h.workspace_id = g.w and h.kind = g.kind and h.scope = '' and h.value = g.value
   and {_LINKED.format(which="not g.ids ? u.value")} and not {_LINKED.format(which="g.ids ? u.value")}
+  and (g.id_scope <> '' or 2 > (select count(*) from santral.connection c
+                                where c.workspace_id = g.w and c.provider = 'meta' and coalesce(c.settings->>'portfolio', '') = ''))
 """
 
 

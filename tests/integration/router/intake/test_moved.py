@@ -199,3 +199,20 @@ async def test_nobody_is_written_to_at_a_number_they_had(whatsapp: WhatsApp, wor
         (row,) = await connection.fetch("select c.workspace_id, c.id from santral.conversation c join santral.handle h"
                                         " on h.id = c.handle_id where h.value = 'TR.1'")  # fmt: skip
         assert await recipient_of(connection, row["workspace_id"], row["id"]) is None
+
+
+async def test_an_id_of_another_business_does_not_take_the_number_away(
+    worker_db: Database, workspace: Workspace, whatsapp: WhatsApp
+) -> None:
+    """Each business names its customers by ids of its own; where connections say of which they are, the scopes tell them apart."""
+    for name in ("bir", "iki"):
+        async with worker_db.batch() as connection:
+            await connection.execute(
+                "insert into santral.connection (workspace_id, id, name, provider, path_token) values ($1, $2, $3, 'meta', $3)",
+                workspace.id, uuid4(), name,
+            )  # fmt: skip
+    await whatsapp.text(OLD, "TR.1")
+    await whatsapp.text(OLD, "TR.2")
+    await whatsapp.text(OLD, "TR.1")
+    assert len({row["profile_id"] for row in await rows(worker_db, _PEOPLE)}) == 1
+    assert [row["scope"] for row in await rows(worker_db, "select scope from santral.handle where kind = 'wa_id'")] == [""]
