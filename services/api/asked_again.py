@@ -2,7 +2,7 @@
 
 A credential that ended, or allows something else now, ends what waited: nothing is done, read or given for it seconds later. What is remembered
 of credentials (`principal.py`) makes that cheap. Where a call decides over rights and sight (`DECIDING`) nothing remembered counts: credential
-and role are read in the very transaction and held until its end, so whoever takes them away comes before it, or after it.
+and role are read in the very transaction. They are not locked: who shares a row's lock in turns keeps whoever revokes it out for ever.
 **Units**: what is remembered is `REMEMBER_S` old at most.
 """
 
@@ -20,15 +20,14 @@ from shared.errors import Forbidden, Unauthenticated
 _CALL: Final[ContextVar[tuple[Call, Credentials] | None]] = ContextVar("call", default=None)
 _KEY: Final = """
 select scopes, 'workspace' as visibility from santral.api_key
-where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp()) for share
+where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 """
-# The agent's own row is dispatch's too and is not held: whoever disables an agent or a user, or gives them another role, ends the session.
 _SESSION: Final = """
 select r.scopes, r.visibility from santral.session s
 join santral.agent a on a.workspace_id = s.workspace_id and a.id = s.agent_id and a.enabled
 left join santral.user u on u.workspace_id = a.workspace_id and u.id = a.user_id and u.enabled
 join santral.role r on r.workspace_id = a.workspace_id and r.name = case when a.user_id is null then a.role else u.role end
-where s.workspace_id = $1 and s.id = $2 and s.revoked_at is null and s.expires_at > clock_timestamp() for share of s, r
+where s.workspace_id = $1 and s.id = $2 and s.revoked_at is null and s.expires_at > clock_timestamp()
 """
 
 
@@ -52,13 +51,13 @@ async def asked_again(connection: Connection | None = None) -> None:
         return
     call, credentials = found
     if connection is not None and call.decides:
-        await _require_held(connection, call.principal)
+        await _require_now(connection, call.principal)
         return
     now = await credentials.again(call.token, connection)
     _require_same(call.principal, now.scopes, now.visibility)
 
 
-async def _require_held(connection: Connection, principal: Principal) -> None:
+async def _require_now(connection: Connection, principal: Principal) -> None:
     query = _KEY if principal.kind == "key" else _SESSION
     row = await connection.fetchrow(query, principal.workspace_id, principal.id)
     if row is None:

@@ -17,8 +17,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from services.api.credentials import Token, read_token
 from services.frame.peers import shares_of, with_each
 from services.frame.rates import Rates
-from shared.database import Connection, Database
-from shared.errors import Forbidden, InputRejected, Unauthenticated
+from shared.database import Connection, Contended, Database, concerns_all
+from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticated
 from shared.ids import WorkspaceId
 from shared.turns import Turns
 
@@ -41,6 +41,7 @@ ROLES: Final[Mapping[str, tuple[tuple[str, ...], Visibility]]] = {
 CALL: Final = "santral.call"
 """Where a request's scope holds its `Call`, once `rate_door.py` found who calls."""
 REMEMBER_S: Final = 3.0
+NOTING_LOCK_MS: Final = 100
 KNOWN_MAX: Final = 10_000
 LOOKS_WAITING_MAX: Final = 2_000
 """How many tokens of one address, that nothing here has seen, may wait for each other to be looked up: an office that comes in after a restart."""
@@ -196,10 +197,17 @@ class Credentials:
         """Writes who was there since the last time, at most once a minute, in one statement a workspace and kind."""
         if time.monotonic() < self._noted_s + USES_EVERY_S:
             return
-        self._noted_s, uses, self._uses = time.monotonic(), self._uses, {}
-        for (workspace_id, kind), ids in uses.items():
-            async with self._db.batch(workspace_id) as connection:
-                await connection.execute(_USED[kind], workspace_id, list(ids))
+        self._noted_s = time.monotonic()
+        for whose in list(self._uses):
+            ids = self._uses.pop(whose)
+            try:
+                async with self._db.batch(whose[0], lock_ms=NOTING_LOCK_MS) as connection:
+                    await connection.execute(_USED[whose[1]], whose[0], list(ids))
+            except SantralError as error:
+                self._uses.setdefault(whose, set()).update(ids)
+                # Somebody holds one of them: they are noted the next time, and the others' now.
+                if concerns_all(error) and not isinstance(error, Contended):
+                    raise
 
 
 def principal_of(row: Mapping[str, Any]) -> Principal:

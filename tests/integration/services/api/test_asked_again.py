@@ -190,17 +190,21 @@ async def _as_before(db: Database, workspace: Workspace) -> None:
         await connection.execute("delete from santral.agent where workspace_id = $1 and name = 'held'", workspace.id)
 
 
-async def test_who_takes_a_key_away_comes_before_what_it_mints_or_after(
+async def test_calls_that_decide_keep_nobody_from_taking_their_credential_away(
     api: Api, workspace: Workspace, worker_db: Database
 ) -> None:
-    """The revocation stands in a transaction that is not at its end: the key's own call waits for it, and is refused then."""
+    """However many of them overlap, none holds the row that whoever revokes it has to write."""
     caller = await api.key(workspace.id)
-    assert (await api.client.get("/v1/workspace", headers=caller)).status_code == 200
-    async with worker_db.batch() as revoking:
-        await revoking.execute(KEY_ENDS, workspace.id)
-        minting = asyncio.create_task(api.client.post("/v1/keys", json={"name": "k", "scopes": ["admin"]}, headers=caller))
-        await _somebody_waits(revoking)
-    assert (await minting).status_code == 401
+    (key,) = await rows(worker_db, "select id from santral.api_key where workspace_id = $1 and name = 'test'", workspace.id)
+    other = await api.key(workspace.id)
+    async with worker_db.batch() as holding:
+        await holding.execute("lock table santral.role in exclusive mode")
+        role = {"name": "yeni", "scopes": ["conversations:read"], "visibility": "queue"}
+        deciding = asyncio.create_task(api.client.post("/v1/roles", json=role, headers=caller))
+        await _somebody_waits(holding)
+        assert (await api.client.delete(f"/v1/keys/{key['id']}", headers=other)).status_code == 204
+        assert not deciding.done()
+    assert (await deciding).status_code in (201, 401)
 
 
 @pytest.mark.parametrize(
