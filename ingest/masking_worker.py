@@ -2,7 +2,7 @@
 
 Masking takes up to a microsecond a character of nothing but digits (or two, of cards in HTML), a fiftieth of that for words. So what is long
 goes to a child (`shared/worker_process.py`), in its workspace's turn, and what is very long never stands before what is not.
-Only what may be masked goes to the child and comes back (MessagePack). What could not be masked in time is not kept: nothing leaves here unmasked.
+Only what may be masked goes to the child and comes back (MessagePack). What could not be masked in time is put off: nothing leaves here unmasked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from ingest.adapter import Draft, Inbox, MaskNumbers, Part
 from ingest.masking import MASKED_VALUES, masked_draft
+from shared.errors import Unavailable
 from shared.worker_process import WorkerProcesses, serve
 
 IN_LOOP_BYTES_MAX: Final = 8 * 1024
@@ -23,6 +24,7 @@ IN_LOOP_BYTES_MAX: Final = 8 * 1024
 SHORT_BYTES_MAX: Final = 256 * 1024
 SHORT_TIME_LIMIT_S: Final = 5.0
 TIME_LIMIT_S: Final = 30.0
+RETRY_S: Final = 60
 _ANSWER_BYTES_MAX: Final = 512 * 1024 * 1024
 _NOBODY: Final = Inbox(workspace_id=UUID(int=0), id=UUID(int=0), name="", channel="", provider="")
 
@@ -56,9 +58,9 @@ class Masker:
         await self._long.close()
 
     async def masked(self, draft: Draft) -> Draft:
-        """The draft without the numbers that its inbox masks; as something unparsed, without its words, where that took too long.
+        """The draft without the numbers that its inbox masks. Raises `Unavailable` where that took too long, or no process can be had.
 
-        Raises `Unavailable` when no process can be had: nothing was looked at.
+        Nothing is taken in then: whoever brought it has it still, and brings it again.
         """
         if not draft.inbox.mask_numbers:
             return draft
@@ -72,11 +74,11 @@ class Masker:
                 said = await processes.ask(_question(draft), owners=(draft.inbox.workspace_id,))
                 found = msgspec.msgpack.decode(said, type=_Masked)
             except TimeoutError:
-                return _not_kept(draft, "its numbers were not masked in time")
+                raise Unavailable("its numbers were not masked in time", retry_after_s=RETRY_S) from None
             except (ChildProcessError, ValueError):
                 continue
             return replace(draft, values={**draft.values, **found.values}, parts=found.parts, original=found.original)
-        return _not_kept(draft, "the process that masked its numbers ended")
+        raise Unavailable("the process that masked its numbers ended", retry_after_s=RETRY_S)
 
 
 def _processes(*, workers: int, timeout_s: float) -> WorkerProcesses:
@@ -89,10 +91,6 @@ def _size(draft: Draft) -> int:
 
 def _texts(draft: Draft) -> dict[str, str]:
     return {name: value for name in MASKED_VALUES if isinstance(value := draft.values.get(name), str)}
-
-
-def _not_kept(draft: Draft, reason: str) -> Draft:
-    return replace(draft, values={"kind": "unparsed", "reason": reason}, parts=(), original=b"")
 
 
 def _question(draft: Draft) -> bytes:

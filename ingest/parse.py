@@ -16,7 +16,6 @@ from ingest.adapter import Inbox, Parsed, Request, Target, Unparsed
 from ingest.parse_worker import answer_of, question
 from ingest.registry import adapter_for
 from ingest.steps import TooManySteps, at_most
-from shared.shares import Share
 from shared.worker_process import LATE_S, WorkerProcesses
 
 PACKED: Final = (b"tnef", b"winmail")
@@ -62,11 +61,11 @@ class Parser:
         """How long a body of so many bytes may take."""
         return min(self._timeout_s, TIME_LEAST_S + TIME_OF_MEGABYTE_S * size / 2**20)
 
-    async def parse(self, target: Target, request: Request, *, senders: Sequence[Share] = ()) -> Sequence[Parsed]:
+    async def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
         """Every element of the request, in order; one `Unparsed` with all its bytes when it took too long or broke the process.
 
-        ``senders``: whose address it comes from, where strangers send. One of a workspace and one of a sender is parsed at a time. What took too
-        long is not tried again at once, also for another inbox, and its sender, or its target where no sender is known, comes behind the others.
+        One of a workspace is parsed at a time. What took too long is not tried again at once, also for another inbox, and its target comes
+        behind the others. Nobody waits for who sent it: behind a relay all mail is of one sender.
 
         Raises what the adapter raises for a small one, and `Unavailable` when no process can be had: nothing was stored.
         """
@@ -82,12 +81,12 @@ class Parser:
                     target, request, f"{TOO_LONG} {limit_s:.0f} seconds before, and not tried again for {LATE_S / 60:.0f} minutes"
                 )
             ]
-        blamed = (mark, *(one.owner for one in senders)) if senders else (mark, target.id)
+        blamed = (mark, target.id)
         # Somebody else may have ended the process (memory, an operator): only what ends two of them is at fault itself.
         for _ in range(2):
             try:
                 said = await processes.ask(
-                    *question(target, request), owners=(target.workspace_id, *senders), blamed=blamed, timeout_s=limit_s
+                    *question(target, request), owners=(target.workspace_id,), blamed=blamed, timeout_s=limit_s
                 )
                 found = await answer_of(said, target, request.body)
             except TimeoutError:

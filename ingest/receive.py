@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID
 
 from ingest.adapter import Draft, Inbox, Parsed, Part, Request, Target, Unparsed, draft_message
@@ -63,6 +63,10 @@ class Accepted:
     spooled: bool = False
 
 
+Prepared: TypeAlias = tuple[Accepted, Record]
+"""A message on its way in, and the record that says so."""
+
+
 class Receiver:
     """Takes parsed messages in. Safe to share between tasks. ``masker`` is closed by who gives it."""
 
@@ -87,19 +91,29 @@ class Receiver:
         Raises `Unavailable` with nothing acknowledged (some may be on the broker: redelivery is harmless), `TooLarge` when a
         record cannot be made small enough.
         """
+        return await self.publish(await self.prepare(target, parsed, request=request, at=at))
+
+    async def prepare(
+        self, target: Target, parsed: Sequence[Parsed], *, request: Request | None = None, at: datetime | None = None
+    ) -> list[Prepared]:
+        """All that takes long before it is taken in: masked, its parts stored. What is not published leaves nothing but these parts."""
         now = at or self._clock.now()
-        accepted: list[Accepted] = []
-        records: list[Record] = []
+        prepared: list[Prepared] = []
         turn = Turn()
         for place, element in enumerate(parsed):
             await let_others(place)
             await turn.over()
             draft = element if isinstance(element, Draft) else await _unparsed_draft(target, element, request)
             message = await self._message(draft, now)
-            records.append(self._record(message))
-            accepted.append(Accepted(message_id=message.id, external_id=message.external_id, understood=message.kind != "unparsed"))
-        if not records:
-            return []
+            understood = message.kind != "unparsed"
+            prepared.append(
+                (Accepted(message_id=message.id, external_id=message.external_id, understood=understood), self._record(message))
+            )
+        return prepared
+
+    async def publish(self, prepared: Sequence[Prepared]) -> list[Accepted]:
+        """Returns only when all are durable. Raises as `receive`."""
+        accepted, records = [one for one, _ in prepared], [record for _, record in prepared]
         for start in range(0, len(records), _PORTION):
             end = start + _PORTION
             if await self._publish(records[start:end]):

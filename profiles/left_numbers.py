@@ -10,14 +10,17 @@ say of which they are, a second id is no other person.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
+from uuid import UUID
 
 from profiles.sighting import Key, Sighting
 from shared.database import Connection
 from shared.handle import Handle, is_left, left
 
 NUMBERS: Final = frozenset({"phone", "wa_id"})
+TURNS_MAX: Final = 5
 _ID: Final = "bsuid"
 _LINKED: Final = """exists (
     select 1 from santral.link l
@@ -45,9 +48,14 @@ where h.workspace_id = g.w and h.kind = g.kind and h.scope = '' and h.value = g.
 
 
 def in_turns(sightings: Sequence[Sighting]) -> Iterator[list[Sighting]]:
-    """The sightings in parts, in order: in none does a number come with two ids, or after it left its person."""
+    """The sightings in parts, in order: in none does a number come with two ids, or after it left its person.
+
+    Each part is a transaction that all others of the batch wait for, so a workspace makes `TURNS_MAX` of them at most: nobody's customers
+    change their numbers more often at once, and what is said beyond that is taken as it comes.
+    """
     turn: list[Sighting] = []
     held: dict[Key, set[Handle] | None] = {}
+    turns: Counter[UUID] = Counter()
     for sighting in sightings:
         ids = {seen.handle for seen in sighting.senders if seen.handle.kind == _ID}
         numbers = {
@@ -55,7 +63,10 @@ def in_turns(sightings: Sequence[Sighting]) -> Iterator[list[Sighting]]:
             for seen in sighting.senders
             if seen.handle.kind in NUMBERS
         }
-        if any(one in held and (gone or _is_anothers(held[one], ids)) for one, gone in numbers.items()):
+        if turns[sighting.workspace_id] < TURNS_MAX and any(
+            one in held and (gone or _is_anothers(held[one], ids)) for one, gone in numbers.items()
+        ):
+            turns[sighting.workspace_id] += 1
             yield turn
             turn, held = [], {}
         turn.append(sighting)

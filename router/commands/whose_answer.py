@@ -33,6 +33,7 @@ with apart as (
             where o.workspace_id = m.workspace_id and o.message_id = m.id and o.to_conversation_id = c.id
         ) p on true
         where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.handle_id = other.id and m.direction = 'in'
+          and m.kind <> 'system'
         order by m.seq desc limit 1
     ) said
     where c.workspace_id = $1 and c.id = any($2::uuid[]) and opener.profile_id <> other.profile_id and (

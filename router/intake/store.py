@@ -59,7 +59,7 @@ _WRITER: Final = """(
         select h.profile_id from santral.receipt r
         join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
         join santral.handle h on h.workspace_id = m.workspace_id and h.id = m.handle_id
-        where g.ref like 'ext:%' and r.workspace_id = g.w and r.id = t.message_id and m.handle_id not in (c.handle_id, c.last_handle_id))"""
+        where g.ref like 'ext:%' and r.workspace_id = g.w and r.id = t.message_id and m.handle_id <> c.handle_id)"""
 # Whose a conversation is: its opener's, as they are known now. Who once continued it goes on only while they are the same person.
 _OPENER: Final = "(select o.profile_id from santral.handle o where o.workspace_id = g.w and o.id = c.handle_id)"
 # What an agent merged goes on together, also of two people, until somebody says that they are two.

@@ -34,8 +34,6 @@ from shared.kafka import Publisher
 from shared.sealing import Sealer
 
 POOL: Final = 16
-REPLAY_S: Final = 5.0
-"""For parsing an entry of quarantine again: somebody waits for it, and others wait for the place."""
 UVICORN: Final[dict[str, Any]] = {
     "ws": BrowserFrames, "ws_max_size": 64 * 1024, "ws_max_queue": 32, "ws_ping_interval": 10.0, "ws_ping_timeout": 10.0,
     "ws_per_message_deflate": False, "timeout_keep_alive": 75, "limit_concurrency": CONNECTIONS_MAX, "timeout_graceful_shutdown": 10,
@@ -57,7 +55,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(publisher.stop)
         cleaner = await stack.enter_async_context(HtmlCleaner())
         thumbnails = await stack.enter_async_context(Thumbnails())
-        parser = await stack.enter_async_context(Parser(timeout_s=REPLAY_S))
+        parser = await stack.enter_async_context(Parser())
         clock, bodies = SystemClock(), Bodies()
         blobs = FileBlobs(settings.blob_dir)
         receiver = Receiver(

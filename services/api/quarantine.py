@@ -129,11 +129,12 @@ async def replay(request: Request, principal: Writer, entry_id: UUID, body: Repl
             parsed = await _of_nobody_erased(connection, state.secret, message, parsed)
         if dry_run:
             return ReplayedOut(id=entry_id, state="would be taken in")
+        prepared = await state.receiver.prepare(target, parsed, at=message.accepted_at)
         async with state.db.batch(principal.workspace_id) as connection:
             await end_entry(connection, principal.workspace_id, entry_id, state="replayed", actor=principal.actor)
             await audit(connection, principal, "quarantine.replayed", "quarantine", str(entry_id))
             # The entry is held while it goes in: whoever discards it meanwhile, or erases its sender, is before it or finds it resolved.
-            await state.receiver.receive(target, parsed, at=message.accepted_at)
+            await state.receiver.publish(prepared)
         return ReplayedOut(id=entry_id, state="replayed")
     if dry_run:
         return ReplayedOut(id=entry_id, state="would be asked of the router")

@@ -1,7 +1,7 @@
 """Bodies on their way in: how many bytes may be held at once, by whom, and how long they may take.
 
 What one caller, one address of ours or one workspace sends never keeps the others out, because each has a share of the room; nobody holds
-room by being silent, because a body has to keep coming; and when there is none left, a body that is waited for ends (408) of the address
+room by being silent, because a body has to keep coming; and when there is none left, a body that is waited for ends (503) of the address
 that holds most (`making_room.py`).
 Source: OWASP API Security Top 10 (2023), API4; RFC 9110 §15.5.9 (408).
 **Units**: bytes, seconds.
@@ -157,9 +157,10 @@ class Body:
             return message
 
     def _require_pace(self) -> None:
-        """Raises `TooSlow` for a body that made room, or did not come in its time."""
+        """Raises `Unavailable` for a body that made room, `TooSlow` for one that did not come in its time."""
         if self._made_room:
-            raise TooSlow("others need the room that this body waits in", field="body", remedy="send it again, in one go")
+            # It came as it should: some providers send again after 503 and never after 408.
+            raise Unavailable("others need the room that this body waits in", retry_after_s=2)
         if self._came < self._bodies.least_bytes or time.monotonic() - self._began > self._bodies.deadline_s:
             BODIES_REFUSED.labels(reason="too_slow").inc()
             raise TooSlow("the body does not come", field="body", remedy="send it in one go")

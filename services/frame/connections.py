@@ -157,7 +157,7 @@ class Bounded(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # what is not taken would hold the connection
         elif self.cycle is None or not self.cycle.response_complete:
-            self._answer(408)
+            self._answer(503)
         else:
             self.transport.close()
 

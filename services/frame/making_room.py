@@ -59,7 +59,10 @@ class Room:
             most = self._who_holds_most()
             if most is None or self._held.weight(most) <= max((self._held.weight(one, size) for one in shares), default=size):
                 raise Full("room")
-            next(iter(self._waiting[most])).end()
+            longest = next((one for one in self._waiting[most] if one.holds), None)
+            if longest is None:
+                raise Full("room")  # what it holds is worked on, and ending the others frees nothing
+            longest.end()
         self._held.take(shares, size)
         for one in shares:
             self._enter(one)
@@ -127,6 +130,11 @@ class Place:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.leave()
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything of the room is its."""
+        return self._size > 0
 
     def grow(self, size: int = 1) -> None:
         """Takes so much more. Raises `Full`; then it is as large as before."""

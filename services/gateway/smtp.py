@@ -83,9 +83,8 @@ class MailHandler:
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         try:
             body = await self._traced(content, session, envelope.mail_from or "")
-            senders = shares_of(_peer_of(session))
             for inbox in self._inboxes(envelope.rcpt_tos):
-                await self._take_in(inbox, body, senders)
+                await self._take_in(inbox, body)
         except Unavailable as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return f"451 4.3.0 not stored, send again: {error.message}"
@@ -116,14 +115,13 @@ class MailHandler:
             return traced(content, mail_from=mail_from, results=results)
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
-    async def _take_in(self, inbox: Inbox, body: bytes, senders: Sequence[Share]) -> None:
-        """For one inbox. For each of a mail's inboxes its sender waits anew, behind whoever came meanwhile."""
+    async def _take_in(self, inbox: Inbox, body: bytes) -> None:
         request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
         target = Target(
             id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
             secrets=inbox.secrets, inboxes=(inbox,),
         )  # fmt: skip
-        for one in await take_in(self._parser, self._receiver, target, request, senders=senders):
+        for one in await take_in(self._parser, self._receiver, target, request):
             MESSAGES_IN.labels(provider="smtp", understood="yes" if one.understood else "no").inc()
 
 

@@ -14,20 +14,17 @@ from ingest.adapter import Draft, Parsed, Request, Target, Unparsed
 from ingest.parse import Parser, not_understood, whole
 from ingest.receive import Accepted, Receiver
 from shared.errors import SantralError, Unavailable
-from shared.shares import Share
 
 log = structlog.get_logger(__name__)
 
 
-async def take_in(
-    parser: Parser, receiver: Receiver, target: Target, request: Request, *, senders: Sequence[Share] = ()
-) -> list[Accepted]:
-    """Everything in the request, durable. Raises `Unavailable` when it is not; calling again is harmless. ``senders`` as `Parser.parse` has them.
+async def take_in(parser: Parser, receiver: Receiver, target: Target, request: Request) -> list[Accepted]:
+    """Everything in the request, durable. Raises `Unavailable` when it is not; calling again is harmless.
 
     Elements that cannot be made a message are taken in as unparsed; the others of the same request are not held up by them.
     """
     try:
-        parsed = await parser.parse(target, request, senders=senders)
+        parsed = await parser.parse(target, request)
     except Unavailable:
         raise
     except Exception as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+import pytest
+
 from ingest.adapter import Draft, Inbox, MaskNumbers, Part
 from ingest.masking import masked_draft
 from ingest.masking_worker import IN_LOOP_BYTES_MAX, SHORT_BYTES_MAX, Masker
+from shared.errors import Unavailable
 from shared.ids import new_id
 
 CARD = "4111 1111 1111 1111 "
@@ -43,11 +46,10 @@ async def test_what_is_short_needs_no_process() -> None:
     assert (await masker.masked(draft(CARD))).values["text"] == "**** **** **** **** "
 
 
-async def test_what_is_not_masked_in_time_is_not_kept() -> None:
+async def test_what_is_not_masked_in_time_is_put_off() -> None:
     async with Masker(short_timeout_s=0.0) as masker:
-        done = await masker.masked(draft(CARD * 1000))
-    assert done.values == {"kind": "unparsed", "reason": "its numbers were not masked in time"}
-    assert (list(done.parts), done.original, done.external_id) == ([], b"", "1")
+        with pytest.raises(Unavailable, match="not masked in time"):
+            await masker.masked(draft(CARD * 1000))
 
 
 async def test_others_are_masked_while_one_workspace_asks_for_masses() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,6 @@ from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
 from shared.errors import NotFound
 from shared.ids import new_id
-from shared.shares import Share
 from tests.support.mail_door import MailDoor, mail_door
 
 MAIL = b"From: a@ornek.net\r\nSubject: x\r\n\r\nmerhaba %d\r\n"
@@ -81,9 +80,9 @@ class Counted:
         self._door = door
         self.asked: Counter[UUID] = Counter()
 
-    async def parse(self, target: Target, request: Request, *, senders: Sequence[Share] = ()) -> Any:
+    async def parse(self, target: Target, request: Request) -> Any:
         self.asked[target.workspace_id] += 1
-        return await self._door.parser.parse(target, request, senders=senders)
+        return await self._door.parser.parse(target, request)
 
 
 def kept(door: MailDoor, inbox: Inbox) -> int:
