@@ -161,7 +161,7 @@ async def test_who_is_erased_leaves_no_word_in_the_conversation_of_somebody_else
     db, blobs = desk.shift.db, FileBlobs(tmp_path)
     hers, profile, messages = await story(desk, channel, blobs)
     words = (WORD, LABEL, *OWN)
-    tables = {"message", "decision", "handle"} | ({"event", "work_item", "delivery"} if channel != "call" else set())
+    tables = {"message", "decision", "handle"} | ({"event", "work_item", "delivery"} if channel == "mail" else set())
     assert tables <= set(await left(db, *words))
     await desk.post(f"profiles/{profile}/erase", 202, reason="law", confirm=str(profile))
     job = Erasures(db=db, blobs=blobs, hints=None, secret=SECRET, settle_s=0)
