@@ -16,6 +16,7 @@ from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
+from router.commands.whose_answer import return_answers
 from router.views.answered import ANSWERED, address_of, recipient_in
 from router.views.conversations import conversation_events, is_held, list_conversations, read_conversation
 from router.views.messages import messages_at, messages_page
@@ -287,6 +288,8 @@ async def send_reply(
     """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
     workspace_id = principal.workspace_id
     content, subject = words.content, words.subject
+    # Before it is asked who is answered and by which channel: what is checked is what is sent.
+    await return_answers(connection, workspace_id, [conversation_id])
     address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret, own)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
     written = await write_reply(
