@@ -178,7 +178,7 @@ async def test_a_strangers_contact_joins_nobody_and_an_odd_status_holds_nobody_b
     value = mixed["entry"][0]["changes"][0]["value"]
     value["messages"].append({
         "from": berk, "id": f"wamid.{uuid4()}", "timestamp": now, "type": "system",
-        "system": {"type": "user_changed_number", "wa_id": f"9055{uuid4().int % 10**8:08d}", "body": "changed"},
+        "system": {"type": "user_changed_number", "wa_id": (moved := f"9055{uuid4().int % 10**8:08d}"), "body": "changed"},
     })  # fmt: skip
     value["statuses"] = [
         {"id": ours, "status": "read", "timestamp": now, "recipient_id": berk},
@@ -187,7 +187,7 @@ async def test_a_strangers_contact_joins_nobody_and_an_odd_status_holds_nobody_b
     await meta.deliver(mixed)
     hers = await meta.counter.conversation_of(user, kind="bsuid")
     assert hers["customer"]["profile_id"] != before["customer"]["profile_id"]
-    his = await meta.counter.conversation_of(berk, kind="wa_id", at_least=3)
+    his = await meta.counter.conversation_of(moved, kind="wa_id", at_least=3)
     assert (his["id"], his["customer"]["profile_id"]) == (before["id"], before["customer"]["profile_id"])
     reply = next(one["id"] for one in his["messages"] if one["direction"] == "out")
     await state_of(meta, reply, "read")
