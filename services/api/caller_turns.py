@@ -1,8 +1,7 @@
 """Turns at what a workspace has one place of: drawn round its callers, so who asks for masses waits behind themselves.
 
 A colleague waits for one question of each other caller at most, whatever these ask for. As a turn comes it is asked whether the caller may
-still ask. **Identity** of a caller: as the audit names them,
-an agent in all their sessions.
+still ask. **Identity** of a caller: as the audit names them, an agent in all their sessions.
 """
 
 from __future__ import annotations
