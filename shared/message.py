@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from shared.handle import HANDLE_BYTES_MAX, Handle
+from shared.moments import moment_or_none
 
 RECORD_BYTES_MAX: Final = 256 * 1024
 ORIGINAL_INLINE_BYTES_MAX: Final = 64 * 1024
@@ -26,6 +27,8 @@ UNVERIFIED_SCOPE: Final = "unverified"
 """The scope of a mail handle whose domain denied the mail: a person of its own, whom nobody else's mail joins."""
 MESSAGE_TYPE: Final = "santral.message.received"
 
+_Said = Annotated[AwareDatetime | None, AfterValidator(moment_or_none)]
+"""What a sender's or a provider's clock says."""
 Assurance = Literal["asserted", "channel_verified", "authenticated"]
 Kind = Literal[
     "text",
@@ -137,7 +140,7 @@ class DeliveryReceipt(BaseModel):
 
     provider_id: str
     state: Literal["sent", "delivered", "read", "failed"]
-    until: AwareDatetime | None = None
+    until: _Said = None
     reason: str = ""
     permanent: bool = True
 
@@ -200,9 +203,9 @@ class InboundMessage(BaseModel):
     receipt: DeliveryReceipt | None = None
     call: Call | None = None
     authenticated: bool = False
-    sent_at: AwareDatetime | None = None
+    sent_at: _Said = None
     accepted_at: AwareDatetime
-    window_expires_at: AwareDatetime | None = None
+    window_expires_at: _Said = None
     traits: dict[str, str] = Field(default_factory=dict)
     reason: str = ""
     original: str | None = None

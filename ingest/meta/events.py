@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ingest.adapter import Inbox
 from shared.message import Automatic, Sender
+from shared.moments import require_moment
 from shared.text import clean_line
 
 OURS: Final[Mapping[str, Any]] = {"direction": "out", "automatic": Automatic(kind="echo")}
@@ -22,9 +23,12 @@ _KINDS: Final = {"messenger": ("psid", "fb_user"), "instagram": ("igsid", "ig_us
 
 
 def moment(told: Any) -> datetime:
-    """The time in UTC. Raises ``ValueError`` or ``TypeError`` for what is no number."""
+    """The time in UTC. Raises ``ValueError`` or ``TypeError`` for what is no number, or no time that anybody can count with."""
     number = int(told)
-    return datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS_FROM else number, UTC)
+    try:
+        return require_moment(datetime.fromtimestamp(number / 1000 if number >= _MILLISECONDS_FROM else number, UTC))
+    except (OverflowError, OSError) as error:
+        raise ValueError("no time") from error
 
 
 def given(values: Mapping[str, Any], name: str) -> str:

@@ -8,7 +8,7 @@ One transaction a batch: it locks its partitions' leases, drops what they no lon
 until the one message is alone: it goes to quarantine as `busy`, from where it is replayed by itself when the lock is free |
 | the database refuses a value (class 22; 23 the second time) | halves, until the one record is alone and goes to quarantine |
 | a record cannot be decoded, a message cannot be placed | that one goes to quarantine in the batch's own transaction |
-| too many of these | nothing is written any more: `QuarantineLimitReached` |
+| too many of these | nothing is written any more: `QuarantineLimitReached`, unless what was taken in before would be again |
 | the database or the broker is away | `Unavailable`: the caller waits and offers the same batch again; nothing is skipped |
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -32,12 +33,13 @@ from router.intake.batch_view import Key
 from router.intake.classifier import Classifier, classified
 from router.intake.forgotten import forgotten
 from router.intake.lookups import Resolution
-from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit
+from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit, QuarantineLimitReached
 from router.intake.receipts import known_receipts
 from router.intake.rule_time import RuleTime
+from router.intake.witnesses import Witnesses
 from shared.database import Connection, Contended, Database, Overlong, concerns_all, retried
 from shared.errors import Conflict, InputRejected
-from shared.ids import MessageId, WorkspaceId
+from shared.ids import MessageId, WorkspaceId, new_id
 from shared.log_position import Mark, mark_of
 from shared.logs import get_log
 from shared.message import InboundMessage
@@ -80,6 +82,10 @@ class Configuration(Workspaces, Protocol):
         ...
 
 
+class _Undone(Exception):
+    """Ends a transaction of which nothing is to be kept."""
+
+
 @dataclass(slots=True)
 class Taken:
     """What became of a fetch. Partitions in ``fenced`` belong to somebody else now; their records were dropped."""
@@ -113,6 +119,7 @@ class Intake:
         self._configuration = configuration
         self.secret = secret
         self._limit = limit or QuarantineLimit()
+        self._witnesses = Witnesses(self._would_take)
         self._classifier = classifier
         self._overlong: dict[tuple[int, int], int] = {}  # of the message that took too long last, how often
         self._brief_until = 0.0  # by this process's clock
@@ -169,6 +176,12 @@ class Intake:
                     lambda part=part, brief=brief: self._attempt(part, taken, records, lock_ms=BRIEF_MS if brief else None),  # type: ignore[misc]
                     tries=_tries(part) if brief else 1, on_retry=lambda: _count_retry(taken),
                 )  # fmt: skip
+            except QuarantineLimitReached:
+                # What cannot be decoded no sender wrote, but a process.
+                if any(map(_is_undecodable, part)) or not await self._witnesses.are_taken():
+                    raise
+                self._limit.forget()
+                pending.append(part)
             except Exception as error:
                 held = isinstance(error, Contended)
                 if (not held and concerns_all(error)) or (isinstance(error, Overlong) and len(part) == 1 and self._waits(part[0])):
@@ -185,8 +198,8 @@ class Intake:
                 elif len(part) > 1:
                     middle = len(part) // 2
                     pending += [part[middle:], part[:middle]]
-                elif held and part[0].refusal is not None and part[0].message is not None:
-                    # It only said where it would have stood, which it can do without.
+                elif part[0].refusal is not None and part[0].message is not None:
+                    # It only said where it would have stood, which it can do without: what cannot be read must not stand before all others.
                     pending.append([replace(part[0], message=None)])
                 elif part[0].refusal is not None:
                     raise
@@ -233,6 +246,7 @@ class Intake:
                 moved = {partition: mark_of(record) for partition, record in last.items() if partition in kept}
                 await self._leases.advance(connection, moved)
         self._limit.count(judged)
+        self._witnesses.see(outcomes, resolved, records)
         self._leases.advanced(moved)
         taken.outcomes += outcomes
         taken.next_offsets |= {partition: mark.offset + 1 for partition, mark in moved.items()}
@@ -241,6 +255,21 @@ class Intake:
         INTAKE_MESSAGES.labels(result="quarantined").inc(quarantined)
         INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
+
+    async def _would_take(self, record: LogRecord, resolution: Resolution | None) -> bool:
+        """Whether a record that was taken in before would be today, as a message that nobody has seen. Nothing of it is kept."""
+        arrival = arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
+        if arrival.message is None or arrival.refusal is not None:
+            return False
+        unseen = new_id()
+        arrival = replace(arrival, id=unseen, message=arrival.message.model_copy(update={"id": MessageId(unseen)}))
+        resolved = {} if resolution is None else {(arrival.workspace_id, unseen): resolution}
+        outcomes: list[Outcome] = []
+        with suppress(_Undone):
+            async with self._db.batch(lock_ms=BRIEF_MS) as connection:
+                outcomes = await self.batch.take(connection, [arrival], resolved)
+                raise _Undone
+        return bool(outcomes) and not outcomes[0].quarantined
 
     async def _resolved(
         self, arrivals: Sequence[Arrival], *, lock_ms: int | None
@@ -293,6 +322,10 @@ def _tries(part: Sequence[Arrival]) -> int:
 
 def _may_wait(arrival: Arrival) -> bool:
     return arrival.refusal is None and arrival.message is not None
+
+
+def _is_undecodable(arrival: Arrival) -> bool:
+    return arrival.refusal is not None and arrival.refusal.reason == "undecodable"
 
 
 def _judged(outcome: Outcome) -> Judged:

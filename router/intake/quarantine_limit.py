@@ -72,6 +72,11 @@ class QuarantineLimit:
             _continued(self._runs, one)
             self._last.append(one)
 
+    def forget(self) -> None:
+        """Begins anew: what failed was looked at, and was not the deployment's fault."""
+        self._last.clear()
+        self._runs.clear()
+
     def _check_share(self, last: Iterable[Judged], *, alone: bool) -> None:
         worst, _ = Counter(one.workspace for one in last if one.failed).most_common(1)[0]
         looked_at = [one.failed for one in last if alone or one.workspace != worst]

@@ -191,6 +191,62 @@ async def test_the_limit_stops_instead_of_draining(worker_db: Database, workspac
     assert (await rows(worker_db, "select next_offset from santral.partition_lease"))[0]["next_offset"] == 1
 
 
+async def test_what_senders_make_fail_stops_nobody_while_others_get_through(worker_db: Database, workspace: Workspace) -> None:
+    other = await make_workspace(worker_db)
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    line.add(message_to(workspace, "smtp", "good"))
+    await member.take(line)
+    for place in range(12):
+        line.add(message_to((workspace, other)[place % 2], "smtp", f"bad {place}", text="a NUL \x00 that no table takes"))
+    line.add(message_to(workspace, "smtp", "good too"))
+    before = await counts(worker_db)
+    await member.take(line)
+    after = await counts(worker_db)
+    assert (after["quarantine"], after["message"]) == (12, 2)
+    assert after["receipt"] - before["receipt"] == 13, "a message that is asked again leaves nothing"
+    await assert_contiguous(worker_db)
+
+
+async def test_what_nothing_gets_through_stops(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    line.add(message_to(workspace, "smtp", "good"))
+    await member.take(line)
+    line.add(*(message_to(workspace, "smtp", str(place)) for place in range(20)))
+    whole = member.intake.batch.take
+
+    async def broken(connection: Any, arrivals: Sequence[Arrival], *rest: Any, **more: Any) -> Any:
+        if any(one.refusal is None for one in arrivals):
+            raise LookupError("a bad release")
+        return await whole(connection, arrivals, *rest, **more)
+
+    monkeypatch.setattr(member.intake.batch, "take", broken)
+    with pytest.raises(QuarantineLimitReached, match="one after another"):
+        await member.take(line)
+    assert (await counts(worker_db))["quarantine"] == 4
+
+
+async def test_what_cannot_even_be_looked_at_goes_to_quarantine(
+    worker_db: Database, workspace: Workspace, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line()
+    line.add(*(message_to(workspace, "smtp", name, who=f"{name}@ornek.com") for name in ("one", "raises", "two")))
+    resolved = member.intake._resolved
+
+    async def raising(arrivals: Sequence[Arrival], **more: Any) -> Any:
+        if any(one.message is not None and one.message.external_id == "raises" for one in arrivals):
+            raise OverflowError("whatever becomes of it")
+        return await resolved(arrivals, **more)
+
+    monkeypatch.setattr(member.intake, "_resolved", raising)
+    await member.take(line)
+    found = await counts(worker_db)
+    assert (found["quarantine"], found["message"]) == (1, 2)
+
+
 @pytest.mark.parametrize("own", [{"sticky_s": None, "offers_max": 0}, {"sticky_s": 1e300}])
 async def test_terms_that_nobody_could_save_today_count_as_not_given(worker_db: Database, own: dict[str, Any]) -> None:
     workspace = await make_workspace(worker_db, settings={"terms": {"email": {**own, "grace_s": 60}}})
