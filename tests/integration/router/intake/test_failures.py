@@ -208,9 +208,7 @@ async def test_what_senders_make_fail_stops_nobody_while_others_get_through(work
     await assert_contiguous(worker_db)
 
 
-async def test_what_nothing_gets_through_stops(
-    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_nothing_gets_through_stops(worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
     line = Line()
     line.add(message_to(workspace, "smtp", "good"))
