@@ -55,7 +55,7 @@ class Witnesses:
             except Exception as error:
                 if isinstance(error, Unavailable):
                     unsaid = error
-                log.warning("what was taken in before would not be today", action="message_refused", error=type(error).__name__)
+                log.warning("what was taken in before would not be today", action="witness_refused", error=type(error).__name__)
             else:
                 if taken:
                     log.warning(
