@@ -20,7 +20,8 @@ from shared.errors import SantralError
 Action = Literal[
     "started", "stopping", "stopped", "ready", "not_ready", "throttled", "restarted", "died", "configuration_stale", "configuration_read",
     "secret_unreadable", "replay_unchecked", "message_taken", "message_routed", "message_quarantined", "batch_retried", "fenced", "classifier_rests",
-    "lease_taken", "lease_lost", "intake_stopped", "limit_forgiven", "witness_refused", "dependency_down", "dependency_back", "links_expired", "dispatch_reset", "dispatch_aside",
+    "lease_taken", "lease_lost", "intake_stopped", "limit_forgiven", "witness_refused",
+    "dependency_down", "dependency_back", "links_expired", "dispatch_reset", "dispatch_aside",
     "item_escalated",
     "reply_tried", "receipt_unmatched", "deliveries_wait", "erasure_waits", "export_waits", "retention_waits",
     "profile_erased", "orphans_removed", "relay_waits", "chore_waits", "spooled", "spool_drained", "socket_opened",
