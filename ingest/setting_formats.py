@@ -39,6 +39,8 @@ from shared.time_zones import zone_of
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
+VOUCHES: Final = "x-santral-vouches"
+"""Marks, in an adapter's schema, a setting by which senders are believed to be whom they say; who sets it vouches for them."""
 LISTED_MAX: Final = 1000
 """Of what a setting lists: every process that knows an inbox keeps its lists."""
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")

@@ -21,7 +21,7 @@ from ingest.adapter import Capabilities, Challenge, Draft, Inbox, Outcome, Parse
 from ingest.phone.cdr import Row, lines_of, read_row
 from ingest.phone.joined import JoinedCall, joined
 from ingest.phone.switchboard import switchboard_of
-from ingest.setting_formats import LISTED_MAX
+from ingest.setting_formats import LISTED_MAX, VOUCHES
 from ingest.signatures import verify_bearer
 from shared.callers import CALL_SCOPE
 from shared.errors import InputRejected, Unprocessable
@@ -58,7 +58,7 @@ class AsteriskAdapter:
                 "columns": {"type": "array", "maxItems": LISTED_MAX, "items": text},
                 "agents": {"type": "object", "additionalProperties": text},
                 "trunks": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "minLength": 1}},
-                "caller_numbers": {"enum": ["vouched", "shown"]},
+                "caller_numbers": {"enum": ["vouched", "shown"], VOUCHES: True},
                 "numbers": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
             },
         }

@@ -46,7 +46,7 @@ from ingest.mail.mime import Mail, read_mail
 from ingest.mail.own_mailboxes import OwnMailboxes, handle_value, own_mailboxes
 from ingest.mail.reply_token import reply_address
 from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
-from ingest.setting_formats import LISTED_MAX
+from ingest.setting_formats import LISTED_MAX, VOUCHES
 from ingest.signatures import verify_bearer
 from shared.errors import Unprocessable
 from shared.message import UNVERIFIED_SCOPE, Automatic, Filtered, Participant, Sender
@@ -82,7 +82,7 @@ class SmtpAdapter:
             "additionalProperties": False,
             "properties": {
                 "from_name": text,
-                "authserv_id": text,
+                "authserv_id": {**text, VOUCHES: True},
                 "aliases": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "idn-email"}},
                 "border_filter": {"enum": list(FILTERS)},
             },

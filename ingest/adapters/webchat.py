@@ -27,7 +27,7 @@ from ingest.adapter import (
     Target,
     require_carried,
 )
-from ingest.setting_formats import LISTED_MAX
+from ingest.setting_formats import LISTED_MAX, VOUCHES
 from shared.errors import InputRejected, Unauthenticated, Unprocessable
 from shared.handle import normalized
 from shared.message import Sender
@@ -131,9 +131,15 @@ class WebchatAdapter:
                 "locale": {"enum": ["tr", "en"]},
                 "region": {"type": "string", "format": "region"},
                 # Whose customers the signed ids are: the workspace's, or a list of their own that inboxes of the same name share.
-                "identity_scope": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$", "default": OF_THE_WORKSPACE},
+                "identity_scope": {
+                    "type": "string",
+                    "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$",
+                    "default": OF_THE_WORKSPACE,
+                    VOUCHES: True,
+                },
                 # Public halves of the keys with which the site signs who a visitor is; several, so that one can be replaced.
                 "identity_keys": {
+                    VOUCHES: True,
                     "type": "array",
                     "maxItems": 5,
                     "items": {

@@ -11,7 +11,7 @@ import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.mailboxes import mailbox_of
 from ingest.registry import adapter_for
-from ingest.setting_formats import FORMATS, addresses_in, wrong_in
+from ingest.setting_formats import FORMATS, VOUCHES, addresses_in, wrong_in
 from ingest.signatures import WHSEC
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
@@ -43,9 +43,11 @@ from services.api.config_models import (
 from services.api.plan_store import kept_plan, known_names, overflow_circle, require_no_dead_names, require_unnamed, steps_of
 from services.api.principal import Principal
 from services.frame.egress import SETTING, Allowed, is_providers
-from shared.errors import Unprocessable
+from shared.errors import Forbidden, Unprocessable
 from shared.ids import new_id
 from shared.sealing import Sealer
+
+VOUCHING_SCOPE: Final = "profiles:authenticate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +239,23 @@ class Reached:
                     remedy=f"https and one of {', '.join(sorted(hosts))}; others are the operator's to allow ({SETTING})",
                 )  # fmt: skip
 
+    def require_vouching(
+        self, context: Context, provider: str, settings: Mapping[str, Any], secrets_given: Mapping[str, str],
+        known: Mapping[str, Any] | None,
+    ) -> None:  # fmt: skip
+        """Raises `Forbidden` for who sets how senders are believed, and may not say themselves who somebody is."""
+        properties = adapter_for(provider).settings_schema()[self._part]["settings"]["properties"]
+        before = known["settings"] if known is not None else {}
+        vouching = [f"secrets.{name}" for name in secrets_given]
+        vouching += [
+            f"settings.{name}" for name, one in properties.items() if one.get(VOUCHES) and settings.get(name) != before.get(name)
+        ]
+        if vouching and not context.principal.has(VOUCHING_SCOPE):
+            raise Forbidden(
+                f"who sets this decides who is believed to be whom, which needs the scope {VOUCHING_SCOPE}", field=min(vouching),
+                remedy="ask an administrator",
+            )  # fmt: skip
+
     def sealed(self, context: Context, given: Mapping[str, str], known: Mapping[str, Any] | None) -> bytes | None:
         """Secrets given replace those of the same name; others stay."""
         before = context.sealer.open(known["secrets"]) if known is not None and known["secrets"] else {}
@@ -271,6 +290,7 @@ class Connections(Plain):
     async def columns(self, context: Context, given: ConnectionIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
         await asyncio.to_thread(self._reached.check, context, given.provider, given.settings, given.secrets)
+        self._reached.require_vouching(context, given.provider, given.settings, given.secrets, known)
         values = {
             **await super().columns(context, given, known),
             "secrets": self._reached.sealed(context, given.secrets, known),
@@ -296,6 +316,7 @@ class Inboxes(Plain):
         adapter = adapter_for(given.provider)
         # Beside the loop: a thousand addresses with international domains are looked at letter by letter.
         await asyncio.to_thread(self._reached.check, context, given.provider, given.settings, given.secrets)
+        self._reached.require_vouching(context, given.provider, given.settings, given.secrets, known)
         channel = given.channel or adapter.channel
         if channel not in adapter.channels:
             raise Unprocessable(

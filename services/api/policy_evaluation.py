@@ -72,7 +72,7 @@ class Evaluate(AskedPolicy):
     """What to ask, and whom.
 
     The messages: ``facts`` by hand (``{"message": {"channel": "email", …}, "profile": …}``), or ``message_id``, or ``since`` and ``until``
-    with a ``limit`` and the ``cursor`` of the answer before. ``message_id`` needs the scope `conversations:read` too.
+    with a ``limit`` and the ``cursor`` of the answer before. Stored messages need the scope `conversations:read` too.
     """
 
     model_config = ConfigDict(
@@ -93,8 +93,8 @@ async def evaluate_policy(request: Request, principal: ConfigReader, body: Evalu
     _check(body)
     if body.facts is None:
         require_everything(principal, "stored messages are of everybody", remedy="ask with facts by hand")
-    if body.message_id is not None:
-        principal.require("conversations:read")  # it is shown with its words
+        # Who asks a condition of their own about words, letter by letter, reads them.
+        principal.require("conversations:read")
     db: Database = request.app.state.db
     turns: CallerTurns = request.app.state.thought_turns
     async with turns.of(principal):

@@ -75,9 +75,13 @@ class Principal:
         """How the audit and events name the caller."""
         return f"agent:{self.agent_id}" if self.agent_id else f"{self.kind}:{self.id}"
 
+    def has(self, scope: str) -> bool:
+        """Whether the scope was given; ``admin`` has them all."""
+        return scope in self.scopes or "admin" in self.scopes
+
     def require(self, scope: str) -> None:
         """Raises `Forbidden` without the scope; ``admin`` has them all. Nobody decides over more than they see (`DECIDING`)."""
-        if scope not in self.scopes and "admin" not in self.scopes:
+        if not self.has(scope):
             raise Forbidden(f"this needs the scope {scope}", field="Authorization", remedy="use a key or role that has it")
         if scope in DECIDING and self.visibility != "workspace":
             raise Forbidden(

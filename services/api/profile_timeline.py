@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, cast, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -27,6 +27,7 @@ from shared.database import Connection
 router = APIRouter(prefix="/v1/profiles", tags=["profiles"])
 # Where a conversation stands among entries of the same moment and id: comparing kinds decides, so it is a kind like the others.
 _CONVERSATION: Final = "conversation"
+_TALK: Final = frozenset({_CONVERSATION, "call"})
 Kinds = Annotated[list[Kind] | None, Query(alias="kind", max_length=10, description="Only these; may be given several times")]
 
 
@@ -50,8 +51,10 @@ async def read_timeline(
     """Every kind of contact on every channel, newest first; any id the person ever had finds them.
 
     What happened in conversations that the caller's visibility does not reach is left out; of people whom it does not reach no id is named.
+    Conversations and calls are for who has the scope `conversations:read` too; without it they are left out, and asking for them is 403.
     """
     before = _place(cursor)
+    kinds = _readable(principal, kinds)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         own = await timeline(connection, principal.workspace_id, profile_id, limit=min(limit + 1, 200), before=before, kinds=kinds)
         await require_person(connection, principal, own.handle_ids)
@@ -93,6 +96,17 @@ async def _conversations(
     )
     await hide_merged_into(connection, principal, rows)
     return [_Happened(kind="conversation", at=row["opened_at"], id=row["id"], data=row) for row in rows]
+
+
+def _readable(principal: Principal, kinds: list[Kind] | None) -> list[Kind] | None:
+    """The kinds that are looked for. Raises `Forbidden` for one that is asked for and not the caller's."""
+    if principal.has("conversations:read"):
+        return kinds
+    if kinds is None:
+        return [kind for kind in get_args(Kind) if kind not in _TALK]
+    if not _TALK.isdisjoint(kinds):
+        principal.require("conversations:read")
+    return kinds
 
 
 def _place(cursor: str | None) -> EntryKey | None:

@@ -120,8 +120,12 @@ async def read_arrivals(
 
 @router.post("/arrivals", summary="What came, and where another policy would have put it", responses=may_answer(404))
 async def ask_arrivals(request: Request, principal: ConfigReader, body: AskedArrivals) -> Page[ChangedArrivalOut]:
-    """The same list, each arrival with the policy's answer over the facts that were recorded when it was routed. Nothing is written."""
+    """The same list, each arrival with the policy's answer over the facts that were recorded when it was routed. Nothing is written.
+
+    It needs the scope `conversations:read` too: a policy can ask for words.
+    """
     require_everything(principal, "what came is of everybody")
+    principal.require("conversations:read")
     _require_range(body.since, body.until)
     state = request.app.state
     async with state.thought_turns.of(principal):

@@ -356,3 +356,33 @@ async def test_signing_out_needs_a_session_and_no_scope(api: Api, workspace: Wor
     for headers in (await api.key(workspace.id), await api.key(workspace.id, "conversations:read")):
         refused = await api.client.delete("/v1/sessions/me", headers=headers)
         assert (refused.status_code, refused.json()["field"]) == (403, "Authorization")
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "secrets", "field"),
+    [
+        ("webchat", {}, {"identity_secret_previous": "x" * 40}, "secrets.identity_secret_previous"),
+        ("webchat", {"identity_scope": "another-shop"}, {}, "settings.identity_scope"),
+        ("smtp", {"authserv_id": "mx.elsewhere.example"}, {}, "settings.authserv_id"),
+        ("smtp", {}, {"post_secret": "x" * 40}, "secrets.post_secret"),
+        ("asterisk", {"caller_numbers": "vouched"}, {}, "settings.caller_numbers"),
+    ],
+)
+async def test_who_configures_says_not_who_is_believed(
+    api: Api, workspace: Workspace, provider: str, settings: dict[str, Any], secrets: dict[str, str], field: str
+) -> None:
+    configures = await api.key(workspace.id, *CONFIGURES)
+    vouches = await api.key(workspace.id, *CONFIGURES, "profiles:authenticate")
+
+    async def put(headers: dict[str, str], more: dict[str, Any], given: dict[str, str]) -> Response:
+        path = f"/v1/inboxes/{workspace.inboxes[provider]}"
+        now = (await api.client.get(path, headers=headers)).json()
+        body = {name: now[name] for name in ("name", "provider", "channel", "connection", "address", "enabled")}
+        body["settings"] = {**now["settings"], **more}
+        return await api.client.put(path, json={**body, "secrets": given}, headers={**headers, "if-match": str(now["version"])})
+
+    assert (await put(configures, {}, {})).status_code == 200
+    refused = await put(configures, settings, secrets)
+    assert (refused.status_code, refused.json()["field"]) == (403, field)
+    assert (await put(vouches, settings, secrets)).status_code == 200
+    assert (await put(configures, {}, {})).status_code == 200, "what stands is nobody's to prove again"

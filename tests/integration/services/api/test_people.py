@@ -199,6 +199,12 @@ async def test_one_history_over_every_kind_of_contact(
     rest = await call(api, admin, "GET", f"/v1/profiles/{one}/timeline?kind=note&kind=call&cursor={some['next']}")
     assert [*some["items"], *rest["items"]] == [entry for entry in whole["items"] if entry["kind"] in ("note", "call")]
     assert (await api.client.get(f"/v1/profiles/{one}/timeline?kind=visit", headers=admin)).status_code == 422
+    reader = await api.key(workspace.id, "profiles:read")
+    without = await call(api, reader, "GET", f"/v1/profiles/{one}/timeline?limit=200")
+    assert without["items"] == [entry for entry in whole["items"] if entry["kind"] not in ("conversation", "call")]
+    assert without["conversations"] == []
+    for kind, status in (("note", 200), ("call", 403), ("conversation", 403)):
+        assert (await api.client.get(f"/v1/profiles/{one}/timeline?kind={kind}", headers=reader)).status_code == status
     # The un-merge gives each their own back: conversations, calls, notes, consent.
     await call(api, admin, "POST", f"/v1/profiles/{one}/unmerge", {"link": merged["link_id"]})
     theirs = [await call(api, admin, "GET", f"/v1/profiles/{any_id}/timeline") for any_id in (one, other)]

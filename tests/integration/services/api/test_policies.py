@@ -325,6 +325,31 @@ async def test_the_policy_that_was_active_changes_nothing(policies: Policies, wo
     assert (answer["report"]["messages"], answer["report"]["changed"]) == (5, 0)
 
 
+async def test_who_asks_of_stored_messages_may_read_them(api: Api, worker_db: Database, workspace: Workspace) -> None:
+    line = Line()
+    line.add(mail := message_to(workspace, "smtp", "m1", text="rezalet"))
+    await (await member_of(worker_db)).take(line)
+    since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    asked: tuple[dict[str, Any], ...] = (
+        {"since": since},
+        {"message_id": str(mail.id)},
+        {"facts": {"message": {"channel": "email"}}},
+    )
+    statuses = {}
+    for scopes in (("config:read",), ("config:read", "conversations:read")):
+        headers = await api.key(workspace.id, *scopes)
+        answers = [
+            await api.client.post(
+                "/v1/policies/evaluate",
+                json={"document": {"rules": [COMPLAINTS], "default_queue": "genel"}, **one},
+                headers=headers,
+            )
+            for one in asked
+        ]
+        statuses[scopes[-1]] = [answer.status_code for answer in answers]
+    assert statuses == {"config:read": [403, 403, 200], "conversations:read": [200, 200, 200]}
+
+
 async def test_a_new_version_is_used_by_a_running_router_within_a_second(
     policies: Policies, worker_db: Database, workspace: Workspace
 ) -> None:

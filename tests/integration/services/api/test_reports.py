@@ -110,7 +110,7 @@ async def test_a_changed_policy_says_where_it_would_have_put_each_arrival(api: A
     await shift.add_queue("iade", shift.deniz)
     await shift.waiting(who="v1")
     await shift.waiting(who="v2", text="İade istiyorum")
-    key = (await api.key(shift.workspace.id, "config:read"))["authorization"].removeprefix("Bearer ")
+    key = (await api.key(shift.workspace.id, "config:read", "conversations:read"))["authorization"].removeprefix("Bearer ")
     policy, out, team = tmp_path / "policy.yaml", tmp_path / "day.jsonl", tmp_path / "team.yaml"
     rule = {"name": "refunds", "when_cel": "message.text.contains('İade')", "queue": "iade", "boost_s": 60}
     policy.write_text(json.dumps({"rules": [rule], "default_queue": "genel"}))
@@ -142,13 +142,14 @@ async def test_a_changed_policy_says_where_it_would_have_put_each_arrival(api: A
 async def test_a_changed_policy_that_is_refused(api: Api, shift: Shift) -> None:
     now = datetime.now(UTC)
     span = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
-    headers = await api.key(shift.workspace.id, "config:read")
+    headers = await api.key(shift.workspace.id, "config:read", "conversations:read")
     wrong = {
         **span,
         "document": {"rules": [{"name": "a", "when_cel": "message.txt == ''", "queue": "genel"}], "default_queue": "genel"},
     }
     problem = await api.client.post("/v1/reports/arrivals", json=wrong, headers=headers)
     assert (problem.status_code, "message.txt" in problem.text) == (422, True), problem.text
-    reader = await api.key(shift.workspace.id, "events:read")
-    assert (await api.client.post("/v1/reports/arrivals", json=span, headers=reader)).status_code == 403
+    for scope in ("events:read", "config:read"):
+        reader = await api.key(shift.workspace.id, scope)
+        assert (await api.client.post("/v1/reports/arrivals", json=span, headers=reader)).status_code == 403
     assert (await api.client.post("/v1/reports/arrivals", json=span, headers=headers)).json() == {"items": [], "next": None}
