@@ -22,28 +22,33 @@ from shared.logs import get_log
 from shared.metrics import LOOP_LAG
 
 log = get_log(__name__)
+BEAT_S: Final = 0.1
 LAG_S_MAX: Final = 5.0
 CHECK_S: Final = 1.0
 Check = Callable[[], Awaitable[str]]  # what is so, in words; raises SantralError when it is not
 
 
 class Health:
-    """What a process knows of itself. ``started`` and ``draining`` are set by its main."""
+    """What a process knows of itself. ``started`` and ``draining`` are set by its main; ``on_beat`` is told how late each beat of its loop was."""
 
-    def __init__(self, process: str, checks: Mapping[str, Check]) -> None:
+    def __init__(self, process: str, checks: Mapping[str, Check], *, on_beat: Callable[[float], None] | None = None) -> None:
         self.process = process
         self.started = False
         self.draining = False
         self._checks = dict(checks)
         self._beat = time.monotonic()
+        self._on_beat = on_beat
 
     async def beat(self) -> None:
         """Measures the loop for ever."""
         while True:
             before = time.monotonic()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(BEAT_S)
             self._beat = time.monotonic()
-            LOOP_LAG.set(max(0.0, self._beat - before - 0.5))
+            late_s = max(0.0, self._beat - before - BEAT_S)
+            LOOP_LAG.set(late_s)
+            if self._on_beat is not None:
+                self._on_beat(late_s)
 
     def alive(self) -> bool:
         """The loop turned within the last seconds."""

@@ -29,6 +29,10 @@ UNPROVEN_POSTS: Final = Counter(
     ["provider", "reason"],
 )
 THROTTLED: Final = Counter("santral_throttled", "What was asked for more often than its rate allows", ["kind"])
+PUT_OFF: Final = Counter(
+    "santral_put_off_operations",
+    "Operations that waited, or were refused, because their workspace used more than its share of a loop that was late",
+)
 MESSAGES_IN: Final = Counter("santral_messages_in", "Messages taken in", ["provider", "understood"])
 CONFIGURATION_AGE: Final = Gauge(
     "santral_configuration_read_timestamp_seconds", "When the configuration was last seen to be current"

@@ -11,8 +11,7 @@
 
 Each stream has a cursor of its own here, moved only when its rows were sent: an event of both streams comes on both, with the
 sequence of the one it came on, so the client's cursors never jump. While the socket answers pings the agent's lease is renewed;
-closing sets nothing: the lease runs out.
-Units: seconds. **Identity**: event id; a client drops one it has seen.
+closing sets nothing: the lease runs out. **Units**: seconds. **Identity**: event id; a client drops one it has seen.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from services.api.unseen import hide_ends
 from services.api.unseen_customers import hide_customers, hide_writers
 from services.api.visibility import require_conversation, require_queue
 from services.frame.peers import peer_of, shares_of
+from services.frame.processor_time import turn_again, turn_of
 from services.frame.rates import Rates
 from shared.database import Connection, Database
 from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticated, Unavailable
@@ -199,6 +199,7 @@ class AgentSocket:
         try:
             if counted:
                 self._rates.take("frames", str(self._principal.id))
+                await turn_again()
             await self._take(frame)
         except (InputRejected, Unavailable) as error:
             about = {"conversation_id": frame.conversation_id} if isinstance(frame, Follow | Unfollow) else {"queue": frame.queue}
@@ -362,6 +363,7 @@ async def stream(websocket: WebSocket) -> None:
                 line, hello = await opened(websocket, Hello)
             principal = await _principal(websocket.app.state.credentials, hello.token, peer_of(websocket.scope))
             with places.of_workspace.one(principal.workspace_id, owners):
+                await turn_of(principal.workspace_id, principal.actor)
                 await _serve(websocket, line, hello, principal)
 
 

@@ -17,6 +17,7 @@ from services.api.asked_again import asked_again
 from services.frame.bodies import Bodies, brings_body
 from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
+from services.frame.processor_time import turn_again
 from shared.errors import SantralError
 
 WITH_BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -53,6 +54,7 @@ class BodyGuard:
                     message = await body.message(receive)
                     ended = not message.get("more_body", False)
                     if ended:
+                        await turn_again()
                         await asked_again()
                 except ClientDisconnect:
                     ended = True

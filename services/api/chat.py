@@ -26,6 +26,8 @@ from services.api.chat_sessions import Begun, begin, end, vouch
 from services.api.credentials import Token, read_token
 from services.api.document import may_answer
 from services.api.principal import bearer
+from services.frame.peers import origin, shares_of
+from services.frame.processor_time import turn_of
 from shared.database import Database, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unauthenticated, Unprocessable
 from shared.given import Given
@@ -65,12 +67,16 @@ def _origins(given: tuple[str, ...]) -> frozenset[str]:
 
 
 async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
-    """The widget behind its public token. Raises `NotFound`, the same for unknown, disabled and another provider's."""
+    """The widget behind its public token: whoever asks works for its workspace from here on, and waits its turn.
+
+    Raises `NotFound`, the same for unknown, disabled and another provider's.
+    """
     async with db.session() as connection:
         found = await connection.fetchrow("select * from santral.credential('inbox', $1)", widget_token[:200])
     subject = found["subject"] if found is not None else {}
     if found is None or subject["provider"] != "webchat" or not subject["enabled"]:
         raise NotFound("no such chat", field="widget_token", remedy="copy widget_token from the inbox")
+    await turn_of(found["workspace_id"], shares_of(origin().address)[0].owner)
     async with db.batch(found["workspace_id"]) as connection:
         row = await connection.fetchrow(_INBOX, found["workspace_id"], found["id"])
     if row is None:

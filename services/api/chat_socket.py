@@ -38,6 +38,7 @@ from services.api.principal import Credentials, Principal
 from services.api.socket_places import Places, Stay
 from services.api.sockets import Closed, Frame, Guard, Line, Refusals, ending, first_of, opened
 from services.frame.peers import peer_of, shares_of
+from services.frame.processor_time import turn_again
 from services.frame.rates import Rates
 from shared.clock import Clock
 from shared.database import Connection, Database, retried
@@ -186,6 +187,7 @@ class VisitorSocket:
     async def _say(self, frame: Message) -> None:
         try:
             self._rates.take("visitor", str(self._visitor_id))
+            await turn_again()
         except Throttled as error:
             await self._refusals.tell(error, id=frame.id, retry_after_s=error.retry_after_s)
             return
@@ -216,6 +218,7 @@ class VisitorSocket:
             return
         try:
             self._rates.take("visitor", str(self._visitor_id))
+            await turn_again()
         except Throttled as error:
             await self._refusals.tell(error, retry_after_s=error.retry_after_s)
             return

@@ -24,6 +24,7 @@ from services.frame.browser_frames import BrowserFrames
 from services.frame.descriptors import room_for
 from services.frame.doors import WebDoor
 from services.frame.process import Process, database_check, database_entry, kafka_check, run_process
+from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from services.frame.settings import Settings
 from shared.blobs_files import FileBlobs
@@ -56,7 +57,7 @@ async def run(settings: Settings) -> None:
         cleaner = await stack.enter_async_context(HtmlCleaner())
         thumbnails = await stack.enter_async_context(Thumbnails())
         parser = await stack.enter_async_context(Parser())
-        clock, bodies = SystemClock(), Bodies()
+        clock, bodies, processor_time = SystemClock(), Bodies(), ProcessorTime()
         blobs = FileBlobs(settings.blob_dir)
         receiver = Receiver(
             publisher=publisher, topic=settings.topics().messages, blobs=blobs, secret=secret, clock=clock,
@@ -79,7 +80,7 @@ async def run(settings: Settings) -> None:
                 entry=database_entry(db, None),
                 doors=[
                     WebDoor(
-                        app,
+                        CountedApp(app, times=processor_time),
                         host=settings.host,
                         port=settings.http_port,
                         setting="SANTRAL_HTTP_PORT",
@@ -92,5 +93,6 @@ async def run(settings: Settings) -> None:
                     "guard": app.state.guard.run,
                     "producer": publisher.start,
                 },
+                on_beat=processor_time.beat,
             )
         )

@@ -21,6 +21,7 @@ from services.api.problems import refusal
 from services.frame.bodies import brings_body
 from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
+from services.frame.processor_time import turn_of
 from services.frame.rates import Rates, Standing, headers_of
 from shared.errors import SantralError, Throttled
 
@@ -70,6 +71,7 @@ class RateDoor:
             call = await self._call(scope) if wants_token(scope["path"]) else None
             if call is not None:
                 standings += self._counted(call.principal)
+                await turn_of(call.principal.workspace_id, call.principal.actor)
             else:
                 self._count_stranger(scope)
         except SantralError as error:

@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from services.api.principal import Credentials, Principal, principal_of
 from services.frame.problems import problem, problem_response
+from services.frame.processor_time import counted
 from services.frame.rates import Rates
 from shared.database import Database
 from shared.errors import InputRejected, SantralError, Throttled, Unavailable
@@ -146,7 +147,7 @@ def read_frame(text: str, model: type[Model], bounds: Bounds = MESSAGE) -> Model
 
 async def first_of(*works: Awaitable[None]) -> None:
     """Runs works together until the first ends, ends the others, and raises what the first raised."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+    tasks = [asyncio.create_task(counted(work)) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -62,6 +62,7 @@ class Process:
     entry: Callable[[], Awaitable[None]]
     doors: Sequence[Door] = ()
     workers: Mapping[str, Worker] = field(default_factory=dict)
+    on_beat: Callable[[float], None] | None = None
 
 
 async def run_process(process: Process, *, stop: asyncio.Event | None = None) -> None:
@@ -69,7 +70,7 @@ async def run_process(process: Process, *, stop: asyncio.Event | None = None) ->
 
     Raises what the entry or a door says: `Conflict`, `Forbidden`, `InputRejected`; everything opened here is closed then.
     """
-    health = Health(process.name, process.checks)
+    health = Health(process.name, process.checks, on_beat=process.on_beat)
     health_door = WebDoor(
         health_app(health), host=process.host, port=process.health_port, setting=f"SANTRAL_{process.name.upper()}_HEALTH_PORT"
     )

@@ -26,7 +26,7 @@ from shared.shares import Share
 log = get_log(__name__)
 Kind = Literal[
     "key", "workspace", "address", "visitor", "frames", "refused", "sessions", "exchange", "wrong-address", "wrong-token", "posts",
-    "posts-address", "mails",
+    "posts-address", "mails", "processor-time",
 ]  # fmt: skip
 RATES: Final[Mapping[Kind, tuple[int, int]]] = {
     "key": (10_000, 1),
@@ -46,7 +46,7 @@ RATES: Final[Mapping[Kind, tuple[int, int]]] = {
 """How many in how many seconds: an API key or agent's token, a workspace, an address without a credential, a visitor's lines, an agent's
 frames on a socket, frames of one token that were refused, chat sessions and codes of one address, wrong credentials of an address and of
 one token at an address, posts of a provider to one inbox and from one address to one workspace, mails from one address. Of a workspace each
-message that a post brings counts."""
+message that a post brings counts. How much of a loop a workspace may use is counted elsewhere (`processor_time.py`)."""
 COUNTERS_MAX: Final = 50_000
 _SAY_AGAIN_S: Final = 60.0
 

@@ -3,7 +3,7 @@
 Answers: 200 with the ids taken in (or the handshake's text) · 401 signature wrong, missing, or a one-time token reused for
 another body · 404 unknown address, or one that takes no posts · 405 · 408 a body that does not come · 413 over the provider's
 limit · 503 with Retry-After when neither broker nor spool took it, there is no room for the body,
-or posts come more often than their rate.
+posts come more often than their rate, or their workspace is put off (`services/frame/processor_time.py`).
 What an adapter cannot understand is taken in as quarantine and answered 200: the provider must not drop or unsubscribe.
 """
 
@@ -28,6 +28,7 @@ from ingest.signatures import is_first_scheme
 from services.frame.bodies import Bodies
 from services.frame.peers import peer_of, shares_of, with_each
 from services.frame.problems import problem_response
+from services.frame.processor_time import turn_again, turn_of
 from services.frame.rates import Kind, Rates
 from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.taking_in import take_in as take_in_request
@@ -62,19 +63,20 @@ def create_gateway(
                 raise NotFound("nothing is posted to this inbox", remedy="copy webhook_path from another inbox")
             inbox, workspace = str(target.id), str(target.workspace_id)
             # A provider's address, or a relay's, is many workspaces': what it brings to one of them counts for that one alone.
-            there = {"posts-address": with_each(address, workspace)}
-            _count(counters, posts=inbox, workspace=workspace, **there)
+            _count(counters, posts=inbox, workspace=workspace, **{"posts-address": with_each(address, workspace)})
+            await turn_of(target.workspace_id, target.id)
             with bodies.open(target=inbox, workspace=workspace, address=address) as open_body:
                 announced = http.headers.get("content-length")
                 body = await open_body.read(http.receive, bytes_max=adapter.body_bytes_max, announced=announced)
+                await turn_again()
                 # A body may take minutes: whether there is such an inbox, and with which secrets, is what counts now.
                 target = directory.target(http.path_params["token"])
                 response = await _answer(http, target, adapter_for(target.provider), body)
         except ClientDisconnect:
             return Response(status_code=400)
         except SantralError as error:
-            GATEWAY_REQUESTS.labels(provider=provider, status=str(error.status)).inc()
-            refused = problem_response(error)
+            refused = problem_response(_to_come_again(error))
+            GATEWAY_REQUESTS.labels(provider=provider, status=str(refused.status_code)).inc()
             refused.headers["connection"] = "close"  # what was not read of it is not waited for
             return refused
         GATEWAY_REQUESTS.labels(provider=provider, status=str(response.status_code)).inc()
@@ -118,12 +120,16 @@ def _target(directory: Directory, token: str, rates: Rates, address: Sequence[Sh
 
 
 def _count(rates: Rates, **owners: str | Sequence[Share]) -> None:
-    """Counts a post for each of its owners, by kind. Raises `Unavailable`: 503, for some providers send again after a 5xx only."""
-    try:
-        for kind, whose in owners.items():
-            rates.take(cast("Kind", kind), whose)
-    except Throttled as error:
-        raise Unavailable(error.message, retry_after_s=error.retry_after_s, remedy=error.remedy, **error.details) from error
+    """Counts a post for each of its owners, by kind. Raises `Throttled`."""
+    for kind, whose in owners.items():
+        rates.take(cast("Kind", kind), whose)
+
+
+def _to_come_again(error: SantralError) -> SantralError:
+    """What is put off is 503, for some providers send again after a 5xx only."""
+    if not isinstance(error, Throttled):
+        return error
+    return Unavailable(error.message, retry_after_s=error.retry_after_s, remedy=error.remedy, **error.details)
 
 
 def _count_grace(target: Target, request: Request, proof: str) -> None:

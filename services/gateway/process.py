@@ -17,6 +17,7 @@ from ingest.receive import Receiver
 from services.frame.bodies import Bodies, room_check
 from services.frame.doors import ListenerDoor, WebDoor
 from services.frame.process import Process, database_check, database_entry, host_worker, kafka_check, run_process
+from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from services.frame.settings import Settings
 from services.gateway.app import create_gateway
@@ -64,7 +65,7 @@ async def run(settings: Settings) -> None:
             spool=spool, masker=await stack.enter_async_context(Masker()),
         )  # fmt: skip
         parser = await stack.enter_async_context(Parser())
-        bodies, rates = Bodies(), Rates(settings.rates())
+        bodies, rates, processor_time = Bodies(), Rates(settings.rates()), ProcessorTime()
         app = create_gateway(
             directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock, bodies=bodies, rates=rates
         )
@@ -91,16 +92,20 @@ async def run(settings: Settings) -> None:
                 entry=database_entry(db, kafka, patient=spool is None, one_machine=not settings.blob_shared),
                 doors=[
                     WebDoor(
-                        app,
+                        CountedApp(app, times=processor_time),
                         host=settings.host,
                         port=settings.webhook_port,
                         setting="SANTRAL_WEBHOOK_PORT",
                         trusted_proxies=settings.proxies(),
                         **_UVICORN,
                     ),
-                    ListenerDoor(lambda: listen(mail, settings.host, settings.smtp_port, rates=rates), setting="SANTRAL_SMTP_PORT"),
+                    ListenerDoor(
+                        lambda: listen(mail, settings.host, settings.smtp_port, rates=rates, processor_time=processor_time),
+                        setting="SANTRAL_SMTP_PORT",
+                    ),
                 ],
                 workers=workers,
+                on_beat=processor_time.beat,
             )
         )
 

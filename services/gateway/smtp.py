@@ -2,16 +2,16 @@
 
 Source: RFC 5321 §4.2 (replies), §4.5.3 (limits and times). It takes mail for configured mailboxes only and relays nothing.
 Answers to a mail: 250 stored, what cannot be understood too (it is in quarantine) · 451 not stored, no room for it now, too
-many of one address or to one workspace, or a recipient who is there no more: send again · 552 over `MAIL_BYTES_MAX`; 421 to a
-connection too many, after `COMMANDS_MAX` without a mail, or where it waits for its sender and others find no room. A line may
-be as long as the mail.
+many of one address or to one workspace, one that is put off (`services/frame/processor_time.py`), or a recipient who is
+there no more: send again · 552 over `MAIL_BYTES_MAX`; 421 to a connection too many, after `COMMANDS_MAX` without a mail, or
+where it waits for its sender and others find no room. A line may be as long as the mail.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Final, cast
 
 import structlog
@@ -24,6 +24,7 @@ from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.frame.making_room import Place
 from services.frame.peers import plain_address, shares_of
+from services.frame.processor_time import ProcessorTime, counts_for, turn_of
 from services.frame.rates import Rates
 from services.gateway.mail_border import Border
 from services.gateway.mail_room import HeldMail, MailRoom
@@ -72,6 +73,7 @@ class MailHandler:
         try:
             # By recipient: a mail that goes to another workspace too is taken there.
             server.rates.take("workspace", str(inbox.workspace_id))
+            await turn_of(inbox.workspace_id, server.subscriber)
         except Throttled as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return _throttled(error)
@@ -80,11 +82,12 @@ class MailHandler:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        assert isinstance(server, MailServer)
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
         try:
             body = await self._traced(content, session, envelope.mail_from or "")
             for inbox in self._inboxes(envelope.rcpt_tos):
-                await self._take_in(inbox, body)
+                await self._take_in(inbox, body, server.subscriber)
         except Unavailable as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return f"451 4.3.0 not stored, send again: {error.message}"
@@ -115,7 +118,8 @@ class MailHandler:
             return traced(content, mail_from=mail_from, results=results)
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
-    async def _take_in(self, inbox: Inbox, body: bytes) -> None:
+    async def _take_in(self, inbox: Inbox, body: bytes, sender: Hashable) -> None:
+        counts_for(inbox.workspace_id, sender)
         request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
         target = Target(
             id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
@@ -135,9 +139,10 @@ class MailServer(SMTP):
     _place: Place | None = None
     _answers = 0
 
-    def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, **options: Any) -> None:
+    def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, processor_time: ProcessorTime, **options: Any) -> None:
         super().__init__(handler, **options)
         self.rates = rates
+        self._processor_time = processor_time
         self._room = room
 
     line_length_limit = LINE_BYTES_MAX  # of commands, which their own limits bound further, and of what is read ahead
@@ -208,6 +213,14 @@ class MailServer(SMTP):
             finally:
                 self.envelope.content = self.envelope.original_content = None
 
+    @property
+    def subscriber(self) -> Hashable:
+        """Who sends, as far as one line tells."""
+        return self._owners[0].owner if self._owners else None
+
+    async def _handle_client(self) -> None:
+        await self._processor_time.of_work(super()._handle_client())
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
@@ -268,14 +281,20 @@ def _throttled(error: Throttled) -> str:
 
 
 async def listen(
-    handler: MailHandler, host: str, port: int, *, room: MailRoom | None = None, rates: Rates | None = None
+    handler: MailHandler,
+    host: str,
+    port: int,
+    *,
+    room: MailRoom | None = None,
+    rates: Rates | None = None,
+    processor_time: ProcessorTime | None = None,
 ) -> asyncio.Server:
     """Opens the listener on the running loop; port 0 takes a free one. Raises ``OSError`` when the port is taken."""
-    shared_room, counters = room or MailRoom(), rates or Rates()
+    shared_room, counters, times = room or MailRoom(), rates or Rates(), processor_time or ProcessorTime()
 
     def protocol() -> Any:
         return MailServer(
-            handler, shared_room, counters, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral",
+            handler, shared_room, counters, times, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral",
             timeout=_SILENCE_S, loop=asyncio.get_running_loop(),
         )  # fmt: skip
 

@@ -24,6 +24,7 @@ from services.api.process import UVICORN
 from services.api.static_pages import Front
 from services.api.thumbnails import Thumbnails
 from services.frame.doors import WebDoor
+from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from shared.blobs_files import FileBlobs
 from shared.clock import SystemClock
@@ -130,9 +131,10 @@ async def running_api(
 
 
 @contextlib.asynccontextmanager
-async def listening(api: Api, **options: Any) -> AsyncIterator[str]:
+async def listening(api: Api, *, times: ProcessorTime | None = None, **options: Any) -> AsyncIterator[str]:
     """The app on a port, as in production: ``ws://127.0.0.1:port``."""
-    door = WebDoor(api.app, host="127.0.0.1", port=0, setting="port", **{**UVICORN, **options})
+    app = CountedApp(api.app, times=times or ProcessorTime())
+    door = WebDoor(app, host="127.0.0.1", port=0, setting="port", **{**UVICORN, **options})
     await door.open()
     try:
         yield f"ws://127.0.0.1:{door.port}"
