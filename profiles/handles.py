@@ -18,7 +18,7 @@ from shared.handle_forms import NORMALIZATION, earlier_forms, is_readable, renew
 from shared.ids import HandleId, ProfileId, WorkspaceId, new_id
 
 _KNOWN: Final = """
-select g.place, h.id, h.assurance, h.shared, h.first_seen_at, h.last_seen_at, h.name, h.raw, h.profile_id, p.version
+select g.place, h.id, h.assurance, h.shared, h.first_seen_at, h.last_seen_at, h.name, h.raw, h.accounts, h.profile_id, p.version
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) with ordinality as g(workspace_id, kind, scope, value, place)
 cross join lateral (
     select f.* from santral.handle f
@@ -30,25 +30,31 @@ left join lateral (
 """
 _BEGIN: Final = """
 insert into santral.handle
-    (workspace_id, id, kind, scope, value, raw, name, profile_id, assurance, shared, shared_by, first_seen_at, last_seen_at)
-select workspace_id, id, kind, scope, value, raw, name, id, assurance, shared_by <> '', shared_by, first_seen_at, last_seen_at
+    (workspace_id, id, kind, scope, value, raw, name, profile_id, assurance, shared, shared_by, first_seen_at, last_seen_at, accounts)
+select workspace_id, id, kind, scope, value, raw, name, id, assurance, shared_by <> '', shared_by, first_seen_at, last_seen_at,
+    array_remove(array[account], '')
 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::timestamptz[], $11::timestamptz[])
-     with ordinality as g(workspace_id, id, kind, scope, value, raw, name, assurance, shared_by, first_seen_at, last_seen_at, place)
+            $10::timestamptz[], $11::timestamptz[], $12::text[]) with ordinality
+     as g(workspace_id, id, kind, scope, value, raw, name, assurance, shared_by, first_seen_at, last_seen_at, account, place)
 order by place
 on conflict (workspace_id, kind, scope, value) do nothing
 returning id
 """
 # The nested loop goes through the ids in the order given; a join would be free to lock in another one.
-_ASIDE: Final = """
-update santral.handle h set scope = g.scope from unnest($1::uuid[], $2::uuid[], $3::text[]) as g(workspace_id, id, scope)
-where h.workspace_id = g.workspace_id and h.id = g.id
-"""
 _LOCK: Final = """
 select l.id from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
 cross join lateral (
     select f.id from santral.handle f where f.workspace_id = g.workspace_id and f.id = g.id limit 1 for no key update of f
 ) l
+"""
+# A scope is part of a key, so its change takes the whole row.
+_LOCK_WHOLE: Final = """
+select l.id from unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id)
+cross join lateral (select f.id from santral.handle f where f.workspace_id = g.workspace_id and f.id = g.id limit 1 for update of f) l
+"""
+_ASIDE: Final = """
+update santral.handle h set scope = g.scope from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as g(workspace_id, id, was, scope)
+where h.workspace_id = g.workspace_id and h.id = g.id and h.scope = g.was
 """
 _RANK: Final = "array_position(array['asserted', 'channel_verified', 'authenticated'], h.assurance) - 1"
 _TOUCH: Final = f"""
@@ -58,9 +64,10 @@ update santral.handle h set
     shared = h.shared or g.shared_by <> '',
     shared_by = case when g.shared_by <> '' then g.shared_by else h.shared_by end,
     first_seen_at = least(h.first_seen_at, g.first_seen_at),
-    last_seen_at = greatest(h.last_seen_at, g.last_seen_at)
-from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[], $8::timestamptz[])
-     as g(workspace_id, id, name, assurance, rank, shared_by, first_seen_at, last_seen_at)
+    last_seen_at = greatest(h.last_seen_at, g.last_seen_at),
+    accounts = case when g.account = '' or g.account = any(h.accounts) then h.accounts else h.accounts || g.account end
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::text[])
+     as g(workspace_id, id, name, assurance, rank, shared_by, first_seen_at, last_seen_at, account)
 where h.workspace_id = g.workspace_id and h.id = g.id
 """
 
@@ -94,6 +101,7 @@ class KnownHandle:
     name: str
     profile_id: ProfileId
     profile_version: int | None
+    accounts: tuple[str, ...] = ()
 
     def needs(self, wanted: WantedHandle) -> bool:
         """Whether the row has to be written: better assurance, an earlier time, a first name, or a new day."""
@@ -104,6 +112,7 @@ class KnownHandle:
             or (wanted.name != "" and self.name == "" and wanted_rank == rank)
             or wanted.last_seen_at.date() > self.last_seen_at.date()
             or (wanted.kept_apart != "" and not self.shared)
+            or wanted.account not in ("", *self.accounts)
         )
 
     def moves(self, wanted: WantedHandle) -> bool:
@@ -151,6 +160,7 @@ async def _rows(connection: Connection, keys: Sequence[Key]) -> list[tuple[Key, 
         (keys[row["place"] - 1], KnownHandle(
             id=row["id"], assurance=row["assurance"], shared=row["shared"], first_seen_at=row["first_seen_at"],
             last_seen_at=row["last_seen_at"], name=row["name"], profile_id=row["profile_id"], profile_version=row["version"],
+            accounts=tuple(row["accounts"]),
         ), row["raw"])
         for row in rows
     ]  # fmt: skip
@@ -159,11 +169,18 @@ async def _rows(connection: Connection, keys: Sequence[Key]) -> list[tuple[Key, 
 async def make_room(connection: Connection, keys: Sequence[Key]) -> bool:
     """Sets those rows aside that have one of these keys and are another's handle; whether there were any. They keep all but their scope."""
     others = [(key, known) for key, known, raw in await _rows(connection, keys) if renewed(key[1], raw) != key[1]]
-    if others:
-        await connection.execute(
-            _ASIDE, [key[0] for key, _ in others], [known.id for _, known in others], [set_aside(key[1]).scope for key, _ in others]
-        )
+    await put_aside(connection, {(key[0], known.id): (key[1].scope, set_aside(key[1]).scope) for key, known in others})
     return bool(others)
+
+
+async def put_aside(connection: Connection, scopes: Mapping[tuple[WorkspaceId, HandleId], tuple[str, str]]) -> None:
+    """Gives rows the second scope where they have the first one still; locked in the order of their ids, before anything else is."""
+    if not scopes:
+        return
+    pairs = sorted(scopes)
+    columns = [workspace_id for workspace_id, _ in pairs], [handle_id for _, handle_id in pairs]
+    await connection.execute(_LOCK_WHOLE, *columns)
+    await connection.execute(_ASIDE, *columns, [scopes[one][0] for one in pairs], [scopes[one][1] for one in pairs])
 
 
 async def begin_handles(connection: Connection, wanted: Sequence[WantedHandle]) -> set[HandleId]:
@@ -190,6 +207,7 @@ async def _insert(connection: Connection, wanted: Sequence[WantedHandle]) -> set
         [handle.kept_apart for handle in ordered],
         [handle.first_seen_at for handle in ordered],
         [handle.last_seen_at for handle in ordered],
+        [handle.account for handle in ordered],
     )
     return {row["id"] for row in rows}
 
@@ -215,4 +233,5 @@ async def touch_handles(connection: Connection, wanted: Sequence[WantedHandle], 
         [handle.kept_apart for handle in wanted],
         [handle.first_seen_at for handle in wanted],
         [handle.last_seen_at for handle in wanted],
+        [handle.account for handle in wanted],
     )

@@ -19,7 +19,7 @@ from profiles import evidence
 from profiles.evidence import Evidence, Weighed, evidence_of, weighed
 from profiles.handles import KnownHandle, begin_handles, known_before, known_handles, lock_handles, touch_handles
 from profiles.identity_lock import lock_free_identities
-from profiles.left_numbers import in_turns, let_go
+from profiles.left_numbers import as_said, in_turns, leaving, let_go
 from profiles.recompute import HandleRef, reach_near, rebuild
 from profiles.search_words import Named, search_text
 from profiles.sighting import Key, Resolved, Sighting, Wanted, WantedHandle, identity_of, renewal_link, wanted_of
@@ -70,15 +70,20 @@ async def resolve(
 async def _resolve(
     db: Database, seen: Sequence[Sighting], own: Container[Key], tries: int, lock_ms: int | None
 ) -> dict[tuple[WorkspaceId, MessageId], Resolved]:
-    wanted = wanted_of(seen, own)
     async with db.session() as connection:
+        seen = await as_said(connection, seen)
+        wanted = wanted_of(seen, own)
         known = await known_handles(connection, wanted.handles)
         settled = all(handle.key in known and not _unsettled(known[handle.key], handle) for handle in wanted.handles)
         if settled and wanted.links:
             found = await weighed(connection, evidence_of(wanted.links, known))
             settled = not found.new and not found.seen_again
+        gone = {} if settled else await leaving(connection, seen)
+    if gone:
+        await retried(lambda: let_go(db, gone, lock_ms=lock_ms), tries=tries)
+        known = {key: row for key, row in known.items() if (key[0], row.id) not in gone}
     if not settled:
-        known = await retried(lambda: _write(db, seen, wanted, known, lock_ms), tries=tries)
+        known = await retried(lambda: _write(db, wanted, known, lock_ms), tries=tries)
     return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
 
 
@@ -86,12 +91,8 @@ def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
     return known.needs(wanted) or known.moves(wanted)
 
 
-async def _write(
-    db: Database, sightings: Sequence[Sighting], wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None
-) -> dict[Key, KnownHandle]:
+async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None) -> dict[Key, KnownHandle]:
     async with db.batch(lock_ms=lock_ms) as connection:
-        if await let_go(connection, sightings):
-            seen = await known_handles(connection, wanted.handles)
         begun = await _begin(connection, wanted, seen)
         seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
         seeds |= {

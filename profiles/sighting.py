@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from profiles.blocked import blocked_reason
 from profiles.partition import DEFAULT_RULES, RENEWED
@@ -20,6 +20,8 @@ from shared.handle_forms import NORMALIZATION
 from shared.ids import HandleId, MessageId, ProfileId, WorkspaceId
 
 Key: TypeAlias = tuple[WorkspaceId, Handle]
+BUSINESS_ID: Final = "bsuid"
+"""The kind of an id by which one business alone knows a customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,18 @@ class SeenHandle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One message's view of who wrote it. ``senders[0]`` is the sender, the rest are further handles of the same person."""
+    """One message's view of who wrote it. ``senders[0]`` is the sender, the rest are further handles of the same person.
+
+    ``said_at``: when they wrote it, where that is known; ``seen_at``: when it came. ``account``: the business's account with the provider
+    that it came to, where ids are a business's own.
+    """
 
     workspace_id: WorkspaceId
     message_id: MessageId
     senders: tuple[SeenHandle, ...]
     seen_at: datetime
+    said_at: datetime | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,7 @@ class WantedHandle:
     last_seen_at: datetime
     present: bool
     kept_apart: str  # why it may never link: placeholder, own address …; empty when it may
+    account: str = ""  # of an id that is a business's own: where it was seen last
 
     @property
     def sort_key(self) -> tuple[int, str, str, str]:
@@ -145,7 +154,7 @@ def _widened(
         why = blocked_reason(seen.handle.kind, seen.handle.value, seen.handle.scope) or ("own" if key in own else "")
         return WantedHandle(
             key=key, raw=seen.raw, name=seen.name, assurance=seen.assurance, first_seen_at=sighting.seen_at,
-            last_seen_at=sighting.seen_at, present=present, kept_apart=why,
+            last_seen_at=sighting.seen_at, present=present, kept_apart=why, account=_account(seen, sighting),
         )  # fmt: skip
     # A name is only as good as the assurance it came with: an unverified sender renames nobody.
     had, has = assurance_rank(known.assurance), assurance_rank(seen.assurance)
@@ -155,8 +164,12 @@ def _widened(
     return WantedHandle(
         key=key, raw=known.raw, name=name, assurance=max(known.assurance, seen.assurance, key=assurance_rank),
         first_seen_at=min(known.first_seen_at, sighting.seen_at), last_seen_at=max(known.last_seen_at, sighting.seen_at),
-        present=known.present or present, kept_apart=known.kept_apart,
+        present=known.present or present, kept_apart=known.kept_apart, account=_account(seen, sighting) or known.account,
     )  # fmt: skip
+
+
+def _account(seen: SeenHandle, sighting: Sighting) -> str:
+    return sighting.account if seen.handle.kind == BUSINESS_ID and seen.assurance != "asserted" else ""
 
 
 def _links(sighting: Sighting) -> Iterable[WantedLink]:

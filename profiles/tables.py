@@ -7,6 +7,7 @@ id of a profile it once was or may be again, and a merge moves no message and no
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 from shared.tables import Json, Uuid, at, metadata, reference, required, workspace_id
 
@@ -26,6 +27,8 @@ handle = sa.Table(
     required("shared_by", sa.Text, server_default=""),  # why: placeholder, withheld, role_mailbox, own, fan_out, agent
     at("first_seen_at", now=True),
     at("last_seen_at", now=True),
+    # Of an id that one business alone knows somebody by: that business's accounts with the provider which it was seen at.
+    required("accounts", pg.ARRAY(sa.Text), server_default="{}"),
     sa.PrimaryKeyConstraint("workspace_id", "id"),
     # The telling column first: before a table has statistics the planner picks among indexes that start alike by chance, and a
     # look-up by key must not walk through a whole workspace.
@@ -167,8 +170,8 @@ tombstone = sa.Table(  # an erased handle: its keyed hash refuses what was obser
     required("handle_id", Uuid),
     required("erasure_id", Uuid),
     required("hash", sa.LargeBinary),  # keyed with the deployment's secret: nobody can try addresses against it
-    at("erased_at"),
-    sa.PrimaryKeyConstraint("workspace_id", "handle_id"),
+    at("erased_at"),  # what was observed before; of a number that the person had left already, until then
+    sa.PrimaryKeyConstraint("workspace_id", "handle_id", "hash"),
     sa.Index("tombstone_hash_ix", "hash", "workspace_id"),
     sa.Index("tombstone_erasure_ix", "erasure_id", "workspace_id"),
 )

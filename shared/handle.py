@@ -17,6 +17,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from shared.errors import InputRejected
@@ -115,16 +116,28 @@ def _phone(text: str, region: str | None) -> str:
 
 
 _LEFT: Final = "left:"
+_LEFT_AT: Final = re.compile(rf"{_LEFT}([0-9]{{1,15}}):")
 
 
-def left(handle: Handle, by: str) -> Handle:
-    """How a number is kept of somebody who has it no more, ``by`` the message that said so: under a scope that no channel gives."""
-    return Handle(kind=handle.kind, scope=f"{_LEFT}{by}", value=handle.value)
+def left(handle: Handle, by: str, at: datetime) -> Handle:
+    """How a number is kept of somebody who has it no more since ``at``, ``by`` the message that said so: under a scope that no channel gives."""
+    return Handle(kind=handle.kind, scope=f"{_LEFT}{int(at.timestamp() * 1000)}:{by}", value=handle.value)
 
 
 def is_left(handle: Handle) -> bool:
     """Whether it is a number that somebody had: nobody is written to there, for somebody else may have it."""
     return handle.scope.startswith(_LEFT)
+
+
+def left_at(handle: Handle) -> datetime | None:
+    """Since when somebody has this number no more, to the millisecond; None for a handle that nobody left."""
+    return left_scope_at(handle.scope)
+
+
+def left_scope_at(scope: str) -> datetime | None:
+    """The same by the scope alone."""
+    found = _LEFT_AT.match(scope)
+    return datetime.fromtimestamp(int(found[1]) / 1000, UTC) if found else None
 
 
 def partition_key(secret: bytes, workspace_id: WorkspaceId, handle: Handle) -> bytes:

@@ -56,6 +56,8 @@ Direction = Literal["in", "out"]
 
 MOVED: Final = "moved"
 """The trait of a channel's notice (kind ``system``) that says that its sender is where the writer is reached from now on."""
+ACCOUNT: Final = "account"
+"""The trait that names the business's account with the provider which a message came to, where ids of its customers are the business's own."""
 
 
 class Sender(BaseModel):

@@ -40,6 +40,7 @@ GRAPH: Final = "https://graph.facebook.com/v23.0"
 ORIGINALS_TIMES_MAX: Final = 4
 ORIGINALS_BYTES_FREE: Final = 64 * 1024
 ADDRESS_SHOWN_CHARS: Final = 100
+ACCOUNT_CHARS_MAX: Final = 64
 _LISTS: Final = ("changes", "messaging", "standby", "calls")
 """Where an entry holds its elements."""
 _OBJECTS: Final = {"whatsapp": "whatsapp_business_account", "messenger": "page", "instagram": "instagram"}
@@ -217,7 +218,7 @@ def _element(inbox: Inbox, kind: str, entry: Mapping[str, Any], element: Mapping
     if list_name == "calls":
         return _any(page.call(inbox, element))
     if kind == "whatsapp_business_account":
-        return _any(whatsapp.draft(inbox, element))
+        return _any(whatsapp.draft(inbox, element, str(entry.get("id") or "")[:ACCOUNT_CHARS_MAX]))
     if str(element["field"]).startswith("messag") or element["field"] == "standby":
         return page.direct(inbox, element["value"])  # the same events, as the dashboard and some logins send them
     return _any(_public(inbox, kind, element["field"], element["value"], entry.get("time")))

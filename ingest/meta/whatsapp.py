@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ingest.adapter import Draft, Inbox
@@ -20,7 +21,7 @@ from ingest.meta.events import OURS, given, moment, told
 from ingest.meta.whatsapp_content import content_of
 from shared.errors import InputRejected
 from shared.handle import left, normalized
-from shared.message import MOVED, DeliveryReceipt, Sender
+from shared.message import ACCOUNT, MOVED, DeliveryReceipt, Sender
 from shared.text import clean_line
 
 WINDOW: Final = timedelta(hours=24)
@@ -60,11 +61,19 @@ def elements(change: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(change)
 
 
-def draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
+def draft(inbox: Inbox, change: Mapping[str, Any], account: str = "") -> Draft | None:
     """The draft of one of `elements`; None for a call that rings, whose end is told too.
 
-    Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs.
+    ``account``: the entry's id, which is the WhatsApp Business Account. User ids are the business's own, so it says which of them can be
+    compared. Raises ``KeyError``, ``TypeError`` or ``ValueError`` on a shape that is not theirs.
     """
+    found = _draft(inbox, change)
+    if found is None or not account or "sender" not in found.values:
+        return found
+    return replace(found, values={**found.values, "traits": {**found.values.get("traits", {}), ACCOUNT: account}})
+
+
+def _draft(inbox: Inbox, change: Mapping[str, Any]) -> Draft | None:
     value = change["value"]
     name = next((name for name in LISTS.get(change["field"], ()) if value.get(name)), None)
     if name is None:
@@ -180,12 +189,13 @@ def _notice(inbox: Inbox, message: Mapping[str, Any], user: Any, number: Any, na
     ids = ((user, number), (_former_id(system), None))
     former = [one for user, number in ids if user or number for one in _senders(inbox, user, number, name)]
     if now_number and number and str(now_number) != str(number):
-        former = [_left(one, given(message, "id")) if one.kind in ("wa_id", "phone") else one for one in former]
+        by, at = given(message, "id"), moment(message["timestamp"])
+        former = [_left(one, by, at) if one.kind in ("wa_id", "phone") else one for one in former]
     return _moved(_values(inbox, message, list(dict.fromkeys([*now, *former]))))
 
 
-def _left(sender: Sender, by: str) -> Sender:
-    return sender.model_copy(update={"scope": left(sender.handle(), by).scope})
+def _left(sender: Sender, by: str, at: datetime) -> Sender:
+    return sender.model_copy(update={"scope": left(sender.handle(), by, at).scope})
 
 
 def _moved(values: dict[str, Any]) -> dict[str, Any]:

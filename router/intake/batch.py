@@ -246,11 +246,12 @@ class Batch:
             if key not in resolved or arrival.message is None or arrival.message.sender is None:
                 continue
             who = resolved[key]
+            owner = work.owners[arrival.workspace_id, who.handle_id]
             snapshot = known.snapshots.get((arrival.workspace_id, who.identity_handle_id))
             work.people[key] = Person(
                 handle_id=who.handle_id, profile_id=snapshot.profile_id if snapshot is not None else who.profile_id,
                 assurance=arrival.message.sender.assurance, former_ids=former_ids(arrival.message, who),
-                is_doubted=is_doubted(arrival.message, known_as=work.owners[arrival.workspace_id, who.handle_id].known_as),
+                is_doubted=is_doubted(arrival.message, known_as=owner.known_as), is_left=owner.is_left,
                 snapshot=snapshot, degraded=arrival.workspace_id in known.slow,
                 open_conversations=None if snapshot is None else known.counted.get((arrival.workspace_id, snapshot.profile_id)),
                 contacted=None if snapshot is None else known.met.get((arrival.workspace_id, snapshot.profile_id)),

@@ -91,23 +91,26 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """Whose a locked handle is, and the best assurance it ever had (``known_as``)."""
+    """Whose a locked handle is, the best assurance it ever had (``known_as``), and whether it is a number they have no more."""
 
     profile_id: UUID
     known_as: str
+    is_left: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Who wrote: the locked handle, its profile and what is known of it. ``snapshot`` None: not known in time;
     ``open_conversations`` None: no rule asks; ``contacted`` None: nobody asked whether they were ever answered;
-    ``former_ids``: with a notice that they moved, their further handles; ``is_doubted``: `threads.is_doubted` of the message."""
+    ``former_ids``: with a notice that they moved, their further handles; ``is_doubted``: `threads.is_doubted` of the message;
+    ``is_left``: the handle is a number they have no more."""
 
     handle_id: UUID
     profile_id: UUID
     assurance: str
     former_ids: tuple[UUID, ...] = ()
     is_doubted: bool = False
+    is_left: bool = False
     snapshot: Any = None
     open_conversations: int | None = None
     contacted: bool | None = None

@@ -31,7 +31,7 @@ from router.intake.arrivals import Arrival, LogRecord, Workspaces, arrival_of
 from router.intake.batch import Batch, Outcome, ProviderWords, Snapshots
 from router.intake.batch_view import Key
 from router.intake.classifier import Classifier, classified
-from router.intake.forgotten import forgotten
+from router.intake.forgotten import forgotten, observed_at
 from router.intake.lookups import Resolution
 from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit, QuarantineLimitReached
 from router.intake.receipts import known_receipts
@@ -42,7 +42,7 @@ from shared.errors import Conflict, InputRejected
 from shared.ids import MessageId, WorkspaceId, new_id
 from shared.log_position import Mark, mark_of
 from shared.logs import get_log
-from shared.message import InboundMessage
+from shared.message import ACCOUNT, InboundMessage
 from shared.metrics import INTAKE_BATCH_SECONDS, INTAKE_MESSAGES, INTAKE_RETRIES
 from shared.turns import let_others
 
@@ -307,6 +307,8 @@ def sighting_of(arrival: Arrival, message: InboundMessage) -> Sighting:
             for one in (message.sender, *message.other_handles)
         ),
         seen_at=message.accepted_at,
+        said_at=observed_at(message),
+        account=message.traits.get(ACCOUNT, ""),
     )
 
 

@@ -107,7 +107,7 @@ async def make_work(
             remedy="say person: true if a person wrote it",
         )  # fmt: skip
     if wrote and not (conversation.last_in_at is not None and conversation.last_in_at > row["accepted_at"]):
-        if not answered_as(conversation, message, who.handle_id, row["accepted_at"]):
+        if not answered_as(conversation, message, who.handle_id, row["accepted_at"], is_left=who.is_left):
             body["aside"] = True
         conversation.language = signals.language or conversation.language
     waits = conversation.item is not None and conversation.item.state == "queued"
@@ -137,7 +137,7 @@ async def _locked(
     asked = {(workspace.id, profile_id)} if workspace.policy.asks_open_conversations else set()
     counted = await store.open_conversations(connection, asked) if asked else {}
     return conversation, Person(
-        handle_id=handle[1], profile_id=profile_id, assurance="asserted", snapshot=snapshot,
+        handle_id=handle[1], profile_id=profile_id, assurance="asserted", is_left=owners[handle].is_left, snapshot=snapshot,
         open_conversations=counted.get((workspace.id, profile_id)), degraded=snapshot is None,
     )  # fmt: skip
 

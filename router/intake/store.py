@@ -15,9 +15,10 @@ from uuid import UUID
 from router.intake.batch_view import Conversation, Key, LastItem, Owner, key_columns
 from router.intake.threads import Found
 from shared.database import Connection
+from shared.handle import Handle, is_left
 
 _HANDLES: Final = """
-select h.workspace_id, h.id, h.profile_id, h.assurance from santral.handle h
+select h.workspace_id, h.id, h.profile_id, h.assurance, h.kind, h.scope, h.value from santral.handle h
 join unnest($1::uuid[], $2::uuid[]) as g(workspace_id, id) on h.workspace_id = g.workspace_id and h.id = g.id
 where h.kind <> 'erased'
 order by h.workspace_id, h.id for no key update of h
@@ -239,7 +240,13 @@ async def contacted(connection: Connection, profiles: Iterable[Key]) -> Mapping[
 async def lock_handles(connection: Connection, keys: Iterable[Key]) -> dict[Key, Owner]:
     """Locks handles in id order and returns whose each one is."""
     rows = await connection.fetch(_HANDLES, *key_columns(keys))
-    return {(row["workspace_id"], row["id"]): Owner(profile_id=row["profile_id"], known_as=row["assurance"]) for row in rows}
+    return {
+        (row["workspace_id"], row["id"]): Owner(
+            profile_id=row["profile_id"], known_as=row["assurance"],
+            is_left=is_left(Handle(kind=row["kind"], scope=row["scope"], value=row["value"])),
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 async def handle_ids(connection: Connection, given: Sequence[tuple[UUID, str, str, str]]) -> dict[int, UUID]:

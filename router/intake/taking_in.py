@@ -177,7 +177,8 @@ class TakingIn:
         aside = False
         if not amends and not machine:
             # A call beside words moves nothing either, but nobody has to be warned of it.
-            aside = not answered_as(conversation, message, handle_id, accepted_at) and message.kind not in CALLS
+            is_left = person is not None and person.is_left
+            aside = not answered_as(conversation, message, handle_id, accepted_at, is_left=is_left) and message.kind not in CALLS
         if (
             person is not None
             and conversation.last_handle_id in person.former_ids
@@ -234,12 +235,18 @@ def _is_machines(message: InboundMessage, signals: Signals) -> bool:
     return signals.automatic or message.kind == "system"
 
 
-def answered_as(conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime) -> bool:
-    """A person's words: to whom, through which inbox and under which subject the next answer goes; whether it goes to their writer."""
+def answered_as(
+    conversation: Conversation, message: InboundMessage, handle_id: UUID, accepted_at: datetime, *, is_left: bool
+) -> bool:
+    """A person's words: to whom, through which inbox and under which subject the next answer goes; whether it goes to their writer.
+
+    Late words from a number that their writer has no more (``is_left``) move nothing: nobody is answered there.
+    """
     # Where nobody has spoken yet the subject is that of the machine which began the conversation.
     nobody_yet = conversation.last_in_at is None and conversation.last_out_at is None
     moves = message.direction != "in" or (
-        (message.kind not in CALLS or all(channel == message.channel for channel in conversation.channels))
+        not is_left
+        and (message.kind not in CALLS or all(channel == message.channel for channel in conversation.channels))
         and moves_answer(
             message, is_recipient=handle_id == conversation.last_handle_id, asked_before=conversation.asked, nobody_yet=nobody_yet
         )

@@ -81,6 +81,7 @@ NEVER: Final[Mapping[str, str]] = {
     "inbox.secrets": _CONFIGURED, "inbox.managed_digest": _OURS, "poll.source": _CONFIGURED,
     "poll.place": "how far a file was read, and ids of calls", "signature_use.token": "the provider's one-time word",
     "signature_use.body_digest": _OURS, "handle.kind": _WORD, "handle.scope": "the workspace's own account",
+    "handle.accounts": "the workspace's own accounts",
     "handle.assurance": _WORD, "handle.shared_by": _WORD, "profile_change.what": "ids, words and names of attributes",
     "profile_change.cause": "ids and words", "note.actor": _ACTOR, "link.kind": _WORD, "link.assurance": _WORD,
     "link.source": "a word and an id", "link.actor": _ACTOR, "link.retracted_by": _ACTOR, "cannot_link.actor": _ACTOR,

@@ -10,18 +10,19 @@ from profiles.sighting import SeenHandle, Sighting
 from shared.handle import Handle, left
 from shared.ids import MessageId, WorkspaceId
 
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 NUMBER = Handle(kind="wa_id", value="905321000001")
 
 
 def notice(workspace: UUID) -> Sighting:
     message = uuid4()
-    gone = left(NUMBER, str(message))
+    gone = left(NUMBER, str(message), NOW)
     seen = SeenHandle(handle=gone, raw=gone.value, name="", assurance="channel_verified")
     return Sighting(
         workspace_id=WorkspaceId(workspace),
         message_id=MessageId(message),
         senders=(seen,),
-        seen_at=datetime(2026, 11, 30, tzinfo=UTC),
+        seen_at=NOW,
     )
 
 

@@ -2,65 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from ingest.adapter import Inbox, draft_message
-from ingest.meta.whatsapp import draft, elements
 from router.views.answered import recipient_of
-from shared.clock import SystemClock
 from shared.database import Database
-from shared.message import InboundMessage
-from tests.support.intake_line import Line, Member, member_of, message_to, rows
+from tests.support.intake_line import member_of, message_to, rows
+from tests.support.whatsapp_line import PEOPLE, WhatsApp, people
 from tests.support.workspaces import Workspace
 
-_PEOPLE = "select h.profile_id, m.text from santral.message m join santral.handle h on h.id = m.handle_id where m.kind = 'text'"
 OLD, NEW, OTHER = "905321000001", "905321000002", "905321000003"
-
-
-class WhatsApp:
-    """What the Cloud API brings, taken in at once; and who would be answered then."""
-
-    def __init__(self, db: Database, workspace: Workspace, member: Member) -> None:
-        self.db, self.workspace, self.member = db, workspace, member
-        self.line = Line()
-        self.at_once = False
-
-    async def brings(self, **message: Any) -> None:
-        self.line.add(self._message({"timestamp": "1790000000", "id": f"wamid.{uuid4()}", **message}))
-        if not self.at_once:
-            await self.take()
-
-    async def take(self) -> None:
-        await self.member.take(self.line)
-
-    async def text(self, number: str = "", user: str = "", said: str = "Merhaba") -> None:
-        writer = ({"from": number} if number else {}) | ({"from_user_id": user} if user else {})
-        await self.brings(**writer, type="text", text={"body": said})
-
-    async def notice(self, kind: str, number: str = "", **system: str) -> None:
-        await self.brings(**({"from": number} if number else {}), type="system", system={"type": kind, "body": "changed", **system})
-
-    async def answered(self) -> list[tuple[str, str]]:
-        """Who would be answered in each conversation, oldest first."""
-        found = []
-        for row in await rows(self.db, "select workspace_id, id from santral.conversation order by opened_at, id"):
-            async with self.db.batch() as connection:
-                who = await recipient_of(connection, row["workspace_id"], row["id"])
-            assert who is not None
-            found.append((who.kind, who.value))
-        return found
-
-    def _message(self, message: dict[str, Any]) -> InboundMessage:
-        inbox = Inbox(
-            workspace_id=self.workspace.id, id=self.workspace.inboxes["api"], name="wa", channel="social", provider="whatsapp"
-        )
-        (change,) = elements({"field": "messages", "value": {"messages": [message]}})
-        one = draft(inbox, change)
-        assert one is not None
-        return draft_message(one, message_id=uuid4(), accepted_at=SystemClock().now(), external_id=one.external_id or "")
 
 
 @pytest.fixture
@@ -92,7 +44,7 @@ async def test_the_next_answer_goes_to_the_new_number(worker_db: Database, whats
     # not who writes from it afterwards.
     await whatsapp.text(OLD)
     assert await whatsapp.answered() == [("wa_id", NEW), ("wa_id", OLD)]
-    assert len({row["profile_id"] for row in await rows(worker_db, _PEOPLE)}) == 2
+    assert len({row["profile_id"] for row in await rows(worker_db, PEOPLE)}) == 2
 
 
 async def test_a_new_id_has_the_new_number(whatsapp: WhatsApp) -> None:
@@ -136,14 +88,6 @@ async def test_who_is_answered_by_mail_is_answered_there_still(whatsapp: WhatsAp
     assert await whatsapp.answered() == before == [("email", "ayse@ornek.com")]
 
 
-async def people(db: Database) -> list[set[str]]:
-    """The people who wrote, each by what they wrote; oldest first."""
-    found: dict[Any, set[str]] = {}
-    for row in await rows(db, f"{_PEOPLE} order by m.accepted_at, m.id"):
-        found.setdefault(row["profile_id"], set()).add(row["text"])
-    return list(found.values())
-
-
 @pytest.mark.parametrize("at_once", [False, True])
 async def test_an_old_number_in_other_hands_is_another_person(whatsapp: WhatsApp, worker_db: Database, at_once: bool) -> None:
     whatsapp.at_once = at_once
@@ -176,7 +120,7 @@ async def test_a_number_that_comes_with_another_id_is_another_person(
 async def test_a_late_notice_takes_nothing_from_the_next_owner(whatsapp: WhatsApp, worker_db: Database) -> None:
     await whatsapp.text(OLD, "TR.9", "Mehmet")
     await whatsapp.brings(
-        **{"from": OLD}, timestamp="1780000000", type="system",
+        **{"from": OLD}, at=-10_000_000, type="system",
         system={"type": "user_changed_number", "body": "changed", "wa_id": NEW, "user_id": "TR.2", "previous_user_id": "TR.1"},
     )  # fmt: skip
     await whatsapp.text(NEW, "TR.2", "Ayse")
@@ -201,18 +145,71 @@ async def test_nobody_is_written_to_at_a_number_they_had(whatsapp: WhatsApp, wor
         assert await recipient_of(connection, row["workspace_id"], row["id"]) is None
 
 
+NUMBERS = "select scope from santral.handle where kind = 'wa_id' order by id"
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("connections", [0, 1, 2])
 async def test_an_id_of_another_business_does_not_take_the_number_away(
-    worker_db: Database, workspace: Workspace, whatsapp: WhatsApp
+    worker_db: Database, workspace: Workspace, whatsapp: WhatsApp, connections: int, at_once: bool
 ) -> None:
-    """Each business names its customers by ids of its own; where connections say of which they are, the scopes tell them apart."""
-    for name in ("bir", "iki"):
+    """Each business names its customers by ids of its own, however many of them one connection serves."""
+    for name in map(str, range(connections)):
         async with worker_db.batch() as connection:
             await connection.execute(
                 "insert into santral.connection (workspace_id, id, name, provider, path_token) values ($1, $2, $3, 'meta', $3)",
                 workspace.id, uuid4(), name,
             )  # fmt: skip
-    await whatsapp.text(OLD, "TR.1")
-    await whatsapp.text(OLD, "TR.2")
-    await whatsapp.text(OLD, "TR.1")
-    assert len({row["profile_id"] for row in await rows(worker_db, _PEOPLE)}) == 1
-    assert [row["scope"] for row in await rows(worker_db, "select scope from santral.handle where kind = 'wa_id'")] == [""]
+    whatsapp.at_once = at_once
+    for at in range(0, 20, 2):
+        await whatsapp.text(OLD, "TR.1", "hers", at=at, account="100")
+        await whatsapp.text(OLD, "TR.2", "hers, to the other", at=at + 1, account="200")
+    await whatsapp.take()
+    assert await people(worker_db) == [{"hers", "hers, to the other"}]
+    assert [row["scope"] for row in await rows(worker_db, NUMBERS)] == [""]
+    # Who comes to one of them under another id than it knows is somebody else.
+    await whatsapp.text(OLD, "TR.3", "his", at=30, account="200")
+    await whatsapp.take()
+    assert await people(worker_db) == [{"hers", "hers, to the other"}, {"his"}]
+
+
+async def test_an_id_of_before_accounts_were_known_is_told_apart_as_it_was(worker_db: Database, whatsapp: WhatsApp) -> None:
+    await whatsapp.text(OLD, "TR.1", "hers", account="")
+    await whatsapp.text(OLD, "TR.9", "his", at=1, account="100")
+    assert await people(worker_db) == [{"hers"}, {"his"}]
+
+
+@pytest.mark.parametrize("user", ["", "TR.1"])
+@pytest.mark.parametrize("to_other", [True, False])
+async def test_late_words_are_those_of_whoever_had_the_number_then(
+    worker_db: Database, whatsapp: WhatsApp, user: str, to_other: bool
+) -> None:
+    await whatsapp.text(OLD, "TR.1", "Zeynep", at=0)
+    if to_other:
+        await whatsapp.text(OLD, "TR.9", "Can", at=20)
+    else:
+        await whatsapp.notice("user_changed_number", OLD, at=20, wa_id=NEW, user_id="TR.2", previous_user_id="TR.1")
+        await whatsapp.text(OLD, "TR.9", "Can", at=21)
+    answered = (await whatsapp.answered())[0]
+    await whatsapp.text(OLD, user, "Zeynep, late", at=10)
+    await whatsapp.text(OLD, "TR.9", "Can again", at=30)
+    await whatsapp.text(OLD, "", "Can without", at=31)
+    assert await people(worker_db) == [{"Zeynep", "Zeynep, late"}, {"Can", "Can again", "Can without"}]
+    # Nobody is answered at a number they had: late words from it move nothing.
+    if not user:
+        assert (await whatsapp.answered())[0] == answered
+
+
+async def test_words_of_the_next_owner_in_turned_order_are_not_the_former_ones(worker_db: Database, whatsapp: WhatsApp) -> None:
+    await whatsapp.text(OLD, "TR.1", "Zeynep", at=0)
+    await whatsapp.text(OLD, "TR.9", "Can, second", at=21)
+    await whatsapp.text(OLD, "TR.9", "Can, first", at=20)
+    assert await people(worker_db) == [{"Zeynep"}, {"Can, second", "Can, first"}]
+
+
+async def test_a_number_that_went_through_many_hands(worker_db: Database, whatsapp: WhatsApp) -> None:
+    for place, name in enumerate(("Ayse", "Baran", "Cem")):
+        await whatsapp.text(OLD, f"TR.{place}", name, at=10 * place)
+    for place, name in enumerate(("Ayse", "Baran", "Cem")):
+        await whatsapp.text(OLD, "", f"{name}, late", at=10 * place + 5)
+    assert await people(worker_db) == [{name, f"{name}, late"} for name in ("Ayse", "Baran", "Cem")]

@@ -1,0 +1,3 @@
+alter table santral.handle add column accounts text[] not null default '{}';
+-- A handle that was left has two tombstones: its own, and that of the number until then.
+alter table santral.tombstone drop constraint tombstone_pkey, add constraint tombstone_pkey primary key (workspace_id, handle_id, hash);
