@@ -1,20 +1,22 @@
 """Tombstones: keyed hashes of erased handles, which refuse what was observed before the erasure, from wherever it comes again.
 
 Replay of the log, late redelivery, quarantine and import all ask here. What the same person says later is a new contact, of a new
-profile. **Identity**: workspace and hash; a handle erased twice has two rows, and the later one counts.
+profile. A number that the person had left already is buried until then: what came after is its next owner's.
+**Identity**: workspace and hash; a handle erased twice has two rows, and the later one counts. **Units**: times aware UTC.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from shared.database import Connection
 from shared.errors import InputRejected
-from shared.handle import Handle, normalized
+from shared.handle import Handle, left_at, normalized
 from shared.handle_forms import earlier_forms
 from shared.ids import WorkspaceId
 from shared.turns import let_others
@@ -32,6 +34,14 @@ def tombstone_hash(secret: bytes, workspace_id: UUID, handle: Handle) -> bytes:
     return hashlib.blake2b(
         workspace_id.bytes + str(handle).encode("utf-8", "surrogatepass"), key=secret[:64], digest_size=16, person=b"santral.erased"
     ).digest()
+
+
+def tombstones(secret: bytes, workspace_id: UUID, handle: Handle, at: datetime) -> dict[bytes, datetime]:
+    """The tombstones of a handle erased at ``at``: until when what was observed of each is refused; its own first."""
+    found = {tombstone_hash(secret, workspace_id, handle): at}
+    if (gone := left_at(handle)) is not None:
+        found[tombstone_hash(secret, workspace_id, replace(handle, scope=""))] = min(gone, at)
+    return found
 
 
 async def erased_at(connection: Connection, secret: bytes, handles: Collection[ScopedHandle]) -> dict[ScopedHandle, datetime]:
@@ -70,6 +80,12 @@ def is_one_of(address: str, hashes: Collection[bytes], secret: bytes, workspace_
 def is_buried(handle: Handle, hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:
     """Whether one of these tombstones is the handle's, also one from when it was called otherwise."""
     return any(tombstone_hash(secret, workspace_id, form) in hashes for form in (handle, *earlier_forms(handle)))
+
+
+def is_buried_at(handle: Handle, observed_at: datetime, until: Mapping[bytes, datetime], secret: bytes, workspace_id: UUID) -> bool:
+    """Whether one of these tombstones refuses the handle in what was observed then."""
+    hashes = (tombstone_hash(secret, workspace_id, form) for form in (handle, *earlier_forms(handle)))
+    return any((at := until.get(one)) is not None and observed_at < at for one in hashes)
 
 
 def names_one_of(participant: Mapping[str, Any], hashes: Collection[bytes], secret: bytes, workspace_id: UUID) -> bool:

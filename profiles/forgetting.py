@@ -9,26 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure_covers import COVERS, ERASED_KIND, STATEMENTS
-from profiles.erasure_tombstones import is_buried, tombstone_hash
+from profiles.erasure_tombstones import is_buried, tombstones
 from profiles.handles import as_named, lock_handles
 from profiles.identity_lock import lock_identity
 from shared import outbox
 from shared.database import Connection, pages
 from shared.errors import Held
 from shared.event import Event
-from shared.handle import Handle
+from shared.handle import Handle, left_at
 from shared.ids import HandleId, WorkspaceId, new_id
 from shared.personal import Person, erase_rows
 
 FRESH_AT_ONCE: Final = 1000
+CHANGES: Final = """case when {handle}.kind in ('phone', 'wa_id') then array(
+    select f.scope from santral.handle f
+    where f.workspace_id = $1 and f.kind = {handle}.kind and f.value = {handle}.value and f.scope like 'left:%') else '{{}}' end"""
+"""Of a row of handles: the scopes under which its number is kept of those who left it; for `own_handle`."""
 # Besides the person's own: handles that only this person ever named and with which nobody ever wrote.
-_HANDLES: Final = """
+_HANDLES: Final = f"""
 with own as (
     select m.id from santral.handle h join santral.handle m on m.workspace_id = h.workspace_id and m.profile_id = h.profile_id
     where h.workspace_id = $1 and h.id = $2
@@ -36,21 +40,23 @@ with own as (
     select l.b as id from own join santral.link l on l.workspace_id = $1 and l.a = own.id
     union select l.a from own join santral.link l on l.workspace_id = $1 and l.b = own.id
 )
-select h.id, h.kind, h.scope, h.value, h.raw, h.name, h.profile_id, h.first_seen_at from own
+select x.*, {CHANGES.format(handle="x")} as changes from (
+select h.id, h.kind, h.scope, h.value, h.raw, h.name from own
 join santral.handle h on h.workspace_id = $1 and h.id = own.id
 union
-select h.id, h.kind, h.scope, h.value, h.raw, h.name, h.profile_id, h.first_seen_at from named
+select h.id, h.kind, h.scope, h.value, h.raw, h.name from named
 join santral.handle h on h.workspace_id = $1 and h.id = named.id
 where not h.shared
   and not exists (select 1 from santral.profile p where p.workspace_id = $1 and p.id = h.profile_id)
   and not exists (select 1 from santral.link l where l.workspace_id = $1 and l.a = h.id and l.b not in (select id from own))
   and not exists (select 1 from santral.link l where l.workspace_id = $1 and l.b = h.id and l.a not in (select id from own))
-order by id
+) x order by x.id
 """
 _HELD: Final = "select exists (select 1 from unnest($2::uuid[]) as g(id) where g.id in (select santral.held_handles($1)))"
 _BURY: Final = """
 insert into santral.tombstone (workspace_id, handle_id, erasure_id, hash, erased_at)
-select $1, id, $2, hash, $3 from unnest($4::uuid[], $5::bytea[]) as g(id, hash) order by id on conflict do nothing
+select $1, id, $2, hash, at from unnest($3::uuid[], $4::bytea[], $5::timestamptz[]) as g(id, hash, at) order by id
+on conflict do nothing
 """
 _VERSION: Final = """
 update santral.profile set version = version + 1, changed_at = now() where workspace_id = $1 and id = $2 returning version
@@ -68,23 +74,32 @@ where workspace_id = $1 and first_seen_at < $2 and last_seen_at > $2 - interval 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnHandle:
-    """A handle of a person, with what may be written somewhere else."""
+    """A handle of a person, with what may be written somewhere else.
+
+    ``since``, ``until``: of a number that changed hands, when it was theirs; None where it was always, or is.
+    """
 
     id: HandleId
     handle: Handle
     raw: str
     name: str
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def person_handles(connection: Connection, workspace_id: WorkspaceId, any_id: UUID) -> list[OwnHandle]:
     """The person's handles, and those that only they ever named; by id. Nothing for an id that is not there."""
     rows = await connection.fetch(_HANDLES, workspace_id, any_id)
-    return [
-        OwnHandle(
-            id=row["id"], handle=Handle(kind=row["kind"], scope=row["scope"], value=row["value"]), raw=row["raw"], name=row["name"]
-        )
-        for row in rows
-    ]
+    return [own_handle(dict(row)) for row in rows]
+
+
+def own_handle(row: Mapping[str, Any]) -> OwnHandle:
+    """By a row of handles with its `CHANGES`."""
+    handle = Handle(kind=row["kind"], scope=row["scope"], value=row["value"])
+    until = left_at(handle)
+    changes = [at for scope in row["changes"] if (at := left_at(replace(handle, scope=scope))) is not None]
+    since = max((at for at in changes if until is None or at < until), default=None)
+    return OwnHandle(id=HandleId(row["id"]), handle=handle, raw=row["raw"], name=row["name"], since=since, until=until)
 
 
 def visitors_of(handles: Sequence[OwnHandle]) -> tuple[UUID, ...]:
@@ -108,8 +123,9 @@ async def forget(
     # Asked under the lock: who was asked about before may have become one person with somebody under a hold.
     if await connection.fetchval(_HELD, workspace_id, [one.id for one in handles]):
         raise Held("this person is under a legal hold", field="profile_id")
-    hashes = await asyncio.to_thread(lambda: [tombstone_hash(secret, workspace_id, as_named(one.handle)) for one in handles])
-    await connection.execute(_BURY, workspace_id, erasure_id, at, [one.id for one in handles], hashes)
+    buried = await asyncio.to_thread(lambda: [tombstones(secret, workspace_id, as_named(one.handle), at) for one in handles])
+    stones = [(one.id, *stone) for one, found in zip(handles, buried, strict=True) for stone in found.items()]
+    await connection.execute(_BURY, workspace_id, erasure_id, *map(list, zip(*stones, strict=True)))
     person = Person(workspace_id=workspace_id, handles=tuple(one.id for one in handles))
     counts: Counter[str] = Counter()
     for cover in (*COVERS, *STATEMENTS):
@@ -119,7 +135,7 @@ async def forget(
         await connection.execute(_CHANGE, workspace_id, profile_id, version, {"erasure": str(erasure_id)})
     data: dict[str, Any] = {
         "version": version or 1, "erasure_id": str(erasure_id), "erased_at": at.isoformat(),
-        "hashes": sorted(one.hex() for one in hashes),
+        "hashes": sorted(next(iter(found)).hex() for found in buried),
     }  # fmt: skip
     event = Event(id=new_id(), workspace_id=workspace_id, type="profile.erased", at=at, profile_id=profile_id, data=data)
     await outbox.record(connection, [event])

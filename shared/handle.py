@@ -131,12 +131,7 @@ def is_left(handle: Handle) -> bool:
 
 def left_at(handle: Handle) -> datetime | None:
     """Since when somebody has this number no more, to the millisecond; None for a handle that nobody left."""
-    return left_scope_at(handle.scope)
-
-
-def left_scope_at(scope: str) -> datetime | None:
-    """The same by the scope alone."""
-    found = _LEFT_AT.match(scope)
+    found = _LEFT_AT.match(handle.scope)
     return datetime.fromtimestamp(int(found[1]) / 1000, UTC) if found else None
 
 

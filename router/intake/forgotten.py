@@ -35,7 +35,7 @@ async def forgotten(
     ``buried``: the workspaces in which anybody was ever erased; of the others nothing is asked.
     """
     asked = [one for one in arrivals if one.workspace_id in buried and one.message is not None]
-    named: set[ScopedHandle] = {(one.workspace_id, who.handle()) for one in asked for who in _people(one.message)}
+    named: set[ScopedHandle] = {(one.workspace_id, who.handle()) for one in asked for who in people(one.message)}
     known = await erased_at(connection, secret, {one for one in named if "\x00" not in str(one[1])})
     refused: set[Key] = set()
     kept: list[Arrival] = []
@@ -47,7 +47,7 @@ async def forgotten(
             continue
         gone = {
             who
-            for who in _people(message)
+            for who in people(message)
             if (at := known.get((arrival.workspace_id, who.handle()))) is not None and observed_at(message) < at
         }
         if message.sender in gone:
@@ -79,7 +79,8 @@ def observed_at(message: InboundMessage) -> datetime:
     return min(message.accepted_at, message.sent_at + CLOCK_SKEW.get(message.channel, timedelta()))
 
 
-def _people(message: InboundMessage | None) -> tuple[Sender, ...]:
+def people(message: InboundMessage | None) -> tuple[Sender, ...]:
+    """Everybody whom a message names: who wrote it, their further handles, who takes part."""
     if message is None:
         return ()
     return (*(() if message.sender is None else (message.sender,)), *message.other_handles, *message.participants)

@@ -31,8 +31,7 @@ from router.erasure.words import erase_words
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.held import lock_holds, require_entries_free, require_erasable, require_free
-from services.privacy.needles import Needles
-from services.privacy.quarantine import entries_come_again, entries_of, needles_of
+from services.privacy.quarantine import entries_come_again, entries_of, sought
 from services.privacy.registry import OWN
 from services.privacy.turns import drawn_workspace
 from services.privacy.visitors import visitors_who_are
@@ -107,7 +106,7 @@ _UNADDRESS: Final = """
 update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
     closed_at = coalesce(closed_at, now()) where workspace_id = $1 and id = any($2::uuid[])
 """
-_BURIED: Final = "select handle_id, hash from santral.tombstone where workspace_id = $1 and erasure_id = $2"
+_BURIED: Final = "select handle_id, hash, erased_at from santral.tombstone where workspace_id = $1 and erasure_id = $2"
 
 Step = tuple[str, dict[str, Any], Counter[str]]
 
@@ -219,8 +218,8 @@ class Erasures:
     async def _quarantine(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         handles = await person_handles(connection, job["workspace_id"], job["profile_id"])
         after = UUID(job["place"].get("after", str(_NIL)))
-        needles = await asyncio.to_thread(lambda: Needles(needles_of(handles)))
-        found, end = await entries_of(connection, job["workspace_id"], needles, after=after)
+        whose = await asyncio.to_thread(sought, handles)
+        found, end = await entries_of(connection, job["workspace_id"], whose, after=after)
         counts: Counter[str] = Counter()
         if found:
             await require_entries_free(connection, job["workspace_id"], found)
@@ -300,7 +299,9 @@ class Erasures:
         """Quarantined entries and handles that came again go too; then the handles' conversations are looked at once more."""
         _, hashes = await self._buried(connection, job)
         after = UUID(job["place"].get("after", str(job["id"])))
-        late, end = await entries_come_again(connection, self._secret, job["workspace_id"], hashes, after=after)
+        rows = await connection.fetch(_BURIED, job["workspace_id"], job["id"])
+        until = {row["hash"]: row["erased_at"] for row in rows}
+        late, end = await entries_come_again(connection, self._secret, job["workspace_id"], until, after=after)
         counts: Counter[str] = Counter()
         if late:
             await require_entries_free(connection, job["workspace_id"], late)
@@ -326,8 +327,9 @@ class Erasures:
         return "conversations", {}, counts
 
     async def _buried(self, connection: Connection, job: Mapping[str, Any]) -> tuple[set[UUID], set[bytes]]:
+        """The person's handles and their tombstones; not those of numbers that others have had since."""
         rows = await connection.fetch(_BURIED, job["workspace_id"], job["id"])
-        return {row["handle_id"] for row in rows}, {row["hash"] for row in rows}
+        return {row["handle_id"] for row in rows}, {row["hash"] for row in rows if row["erased_at"] == job["erased_at"]}
 
 
 async def require_not_held(connection: Connection, workspace_id: UUID, profile_id: UUID, secret: bytes) -> None:

@@ -13,13 +13,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure_tombstones import is_one_of, names_one_of
-from profiles.forgetting import OwnHandle
-from services.privacy.needles import Needles
-from services.privacy.quarantine import AT_ONCE, holding, needles_of
+from profiles.forgetting import CHANGES, own_handle
+from services.privacy.quarantine import AT_ONCE, Sought, holding, sought
 from shared.database import Connection, pages
 from shared.errors import Held
-from shared.handle import Handle
-from shared.ids import HandleId
 
 REMEDY: Final = "wait until the hold ends, or have it lifted: GET /v1/holds names it, DELETE /v1/holds/{id} lifts it"
 PAGE: Final = 100
@@ -52,13 +49,13 @@ select m.* from santral.held_conversations($1) as h(id) cross join lateral (
       and (f.handle_id = any($2::uuid[]) or f.body ? 'participants' or f.body->'copies' <> '{"cc": [], "bcc": []}') offset 0
 ) m
 """
-_PEOPLE: Final = """
-select h.* from santral.held_handles($1) as g(id) cross join lateral (
+_PEOPLE: Final = f"""
+select h.*, {CHANGES.format(handle="h")} as changes from santral.held_handles($1) as g(id) cross join lateral (
     select f.id, f.kind, f.scope, f.value, f.raw, f.name from santral.handle f where f.workspace_id = $1 and f.id = g.id offset 0
 ) h
 """
 _ENTRIES: Final = """
-select message_id, headers, record, error from santral.quarantine
+select message_id, headers, record, error, accepted_at from santral.quarantine
 where workspace_id = $1 and message_id = any($2::uuid[]) and octet_length(record) > 0
 """
 
@@ -104,28 +101,18 @@ async def require_erasable(
             raise Held("this person stands in a conversation under a legal hold", remedy=REMEDY)
 
 
-async def held_needles(connection: Connection, workspace_id: UUID) -> Needles:
-    """How addresses of people under a hold may stand in quarantined bytes (`services/privacy/quarantine.py:needles_of`)."""
-
-    def of(people: Sequence[Mapping[str, Any]]) -> set[bytes]:
-        return needles_of(
-            OwnHandle(
-                id=HandleId(row["id"]), handle=Handle(kind=row["kind"], scope=row["scope"], value=row["value"]), raw=row["raw"],
-                name=row["name"],
-            )
-            for row in people
-        )  # fmt: skip
-
-    parts = [await asyncio.to_thread(of, rows) async for rows in pages(connection, _PEOPLE, workspace_id, rows=HANDLES)]
-    return await asyncio.to_thread(Needles, *parts)
+async def held_people(connection: Connection, workspace_id: UUID) -> Sought:
+    """What is looked for in quarantined bytes of people under a hold."""
+    handles = [own_handle(row) async for rows in pages(connection, _PEOPLE, workspace_id, rows=HANDLES) for row in rows]
+    return await asyncio.to_thread(sought, handles)
 
 
 async def require_entries_free(connection: Connection, workspace_id: UUID, messages: Collection[UUID]) -> None:
     """Raises `Held` when the quarantined entry of one of these messages is a held conversation's or holds a held person's address."""
     await require_free(connection, workspace_id, messages=messages)
-    needles = await held_needles(connection, workspace_id)
-    if not needles:
+    whose = await held_people(connection, workspace_id)
+    if not whose:
         return
     async for rows in pages(connection, _ENTRIES, workspace_id, list(messages), rows=AT_ONCE):
-        if await holding(rows, needles):
+        if await holding(rows, whose):
             raise Held("this entry holds an address of a person under a legal hold", remedy=REMEDY)

@@ -24,8 +24,7 @@ from profiles.forgetting import person_handles
 from profiles.handles import lock_handles
 from router.erasure.conversations import next_conversations, notes_elsewhere, walk_mentions
 from services.frame.rounds import each_alone, go_round
-from services.privacy.needles import Needles
-from services.privacy.quarantine import entries_of, needles_of
+from services.privacy.quarantine import entries_of, sought
 from services.privacy.registry import COVERS
 from services.privacy.turns import drawn_workspace
 from services.privacy.visitors import visitors_who_are
@@ -203,7 +202,7 @@ async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
     workspace_id = WorkspaceId(job["workspace_id"])
     handles = await person_handles(connection, workspace_id, job["profile_id"])
     ids = {one.id for one in handles}
-    needles = await asyncio.to_thread(lambda: Needles(needles_of(handles)))
+    whose = await asyncio.to_thread(sought, handles)
     conversations: list[UUID] = []
     while page := await _conversations(connection, workspace_id, ids, conversations[-1] if conversations else _NIL):
         conversations += page
@@ -214,7 +213,7 @@ async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
         messages += found
     entry: UUID | None = _NIL
     while entry is not None:
-        found, entry = await entries_of(connection, workspace_id, needles, after=entry)
+        found, entry = await entries_of(connection, workspace_id, whose, after=entry)
         messages += found
     return Person(
         workspace_id=workspace_id, handles=tuple(ids), conversations=tuple(conversations), messages=tuple(dict.fromkeys(messages)),

@@ -1,7 +1,8 @@
 """Whose words lie in quarantine: entries are read for a person's addresses, because nothing else says whose they are.
 
 Looked at are the record, the original inside it, the headers and the error; in a thread, a few entries at a time, because anybody may fill
-a workspace's quarantine. **Identity**: the entry's id.
+a workspace's quarantine. A number that changed hands is whose it was when the entry's message was written, or came where that cannot be read.
+**Identity**: the entry's id. **Units**: times aware UTC.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import asyncio
 import base64
 import json
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from profiles.erasure_tombstones import is_buried
+from profiles.erasure_tombstones import is_buried_at
 from profiles.forgetting import OwnHandle
+from router.intake.forgotten import observed_at, people
 from services.privacy.needles import HEAD_BYTES, Needles
 from shared.cloudevent import decode_message
 from shared.database import Connection, pages
 from shared.errors import InputRejected
-from shared.handle import Handle
 from shared.mailbox import as_letters
+from shared.message import InboundMessage
 
 PAGE: Final = 50
 AT_ONCE: Final = 4
@@ -30,9 +34,29 @@ NEEDLE_CHARS_MIN: Final = HEAD_BYTES
 Entry: TypeAlias = Mapping[str, Any]
 """A row of quarantine as the driver reads it."""
 _ENTRIES: Final = """
-select id, message_id, headers, record, error from santral.quarantine
+select id, message_id, headers, record, error, accepted_at from santral.quarantine
 where workspace_id = $1 and id > $2 and octet_length(record) > 0 order by id limit $3
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Whose words are looked for: addresses that were theirs at any time, and numbers with the time from when until when they were."""
+
+    always: Needles = field(default_factory=Needles)
+    at_times: tuple[tuple[Needles, datetime | None, datetime | None], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.always or self.at_times)
+
+
+def sought(handles: Iterable[OwnHandle]) -> Sought:
+    """Made beside the event loop: there may be many."""
+    by_time: dict[tuple[datetime | None, datetime | None], list[OwnHandle]] = {}
+    for one in handles:
+        by_time.setdefault((one.since, one.until), []).append(one)
+    always = Needles(needles_of(by_time.pop((None, None), ())))
+    return Sought(always=always, at_times=tuple((Needles(needles_of(those)), *time) for time, those in by_time.items()))
 
 
 def needles_of(handles: Iterable[OwnHandle]) -> set[bytes]:
@@ -60,20 +84,23 @@ def _folded(text: bytes) -> bytes:
     return text.lower()
 
 
-async def entries_of(
-    connection: Connection, workspace_id: UUID, needles: Needles, *, after: UUID
-) -> tuple[list[UUID], UUID | None]:
+async def entries_of(connection: Connection, workspace_id: UUID, whose: Sought, *, after: UUID) -> tuple[list[UUID], UUID | None]:
     """A page of quarantine: the messages' ids of entries that hold an address, and where the page ended; None at the end."""
-    return await _page(connection, workspace_id, after, lambda row: _contains(row, needles))
+    return await _page(connection, workspace_id, after, lambda row: _contains(row, whose))
 
 
 async def entries_come_again(
-    connection: Connection, secret: bytes, workspace_id: UUID, hashes: Collection[bytes], *, after: UUID
+    connection: Connection, secret: bytes, workspace_id: UUID, until: Mapping[bytes, datetime], *, after: UUID
 ) -> tuple[list[UUID], UUID | None]:
-    """The same of entries whose record can be read and names an erased sender or participant."""
-    return await _page(
-        connection, workspace_id, after, lambda row: any(is_buried(one, hashes, secret, workspace_id) for one in _named(row))
-    )
+    """The same of entries whose record can be read and names a sender or participant erased after it was observed; by tombstones."""
+
+    def is_late(row: Entry) -> bool:
+        message = _message(row)
+        return message is not None and any(
+            is_buried_at(one.handle(), observed_at(message), until, secret, workspace_id) for one in people(message)
+        )
+
+    return await _page(connection, workspace_id, after, is_late)
 
 
 async def _page(
@@ -87,28 +114,35 @@ async def _page(
     return found, last if seen == PAGE else None
 
 
-async def holding(rows: Sequence[Entry], needles: Needles) -> list[Entry]:
-    """Those of a few entries (``record``, ``headers``, ``error``) in which one of these stands; looked for beside the event loop."""
-    return await asyncio.to_thread(_those, rows, lambda row: _contains(row, needles))
+async def holding(rows: Sequence[Entry], whose: Sought) -> list[Entry]:
+    """Those of a few entries (``record``, ``headers``, ``error``, ``accepted_at``) in which one of these stands; looked for beside the
+    event loop.
+    """
+    return await asyncio.to_thread(_those, rows, lambda row: _contains(row, whose))
 
 
 def _those(rows: Sequence[Entry], wanted: Callable[[Entry], bool]) -> list[Entry]:
     return [row for row in rows if wanted(row)]
 
 
-def _named(row: Entry) -> list[Handle]:
+def _message(row: Entry) -> InboundMessage | None:
     try:
-        message = decode_message({name: value.encode() for name, value in row["headers"].items()}, row["record"])
+        return decode_message({name: value.encode() for name, value in row["headers"].items()}, row["record"])
     except InputRejected:
-        return []
-    people = (*(() if message.sender is None else (message.sender,)), *message.other_handles, *message.participants)
-    return [one.handle() for one in people]
+        return None
 
 
-def _contains(row: Entry, needles: Needles) -> bool:
+def _contains(row: Entry, whose: Sought) -> bool:
     record: bytes = row["record"]
-    texts = (record, json.dumps(row["headers"]).encode(), row["error"].encode(), *_original(record))
-    return any(needles.within(_folded(text)) for text in texts)
+    texts = [_folded(one) for one in (record, json.dumps(row["headers"]).encode(), row["error"].encode(), *_original(record))]
+    if any(whose.always.within(text) for text in texts):
+        return True
+    times = [time for needles, *time in whose.at_times if any(needles.within(text) for text in texts)]
+    if not times:
+        return False
+    message = _message(row)
+    at = row["accepted_at"] if message is None else observed_at(message)
+    return any((since is None or since <= at) and (until is None or at < until) for since, until in times)
 
 
 def _original(record: bytes) -> list[bytes]:

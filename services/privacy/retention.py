@@ -33,9 +33,8 @@ from router.moves.vouched import LEFT
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_orphans import collect_orphans, note_unsent
 from services.privacy.blob_removals import remove_blobs, remove_come_again, remove_left
-from services.privacy.held import CONVERSATION, HANDLE, MESSAGE, held_needles, lock_holds
-from services.privacy.needles import Needles
-from services.privacy.quarantine import AT_ONCE, PAGE, holding
+from services.privacy.held import CONVERSATION, HANDLE, MESSAGE, held_people, lock_holds
+from services.privacy.quarantine import AT_ONCE, PAGE, Sought, holding
 from shared.blobs import Blobs
 from shared.database import Connection, Database, pages
 from shared.hints import Waiter
@@ -151,7 +150,7 @@ cross join lateral jsonb_array_elements(case when jsonb_typeof(x.body->'parts') 
 where p->>'blob' > '' on conflict do nothing
 """
 _DUE: Final = f"""
-select x.id, x.record, x.headers, x.error from santral.quarantine x
+select x.id, x.record, x.headers, x.error, x.accepted_at from santral.quarantine x
 where x.workspace_id = $1 and {_RULES["quarantine"].rows} and x.id > $3 order by x.id limit $4
 """
 _NIL: Final = UUID(int=0)
@@ -170,20 +169,20 @@ async def plan(db: Database, workspace_id: UUID, days: Mapping[str, int] | None 
     found = []
     async with db.batch(workspace_id) as connection:
         days = await _days(connection, workspace_id) if days is None else days
-        needles = await held_needles(connection, workspace_id) if "quarantine" in days else Needles()
+        whose = await held_people(connection, workspace_id) if "quarantine" in days else Sought()
         for name, rule in _RULES.items():
             if name not in days:
                 continue
             before, rows = await connection.fetchval(_BEFORE, days[name]), 0
-            for one in {"messages": (rule, _REASONS), "quarantine": () if needles else (rule,)}.get(name, (rule,)):
+            for one in {"messages": (rule, _REASONS), "quarantine": () if whose else (rule,)}.get(name, (rule,)):
                 statement = f"select count(*) from santral.{one.table} x where x.workspace_id = $1 and {one.rows}"
                 rows += await connection.fetchval(statement, workspace_id, before)
             found.append({"class": name, "days": days[name], "before": before, "rows": rows})
     for planned in found:
-        after = _NIL if planned["class"] == "quarantine" and needles else None
+        after = _NIL if planned["class"] == "quarantine" and whose else None
         while after is not None:
             async with db.batch(workspace_id) as connection:
-                free, after = await _free_entries(connection, workspace_id, planned["before"], needles, after=after)
+                free, after = await _free_entries(connection, workspace_id, planned["before"], whose, after=after)
             planned["rows"] += len(free)
     return found
 
@@ -280,9 +279,9 @@ async def _batch(
     """How many rows went, and where the next batch begins; None when nothing is left."""
     await lock_holds(connection, workspace_id)
     before = await connection.fetchval(_BEFORE, days)
-    needles = await held_needles(connection, workspace_id) if name == "quarantine" else Needles()
-    if needles:
-        found, end = await _free_entries(connection, workspace_id, before, needles, after=after)
+    whose = await held_people(connection, workspace_id) if name == "quarantine" else Sought()
+    if whose:
+        found, end = await _free_entries(connection, workspace_id, before, whose, after=after)
         await connection.execute(_RESOLVED, workspace_id, found)
         return len(found), end
     removed = await _removed(connection, workspace_id, name, before, run_id)
@@ -322,7 +321,7 @@ async def _removed(connection: Connection, workspace_id: UUID, name: str, before
 
 
 async def _free_entries(
-    connection: Connection, workspace_id: UUID, before: Any, needles: Needles, *, after: UUID
+    connection: Connection, workspace_id: UUID, before: Any, whose: Sought, *, after: UUID
 ) -> tuple[list[UUID], UUID | None]:
     """Of a page of entries that are due, those that hold no address of a person under a legal hold: only their bytes say whose they are.
 
@@ -331,7 +330,7 @@ async def _free_entries(
     found: list[UUID] = []
     seen, last = 0, after
     async for rows in pages(connection, _DUE, workspace_id, before, after, PAGE, rows=AT_ONCE):
-        held = {row["id"] for row in await holding(rows, needles)}
+        held = {row["id"] for row in await holding(rows, whose)}
         found += [row["id"] for row in rows if row["id"] not in held]
         seen, last = seen + len(rows), rows[-1]["id"]
     return found, last if seen == PAGE else None

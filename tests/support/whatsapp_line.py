@@ -16,9 +16,9 @@ from tests.support.workspaces import Workspace
 
 BEGAN: Final = 1_790_000_000
 """When the first message is written, in seconds, unless a test says otherwise."""
-PEOPLE: Final = (
-    "select h.profile_id, m.text from santral.message m join santral.handle h on h.id = m.handle_id where m.kind = 'text'"
-)
+PEOPLE: Final = """
+select h.profile_id, m.text from santral.message m join santral.handle h on h.id = m.handle_id where m.kind = 'text' and m.text <> ''
+"""
 
 
 class WhatsApp:
@@ -41,8 +41,11 @@ class WhatsApp:
 
     async def text(self, number: str = "", user: str = "", said: str = "Merhaba", *, at: int = 0, account: str = "100") -> None:
         """Words of somebody with a number, a user id, or both."""
-        writer = ({"from": number} if number else {}) | ({"from_user_id": user} if user else {})
-        await self.brings(account, at, **writer, type="text", text={"body": said})
+        await self.brings(account, at, **_words(number, user, said))
+
+    def text_of(self, number: str = "", user: str = "", said: str = "Merhaba", *, at: int = 0) -> InboundMessage:
+        """The message of such words, for a test that brings it by another way."""
+        return self._message({"timestamp": str(BEGAN + at), "id": f"wamid.{uuid4()}", **_words(number, user, said)}, "100")
 
     async def notice(self, kind: str, number: str = "", *, at: int = 0, **system: str) -> None:
         """A system message about somebody who had the number."""
@@ -67,6 +70,11 @@ class WhatsApp:
         one = draft(inbox, change, account)
         assert one is not None
         return draft_message(one, message_id=uuid4(), accepted_at=SystemClock().now(), external_id=one.external_id or "")
+
+
+def _words(number: str, user: str, said: str) -> dict[str, Any]:
+    writer = ({"from": number} if number else {}) | ({"from_user_id": user} if user else {})
+    return {**writer, "type": "text", "text": {"body": said}}
 
 
 async def people(db: Database) -> list[set[str]]:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.forgetting import OwnHandle
-from services.privacy.needles import HEAD_BYTES, Needles
-from services.privacy.quarantine import holding, needles_of
+from services.privacy.needles import HEAD_BYTES
+from services.privacy.quarantine import holding, sought
 from shared.handle import normalized
 from shared.ids import HandleId
 
@@ -34,7 +34,7 @@ WAYS: dict[str, Callable[[str], bytes]] = {
 def found(kind: str, value: str, raw: str, text: bytes) -> bool:
     handle = OwnHandle(id=HandleId(UUID(int=1)), handle=normalized(kind, value, region="TR"), raw=raw, name="")
     row: dict[str, Any] = {"record": b"{" + text + b"}", "headers": {}, "error": ""}
-    return bool(asyncio.run(holding([row], Needles(needles_of([handle])))))
+    return bool(asyncio.run(holding([row], sought([handle]))))
 
 
 @given(st.text(LETTERS, min_size=HEAD_BYTES, max_size=20).filter(lambda text: text.strip("-._")), st.sampled_from(sorted(WAYS)))
