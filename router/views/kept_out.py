@@ -19,7 +19,8 @@ from shared.database import Connection
 from shared.text import fold_turkish
 
 # As `shared.text.fold_turkish` compares, near enough for a search that an index cannot answer: letters with marks lose them.
-_FOLDED: Final = """lower(translate(concat_ws(' ', m.subject, h.name, h.value),
+# Who does not see everybody looks for the names that messages brought: what else is known of a sender may not be theirs to know.
+_FOLDED: Final = """lower(translate(concat_ws(' ', m.subject, case when $7::uuid is null then h.name else m.body->'sender'->>'name' end, h.value),
     'İIıÇĞÖŞÜçğöşüÂÎÛâîûÄäËëÏïÉéÈèÊêÁáÀàÓóÒòÔôÑñ', 'iiiCGOSUcgosuAIUaiuAaEeIiEeEeEeAaAaOoOoOoNn'))"""
 _LIST: Final = f"""
 select m.id, m.conversation_id, m.seq, m.accepted_at, m.subject, {said_columns("h", "m.body - 'original'")}, m.body->'automatic' as seen,

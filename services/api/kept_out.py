@@ -25,6 +25,7 @@ from services.api.audit import audit
 from services.api.lists import Cursor, Limit, Page, cursor_of, day, moment_of, next_of, values_of
 from services.api.message_models import FilteredOut, SenderOut
 from services.api.principal import ConversationReader, ConversationWriter, Principal
+from services.api.unseen_customers import hide_writers
 from services.api.visibility import require_conversation, require_everything, sight_of
 from shared.database import Connection, retried
 from shared.errors import NotFound
@@ -108,6 +109,7 @@ async def list_kept(
             connection, principal.workspace_id, kinds=kind, inbox=inbox, since=since, marked_only=marked_only, text=q,
             seer=sight.seer, in_queues=sight.in_queues, before=moment_of(cursor), limit=limit + 1,
         )  # fmt: skip
+        await hide_writers(connection, principal, None, rows)
     return Page(items=[KeptOut.model_validate(row) for row in rows[:limit]], next=next_of(rows, limit, "at"))
 
 

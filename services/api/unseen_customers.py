@@ -22,8 +22,9 @@ where c.workspace_id = $1 and c.id = any($2::uuid[]) and m.direction = 'in' and 
 order by c.id, m.seq desc
 """
 _WRITERS: Final = """
-select m.id, m.handle_id, coalesce(m.body->'sender'->>'name', '') as name from santral.message m
-where m.workspace_id = $1 and m.conversation_id = $2 and m.seq = any($3::bigint[]) and m.direction = 'in' and m.handle_id is not null
+select m.id, m.handle_id, coalesce(m.body->'sender'->>'name', '') as name from unnest($2::uuid[], $3::bigint[]) as g(conversation_id, seq)
+join santral.message m on m.workspace_id = $1 and m.conversation_id = g.conversation_id and m.seq = g.seq
+where m.direction = 'in' and m.handle_id is not null
 """
 _CUSTOMER: Final = "select handle_id from santral.conversation where workspace_id = $1 and id = $2"
 
@@ -49,13 +50,16 @@ async def hide_customers(
 
 
 async def hide_writers(
-    connection: Connection, principal: Principal, conversation_id: UUID, messages: Sequence[dict[str, Any]]
+    connection: Connection, principal: Principal, conversation_id: UUID | None, messages: Sequence[dict[str, Any]]
 ) -> None:
-    """In these messages of a conversation: who wrote them under the name the message brought, where the caller does not see them."""
+    """In these messages of a conversation: who wrote them under the name the message brought, where the caller does not see them.
+
+    Without a conversation each message says its own.
+    """
     if sight_of(principal).seer is None or not messages:
         return
-    numbers = [one["seq"] for one in messages]
-    writers = await connection.fetch(_WRITERS, principal.workspace_id, conversation_id, numbers)
+    places = [conversation_id or one["conversation_id"] for one in messages]
+    writers = await connection.fetch(_WRITERS, principal.workspace_id, places, [one["seq"] for one in messages])
     handles = {row["handle_id"] for row in writers}
     unseen = handles - await seen_of(connection, principal, list(handles))
     said = {row["id"]: row["name"] for row in writers if row["handle_id"] in unseen}

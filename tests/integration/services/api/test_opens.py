@@ -110,6 +110,35 @@ async def test_a_machines_answer_that_was_made_work_is_nobody_who_was_heard(
     assert await _statuses(api, scene, *paths) == [200, 403, 403, 403]
 
 
+async def test_what_was_kept_out_is_shown_and_found_by_the_name_it_brought(
+    api: Api, workspace: Workspace, worker_db: Database
+) -> None:
+    scene = await narrow_scene(api, workspace, worker_db, "queue")
+    begun, person = await _begins(api, scene, worker_db, "first"), scene.profiles["other"]
+    await says(worker_db, begun, person)
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.handle set name = 'Kayitli' where profile_id = $1", person)
+        await connection.execute(
+            "update santral.message m set body = body || $2::jsonb where conversation_id = $1 and direction = 'in'",
+            begun, {"automatic": {"kind": "out_of_office", "evidence": ["auto-submitted"]}, "sender": {"name": "Yazili"}},
+        )  # fmt: skip
+        await connection.execute(
+            "insert into santral.receipt (workspace_id, id, state, conversation_id, seq)"
+            " select workspace_id, id, 'taken', conversation_id, seq from santral.message where conversation_id = $1 and direction = 'in'",
+            begun,
+        )
+
+    async def named(headers: dict[str, str], **asked: str) -> list[str]:
+        answer = await api.client.get("/v1/kept-out", params=asked, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return [one["sender"]["name"] for one in answer.json()["items"]]
+
+    assert await named(scene.headers) == ["Yazili"]
+    assert (await named(scene.headers, q="kayitli"), await named(scene.headers, q="yazili")) == ([], ["Yazili"])
+    admin = await api.key(workspace.id)
+    assert (await named(admin), await named(admin, q="kayitli")) == (["Kayitli"], ["Kayitli"])
+
+
 @pytest.mark.parametrize("visibility", ["own", "queue"])
 async def test_a_call_with_somebody_seen_once_opens_nothing_else_of_them(
     api: Api, workspace: Workspace, worker_db: Database, visibility: str
