@@ -76,4 +76,5 @@ signature_use = sa.Table(  # one-time signature tokens, remembered with the mess
     required("body_digest", sa.LargeBinary),
     at("used_at", now=True),
     sa.PrimaryKeyConstraint("workspace_id", "connection_or_inbox_id", "token"),
+    sa.Index("signature_use_used_at_ix", "used_at"),
 )

@@ -1,21 +1,36 @@
 """One-time signature tokens: the same token with the same body is a redelivery, with another body it is an attack.
 
 A token is remembered only after its message is durable, so a redelivery after a failed publish is accepted. Tokens live twice
-the signature's tolerance. With the database down the signed timestamp bounds a replay, and the receipt drops its message.
+the signature's tolerance, as long as one could be good again; each that is remembered takes some away whose time is over. With the
+database down the signed timestamp bounds a replay, and the receipt drops its message.
+
+**Identity**: target and token. **Units**: seconds.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import Final
 
 import structlog
 
 from ingest.adapter import Target
+from ingest.signatures import TOLERANCE_S
 from shared.database import Database
 from shared.errors import Unauthenticated, Unavailable
 
 log = structlog.get_logger(__name__)
+KEPT_S: Final = 2 * TOLERANCE_S
+FORGOTTEN_AT_ONCE: Final = 20
+_REMEMBER: Final = """
+insert into santral.signature_use (workspace_id, connection_or_inbox_id, token, body_digest) values ($1, $2, $3, $4) on conflict do nothing
+"""
+_FORGET: Final = """
+delete from santral.signature_use where (workspace_id, connection_or_inbox_id, token) in (
+    select workspace_id, connection_or_inbox_id, token from santral.signature_use where used_at < now() - $1 * interval '1 s'
+    order by used_at limit $2 for update skip locked)
+"""
 
 
 class ReplayGuard:
@@ -47,11 +62,8 @@ class ReplayGuard:
             return
         try:
             async with self._db.session() as connection:
-                await connection.execute(
-                    "insert into santral.signature_use (workspace_id, connection_or_inbox_id, token, body_digest)"
-                    " values ($1, $2, $3, $4) on conflict do nothing",
-                    target.workspace_id, target.id, token, _digest(body),
-                )  # fmt: skip
+                await connection.execute(_REMEMBER, target.workspace_id, target.id, token, _digest(body))
+                await connection.execute(_FORGET, KEPT_S, FORGOTTEN_AT_ONCE)
         except Unavailable:
             log.warning("a signature token could not be remembered", action="replay_unchecked", target=str(target.id))
 

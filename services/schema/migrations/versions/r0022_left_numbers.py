@@ -1,4 +1,4 @@
-"""Ids that one business knows a customer by say at which accounts; a number that an erased person had left is buried as well."""
+"""Accounts at which ids were seen; tombstones of numbers that an erased person had left; one-time tokens found by their age."""
 
 from __future__ import annotations
 

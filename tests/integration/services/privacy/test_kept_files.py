@@ -308,6 +308,7 @@ async def test_answers_that_are_there_have_their_files_and_what_several_name_is_
         await owner.execute("drop table santral.undecided_handle")
         await owner.execute("alter table santral.work_item drop column own_word_at, drop column by_name")
         await owner.execute("alter table santral.handle drop column accounts")
+        await owner.execute("drop index santral.signature_use_used_at_ix")
         await owner.execute("update santral.revision set version_num = '0017'")
         named = [shared, shared | {"name": "yine.txt"}, shared | {"blob": mail["blob"]}]
         files = "update santral.message set body = jsonb_set(body, '{content,files}', $2::jsonb) where id = $1"
