@@ -18,6 +18,7 @@ from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
 from router.commands.whose_answer import return_answers
 from router.views.answered import ANSWERED, address_of, recipient_in
+from router.views.answers import answers_of
 from router.views.conversations import conversation_events, is_held, list_conversations, read_conversation
 from router.views.messages import messages_at, messages_page
 from services.api.audit import audit
@@ -298,7 +299,12 @@ async def send_reply(
     )  # fmt: skip
     # Mail carries the mark, so that no other machine answers ours (RFC 3834).
     marked = {**content, "automatic": True} if written.automatic else content
-    request = {"content": marked, "subject": subject, "to": to, "at_handle": to is None, "cc": body.cc, "bcc": body.bcc}
+    answers = await answers_of(
+        connection, workspace_id=workspace_id, conversation_id=conversation_id, handle_id=written.handle_id, reply_id=reply_id
+    )
+    request = {
+        "content": marked, "subject": subject, "to": to, "at_handle": to is None, "cc": body.cc, "bcc": body.bcc, "answers": answers,
+    }  # fmt: skip
     if content["kind"] == "media":
         request["files"] = content["files"]
     await connection.execute(

@@ -24,7 +24,8 @@ from ingest.adapter import Outcome, Part, Reply
 from ingest.directory import Directory
 from ingest.registry import adapter_for
 from router.commands.reply import reply_state
-from router.views.answered import ANSWERED, NUMBER, address_of, reply_to_of
+from router.views.answered import NUMBER, address_of, reply_to_of
+from router.views.answers import UNDER, answers_of
 from services.courier.outgoing import Outgoing
 from services.courier.places import HEAVY, Places, places_of
 from services.frame.rounds import go_round
@@ -45,8 +46,6 @@ DRAWN: Final = 10
 LOCK_MS: Final = 20
 CLOSING_TRIES: Final = 80
 """Ten seconds or so, as long as a lease outlasts a try: who is sent and not told of it is sent again."""
-REFERENCES: Final = 20
-"""Of an answer by mail: the newest of its conversation."""
 LOOK_S: Final = 1.0
 
 _DUE: Final = "q.state = 'queued' and q.due_at <= clock_timestamp()"
@@ -82,23 +81,14 @@ from taken where d.workspace_id = taken.workspace_id and d.id = taken.id
 returning d.*, (select count(*) from drawn) >= $3 as left_out
 """
 _PERSON: Final = f"""
-select h.kind, h.scope, h.value, h.raw, h.name, c.visibility, c.subject, c.window_expires_at, clock_timestamp() as now,
-       answered.external_id, answered.body, answered.subject as last_subject, answered.handle_id = h.id as own,
-       number.value as number, thread.mids, thread.mid
+select h.kind, h.scope, h.value, h.raw, h.name, c.visibility, greatest(c.window_expires_at, home.window_expires_at) as window_expires_at,
+       clock_timestamp() as now, answered.external_id, answered.body, answered.handle_id = h.id as own,
+       coalesce(nullif(answered.subject, ''), case when ($5::jsonb->>'called')::boolean then home.subject end, '') as subject,
+       case when home.merged_into = c.id then home.id else c.id end as conversation_id, number.value as number, thread.mids, thread.mid
 from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = $3
-{ANSWERED}
+{UNDER}
 {NUMBER}
-left join lateral (
-    select (array_agg(t.ref order by m.accepted_at desc, m.seq desc))[1:{REFERENCES}] as mids,
-           (array_agg(t.ref order by m.id is distinct from answered.id, m.accepted_at desc, m.seq desc)
-            filter (where m.direction = 'in'))[1] as mid
-    from santral.thread_ref t
-    join santral.receipt r on r.workspace_id = t.workspace_id and r.id = t.message_id
-    join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
-    where t.workspace_id = c.workspace_id and t.conversation_id = c.id and t.ref like 'mid:%' and t.message_id <> $4
-      and (m.kind <> 'system' and not m.body ? 'automatic' or m.id = answered.id)
-) thread on true
 where c.workspace_id = $1 and c.id = coalesce(
     (select d.conversation_id from santral.delivery d where d.workspace_id = $1 and d.message_id = $4), $2)
 """
@@ -258,8 +248,13 @@ class Deliveries:
         if inbox is None:
             return Outcome(state="failed", reason="the inbox is gone or disabled")
         async with self._db.session() as connection:
+            # Replies that were written before releases kept what they answer are looked up now.
+            answers = row["request"].get("answers") or await answers_of(
+                connection, workspace_id=row["workspace_id"], conversation_id=row["conversation_id"], handle_id=row["handle_id"],
+                reply_id=row["message_id"],
+            )  # fmt: skip
             person = await connection.fetchrow(
-                _PERSON, row["workspace_id"], row["conversation_id"], row["handle_id"], row["message_id"]
+                _PERSON, row["workspace_id"], row["conversation_id"], row["handle_id"], row["message_id"], answers
             )
         if person is None:
             return Outcome(state="failed", reason="the conversation is gone")
@@ -280,7 +275,8 @@ class Deliveries:
         to = request.get("to") or (None if request.get("at_handle") else reply_to_of(person["body"], own=bool(person["own"])))
         return Reply(
             id=row["message_id"],
-            conversation_id=row["conversation_id"],
+            # A merge is followed where the customer's answer comes in, and its undo too.
+            conversation_id=person["conversation_id"],
             at=now,
             inbox=inbox,
             to_kind="email" if to else "wa_id" if person["number"] else person["kind"],
@@ -288,7 +284,7 @@ class Deliveries:
             to_value=to or person["number"] or address_of(person),
             to_name=person["name"],
             content=request["content"],
-            subject=request.get("subject") or person["last_subject"] or person["subject"],
+            subject=request.get("subject") or person["subject"],
             in_reply_to=answered,
             references=tuple(reversed(thread)),
             cc=tuple(request.get("cc", ())),
