@@ -67,8 +67,7 @@ class Opening:
         reopened: bool, bulk: Queue | None,
     ) -> Route:  # fmt: skip
         degraded = person is None or person.degraded
-        budget_s = BUDGET_S if self._rule_time is None else self._rule_time.budget_s(workspace.id)
-        with nullcontext() if self._rule_time is None else self._rule_time.of(workspace.id):
+        with nullcontext(BUDGET_S) if self._rule_time is None else self._rule_time.of(workspace.id) as budget_s:
             facts = self._facts(message, conversation, signals, person, workspace, reopened, bulk, figures=budget_s > 0)
             began = time.perf_counter()
             choice = queue_for(workspace.policy, facts, budget_s=budget_s)
