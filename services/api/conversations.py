@@ -24,7 +24,7 @@ from router.views.messages import messages_at, messages_page
 from services.api.audit import audit
 from services.api.conversation_models import ConversationOut, ListedConversation, ParticipantOut
 from services.api.files import FileOut
-from services.api.idempotency import same_call
+from services.api.idempotency import same_reply
 from services.api.lists import Cursor, Limit, Page, moment_of, next_of, next_seq, seq_of
 from services.api.message_models import MessageOut
 from services.api.own_book import OwnBook
@@ -268,9 +268,7 @@ async def _write(
             remedy="ask a supervisor",
         )
     if key is not None:
-        known = await same_call(
-            connection, principal.workspace_id, f"reply:{conversation_id}:{principal.actor}:{key}", body, reply_id
-        )
+        known = await same_reply(connection, principal.workspace_id, conversation_id, principal.actor, key, body, reply_id)
         if known is not None:
             made = await read_reply_state(connection, principal.workspace_id, known)
             await require_conversation(connection, principal, made.conversation_id)  # it may have been moved since

@@ -7,7 +7,8 @@ release adds makes no conflict; what 0.1.0 stored (32 bytes, no version) is over
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -20,6 +21,13 @@ _VERSION: Final = b"\x02"
 _CLAIM: Final = """
 insert into santral.idempotency (workspace_id, key, body_hash, message_id) values ($1, $2, $3, $4)
 on conflict (workspace_id, key) do update set key = excluded.key returning body_hash, message_id
+"""
+# Not one of now, which has the form of one of before where its key begins with the caller.
+_FORMER: Final = """
+select k.body_hash, k.message_id from santral.idempotency k
+join santral.receipt r on r.workspace_id = k.workspace_id and r.id = k.message_id
+join santral.message m on m.workspace_id = r.workspace_id and m.conversation_id = r.conversation_id and m.seq = r.seq
+where k.workspace_id = $1 and k.key = $2 and m.body->>'actor' = $3 and split_part($2, ':', 3) || ':' || split_part($2, ':', 4) <> $3
 """
 _CLAIM_ID: Final = """
 insert into santral.idempotency (workspace_id, key, body_hash, message_id)
@@ -48,10 +56,28 @@ async def same_call(connection: Connection, workspace_id: UUID, marker: str, bod
     """
     known = await connection.fetchrow(_CLAIM, workspace_id, marker, digest_of(body), message_id)
     assert known is not None
+    made = _of_the_same(known, body)
+    return None if made == message_id else made
+
+
+async def same_reply(
+    connection: Connection, workspace_id: UUID, conversation_id: UUID, actor: str, key: str, body: BaseModel, message_id: UUID
+) -> UUID | None:
+    """`same_call` of a reply, whose key is its caller's and its conversation's.
+
+    0.1.0 said in a marker nothing of the caller, who is read from what was written: such a row is known until its time is over.
+    """
+    known = await connection.fetchrow(_FORMER, workspace_id, f"reply:{conversation_id}:{key}", actor)
+    if known is not None:
+        return _of_the_same(known, body)
+    return await same_call(connection, workspace_id, f"reply:{conversation_id}:{actor}:{key}", body, message_id)
+
+
+def _of_the_same(known: Mapping[str, Any], body: BaseModel) -> UUID:
     if not is_of(known["body_hash"], body):
         raise Unprocessable("this key was used for another body", field="Idempotency-Key", remedy="use a new key for a new message")
     made: UUID = known["message_id"]
-    return None if made == message_id else made
+    return made
 
 
 async def same_message(connection: Connection, workspace_id: UUID, marker: str, body: BaseModel, message_id: UUID) -> None:
