@@ -18,7 +18,8 @@ from router.calendars.hours import DEFAULT, CalendarDocument, calendar_from, cal
 from router.calendars.tables import calendar as calendar_table
 from router.calendars.tables import sla as sla_table
 from router.workspace.tables import queue
-from services.api.config_store import Codec, Context, Plain
+from services.api.config_context import Context, names_calendar
+from services.api.config_store import Codec, Plain
 from services.api.document import may_answer
 from services.api.principal import ConfigReader
 from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, SlaIn, SlaOut
@@ -41,14 +42,9 @@ class Calendars(Plain):
         document = given.model_dump(mode="json", include=set(CalendarDocument.model_fields))
         # The first look at a country's holidays reads the library's tables, which the loop has no time for.
         await asyncio.to_thread(checked_calendar, document, name=given.name, now=datetime.now(UTC))
-        if known is not None and known["name"] != given.name:
-            await self._require_unused(context, known["name"])
         return await super().columns(context, given, known)
 
-    async def removed(self, context: Context, one: Any) -> None:
-        await self._require_unused(context, str(one))
-
-    async def _require_unused(self, context: Context, name: str) -> None:
+    async def unnamed(self, context: Context, name: str) -> None:
         mine = queue.c.workspace_id == context.workspace_id
         user = await context.connection.scalar(sa.select(queue.c.name).where(mine, queue.c.calendar == name).limit(1))
         if user is not None:
@@ -72,10 +68,8 @@ class Slas(Plain):
         super().__init__(sla_table, SlaIn, SlaOut)
 
     async def columns(self, context: Context, given: SlaIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        calendars = {ALWAYS, DEFAULT, *await self._names(context, calendar_table)}
-        queues = await self._names(context, queue)
-        _require(given.calendar, calendars, "calendar", "calendar")
-        _require(given.escalate_to, queues, "queue", "escalate_to")
+        names_calendar(context, given.calendar, "calendar")
+        _names_queue(context, given.escalate_to, "escalate_to")
         seen: set[tuple[str | None, ...]] = set()
         for place, target in enumerate(given.targets):
             where = f"targets.{place}"
@@ -85,23 +79,19 @@ class Slas(Plain):
             if about in seen:
                 raise Unprocessable("two targets for the same items", field=where, remedy="keep one of them")
             seen.add(about)
-            _require(target.queue, queues, "queue", f"{where}.queue")
-            _require(target.calendar, calendars, "calendar", f"{where}.calendar")
-            _require(target.escalate_to, queues, "queue", f"{where}.escalate_to")
+            _names_queue(context, target.queue, f"{where}.queue")
+            names_calendar(context, target.calendar, f"{where}.calendar")
+            _names_queue(context, target.escalate_to, f"{where}.escalate_to")
         values = await super().columns(context, given, known)
         return values | {"targets": [target.model_dump(mode="json", exclude_none=True) for target in given.targets]}
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> SlaOut:
         return SlaOut(**{name: row[name] for name in SlaOut.model_fields})
 
-    async def _names(self, context: Context, table: sa.Table) -> set[str]:
-        found = await context.connection.scalars(sa.select(table.c.name).where(table.c.workspace_id == context.workspace_id))
-        return set(found.all())
 
-
-def _require(name: str | None, known: set[str], kind: str, field: str) -> None:
-    if name is not None and name not in known:
-        raise Unprocessable(f"there is no {kind} {name!r}", field=field, remedy=f"create the {kind} first")
+def _names_queue(context: Context, name: str | None, field: str) -> None:
+    if name is not None:
+        context.names(queue, name, field)
 
 
 def calendar_codecs() -> dict[str, Codec]:

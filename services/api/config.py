@@ -20,8 +20,9 @@ from router.item.terms import terms_that_count
 from services.api.audit import audit, changed
 from services.api.bounds import BOUNDS, Weight, require_few_entries, require_few_keywords, require_light, require_room
 from services.api.calendars import calendar_codecs
+from services.api.config_context import Context
 from services.api.config_models import Resource, WorkspaceIn, WorkspaceOut, WorkspaceSettings
-from services.api.config_store import Codec, Context, codecs, fresh_id
+from services.api.config_store import Codec, codecs, fresh_id
 from services.api.document import located
 from services.api.if_match import IfMatch, require_version
 from services.api.lists import Cursor, Limit, Page, cursor_of, text, values_of
@@ -105,6 +106,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
             await _write(context, sa.insert(codec.table).values(values))
             key = values.get("id", values["name"])
             await codec.after(context, key, body)
+            await context.hold_names()
             now = await codec.shown(context, await _find(context, codec, principal, str(key)))
             await audit(context.connection, principal, f"{one}.created", one, str(key), _changed(None, now, body))
             shown = _warned(context, now)
@@ -125,6 +127,9 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
             values |= {name: known[name] + 1 for name in ("version", "config_version") if name in codec.table.c}
             await _write(context, sa.update(codec.table).where(_match(codec, principal, key)).values(values))
             await codec.after(context, known.get("id", known["name"]), body)
+            await context.hold_names()
+            if known["name"] != body.name:
+                await codec.unnamed(context, known["name"])
             found = await _find(context, codec, principal, key if "id" in codec.table.c else values["name"])
             now = await codec.shown(context, found)
             await audit(context.connection, principal, f"{one}.replaced", one, key, _changed(before, now, body))
@@ -189,6 +194,8 @@ def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
                     await context.connection.execute(sa.delete(codec.table).where(_match(codec, principal, key)))
             except sa.exc.IntegrityError as error:
                 raise Conflict(f"this {one} is in use", field="id", remedy="disable it, or remove what uses it first") from error
+            await context.hold_names()
+            await codec.unnamed(context, known["name"])
             await codec.removed(context, known.get("id", known["name"]))
             await audit(context.connection, principal, f"{one}.deleted", one, key, _changed(before, None))
         request.app.state.hints.wake("config")

@@ -9,13 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
-from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.mailboxes import mailbox_of
 from ingest.registry import adapter_for
@@ -23,13 +20,9 @@ from ingest.setting_formats import FORMATS, VOUCHES, addresses_in, wrong_in
 from ingest.signatures import WHSEC
 from ingest.tables import connection as connection_table
 from ingest.tables import inbox as inbox_table
-from router.calendars.calendar import ALWAYS
-from router.calendars.hours import DEFAULT
-from router.calendars.tables import calendar
-from router.moves.moves import slot_of
-from router.moves.tables import dispatch_change
-from router.workspace.tables import queue, skill
+from router.workspace.tables import plan, queue, skill
 from services.api.bounds import require_few_limited, require_light, weight_of
+from services.api.config_context import Context, names_calendar, names_of_plan
 from services.api.config_models import (
     ConnectionIn,
     ConnectionOut,
@@ -40,55 +33,12 @@ from services.api.config_models import (
     SkillIn,
     SkillOut,
 )  # fmt: skip
-from services.api.plan_store import kept_plan, known_names, overflow_circle, require_no_dead_names, require_unnamed, steps_of
-from services.api.principal import Principal
-from services.frame.egress import SETTING, Allowed, is_providers
+from services.api.plan_store import kept_plan, known_names, overflow_circle, require_unnamed, steps_of
+from services.frame.egress import SETTING, is_providers
 from shared.errors import Forbidden, Unprocessable
 from shared.ids import new_id
-from shared.sealing import Sealer
 
 VOUCHING_SCOPE: Final = "profiles:authenticate"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a codec works with: the transaction, the caller, the sealer; ``warnings`` and secrets ``made`` go into the answer."""
-
-    connection: AsyncConnection
-    principal: Principal
-    sealer: Sealer
-    allowed: Allowed
-    warnings: list[str] = field(default_factory=list)
-    made: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def workspace_id(self) -> UUID:
-        """The caller's workspace, the only one there is here."""
-        return self.principal.workspace_id
-
-    async def id_of(self, table: sa.Table, name: str, field: str) -> UUID:
-        """The id a name stands for. Raises `Unprocessable` naming the field."""
-        found = await self.connection.scalar(
-            sa.select(table.c.id).where(table.c.workspace_id == self.workspace_id, table.c.name == name)
-        )
-        if found is None:
-            raise Unprocessable(f"there is no {table.name} {name!r}", field=field, remedy=f"create the {table.name} first")
-        return UUID(str(found))
-
-    async def name_of(self, table: sa.Table, one: UUID | None) -> str | None:
-        """The name of an id."""
-        if one is None:
-            return None
-        name: str | None = await self.connection.scalar(
-            sa.select(table.c.name).where(table.c.workspace_id == self.workspace_id, table.c.id == one)
-        )
-        return name
-
-    async def tell_dispatch(self, kind: str, ids: Sequence[UUID]) -> None:
-        """Dispatch reads these again."""
-        if ids:
-            rows = [{"workspace_id": self.workspace_id, "slot": slot_of(self.workspace_id), "kind": kind, "id": one} for one in ids]
-            await self.connection.execute(sa.insert(dispatch_change), rows)
 
 
 class Codec(Protocol):
@@ -105,6 +55,8 @@ class Codec(Protocol):
     async def removing(self, context: Context, known: Mapping[str, Any]) -> None: ...
 
     async def removed(self, context: Context, one: Any) -> None: ...
+
+    async def unnamed(self, context: Context, name: str) -> None: ...
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> Any: ...
 
@@ -130,6 +82,9 @@ class Plain:
         if self._dispatched:
             await context.tell_dispatch(self._dispatched, [one])
 
+    async def unnamed(self, context: Context, name: str) -> None:
+        """When it is deleted or has another name, names are held. Raises `Conflict` where something still names it."""
+
     async def shown(self, context: Context, row: Mapping[str, Any]) -> Any:
         return self.out(**{name: row[name] for name in self.out.model_fields if name in row})
 
@@ -141,16 +96,14 @@ class Queues(Plain):
         super().__init__(queue, QueueIn, QueueOut, dispatched="queue")
 
     async def columns(self, context: Context, given: QueueIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
-        if known is not None and known["name"] != given.name:
-            await require_unnamed(context.connection, context.workspace_id, "queue", known["name"])
         if given.overflow == given.name:
             raise Unprocessable("a queue cannot overflow into itself", field="overflow", remedy="name another queue")
         if given.overflow is not None:
-            await context.id_of(queue, given.overflow, "overflow")
+            context.names(queue, given.overflow, "overflow")
         if given.items_max is not None and (known is None or known["items_max"] is None):
             await require_few_limited(context.connection, context.workspace_id, given.name)
         await _require_apart(context, given)
-        await _require_calendar(context, given.calendar)
+        names_calendar(context, given.calendar, "calendar")
         values = await super().columns(context, given, known) | {"overflow": given.overflow or ""}
         return values | await self._plan(context, given)
 
@@ -160,10 +113,13 @@ class Queues(Plain):
             return {"routing": None, "plan": []}
         if isinstance(given.plan, str):
             steps = await steps_of(context.connection, context.workspace_id, given.plan)
-            if steps is None:
+            if steps is not None:
+                context.names(plan, given.plan, "plan")
+            else:
                 context.warnings.append(f"there is no plan {given.plan} yet: until there is, only the queue's own agents are asked")
             return {"routing": given.plan, "plan": steps or []}
         checked = await kept_plan(context.connection, context.workspace_id, given.plan, path="plan.")
+        names_of_plan(context, given.plan, path="plan.")
         context.warnings.extend(f"plan.{one}" for one in checked.warnings)
         return {"routing": given.plan.model_dump(mode="json"), "plan": list(checked.steps)}
 
@@ -176,9 +132,8 @@ class Queues(Plain):
             context.warnings.append(f"overflow goes in a circle: {' → '.join(circle)}; an item overflows once, then it is given up")
         await super().after(context, one, given)
 
-    async def removed(self, context: Context, one: Any) -> None:
-        await require_no_dead_names(context.connection, context.workspace_id)
-        await super().removed(context, one)
+    async def unnamed(self, context: Context, name: str) -> None:
+        await require_unnamed(context.connection, context.workspace_id, name)
 
     async def shown(self, context: Context, row: Mapping[str, Any]) -> QueueOut:
         return QueueOut(
@@ -197,12 +152,6 @@ async def _require_apart(context: Context, given: QueueIn) -> None:
         named = sa.select(queue.c.purpose).where(queue.c.workspace_id == context.workspace_id, queue.c.name == given.overflow)
         if await context.connection.scalar(named) == "bulk":
             raise Unprocessable("nobody's turn comes in a queue for bulk mail", field="overflow", remedy="name another queue")
-
-
-async def _require_calendar(context: Context, name: str | None) -> None:
-    known = sa.select(calendar.c.name).where(calendar.c.workspace_id == context.workspace_id, calendar.c.name == name)
-    if name not in (None, ALWAYS, DEFAULT) and await context.connection.scalar(known) is None:
-        raise Unprocessable(f"there is no calendar {name!r}", field="calendar", remedy="create the calendar first")
 
 
 def new_secret() -> str:

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from router.calendars.hours import checked_calendar
 from router.workspace.tables import agent, queue, queue_member, skill
 from services.api.bounds import require_few_memberships
+from services.api.config_context import Context
 from services.api.config_models import AgentIn, AgentOut, RoleIn, RoleOut, UserIn, UserOut
-from services.api.config_store import Codec, Context, Plain, require_format
+from services.api.config_store import Codec, Plain, require_format
 from services.api.giving import is_more, require_named_role, require_scopes, role_of_user
 from services.api.principal import DECIDING
 from services.schema.tables import role, session, user
@@ -36,6 +37,9 @@ class Roles(Plain):
 
     async def columns(self, context: Context, given: RoleIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         require_scopes(context.principal, given.scopes, field="scopes")
+        if known is None or given.name != known["name"]:
+            # An earlier release let a role go that agents had: what was minted for them is not the new one's.
+            await _sign_out(context, _holders(context, given.name))
         if known is not None:
             require_scopes(context.principal, known["scopes"], field="name")
             if given.name != known["name"] or is_more(given.scopes, given.visibility, than=known):
@@ -64,12 +68,8 @@ class Agents(Plain):
     async def columns(self, context: Context, given: AgentIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         values = await super().columns(context, given, known)
         values |= await self._entry(context, given, known)
-        known_skills = set(
-            (await context.connection.scalars(sa.select(skill.c.name).where(skill.c.workspace_id == context.workspace_id))).all()
-        )
         for name in given.skills:
-            if name not in known_skills:
-                raise Unprocessable(f"there is no skill {name!r}", field=f"skills.{name}", remedy="create the skill first")
+            context.names(skill, name, f"skills.{name}")
         if given.hours is not None:
             await asyncio.to_thread(checked_calendar, values["hours"], name="hours", now=datetime.now(UTC))
         if given.budget == 0 or (given.channels and all(rule.cap == 0 or not rule.enabled for rule in given.channels.values())):
@@ -84,6 +84,8 @@ class Agents(Plain):
         named = given.role
         if user_id is None and named is None and (known is None or known["user_id"] is None):
             named = known["role"] if known is not None else USUAL_ROLE
+        if given.role is not None and (known is None or known["role"] != given.role):
+            context.names(role, given.role, "role")
         entry = {"user_id": user_id, "role": named}
         if known is not None and (known["user_id"], known["role"]) != (user_id, named):
             await _sign_out(context, [known["id"]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -96,35 +95,12 @@ async def overflow_circle(connection: AsyncConnection, workspace_id: UUID, name:
     return [*way, name] if at == name else []
 
 
-async def require_unnamed(connection: AsyncConnection, workspace_id: UUID, kind: str, name: str) -> None:
-    """Raises `Conflict` when a plan names the queue or skill, so that no plan is left with a name that means nothing."""
+async def require_unnamed(connection: AsyncConnection, workspace_id: UUID, name: str) -> None:
+    """Raises `Conflict` when a plan names the queue, so that no plan is left with a name that means nothing."""
     rows = await connection.execute(sa.select(plan.c.name, plan.c.document).where(plan.c.workspace_id == workspace_id))
     named = [(f"the plan {one}", document) for one, document in rows]
     inline = await connection.execute(sa.select(queue.c.name, queue.c.routing).where(queue.c.workspace_id == workspace_id))
     named += [(f"the plan of the queue {one}", document) for one, document in inline if isinstance(document, dict)]
     for where, document in named:
-        if name in _names(document, kind):
-            raise Conflict(f"{where} names this {kind}", field="name", remedy="change the plan first")
-
-
-async def require_no_dead_names(connection: AsyncConnection, workspace_id: UUID) -> None:
-    """Raises `Conflict` when a plan names a queue that is not there any more; for the end of a deletion."""
-    there = set((await connection.scalars(sa.select(queue.c.name).where(queue.c.workspace_id == workspace_id))).all())
-    rows = await connection.execute(sa.select(plan.c.name, plan.c.document).where(plan.c.workspace_id == workspace_id))
-    for name, document in rows:
-        if _names(document, "queue") - there:
-            raise Conflict(f"the plan {name} names this queue", field="id", remedy="change the plan first")
-    inline = await connection.execute(sa.select(queue.c.name, queue.c.routing).where(queue.c.workspace_id == workspace_id))
-    for name, document in inline:
-        if isinstance(document, dict) and _names(document, "queue") - there:
-            raise Conflict(f"the plan of the queue {name} names this queue", field="id", remedy="change the plan first")
-
-
-def _names(document: Mapping[str, Any], kind: str) -> set[str]:
-    found: set[str] = set()
-    for step in document.get("steps", ()):
-        if kind == "queue":
-            found |= {one["queue"] for one in step.get("queues", ())}
-        else:
-            found |= {*step.get("skills", ()), *step.get("relax", ())}
-    return found
+        if any(one["queue"] == name for step in document.get("steps", ()) for one in step.get("queues", ())):
+            raise Conflict(f"{where} names this queue", field="name", remedy="change the plan first")

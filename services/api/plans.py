@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from router.policy.plan_document import PlanDocument
 from router.workspace.tables import plan, policy, queue
+from services.api.config_context import Context, names_of_plan
 from services.api.config_models import PlanIn, PlanOut
-from services.api.config_store import Codec, Context, Plain
+from services.api.config_store import Codec, Plain
 from services.api.plan_store import kept_plan
 from shared.errors import Conflict
 
@@ -24,9 +25,8 @@ class Plans(Plain):
     async def columns(self, context: Context, given: PlanIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
         document = PlanDocument(steps=given.steps, preferred=given.preferred, live_s=given.live_s)
         checked = await kept_plan(context.connection, context.workspace_id, document)
+        names_of_plan(context, document)
         context.warnings.extend(checked.warnings)
-        if known is not None and known["name"] != given.name:
-            await self._require_unused(context, known["name"])
         return {
             "name": given.name, "title": given.title, "managed_digest": given.managed_digest, "steps": list(checked.steps),
             "document": document.model_dump(mode="json"),
@@ -40,10 +40,7 @@ class Plans(Plain):
             .values(plan=steps.scalar_subquery(), version=queue.c.version + 1)
         )
 
-    async def removed(self, context: Context, one: Any) -> None:
-        await self._require_unused(context, str(one))
-
-    async def _require_unused(self, context: Context, name: str) -> None:
+    async def unnamed(self, context: Context, name: str) -> None:
         mine = queue.c.workspace_id == context.workspace_id
         user = await context.connection.scalar(
             sa.select(queue.c.name).where(mine, queue.c.routing == sa.cast(name, queue.c.routing.type)).limit(1)

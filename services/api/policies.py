@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, Final
 
@@ -28,7 +29,7 @@ from services.api.policy_models import (
     VocabularyNames,
 )
 from services.api.principal import ConfigReader, ConfigWriter, Principal
-from shared.database import Connection
+from shared.database import Connection, Contended, retried
 from shared.errors import Conflict, NotFound
 from shared.given import Given
 
@@ -36,6 +37,8 @@ router = APIRouter(prefix="/v1/policies", tags=["configuration"])
 _COLUMNS = "version, document, active, managed_digest, actor, created_at, note, activated_at, activated_by"
 _ACTIVE: Final = "select version from santral.policy where workspace_id = $1 and active"
 _ERRORS_READ: Final = 2000
+CHECKED_TRIES: Final = 3
+"""Of a policy, while what it names is taken away: the second look says so."""
 
 
 class PolicyIn(Given):
@@ -134,6 +137,13 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn,
 
     ``If-Match`` names the version that is active, 0 where none is: 409 when that is another one by now.
     """
+    found = await retried(lambda: _saved(request, principal, body, if_match), tries=CHECKED_TRIES)
+    if body.active:
+        request.app.state.hints.wake("config")
+    return found
+
+
+async def _saved(request: Request, principal: Principal, body: PolicyIn, if_match: str | None) -> PolicyOut:
     state = request.app.state
     async with state.db.batch(principal.workspace_id) as connection:
         names = await names_in(connection, principal)
@@ -141,7 +151,7 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn,
     async with state.thought_turns.of(principal):
         warnings = await asyncio.to_thread(checked, body.document, names)
     async with state.db.batch(principal.workspace_id) as connection:
-        await _lock(connection, principal)
+        await _lock(connection, principal, body.document, names)
         if if_match is not None:
             require_version(if_match, await connection.fetchval(_ACTIVE, principal.workspace_id) or 0)
         version = await connection.fetchval(
@@ -156,8 +166,6 @@ async def save_policy(request: Request, principal: ConfigWriter, body: PolicyIn,
             details["before"] = await _activate(connection, principal, version)
         await audit(connection, principal, "policy.saved", "policy", str(version), details)
         found = await _version(connection, principal, version)
-    if body.active:
-        state.hints.wake("config")
     found.warnings = _shown(warnings)
     return found
 
@@ -220,13 +228,26 @@ async def names_in(connection: Connection, principal: Principal) -> Names:
     return Names(queues=by_kind["queue"], skills=by_kind["skill"], slas=by_kind["sla"], plans=by_kind["plan"])
 
 
-async def _lock(connection: Connection, principal: Principal) -> None:
-    """Versions are counted and switched by one writer at a time."""
+async def _lock(connection: Connection, principal: Principal, document: Any, names: Names) -> None:
+    """Versions are counted and switched by one writer at a time, in turn with whoever takes a name away.
+
+    Raises `Contended` where the document says a name that went since it was checked with these: it is checked again.
+    """
     await connection.execute("select 1 from santral.workspace where id = $1 for no key update", principal.workspace_id)
+    now, text = await names_in(connection, principal), json.dumps(document, ensure_ascii=False)
+    gone = [set(getattr(names, kind) or ()) - set(getattr(now, kind) or ()) for kind in ("queues", "skills", "slas", "plans")]
+    if any(json.dumps(name, ensure_ascii=False)[1:-1] in text for name in set().union(*gone)):
+        raise Contended("what this policy names is being taken away", retry_after_s=1)
 
 
 async def _activated(request: Request, principal: Principal, chosen: Callable[[Connection], Awaitable[int]]) -> PolicyOut:
     """Checks the chosen version, in the workspace's turn and while no connection waits for it, and makes it active."""
+    found = await retried(lambda: _made_active(request, principal, chosen), tries=CHECKED_TRIES)
+    request.app.state.hints.wake("config")
+    return found
+
+
+async def _made_active(request: Request, principal: Principal, chosen: Callable[[Connection], Awaitable[int]]) -> PolicyOut:
     state = request.app.state
     async with state.thought_turns.of(principal):
         async with state.db.batch(principal.workspace_id) as connection:
@@ -235,7 +256,7 @@ async def _activated(request: Request, principal: Principal, chosen: Callable[[C
             names = await names_in(connection, principal)
         await asyncio.to_thread(checked, found.document, names)
         async with state.db.batch(principal.workspace_id) as connection:
-            await _lock(connection, principal)
+            await _lock(connection, principal, found.document, names)
             if await chosen(connection) != version:
                 raise Conflict(
                     "another version was activated meanwhile", field="version", remedy="look at the versions, and try again"
@@ -243,7 +264,6 @@ async def _activated(request: Request, principal: Principal, chosen: Callable[[C
             before = await _activate(connection, principal, version)
             await audit(connection, principal, "policy.activated", "policy", str(version), {"before": before})
             found = await _version(connection, principal, version)
-    state.hints.wake("config")
     return found
 
 

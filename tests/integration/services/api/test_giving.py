@@ -258,7 +258,7 @@ async def _replaced(api: Api, workspace: Workspace, path: str, **changed: Any) -
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize("how", ["user", "agent", "role", "seen", "named", "disabled"])
+@pytest.mark.parametrize("how", ["user", "agent", "role", "seen", "named", "anew", "disabled"])
 async def test_what_was_minted_before_a_change_of_role_gets_none_of_the_new_rights(
     api: Api, workspace: Workspace, worker_db: Database, how: str
 ) -> None:
@@ -270,9 +270,9 @@ async def test_what_was_minted_before_a_change_of_role_gets_none_of_the_new_righ
     agent, user = await _agent_of(worker_db, workspace, "narrow")
     alone = await add_agent(worker_db, workspace, new_id(), "alone", role="narrow")
     bystander = await api.agent(workspace.id, (await _agent_of(worker_db, workspace, "agent"))[0])
-    if how == "named":  # which no user's role can be
+    if how in ("named", "anew"):  # which no user's role can be
         await _replaced(api, workspace, f"users/{user}", role="agent")
-    subject = alone if how in ("agent", "named") else agent
+    subject = alone if how in ("agent", "named", "anew") else agent
     code = (await api.client.post(f"/v1/agents/{subject}/codes", headers=admin)).json()["code"]
     async with workers(api), listening(api) as address, connect(f"{address}/v1/stream", proxy=None) as socket:
         headers = await api.agent(workspace.id, subject)
@@ -287,6 +287,9 @@ async def test_what_was_minted_before_a_change_of_role_gets_none_of_the_new_righ
             await _replaced(api, workspace, "roles/narrow", visibility="workspace")
         elif how == "named":  # and another of the name takes its place
             await _replaced(api, workspace, "roles/narrow", name="former")
+            assert (await api.client.post("/v1/roles", json={**WIDE, "name": "narrow"}, headers=admin)).status_code == 201
+        elif how == "anew":  # after an earlier release let go what an agent had
+            await _sql(worker_db, "delete from santral.role where name = 'narrow'")
             assert (await api.client.post("/v1/roles", json={**WIDE, "name": "narrow"}, headers=admin)).status_code == 201
         else:
             for enabled in (False, True):
