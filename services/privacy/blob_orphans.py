@@ -3,7 +3,8 @@
 A folder whose message has neither a receipt nor an entry in quarantine is noted, and goes when it is still so after the log's whole
 retention and a margin: by then no record that needs it can be read any more. A message that arrives meanwhile is no orphan again.
 A file for an answer has a row (`router/commands/kept_files.py`), and goes with it after a day; one whose row was never written, or is gone
-and left it behind, goes a day after it was kept, which its folder's id tells. Archives have rows of their own and are not looked at.
+and left it behind, goes a day after it was kept, which its folder's id tells. So does an archive that no export names and none makes: what a
+courier that ended left of a try.
 
 **Identity**: the message's id; for a file kept for an answer its key. **Units**: seconds by the database's clock.
 """
@@ -28,7 +29,7 @@ PAGE: Final = 200
 _INCOMING: Final = 8
 """The version of ids that are computed where a message enters; a file for an answer has a folder of a fresh id."""
 _KEPT: Final = 7
-_FOR_ANSWERS: Final = "attachment-"
+_WITH_ROWS: Final = ("attachment-", "export")
 _WORKSPACES: Final = "select id from santral.workspace order by id"
 _NOTE: Final = """
 with given as (
@@ -49,7 +50,9 @@ where o.workspace_id = $1 and o.seen_at < clock_timestamp() - $3 * interval '1 s
 _NOW: Final = "select clock_timestamp()"
 _UNKNOWN: Final = """
 select g.key from unnest($2::text[]) as g(key)
-where not exists (select 1 from santral.kept_file f where f.workspace_id = $1 and f.blob = g.key)
+where not exists (select 1 from santral.kept_file f where f.workspace_id = $1 and f.blob = g.key) and not exists (
+    select 1 from santral.person_export e where e.workspace_id = $1 and e.id = split_part(g.key, '/', 2)::uuid
+    and (e.blob = g.key or e.state in ('asked', 'running')))
 """
 _GONE: Final = "delete from santral.blob_orphan where workspace_id = $1 and message_id = any($2::uuid[])"
 
@@ -78,7 +81,7 @@ async def collect_orphans(db: Database, blobs: Blobs, *, grace_s: float = GRACE_
 async def _orphans_of(db: Database, blobs: Blobs, workspace_id: UUID, grace_s: float) -> int:
     folders = await folders_of(blobs, workspace_id)
     removed = await _never_arrived(db, blobs, workspace_id, folders, grace_s)
-    return removed + await _of_no_answer(db, blobs, workspace_id, folders)
+    return removed + await _of_no_row(db, blobs, workspace_id, folders)
 
 
 async def _never_arrived(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders, grace_s: float) -> int:
@@ -93,12 +96,12 @@ async def _never_arrived(db: Database, blobs: Blobs, workspace_id: UUID, folders
     return removed
 
 
-async def _of_no_answer(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders) -> int:
-    """A row is written right after its file, so of what has none a day later nobody was ever told, or it was let go."""
+async def _of_no_row(db: Database, blobs: Blobs, workspace_id: UUID, folders: Folders) -> int:
+    """A row tells of a file right after it was kept, so of what none tells a day later nobody ever knew, or it was let go."""
     async with db.session() as connection:
         newest = first_id_at(await connection.fetchval(_NOW) - timedelta(seconds=UNSENT_S))
     old = [keys for one, keys in folders.items() if one.version == _KEPT and one < newest]
-    keys = [key for found in old for key in found if key.rpartition("/")[2].startswith(_FOR_ANSWERS)]
+    keys = [key for found in old for key in found if key.rpartition("/")[2].startswith(_WITH_ROWS)]
     removed = 0
     for start in range(0, len(keys), PAGE):
         async with db.session() as connection:

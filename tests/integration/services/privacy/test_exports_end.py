@@ -92,7 +92,7 @@ class Desk:
         return found
 
     async def archives(self) -> list[str]:
-        return [key for key in await self.blobs.keys(f"{self.workspace.id}/") if key.endswith("export.zip")]
+        return [key for key in await self.blobs.keys(f"{self.workspace.id}/") if "/export-" in key]
 
 
 @pytest.fixture

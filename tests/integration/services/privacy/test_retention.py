@@ -118,6 +118,10 @@ async def test_files_for_answers_that_have_no_row_go_after_a_day_and_archives_st
             "insert into santral.kept_file (workspace_id, blob, message_id) values ($1, $2, $3)",
             workspace.id, f"{workspace.id}/{known}/attachment-{'0' * 32}", new_id(),
         )  # fmt: skip
+        await connection.execute(
+            "insert into santral.person_export (workspace_id, id, profile_id, actor, state, blob) values ($1, $2, $2, 'x', 'done', $3)",
+            workspace.id, archive, f"{workspace.id}/{archive}/export.zip",
+        )  # fmt: skip
     assert await collect_orphans(worker_db, blobs) == 1
     assert {UUID(key.split("/")[1]) for key in await blobs.keys(f"{workspace.id}/")} == {known, fresh, archive}
 
