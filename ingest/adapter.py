@@ -44,7 +44,11 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an address ``/in/{token}`` stands for: one inbox, or a connection with the inboxes that share it."""
+    """What an address ``/in/{token}`` stands for: one inbox, or a connection with the inboxes that share it.
+
+    ``every``: what came is for every one of its inboxes, of whatever workspaces: a mail to several recipients. Its id and workspace are the
+    first one's.
+    """
 
     id: UUID
     workspace_id: UUID
@@ -53,6 +57,7 @@ class Target:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     inboxes: Sequence[Inbox] = ()
     grace_until: datetime | None = None
+    every: bool = False
 
     def has_grace(self, at: datetime) -> bool:
         """Whether posts need no proof yet, and the first scheme of signatures is taken: an inbox from before, until the operator's date."""
@@ -269,7 +274,10 @@ class Adapter(Protocol):
         ...
 
     def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
-        """Every element of the request, in order; never raises on content, a bad element becomes `Unparsed`."""
+        """Every element of the request, in order; never raises on content, a bad element becomes `Unparsed`.
+
+        Only mail comes to a target that is `Target.every`: it is read once, and is an element for each inbox.
+        """
         ...
 
     def reply(self, reply: Reply) -> Call:

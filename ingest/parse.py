@@ -11,8 +11,9 @@ import contextlib
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
+from uuid import UUID
 
-from ingest.adapter import Inbox, Parsed, Request, Target, Unparsed
+from ingest.adapter import Parsed, Request, Target, Unparsed
 from ingest.parse_worker import answer_of, question
 from ingest.registry import adapter_for
 from ingest.steps import TooManySteps, at_most
@@ -57,15 +58,21 @@ class Parser:
         await self._small.close()
         await self._large.close()
 
+    def is_late(self, target: Target) -> bool:
+        """Whether a large body for it comes behind those for others."""
+        return self._large.is_late(target.id)
+
     def limit_s(self, size: int) -> float:
         """How long a body of so many bytes may take."""
         return min(self._timeout_s, TIME_LEAST_S + TIME_OF_MEGABYTE_S * size / 2**20)
 
     async def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
-        """Every element of the request, in order; one `Unparsed` with all its bytes when it took too long or broke the process.
+        """Every element of the request, in order; one `Unparsed` with all its bytes (for each inbox, where it is for every one) when it took too
+        long or broke the process.
 
-        One of a workspace is parsed at a time. What took too long is not tried again at once, also for another inbox, and its target comes
-        behind the others. Nobody waits for who sent it: behind a relay all mail is of one sender.
+        One of a workspace is parsed at a time; what is for several is parsed once, in the turn of all of them. What took too long is not tried
+        again at once, also for another inbox, and its target comes behind the others. Nobody waits for who sent it: behind a relay all mail is
+        of one sender.
 
         Raises what the adapter raises for a small one, and `Unavailable` when no process can be had: nothing was stored.
         """
@@ -76,25 +83,23 @@ class Parser:
         limit_s, processes = self.limit_s(size), self._small if size <= SMALL_BYTES_MAX else self._large
         mark = _mark(request.body)
         if processes.is_late(mark):
-            return [
-                whole(
-                    target, request, f"{TOO_LONG} {limit_s:.0f} seconds before, and not tried again for {LATE_S / 60:.0f} minutes"
-                )
-            ]
+            return whole(
+                target, request, f"{TOO_LONG} {limit_s:.0f} seconds before, and not tried again for {LATE_S / 60:.0f} minutes"
+            )
         blamed = (mark, target.id)
         # Somebody else may have ended the process (memory, an operator): only what ends two of them is at fault itself.
         for _ in range(2):
             try:
                 said = await processes.ask(
-                    *question(target, request), owners=(target.workspace_id,), blamed=blamed, timeout_s=limit_s
+                    *question(target, request), owners=workspaces_of(target), blamed=blamed, timeout_s=limit_s
                 )
                 found = await answer_of(said, target, request.body)
             except TimeoutError:
-                return [whole(target, request, f"{TOO_LONG} {limit_s:.0f} seconds")]
+                return whole(target, request, f"{TOO_LONG} {limit_s:.0f} seconds")
             except (ChildProcessError, ValueError):
                 continue
-            return found if not isinstance(found, str) else [whole(target, request, not_understood(found))]
-        return [whole(target, request, "the process that parsed it ended")]
+            return found if not isinstance(found, str) else whole(target, request, not_understood(found))
+        return whole(target, request, "the process that parsed it ended")
 
 
 def _mark(body: bytes) -> bytes:
@@ -111,10 +116,15 @@ def is_small(body: bytes) -> bool:
     return not any(word in lowered for word in PACKED)
 
 
-def whole(target: Target, request: Request, reason: str) -> Unparsed:
-    """The whole request, not understood."""
-    inbox: Inbox | None = target.inboxes[0] if len(target.inboxes) == 1 else None
-    return Unparsed(inbox=inbox, original=request.body, reason=reason)
+def workspaces_of(target: Target) -> tuple[UUID, ...]:
+    """All whom what comes to it concerns, each once."""
+    return tuple(dict.fromkeys(inbox.workspace_id for inbox in target.inboxes)) if target.every else (target.workspace_id,)
+
+
+def whole(target: Target, request: Request, reason: str) -> list[Unparsed]:
+    """The whole request, not understood: once, or for each inbox where it is for every one."""
+    known = target.every or len(target.inboxes) == 1
+    return [Unparsed(inbox=inbox, original=request.body, reason=reason) for inbox in (target.inboxes if known else (None,))]
 
 
 def not_understood(kind: str) -> str:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self, TypeAlias
 
 from shared.errors import Throttled, Unavailable
 from shared.worker_places import WorkerPlaces
@@ -26,6 +26,8 @@ _PIECE_BYTES: Final = 256 * 1024
 LATE_S: Final = 600.0
 """How long whoever was blamed for a question that ran into its limit comes behind the others."""
 _BLAMED_MAX: Final = 10_000
+Piece: TypeAlias = bytes | Callable[[], bytes]
+"""Of a question; what is large is made when its turn has come, so that what waits holds nothing."""
 
 
 class WorkerProcesses:
@@ -57,7 +59,7 @@ class WorkerProcesses:
         await self.close()
 
     async def ask(
-        self, *question: bytes, owners: Sequence[Hashable] = (), blamed: Sequence[Hashable] = (), timeout_s: float | None = None
+        self, *question: Piece, owners: Sequence[Hashable] = (), blamed: Sequence[Hashable] = (), timeout_s: float | None = None
     ) -> bytes:
         """The answer to the pieces of one question, one after the other. Each of ``owners`` has one question here at a time (`WorkerPlaces`);
         ``timeout_s`` is for this one. When it takes too long, all that is of ``blamed`` comes behind the others for a while.
@@ -73,7 +75,8 @@ class WorkerProcesses:
             except (TimeoutError, Throttled) as error:
                 raise Unavailable("no process is free for it", remedy="come again") from error
             try:
-                return await self._answer(question, self._timeout_s if timeout_s is None else timeout_s)
+                pieces = tuple(piece if isinstance(piece, bytes) else piece() for piece in question)
+                return await self._answer(pieces, self._timeout_s if timeout_s is None else timeout_s)
             except TimeoutError:
                 self._blame(blamed)
                 raise

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -48,12 +49,15 @@ from ingest.mail.reply_token import reply_address
 from ingest.mail.reports import Bounce, names_a_mail, read_bounce, reported_message_id
 from ingest.setting_formats import LISTED_MAX, VOUCHES
 from ingest.signatures import verify_bearer
+from ingest.steps import step
 from shared.errors import Unprocessable
 from shared.message import UNVERIFIED_SCOPE, Automatic, Filtered, Participant, Sender
 from shared.text import clean_line
 
 LISTENER: Final = "SMTP"
 """The method of a request that is a mail from our own listener."""
+DRAFT_STEPS: Final = 100
+"""Of a small mail's draft for one inbox, once it is read."""
 REFERENCES_MAX: Final = 30
 SUBJECT_CHARS_MAX: Final = 2000
 REASON_CHARS_MAX: Final = 500
@@ -104,13 +108,15 @@ class SmtpAdapter:
         return None
 
     def parse(self, target: Target, request: Request) -> Sequence[Parsed]:
-        inbox = target.inboxes[0]
+        inboxes = target.inboxes if target.every else target.inboxes[:1]
         if not request.body.strip():
-            return [Unparsed(inbox=inbox, original=request.body, reason="an empty mail")]
+            return [Unparsed(inbox=inbox, original=request.body, reason="an empty mail") for inbox in inboxes]
         mail = read_mail(request.body)
         if mail.sender is None and not mail.text and not mail.attachments:
-            return [Unparsed(inbox=inbox, original=request.body, reason="no From, no text and no attachment: not a mail")]
-        return [_draft(inbox, mail, request.body, _own(inbox), proven=request.proven)]
+            reason = "no From, no text and no attachment: not a mail"
+            return [Unparsed(inbox=inbox, original=request.body, reason=reason) for inbox in inboxes]
+        same = _same(mail, request.body)
+        return [_draft(inbox, mail, same, proven=request.proven) for inbox in inboxes]
 
     def reply(self, reply: Reply) -> Call:
         require_carried(reply.content, self.capabilities)
@@ -176,7 +182,36 @@ def _require_somebody(reply: Reply) -> None:
         raise Unprocessable("the inbox's own mailbox", field="to", remedy="give the customer's address")
 
 
-def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes, *, proven: bool) -> Draft:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Same:
+    """What of a mail's draft is the same for every inbox it came to, made once."""
+
+    external_id: str
+    values: Mapping[str, Any]
+    parts: Sequence[Part]
+    raw: bytes
+
+
+def _same(mail: Mail, raw: bytes) -> _Same:
+    values = {
+        "subject": _subject(mail.subject),
+        "text": mail.text,
+        "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
+        "sent_at": mail.date,
+        "defines": (f"mid:{mail.message_id}",) if mail.message_id else (),
+    }
+    parts = [
+        Part(content=one.content, name=one.name, content_type=one.content_type, content_id=one.content_id, inline=one.inline)
+        for one in mail.attachments
+    ]
+    if mail.html:
+        parts.append(Part(content=mail.html.encode(), content_type="text/html; charset=utf-8", role="html"))
+    return _Same(external_id=mail_identity(raw, mail.message_id), values=values, parts=parts, raw=raw)
+
+
+def _draft(inbox: Inbox, mail: Mail, same: _Same, *, proven: bool) -> Draft:
+    step(DRAFT_STEPS)
+    own = _own(inbox)
     who = correspondent(mail, own)
     automatic, reported = _automatic(mail, own)
     authserv_id = str(inbox.settings.get("authserv_id", ""))
@@ -186,14 +221,10 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes, *, proven: b
     verdict = "none" if verdict == "pass" and not proven else verdict
     sender = _sender(inbox, mail, who.box, verdict="none" if who.written_from and verdict == "pass" else verdict)
     values: dict[str, Any] = {
+        **same.values,
         "sender": sender,
         "participants": _participants(mail, own, {sender.value, handle_value(who.written_from)}),
-        "subject": _subject(mail.subject),
-        "text": mail.text,
-        "text_stripped": mail.text_stripped if mail.text_stripped != mail.text else None,
-        "sent_at": mail.date,
         "refs": _refs(mail, reported),
-        "defines": (f"mid:{mail.message_id}",) if mail.message_id else (),
         "automatic": automatic,
         "filtered": _filtered(inbox, mail),
         "authenticated": sender.assurance != "asserted",
@@ -203,13 +234,7 @@ def _draft(inbox: Inbox, mail: Mail, raw: bytes, own: OwnMailboxes, *, proven: b
             **({"written_from": who.written_from} if who.written_from else {}),
         },
     }
-    parts = [
-        Part(content=one.content, name=one.name, content_type=one.content_type, content_id=one.content_id, inline=one.inline)
-        for one in mail.attachments
-    ]
-    if mail.html:
-        parts.append(Part(content=mail.html.encode(), content_type="text/html; charset=utf-8", role="html"))
-    return Draft(inbox=inbox, external_id=mail_identity(raw, mail.message_id), values=values, parts=parts, original=raw)
+    return Draft(inbox=inbox, external_id=same.external_id, values=values, parts=same.parts, original=same.raw)
 
 
 def _subject(subject: str) -> str:

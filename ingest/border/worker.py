@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -68,7 +68,7 @@ class EvaluatingBorder:
     async def __aexit__(self, *_: object) -> None:
         await self._processes.close()
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
+    async def results(self, content: Callable[[], bytes], *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
         """The value of our Authentication-Results field. Raises `Unavailable` when no process looked at the mail: it has to come again."""
         asked = _Asked(
             nameserver=self._nameserver, sealers=self._sealers, dns_s=self._timeout_s * _DNS_SHARE, mail_from=_text(mail_from),

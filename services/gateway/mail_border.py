@@ -5,7 +5,7 @@ Source: RFC 8601 §2.2. What is said is believed by every inbox that names no bo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -18,8 +18,9 @@ from shared.shares import Share
 class Border(Protocol):
     """Whoever judges a mail while its sender waits for the answer."""
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
-        """The value of our field: ``authserv-id; results``. ``peer`` is the sending server's address, ``owners`` whose that is.
+    async def results(self, content: Callable[[], bytes], *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
+        """The value of our field: ``authserv-id; results``. ``content`` is the mail, read when its turn has come; ``peer`` is the sending server's
+        address, ``owners`` whose that is.
 
         Raises `Unavailable` where nobody could look at the mail now: it was not judged, and has to come again.
         """
@@ -32,8 +33,8 @@ class TrustingBorder:
     def __init__(self, authserv_id: str) -> None:
         self._authserv_id = authserv_id
 
-    async def results(self, content: bytes, *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
-        return f"{self._authserv_id}; dmarc=pass header.from={from_domain(content).decode('utf-8', 'replace')}"
+    async def results(self, content: Callable[[], bytes], *, mail_from: str, helo: str, peer: str, owners: Sequence[Share]) -> str:
+        return f"{self._authserv_id}; dmarc=pass header.from={from_domain(content()).decode('utf-8', 'replace')}"
 
 
 @asynccontextmanager

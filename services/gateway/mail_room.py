@@ -7,21 +7,22 @@ session that waits for its sender makes room (`services/frame/making_room.py`), 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from typing import Final
 
+from ingest.parse import SMALL_BYTES_MAX
 from services.frame.making_room import Full, Place, Room
 from shared.metrics import MAILS_REFUSED
 from shared.shares import Share
-from shared.turns import Turns
+from shared.worker_places import WorkerPlaces
 
 CONNECTIONS_MAX: Final = 500
 CONNECTIONS_EACH: Final = 50
 COMING_BYTES_MAX: Final = 2 * 1024 * 1024 * 1024
 COMING_BYTES_EACH: Final = 512 * 1024 * 1024
-LARGE_BYTES: Final = 1024 * 1024
+LARGE_BYTES: Final = SMALL_BYTES_MAX
+"""Whatever is not parsed in the places for small mail: who has a place here waits behind no other mail of its workspace there."""
 LARGE_AT_ONCE: Final = 4
 
 
@@ -34,8 +35,7 @@ class MailRoom:
     ) -> None:  # fmt: skip
         self._open = Room(each=connections_each, most=connections)
         self._coming = Room(each=coming_bytes_each, most=coming_bytes)
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self._turns = Turns(places=LARGE_AT_ONCE)
+        self._large = WorkerPlaces(LARGE_AT_ONCE)
 
     def enter(self, owners: Sequence[Share], ended: Callable[[], None]) -> Place | None:
         """A place for one more connection, where there is one; ``ended`` is told when it makes room."""
@@ -49,12 +49,15 @@ class MailRoom:
             yield HeldMail(place)
 
     @contextlib.asynccontextmanager
-    async def working(self, owners: Sequence[Share], size: int) -> AsyncIterator[None]:
-        """While a mail is in memory as a whole: only a few large ones are at once, and one of an address."""
+    async def working(self, owners: Sequence[Hashable], size: int, *, late: bool = False) -> AsyncIterator[None]:
+        """While a mail is in memory as a whole: only a few large ones are at once, one of each of ``owners``, and one of all that are late.
+
+        What waits is in no memory and holds no place. Raises `Throttled` where too many of an owner wait.
+        """
         if size <= LARGE_BYTES:
             yield
             return
-        async with self._turns.of(*owners), self._large:
+        async with self._large.of(*owners, late=late):
             yield
 
 

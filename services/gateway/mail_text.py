@@ -42,7 +42,7 @@ class MailText:
         return None
 
     def content(self) -> bytes:
-        """The mail, its dots as they were written; once, when the end has come."""
+        """The mail, its dots as they were written, when the end has come; read anew each time."""
         self._file.seek(0)
         return self._file.read().removeprefix(b"\r\n")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, cast
 
 import structlog
@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from ingest.adapter import Inbox, Request, Target
 from ingest.adapters.smtp import LISTENER
 from ingest.directory import Directory
-from ingest.parse import Parser
+from ingest.parse import Parser, workspaces_of
 from ingest.receive import Receiver
 from services.frame.making_room import Place
 from services.frame.peers import plain_address, shares_of
@@ -81,50 +81,58 @@ class MailHandler:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        assert isinstance(server, MailServer)
-        content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content or "").encode()
+    async def taken(self, text: MailText, session: Session, envelope: Envelope, room: MailRoom) -> str:
+        """A mail that has come to its end, judged and taken in: the answer to it. It is read when its turn has come."""
+        mail_from, peer = envelope.mail_from or "", _peer_of(session)
         try:
-            body = await self._traced(content, session, envelope.mail_from or "")
-            for inbox in self._inboxes(envelope.rcpt_tos):
-                await self._take_in(inbox, body, server.subscriber)
+            results = await self._judged(text, mail_from, session.host_name or "", peer)
+            target = self._target(self._inboxes(envelope.rcpt_tos))
+            counts_for(target.workspace_id, shares_of(peer)[0].owner)
+            # Who sent it says nothing where a border in front of us hands on everybody's.
+            owners = (*(shares_of(peer) if self._border is not None else ()), *workspaces_of(target))
+            async with room.working(owners, text.size, late=self._parser.is_late(target)):
+                await self._take_in(target, await self._traced(text.content(), mail_from, results))
+        except Throttled as error:
+            GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
+            return _throttled(error)
         except Unavailable as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return f"451 4.3.0 not stored, send again: {error.message}"
         GATEWAY_REQUESTS.labels(provider="smtp", status="250").inc()
         return "250 2.0.0 stored"
 
-    def _inboxes(self, addresses: Sequence[str]) -> Collection[Inbox]:
+    def _inboxes(self, addresses: Sequence[str]) -> Sequence[Inbox]:
         """Those of a mail that has come, which took its time. Raises `Unavailable` where one is there no more: what is sent again is refused
         at its recipient, and the others take it."""
         found = [self._directory.mailbox(address) for address in addresses]
         if None in found:
             raise Unavailable("a recipient is there no more")
-        return {inbox.id: inbox for inbox in found if inbox is not None}.values()
+        return list({inbox.id: inbox for inbox in found if inbox is not None}.values())
 
     async def handle_exception(self, error: Exception) -> str:
         """What nobody foresaw, anywhere in the session: the sender keeps its mail and comes again."""
         log.error("a session met an error", action="session_failed", kind=type(error).__name__)
         return "451 4.3.0 not stored, send again"
 
-    async def _traced(self, content: bytes, session: Session, mail_from: str) -> bytes:
-        results: str | None = None
-        if self._border is not None:
-            peer = _peer_of(session)
-            results = await self._border.results(
-                content, mail_from=mail_from, helo=session.host_name or "", peer=peer, owners=shares_of(peer)
-            )
+    async def _judged(self, text: MailText, mail_from: str, helo: str, peer: str) -> str | None:
+        if self._border is None:
+            return None
+        return await self._border.results(text.content, mail_from=mail_from, helo=helo, peer=peer, owners=shares_of(peer))
+
+    async def _traced(self, content: bytes, mail_from: str, results: str | None) -> bytes:
         if len(content) <= TRACED_AT_ONCE_BYTES_MAX:
             return traced(content, mail_from=mail_from, results=results)
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
 
-    async def _take_in(self, inbox: Inbox, body: bytes, sender: Hashable) -> None:
-        counts_for(inbox.workspace_id, sender)
-        request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
-        target = Target(
-            id=inbox.id, workspace_id=inbox.workspace_id, provider=inbox.provider, settings=inbox.settings,
-            secrets=inbox.secrets, inboxes=(inbox,),
+    def _target(self, inboxes: Sequence[Inbox]) -> Target:
+        first = inboxes[0]
+        return Target(
+            id=first.id, workspace_id=first.workspace_id, provider=first.provider, settings=first.settings, secrets=first.secrets,
+            inboxes=inboxes, every=True,
         )  # fmt: skip
+
+    async def _take_in(self, target: Target, body: bytes) -> None:
+        request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
         for one in await take_in(self._parser, self._receiver, target, request):
             MESSAGES_IN.labels(provider="smtp", understood="yes" if one.understood else "no").inc()
 
@@ -141,6 +149,7 @@ class MailServer(SMTP):
 
     def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, processor_time: ProcessorTime, **options: Any) -> None:
         super().__init__(handler, **options)
+        self._handler = handler
         self.rates = rates
         self._processor_time = processor_time
         self._room = room
@@ -206,12 +215,8 @@ class MailServer(SMTP):
         if text.too_large:
             GATEWAY_REQUESTS.labels(provider="smtp", status="552").inc()
             return f"552 5.3.4 a mail is at most {self.data_size_limit} bytes"
-        async with self._room.working(self._owners, text.size):
-            self.envelope.content = self.envelope.original_content = text.content()
-            try:
-                return str(await self._call_handler_hook("DATA"))
-            finally:
-                self.envelope.content = self.envelope.original_content = None
+        assert self.session is not None
+        return await self._handler.taken(text, self.session, self.envelope, self._room)
 
     @property
     def subscriber(self) -> Hashable:

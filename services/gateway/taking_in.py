@@ -28,7 +28,16 @@ async def take_in(parser: Parser, receiver: Receiver, target: Target, request: R
     except Unavailable:
         raise
     except Exception as error:
-        parsed = [whole(target, request, _reason(error, target))]
+        parsed = whole(target, request, _reason(error, target))
+    if not target.every:
+        return await _received(receiver, target, request, parsed)
+    accepted: list[Accepted] = []
+    for inbox in target.inboxes:
+        accepted += await _received(receiver, target, request, [one for one in parsed if one.inbox is inbox])
+    return accepted
+
+
+async def _received(receiver: Receiver, target: Target, request: Request, parsed: Sequence[Parsed]) -> list[Accepted]:
     try:
         return await receiver.receive(target, parsed, request=request)
     except Unavailable:

@@ -119,7 +119,7 @@ async def test_a_strangers_slow_names_take_the_verdict_from_nobody() -> None:
         async with EvaluatingBorder(OURS, nameserver=names.nameserver, workers=2, timeout_s=2.0, wait_s=3.0) as border:
 
             async def judged(content: bytes, sender: str, peer: str) -> str:
-                return await border.results(content, mail_from=sender, helo="", peer=peer, owners=shares_of(peer))
+                return await border.results(lambda: content, mail_from=sender, helo="", peer=peer, owners=shares_of(peer))
 
             # Both processes are there by now, so their start is nobody's wait.
             await asyncio.gather(*(judged(mail(AUTHOR), "", f"192.0.2.{n}") for n in range(2)))
@@ -142,7 +142,7 @@ async def test_a_mail_that_takes_all_of_its_time_is_not_believed_and_the_next_is
         async with EvaluatingBorder(OURS, nameserver=names.nameserver, workers=1, timeout_s=1.0) as border:
 
             async def judged(one: bytes) -> str:
-                return await border.results(one, mail_from="", helo="", peer="192.0.2.9", owners=shares_of("192.0.2.9"))
+                return await border.results(lambda: one, mail_from="", helo="", peer="192.0.2.9", owners=shares_of("192.0.2.9"))
 
             passed = MAILS_JUDGED.labels(dmarc="pass")._value.get()
             said = await asyncio.gather(*(judged(one) for one in (slow, slow, content)))

@@ -16,7 +16,9 @@ BORDER = "mx.ornek.com"
 
 
 async def stamped(content: bytes, *, mail_from: str = "") -> bytes:
-    results = await TrustingBorder(BORDER).results(content, mail_from=mail_from, helo="ornek.net", peer="127.0.0.1", owners=())
+    results = await TrustingBorder(BORDER).results(
+        lambda: content, mail_from=mail_from, helo="ornek.net", peer="127.0.0.1", owners=()
+    )
     return traced(content, mail_from=mail_from, results=results)
 
 
