@@ -73,7 +73,8 @@ async def sent(door: MailDoor, directory: Several, parser: Parser, mail: bytes) 
 
 @pytest.mark.parametrize("mail", [SMALL, LARGER], ids=["small", "larger"])
 async def test_a_mail_to_several_inboxes_is_parsed_once(tmp_path: Path, mail: bytes) -> None:
-    async with mail_door(tmp_path) as door, Counted() as parser:
+    parser = Counted()
+    async with mail_door(tmp_path) as door, parser:
         directory = Several(door.inbox)
         assert (await sent(door, directory, parser, mail)).startswith("250")
         assert len(parser.asked) == 1
