@@ -56,7 +56,7 @@ async def same_call(connection: Connection, workspace_id: UUID, marker: str, bod
     """
     known = await connection.fetchrow(_CLAIM, workspace_id, marker, digest_of(body), message_id)
     assert known is not None
-    made = _of_the_same(known, body)
+    made = _of_the_same(dict(known), body)
     return None if made == message_id else made
 
 
@@ -69,7 +69,7 @@ async def same_reply(
     """
     known = await connection.fetchrow(_FORMER, workspace_id, f"reply:{conversation_id}:{key}", actor)
     if known is not None:
-        return _of_the_same(known, body)
+        return _of_the_same(dict(known), body)
     return await same_call(connection, workspace_id, f"reply:{conversation_id}:{actor}:{key}", body, message_id)
 
 
