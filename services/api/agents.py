@@ -17,7 +17,7 @@ from services.api.audit import audit
 from services.api.config_models import Channel
 from services.api.credentials import Kind, new_token, read_token
 from services.api.document import may_answer
-from services.api.giving import require_minter
+from services.api.giving import lock_ending, lock_minting, require_minter
 from services.api.principal import Caller, ConversationReader, ConversationWriter, Principal, needs, until_of
 from services.api.profile_seen import note_glances, people_on
 from services.api.unseen_customers import hide_customers
@@ -132,9 +132,9 @@ async def code(request: Request, principal: Minter, agent_id: UUID) -> CodeOut:
     return CodeOut(code=text, expires_at=expires_at)
 
 
-_AGENT: Final = "select user_id, role from santral.agent where workspace_id = $1 and id = $2 and enabled for share"
-_USER: Final = "select role from santral.user where workspace_id = $1 and id = $2 and enabled for share"
-_ROLE: Final = "select scopes from santral.role where workspace_id = $1 and name = $2 for share"
+_AGENT: Final = "select user_id, role from santral.agent where workspace_id = $1 and id = $2 and enabled"
+_USER: Final = "select role from santral.user where workspace_id = $1 and id = $2 and enabled"
+_ROLE: Final = "select scopes from santral.role where workspace_id = $1 and name = $2"
 
 
 async def _require_mintable(connection: Connection, principal: Principal, agent_id: UUID) -> None:
@@ -143,7 +143,8 @@ async def _require_mintable(connection: Connection, principal: Principal, agent_
 
 
 async def _scopes_of(connection: Connection, workspace_id: UUID, agent_id: UUID) -> list[str]:
-    """What an agent may, held until the transaction's end: whoever gives them another role meanwhile waits, and ends this session too."""
+    """What an agent may: whoever gives them another role waits until the transaction's end, and ends this session too."""
+    await lock_minting(connection, workspace_id)
     agent = await connection.fetchrow(_AGENT, workspace_id, agent_id)
     if agent is None:
         raise NotFound("no such agent", field="agent_id")
@@ -205,6 +206,7 @@ async def sign_out_everywhere(request: Request, principal: Caller) -> None:
     """Every token and code of the caller ends at once; their sockets close within seconds."""
     one = _require_session(principal)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
+        await lock_ending(connection, principal.workspace_id)
         await connection.execute(f"{_END} and agent_id = $2", principal.workspace_id, one.agent_id)
         await audit(connection, principal, "agent.signed_out", "agent", str(one.agent_id))
 

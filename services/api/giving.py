@@ -4,6 +4,10 @@ Whoever writes a role, gives one to a user or an agent, or makes a key must hold
 is asked with these rights themselves (`principal.py`, `DECIDING`). A program that signs agents in (`agents:token`) may do so for every role
 of the desk, because that is what it is for; a role with a scope that administers needs a minter who has it. Nor is anything minted that
 outlives a key that expires: not by the key, and not by a session that it minted.
+
+Who mints and who ends what was minted (another role, an agent or user disabled, everywhere signed out) come one after the other, by a lock of
+their workspace that minters share. It is no row's: who comes after a waiting writer shares a row's lock all the same, so masses of mints would keep
+out for ever whoever disables their agent. For this one they stand in a line.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.api.principal import SCOPES, Principal, Visibility
 from services.schema.tables import role as role_table
 from services.schema.tables import user as user_table
+from shared.database import Connection
 from shared.errors import Forbidden, Unprocessable
 
 DESK: Final = frozenset(
@@ -26,7 +31,22 @@ DESK: Final = frozenset(
      "events:read", "quarantine:read")
 )  # fmt: skip
 """Scopes of people at work; every other one administers."""
+_MINTING: Final = "select pg_advisory_xact_lock_shared(hashtextextended('santral.sessions ' || $1::uuid, 0))"
+_ENDING: Final = "select pg_advisory_xact_lock(hashtextextended('santral.sessions ' || $1::uuid, 0))"
 _SIGHT: Final[Mapping[Visibility, int]] = {"own": 0, "queue": 1, "team": 1, "workspace": 2}
+
+
+async def lock_minting(connection: Connection, workspace_id: UUID) -> None:
+    """Until the transaction ends nobody ends sessions. Before what decides over minting is read, which then is what holds."""
+    await connection.execute(_MINTING, workspace_id)
+
+
+async def lock_ending(connection: Connection | AsyncConnection, workspace_id: UUID) -> None:
+    """Until the transaction ends nobody mints. Before the statement that ends sessions, which then sees all that were minted."""
+    if isinstance(connection, AsyncConnection):
+        await connection.exec_driver_sql(_ENDING, (workspace_id,))
+    else:
+        await connection.execute(_ENDING, workspace_id)
 
 
 def require_scopes(principal: Principal, scopes: Iterable[str], *, field: str) -> None:

@@ -20,7 +20,7 @@ from services.api.bounds import require_few_memberships
 from services.api.config_context import Context
 from services.api.config_models import AgentIn, AgentOut, RoleIn, RoleOut, UserIn, UserOut
 from services.api.config_store import Codec, Plain, require_format
-from services.api.giving import is_more, require_named_role, require_scopes, role_of_user
+from services.api.giving import is_more, lock_ending, require_named_role, require_scopes, role_of_user
 from services.api.principal import DECIDING
 from services.schema.tables import role, session, user
 from shared.errors import Conflict, Unprocessable
@@ -183,6 +183,7 @@ def _holders(context: Context, name: str) -> sa.Select[tuple[UUID]]:
 
 async def _sign_out(context: Context, agents: sa.Select[tuple[UUID]] | Sequence[UUID]) -> None:
     """Ends every token and code of these agents; their sockets close within seconds."""
+    await lock_ending(context.connection, context.workspace_id)
     theirs = sa.and_(session.c.workspace_id == context.workspace_id, session.c.agent_id.in_(agents), session.c.revoked_at.is_(None))
     await context.connection.execute(sa.update(session).where(theirs).values(revoked_at=sa.func.now()))
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final
 
 from tests.support.source_files import TEXTUAL, Source, source, sources
-from tests.support.statements import HOLDS, IDENTITY, Verb, touches_of
+from tests.support.statements import HOLDS, IDENTITY, SESSIONS, Verb, touches_of
 from tests.support.tables import ROOT
 
 CLASSES: Final[Mapping[str, str]] = {
@@ -23,7 +23,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "erasure": "erasure", "import_job": "import", "rules_pass": "rules pass", "handle_renewal": "renewal",
     "suggestion": "suggestion",
     "suggestion_place": "suggestion place", "quarantine": "quarantine", "sla_clock": "clocks", "placement_operation": "operation",
-    "message": "messages", "idempotency": "retry key", "workspace": "workspace", "policy": "policy",
+    "message": "messages", "idempotency": "retry key", "workspace": "workspace", "policy": "policy", SESSIONS: "sessions",
 }  # fmt: skip
 """Table → the class of lock that the page names. Tables that are only inserted into, or written under another's lock, are none."""
 _WAITS: Final[frozenset[Verb]] = frozenset({"lock", "update", "delete", "meet"})

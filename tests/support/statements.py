@@ -15,6 +15,8 @@ IDENTITY: Final = "(identity)"
 """The advisory lock on who is who, where a table's name stands otherwise."""
 HOLDS: Final = "(holds)"
 """The advisory lock on legal holds, which its key names."""
+SESSIONS: Final = "(sessions)"
+"""The advisory lock on what is minted, which its key names."""
 Verb = Literal["insert", "meet", "update", "delete", "lock"]
 _WRITE: Final = re.compile(r'\b(insert into|update|delete from) santral\."?(\w+|\0)')
 _NO_ALIAS: Final = "on|where|order|group|limit|offset|for|join|left|cross|using|union|returning"
@@ -43,8 +45,12 @@ def touches_of(statement: str) -> list[Touch]:
     for match in _LOCKING.finditer(text):
         found += [(match.start(), Touch(table, "lock")) for table in _locked(text, match)]
     if "pg_advisory_xact_lock" in text:
-        found.append((text.index("pg_advisory_xact_lock"), Touch(HOLDS if "'santral.holds " in text else IDENTITY, "lock")))
+        found.append((text.index("pg_advisory_xact_lock"), Touch(_advisory(text), "lock")))
     return [touch for _, touch in sorted(found, key=lambda one: one[0])]
+
+
+def _advisory(text: str) -> str:
+    return next((one for key, one in (("'santral.holds ", HOLDS), ("'santral.sessions ", SESSIONS)) if key in text), IDENTITY)
 
 
 def _may_meet(text: str, start: int) -> bool:

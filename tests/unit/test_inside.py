@@ -10,7 +10,7 @@ import pytest
 from tests.support import writers
 from tests.support.lock_order import found, lock_orders, transactions
 from tests.support.source_files import source, sources
-from tests.support.statements import HOLDS, IDENTITY, Touch, touches_of
+from tests.support.statements import HOLDS, IDENTITY, SESSIONS, Touch, touches_of
 from tests.support.table_writes import all_writes, declared_tables
 from tests.support.tables import ROOT, all_tables
 
@@ -23,6 +23,7 @@ LINK = re.compile(r"\]\(([^)#]+)")
 ROW = re.compile(r"\| (?P<what>[^|]+) \| `(?P<code>[^`]+:[^`]+)`(?: (?P<number>\d))? \| (?P<order>[^|`]+) \|")
 ROWS = {(row["code"], int(row["number"] or 1)): row for row in ROW.finditer(LOCKS)}
 ORDER = re.search(r"```\n(leases → .*)\n```", LOCKS)
+FOR_SHARE = re.compile(r"\bfrom santral\..*\bfor (?:key )?share\b")
 UNQUALIFIED = re.compile(r"\b(?:insert into|delete from) (?!santral\.|pg_temp\.)\w+|\bupdate (?!santral\.)\w+ (?:\w+ )?set\b")
 
 
@@ -157,6 +158,10 @@ def test_no_statement_writes_without_naming_the_schema() -> None:
     assert [file.name for file in sources() if UNQUALIFIED.search(" ".join(file.text.lower().split()))] == []
 
 
+def test_no_row_is_locked_in_a_way_that_lets_newcomers_past_a_waiting_writer() -> None:
+    assert [file.name for file in sources() for one in file.statements() if FOR_SHARE.search(" ".join(one.lower().split()))] == []
+
+
 @pytest.mark.parametrize(
     ("statement", "touches"),
     [
@@ -180,6 +185,7 @@ def test_no_statement_writes_without_naming_the_schema() -> None:
         ('delete from santral."user" x', [("user", "delete")]),
         ("select pg_advisory_xact_lock($1)", [(IDENTITY, "lock")]),
         ("select pg_advisory_xact_lock_shared(hashtextextended('santral.holds ' || $1, 0))", [(HOLDS, "lock")]),
+        ("select pg_advisory_xact_lock(hashtextextended('santral.sessions ' || $1, 0))", [(SESSIONS, "lock")]),
     ],
 )
 def test_a_statement_is_understood(statement: str, touches: list[Touch]) -> None:

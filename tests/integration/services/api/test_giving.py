@@ -13,6 +13,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from services.api.config_models import AgentIn, RoleIn, UserIn
+from services.api.credentials import read_token
 from services.api.giving import DESK
 from services.api.principal import ROLES, SCOPES
 from shared.database import Database
@@ -314,26 +315,69 @@ async def test_who_is_written_down_as_before_stays_signed_in(api: Api, workspace
     assert await _read_items(api, headers) == 200, "less is read fresh"
 
 
-async def test_a_token_that_is_minted_while_the_role_changes_ends_too(api: Api, workspace: Workspace, worker_db: Database) -> None:
-    """Whichever of the two is first: the token waits and is refused, or it is there to be ended."""
+@pytest.mark.parametrize("how", ["token", "code", "exchange"])
+async def test_what_is_minted_while_the_role_changes_gets_none_of_the_new_rights(
+    api: Api, workspace: Workspace, worker_db: Database, how: str
+) -> None:
+    """Whichever of the two is first: who mints waits and reads what is new, or what they minted is there to be ended."""
     agent, _ = await _agent_of(worker_db, workspace, "agent")
     headers = await api.key(workspace.id, "agents:token")
-    minting: list[asyncio.Task[Response]] = []
+    minted = await api.client.post(f"/v1/agents/{agent}/codes", headers=headers)
+    async with worker_db.batch() as holding:  # what was minted is ended, and the new role is not there yet
+        await holding.execute("lock table santral.role in share row exclusive mode")
+        changing = asyncio.create_task(_replaced(api, workspace, "roles/agent", scopes=["admin"]))
+        await _wait_for_locks(worker_db, 1)
+        if how == "exchange":
+            call = api.client.post("/v1/sessions/exchange", json={"code": minted.json()["code"]})
+        else:
+            call = api.client.post(f"/v1/agents/{agent}/{how}s", headers=headers)
+        minting = asyncio.create_task(call)
+        await _wait_for_locks(worker_db, 2)
+    await changing
+    assert (await minting).status_code == (401 if how == "exchange" else 403)
+    left = "select kind from santral.session where agent_id = $1 and revoked_at is null"
     async with worker_db.batch() as connection:
-        await connection.execute(
-            "update santral.role set scopes = '{admin}' where workspace_id = $1 and name = 'agent'", workspace.id
-        )
-        minting.append(asyncio.create_task(api.client.post(f"/v1/agents/{agent}/tokens", headers=headers)))
-        await _waits_for_a_lock(worker_db)
-    assert (await minting[0]).status_code == 403, "read as it is once it has changed"
+        assert await connection.fetch(left, agent) == []
 
 
-async def _waits_for_a_lock(db: Database) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            async with db.session() as connection:
-                if await connection.fetchval("select count(*) from pg_locks where not granted"):
-                    return
+@pytest.mark.parametrize("end", ["agents", "users", "me"])
+async def test_masses_of_mints_do_not_keep_out_who_ends_what_was_minted(
+    api: Api, workspace: Workspace, worker_db: Database, end: str
+) -> None:
+    """One mints, somebody disables the agent, and another comes to mint: that one stands behind, and gets nothing."""
+    agent, user = await _agent_of(worker_db, workspace, "agent")
+    headers = await api.key(workspace.id, "agents:token")
+    signed_in = await api.agent(workspace.id, agent)
+
+    def mint() -> asyncio.Task[Response]:
+        return asyncio.create_task(api.client.post(f"/v1/agents/{agent}/tokens", headers=headers))
+
+    async def ends() -> None:
+        if end == "me":
+            assert (await api.client.delete("/v1/sessions", headers=signed_in)).status_code == 204
+        else:
+            await _replaced(api, workspace, f"{end}/{agent if end == 'agents' else user}", enabled=False)
+
+    async with worker_db.batch() as holding:
+        await holding.execute("lock table santral.session in share row exclusive mode")
+        first = mint()
+        await _wait_for_locks(worker_db, 1)
+        ending = asyncio.create_task(ends())
+        await _wait_for_locks(worker_db, 2)
+        second = mint()
+        await _wait_for_locks(worker_db, 3)
+    await ending
+    assert (await first).status_code == 201
+    assert (await second).status_code == {"agents": 404, "users": 409, "me": 201}[end]
+    async with worker_db.batch() as connection:
+        left = await connection.fetch("select public_id from santral.session where agent_id = $1 and revoked_at is null", agent)
+    assert [row["public_id"] for row in left] == ([read_token((await second).json()["token"]).public_id] if end == "me" else [])
+
+
+async def _wait_for_locks(db: Database, count: int) -> None:
+    """Until so many wait for a lock; this server is this run's alone."""
+    async with asyncio.timeout(10), db.session() as connection:
+        while await connection.fetchval("select count(distinct pid) from pg_locks where not granted") < count:
             await asyncio.sleep(0.02)
 
 
