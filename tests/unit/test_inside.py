@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\(([^)#]+)")
 ROW = re.compile(r"\| (?P<what>[^|]+) \| `(?P<code>[^`]+:[^`]+)`(?: (?P<number>\d))? \| (?P<order>[^|`]+) \|")
 ROWS = {(row["code"], int(row["number"] or 1)): row for row in ROW.finditer(LOCKS)}
 ORDER = re.search(r"```\n(leases → .*)\n```", LOCKS)
-FOR_SHARE = re.compile(r"\bfrom santral\..*\bfor (?:key )?share\b")
+FOR_SHARE = re.compile(r"\bfrom santral\..*\bfor share\b")
 UNQUALIFIED = re.compile(r"\b(?:insert into|delete from) (?!santral\.|pg_temp\.)\w+|\bupdate (?!santral\.)\w+ (?:\w+ )?set\b")
 
 
