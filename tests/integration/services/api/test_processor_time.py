@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,13 +12,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 
 from services.api.credentials import new_token
 from services.frame.processor_time import ProcessorTime
 from shared.database import Database
 from shared.health import BEAT_S
 from shared.ids import new_id
+from tests.support.agent_sockets import closed_with, hello_of
 from tests.support.api import Api, listening, running_api
+from tests.support.chat import chat, open_session, read_until
+from tests.support.used_up import PlayedTime
 from tests.support.workspaces import Workspace, make_workspace
 
 CONNECTIONS: Final = 16
@@ -159,3 +164,26 @@ async def test_who_is_alone_is_never_put_off(served: Served, workspace: Workspac
         while flood.served < 500:
             await served.client.get("/")  # a page is nobody's
     assert flood.served == len(flood.answers)
+
+
+async def test_frames_of_who_is_put_off_are_refused_and_their_sockets_stay(api: Api, workspace: Workspace) -> None:
+    """An agent's, a visitor's; a new socket is told to come again."""
+    played, other = PlayedTime(), await make_workspace(api.worker, name="komsu")
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    widget = f"token-{workspace.inboxes['webchat']}"
+    session = await open_session(api, widget)
+    async with (
+        listening(api, times=played.times) as base,
+        connect(f"{base}/v1/stream", proxy=None) as socket,
+        chat(base, widget, session["token"]) as (visitor, _),
+    ):
+        await hello_of(socket, agent)
+        await played.use_up(workspace.id, others=[other.id])
+        await socket.send(json.dumps({"type": "follow", "conversation_id": str(new_id()), "seq": 0}))
+        assert (await read_until(socket, "error"))["problem"]["status"] == 429
+        await visitor.send(json.dumps({"type": "message", "id": str(new_id()), "text": "Merhaba"}))
+        refused = await read_until(visitor, "error")
+        assert (refused["problem"]["status"], refused["retry_after_s"]) == (429, 2)
+        async with connect(f"{base}/v1/stream", proxy=None) as another:
+            await another.send(json.dumps({"type": "hello", "token": agent["authorization"].removeprefix("Bearer ")}))
+            assert await closed_with(another, within_s=10) == 1013

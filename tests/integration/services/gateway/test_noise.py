@@ -19,6 +19,7 @@ from ingest.adapter import Inbox, Request, Target
 from ingest.directory import Directory
 from ingest.mailboxes import Mailboxes, named
 from services.frame.bodies import Bodies
+from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from services.gateway.app import create_gateway
 from services.gateway.smtp import MailHandler, listen
@@ -26,6 +27,7 @@ from shared.clock import SystemClock
 from shared.errors import NotFound
 from shared.ids import new_id
 from tests.support.mail_door import MailDoor, mail_door
+from tests.support.used_up import PlayedTime
 
 MAIL = b"From: a@ornek.net\r\nSubject: x\r\n\r\nmerhaba %d\r\n"
 QUOTA = 20
@@ -129,9 +131,11 @@ async def test_a_flood_of_one_workspace_refuses_nothing_of_another(tmp_path: Pat
 
 
 @asynccontextmanager
-async def mail_to_two(door: MailDoor, directory: Two, rates: Rates) -> AsyncIterator[aiosmtplib.SMTP]:
+async def mail_to_two(
+    door: MailDoor, directory: Two, rates: Rates, times: ProcessorTime | None = None
+) -> AsyncIterator[aiosmtplib.SMTP]:
     handler = MailHandler(directory=directory, receiver=door.receiver, clock=SystemClock(), parser=door.parser)
-    server = await listen(handler, "127.0.0.1", 0, rates=rates)
+    server = await listen(handler, "127.0.0.1", 0, rates=rates, processor_time=times)
     async with server, aiosmtplib.SMTP(hostname="127.0.0.1", port=server.sockets[0].getsockname()[1]) as sender:
         yield sender
 
@@ -160,3 +164,28 @@ async def test_mails_to_one_workspace_over_its_quota_are_put_off_and_anothers_ar
             late, _ = await sender.sendmail("a@ornek.net", [loud.address, quiet.address], MAIL % 6)
         assert set(late) == {loud.address}, "the other recipient of the same mail has it"
         assert (kept(door, loud), kept(door, quiet)) == (3, 2)
+
+
+async def test_who_used_up_their_share_of_a_late_loop_is_put_off_at_both_doors(tmp_path: Path) -> None:
+    """Posts are 503 and mails 451, so they come again; the other workspace's are taken."""
+    played = PlayedTime()
+    async with mail_door(tmp_path) as door:
+        directory = Two(door)
+        loud, quiet = directory.known["loud"], directory.known["quiet"]
+        await played.use_up(loud.workspace_id, others=[quiet.workspace_id])
+        app = create_gateway(
+            directory=directory, receiver=door.receiver, parser=door.parser, replays=cast("Any", Trusting()), clock=SystemClock(),
+            bodies=Bodies(),
+        )  # fmt: skip
+        transport = httpx.ASGITransport(CountedApp(app, times=played.times))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as sender:
+            answers = {
+                name: await sender.post(f"/in/{name}", content=MAIL % 1, headers={"authorization": f"Bearer {name * 4}"})
+                for name in ("loud", "quiet")
+            }
+        assert {name: one.status_code for name, one in answers.items()} == {"loud": 503, "quiet": 200}
+        assert int(answers["loud"].headers["retry-after"]) >= 1
+        async with mail_to_two(door, directory, Rates(), played.times) as smtp:
+            late, _ = await smtp.sendmail("a@ornek.net", [loud.address, quiet.address], MAIL % 2)
+        assert {address: one.code for address, one in late.items()} == {loud.address: 451}
+        assert (kept(door, loud), kept(door, quiet)) == (0, 2)
