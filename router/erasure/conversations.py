@@ -6,6 +6,7 @@ Ids, numbers, states, times and measures stay; words, files and references go. *
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -65,11 +66,14 @@ on conflict do nothing
 _ANSWERS: Final = (
     "select id from santral.message where workspace_id = $1 and conversation_id = any($2::uuid[]) and direction = 'out'"
 )
-_WALK: Final = """
-select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants, m.body->'copies' as copies from (
+# A report of mail says whom it could not be brought to, in words; the mail itself is somebody's answer or another's.
+REPORT: Final = "m.body->'automatic'->>'kind' in ('bounce', 'disposition', 'feedback')"
+_WALK: Final = f"""
+select m.conversation_id, m.seq, m.id, m.handle_id, m.body->'participants' as participants, m.body->'copies' as copies,
+    case when {REPORT} then concat_ws(' ', m.subject, m.text, m.body->>'text_stripped', m.body->'automatic'->>'reason') end as report from (
     select * from santral.message where workspace_id = $1 and (conversation_id, seq) > ($2::uuid, $3::bigint)
     order by conversation_id, seq limit $4
-) m where m.handle_id = any($5::uuid[]) or $6 and (m.body ? 'participants' or m.body->'copies' <> '{"cc": [], "bcc": []}')
+) m where m.handle_id = any($5::uuid[]) or $6 and (m.body ? 'participants' or m.body->'copies' <> '{{"cc": [], "bcc": []}}' or {REPORT})
 """
 _HELD: Final = """
 select $2::uuid in (select santral.held_conversations($1)) or $3::uuid in (select santral.held_messages($1))
@@ -101,6 +105,7 @@ update santral.message set body = body || jsonb_build_object('copies', $4::jsonb
 where workspace_id = $1 and conversation_id = $2 and seq = $3
 """
 _INTAKE: Final = UUID(int=0)
+_BETWEEN: Final = re.compile(r"[\s<>\"'(),;:\[\]]+")
 
 
 async def next_conversations(
@@ -159,14 +164,19 @@ async def walk_mentions(
     after: tuple[UUID, int],
     cause: UUID = _INTAKE,
 ) -> tuple[list[UUID], tuple[UUID, int] | None]:
-    """A page of all messages: takes the person out of others' participants and copies; their own messages elsewhere, by id.
+    """A page of all messages: takes the person out of others' participants and copies; their own messages elsewhere, and reports of
+    mail that name them, by id.
 
     Returns these and where the page ended, None at the end; without ``hashes`` only these are looked for. Raises `Held` where that would
     change a message under a legal hold.
     """
 
-    def others_of(rows: Sequence[Mapping[str, Any]]) -> list[_Named]:
-        return [one for one in (_without(row, hashes, secret, workspace_id) for row in rows) if one is not None]
+    def others_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[UUID], list[_Named]]:
+        reports = [
+            row["id"] for row in rows if any(is_one_of(one, hashes, secret, workspace_id) for one in addresses_in(row["report"]))
+        ]
+        others = (_without(row, hashes, secret, workspace_id) for row in rows if row["id"] not in reports)
+        return reports, [one for one in others if one is not None]
 
     end = await connection.fetchrow(_WALK_END, workspace_id, after[0], after[1], WALK_PAGE)
     if end is None:
@@ -175,7 +185,9 @@ async def walk_mentions(
     given = (workspace_id, after[0], after[1], WALK_PAGE, list(handles), bool(hashes))
     async for rows in pages(connection, _WALK, *given, rows=AT_ONCE):
         own += [row["id"] for row in rows if row["handle_id"] in handles]
-        for one in await asyncio.to_thread(others_of, [row for row in rows if row["handle_id"] not in handles]):
+        reports, others = await asyncio.to_thread(others_of, [row for row in rows if row["handle_id"] not in handles])
+        own += reports
+        for one in others:
             place = (workspace_id, one.row["conversation_id"], one.row["seq"])
             if await connection.fetchval(_HELD, workspace_id, one.row["conversation_id"], one.row["id"], one.row["handle_id"]):
                 raise Held("this person is named in a message under a legal hold", field="profile_id")
@@ -184,6 +196,11 @@ async def walk_mentions(
             if one.copies is not None:
                 await connection.execute(_UNCOPY, *place, one.copies)
     return own, (end["conversation_id"], end["seq"])
+
+
+def addresses_in(text: str | None) -> set[str]:
+    """What may be a mail address in a text, each once."""
+    return {one.strip(".") for one in _BETWEEN.split(text or "") if "@" in one}
 
 
 class _Named(NamedTuple):

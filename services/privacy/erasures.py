@@ -27,6 +27,7 @@ from profiles.erasure_tombstones import is_one_of, tombstone_hash
 from profiles.forgetting import come_again, forget, person_handles
 from profiles.handles import as_named
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
+from router.erasure.covers import ABOUT
 from router.erasure.words import erase_words
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
@@ -289,6 +290,11 @@ class Erasures:
         found = await asyncio.to_thread(named)
         await require_free(connection, workspace_id, messages=[row["message_id"] for row in found])
         await connection.execute(_UNADDRESS, workspace_id, [row["id"] for row in found])
+        # What a provider said of them names whom it did not reach.
+        for cover in ABOUT:
+            await erase_rows(
+                connection, cover, Person(workspace_id=workspace_id, messages=tuple(row["message_id"] for row in found))
+            )
         counts = Counter(delivery=len(found))
         return ("answers", {"after": str(page[-1]["id"])}, counts) if len(page) == ANSWERS else ("files", {}, counts)
 

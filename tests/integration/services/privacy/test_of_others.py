@@ -192,6 +192,32 @@ async def test_what_is_redacted_leaves_no_word_beside_it(desk: Regroup, tmp_path
     assert await desk.texts(hers) == ["Yardım edin", *("" for _ in messages)]
 
 
+async def test_a_report_of_mail_that_names_who_is_erased_goes_and_others_stay(desk: Regroup, tmp_path: Path) -> None:
+    """A copy of an answer to Anna did not reach Bora: the report stands in her conversation, in his mail system's words."""
+    db, shift = desk.shift.db, desk.shift
+    hers = await desk.begun("Yardım edin", provider="smtp", who=ANNA)
+    await shift.writes("Selam", provider="smtp", who=MAIL)
+    copied: dict[str, Any] = {"content": {"kind": "text", "text": "Yanıt"}, "cc": [MAIL]}
+    answer = await desk.post(f"conversations/{hers}/replies", 202, **copied)
+    async with db.batch() as connection:
+        await reply_state(
+            connection, workspace_id=shift.workspace.id, conversation_id=hers, message_id=UUID(answer["id"]), state="failed",
+            reason=f"550 <{MAIL}>", permanent=True,
+        )  # fmt: skip
+    told: dict[str, Any] = {"provider": "smtp", "who": "mailer-daemon@ornek.org", "refs": (f"conversation:{hers}",)}
+    for text, about in ((f"Final-Recipient: rfc822;{MAIL.upper()}.", MAIL), (f"Could not reach <{ANNA}>", ANNA)):
+        await shift.writes(text, **told, automatic={"kind": "bounce", "reason": f"550 <{about}>"}, subject=f"Undelivered: {about}")
+    (his,) = await rows(db, "select profile_id from santral.handle where value = $1", MAIL)
+    await desk.post(f"profiles/{his['profile_id']}/erase", 202, reason="law", confirm=str(his["profile_id"]))
+    job = Erasures(db=db, blobs=FileBlobs(tmp_path), hints=None, secret=SECRET, settle_s=0)
+    while await job.round():
+        pass
+    await shift.execute("delete from santral.outbox")
+    assert await left(db, MAIL) == {}
+    reports = await rows(db, "select text from santral.message where body->'automatic'->>'kind' = 'bounce'")
+    assert [one["text"] for one in reports] == [f"Could not reach <{ANNA}>"]
+
+
 async def test_what_a_model_said_of_words_goes_with_them(desk: Regroup, tmp_path: Path) -> None:
     await story(desk, "mail", FileBlobs(tmp_path))
     assert {"message", "decision"} <= set(await left(desk.shift.db, LABEL))
