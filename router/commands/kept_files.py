@@ -2,6 +2,7 @@
 
 Taking, letting go and running out meet at the file's row, so an answer that was stored has its files. What is let go is noted in the same
 transaction and removed from the store after it (`services/privacy/blob_removals.py`).
+Of the room for what waits nobody has more than they leave to the others: one alone half of it, a second half of what is left.
 
 **Identity**: the key in the blob store. Several answers have one only where an earlier release let them name it: it goes with the last.
 **Units**: bytes; seconds by the database's clock.
@@ -22,13 +23,16 @@ COUNTED_BYTES_MIN: Final = 16 * 1024
 """What the smallest file counts for, so that tiny ones are bounded in number too."""
 _TURN: Final = "select pg_advisory_xact_lock(hashtextextended('santral.kept_files ' || $1::uuid, 0))"
 _KEEP: Final = f"""
-insert into santral.kept_file (workspace_id, blob, size_bytes) select $1, $2, $3::bigint where greatest($3::bigint, {COUNTED_BYTES_MIN}) + (
-    select coalesce(sum(greatest(size_bytes, {COUNTED_BYTES_MIN})), 0) from santral.kept_file where workspace_id = $1 and message_id is null
-) <= $4::bigint returning true
+insert into santral.kept_file (workspace_id, blob, size_bytes, kept_by) select $1, $2, $3::bigint, $5::text from (
+    select coalesce(sum(counted), 0) + coalesce(sum(counted) filter (where kept_by = $5::text), 0) as taken from (
+        select greatest(size_bytes, {COUNTED_BYTES_MIN}) as counted, kept_by from santral.kept_file
+        where workspace_id = $1 and message_id is null
+    ) unsent
+) there where greatest($3::bigint, {COUNTED_BYTES_MIN}) + taken <= $4::bigint returning true
 """
 _OLDEST: Final = f"""
-select ceil(extract(epoch from min(kept_at) - clock_timestamp()) + {UNSENT_S})::int from santral.kept_file
-where workspace_id = $1 and message_id is null
+select ceil(extract(epoch from coalesce(min(kept_at) filter (where kept_by = $2), min(kept_at)) - clock_timestamp()) + {UNSENT_S})::int
+from santral.kept_file where workspace_id = $1 and message_id is null
 """
 _TAKE: Final = """
 update santral.kept_file f set message_id = $3 from (
@@ -61,16 +65,19 @@ select count(*) from gone
 """
 
 
-async def keep(connection: Connection, workspace_id: UUID, blob: str, size_bytes: int, *, unsent_bytes_max: int) -> None:
+async def keep(
+    connection: Connection, workspace_id: UUID, blob: str, size_bytes: int, *, kept_by: str, unsent_bytes_max: int
+) -> None:
     """A stored file waits for its answer from now on.
 
-    Raises `Throttled` where with it more than ``unsent_bytes_max`` of the workspace would wait: then nothing was written.
+    Raises `Throttled` where with it more of ``kept_by`` would wait than ``unsent_bytes_max`` leaves to the others of the workspace: then
+    nothing was written.
     """
     await connection.execute(_TURN, workspace_id)
-    if await connection.fetchval(_KEEP, workspace_id, blob, size_bytes, unsent_bytes_max) is None:
-        oldest_s = await connection.fetchval(_OLDEST, workspace_id)
+    if await connection.fetchval(_KEEP, workspace_id, blob, size_bytes, unsent_bytes_max, kept_by) is None:
+        oldest_s = await connection.fetchval(_OLDEST, workspace_id, kept_by)
         raise Throttled(
-            f"files of more than {unsent_bytes_max} bytes would wait for their answers", field="body",
+            "too many bytes of files would wait for their answers", field="body",
             remedy="send the answers that the kept files are for; what no answer takes goes after a day",
             retry_after_s=max(1, oldest_s or 1),
         )  # fmt: skip

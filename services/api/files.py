@@ -46,7 +46,7 @@ async def keep_file(
     """The raw bytes as the body, at most 25 MB; durable when it is answered. Nothing looks into them.
 
     One answer takes it, once, and it goes with that answer. What no answer has taken within a day goes by itself; 429 when more of the
-    workspace waits for answers than the deployment allows (1 GiB unless it says otherwise).
+    caller's would wait for answers than is left for the others of the workspace, of what the deployment allows (1 GiB unless it says otherwise).
 
     Of the name its last piece is kept, without letters that turn it around; a content type that is none counts as bytes.
     """
@@ -59,7 +59,14 @@ async def keep_file(
 
     async def noted() -> None:
         async with state.db.batch(principal.workspace_id) as connection:
-            await keep(connection, principal.workspace_id, blob, len(content), unsent_bytes_max=state.unsent_bytes_max)
+            await keep(
+                connection,
+                principal.workspace_id,
+                blob,
+                len(content),
+                kept_by=principal.actor,
+                unsent_bytes_max=state.unsent_bytes_max,
+            )
             await audit(connection, principal, "file.kept", "file", blob, {"bytes": len(content)})
 
     await state.blobs.put(blob, content)

@@ -108,7 +108,8 @@ NEVER: Final[Mapping[str, str]] = {
     "decision.kind": _WORD, "dispatch_change.kind": _WORD, "quarantine.reason": _WORD,
     "quarantine.error_hash": _OURS, "quarantine.source": "topic, partition, offset, ids", "quarantine.state": _WORD,
     "quarantine.resolved_by": _ACTOR, "erasure.reason": _WORD, "erasure.actor": _ACTOR, "erasure.state": _WORD, "erasure.step": _WORD,
-    "erasure.place": "an id", "erasure.counts": "measures", "blob_removal.key": _OURS, "kept_file.blob": _OURS, "person_export.actor": _ACTOR,
+    "erasure.place": "an id", "erasure.counts": "measures", "blob_removal.key": _OURS, "kept_file.blob": _OURS,
+    "kept_file.kept_by": _ACTOR, "person_export.actor": _ACTOR,
     "person_export.state": _WORD, "person_export.blob": _OURS, "profile_view.actor": _ACTOR, "retention_run.class": _WORD,
     "person_export.handles": _OURS, "hold.kind": _WORD, "hold.handles": _OURS, "hold.placed_by": _ACTOR, "hold.lifted_by": _ACTOR,
 }  # fmt: skip

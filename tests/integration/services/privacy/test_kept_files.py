@@ -251,7 +251,7 @@ async def test_an_answer_that_comes_as_its_file_runs_out_is_refused_and_not_sent
 
 async def test_unsent_files_of_a_workspace_take_no_more_than_their_quota_and_room_comes_with_the_answer(desk: Desk) -> None:
     state = desk.office.api.app.state
-    state.unsent_bytes_max = 5 * COUNTED_BYTES_MIN
+    state.unsent_bytes_max = 2 * 5 * COUNTED_BYTES_MIN
     large, small = await desk.kept(b"x" * (3 * COUNTED_BYTES_MIN)), await desk.kept(b"x")
     before = await desk.stored()
     answers = await asyncio.gather(*(desk.upload(b"y") for _ in range(6)))
@@ -272,10 +272,26 @@ async def test_uploads_at_once_are_counted_one_after_the_other(desk: Desk) -> No
     api, most = desk.office.api, COUNTED_BYTES_MIN
     api.app.state.unsent_bytes_max = most
     async with api.worker.batch() as first:
-        await keep(first, desk.office.workspace.id, "the last that fits", 1, unsent_bytes_max=most)
+        await keep(first, desk.office.workspace.id, "the last that fits", 1, kept_by="key:another", unsent_bytes_max=most)
         second = asyncio.create_task(desk.upload())
         await desk.somebody_waits("the second upload waits for the first")
     assert (await second).status_code == 429
+
+
+async def test_who_fills_their_share_leaves_as_much_to_the_others(desk: Desk) -> None:
+    api, workspace = desk.office.api, desk.office.workspace
+    api.app.state.unsent_bytes_max = 8 * COUNTED_BYTES_MIN
+
+    async def kept_by(headers: dict[str, str], number: int) -> list[int]:
+        call = [await api.client.post("/v1/files?name=ek.txt", content=b"ek", headers=headers) for _ in range(number)]
+        return [one.status_code for one in call]
+
+    assert await kept_by(await api.key(workspace.id), 6) == [201] * 4 + [429] * 2
+    agent = await api.agent(workspace.id, workspace.agent_id)
+    assert await kept_by(agent, 2) == [201] * 2
+    # Another token is the same agent's.
+    assert await kept_by(await api.agent(workspace.id, workspace.agent_id), 1) == [429]
+    assert await kept_by(await api.key(workspace.id), 1) == [201]
 
 
 async def test_a_quota_and_a_file_are_their_workspaces(desk: Desk) -> None:

@@ -1,0 +1,1 @@
+alter table santral.kept_file add column kept_by text;
