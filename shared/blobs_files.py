@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from shared.errors import InputRejected, NotFound, Unavailable
+from shared.folders import make_private
 from shared.ids import new_id
 
 Read = TypeVar("Read")
@@ -87,7 +88,7 @@ class FileBlobs:
             return
         scratch = path.with_name(f".{new_id()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(path.parent)
             with open(scratch, "wb") as file:
                 content.seek(0)
                 shutil.copyfileobj(content, file, _PIECE_BYTES)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.errors import Conflict, Unavailable
+from shared.folders import make_private
 from shared.ids import new_id
 from shared.kafka import Record
 from shared.logs import get_log
@@ -38,7 +39,7 @@ class Spool:
         """Opens or makes the spool and cuts off a torn end. Raises `Conflict` when another gateway has it."""
         self._bytes_max = bytes_max
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(folder)
             self._file = os.open(folder / "spool.log", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self._place = os.open(folder / "spool.place", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _sync_folder(folder)

@@ -21,13 +21,16 @@ from router.item.transition import Change, transition
 from router.moves.capacity import lock_agents
 from router.moves.item_store import lock_items
 from router.moves.moves import Move, numbered, write_moves
-from shared.database import Connection
+from shared.database import Connection, Contended
 from shared.errors import Conflict, NotFound
 from shared.event import Event
 from shared.ids import new_id
 from shared.message import Call
 from shared.outbox import record
 
+_DEFINE: Final = """
+insert into santral.thread_ref (workspace_id, ref, conversation_id) values ($1, $2, $3) on conflict do nothing returning 1
+"""
 _BY_REF: Final = """
 select i.id, i.state, i.external, i.conversation_id, c.handle_id from santral.thread_ref t
 join santral.conversation c on c.workspace_id = t.workspace_id and c.id = t.conversation_id
@@ -116,10 +119,9 @@ async def call_connected(
         connection, workspace_id=workspace_id, handle_id=handle_id, inbox_id=inbox_id, channel="phone", subject="", agent_id=agent_id,
         at=at,
     )  # fmt: skip
-    await connection.execute(
-        "insert into santral.thread_ref (workspace_id, ref, conversation_id) values ($1, $2, $3)",
-        workspace_id, _ref(inbox_id, call_id), conversation_id,
-    )  # fmt: skip
+    if not await connection.fetchval(_DEFINE, workspace_id, _ref(inbox_id, call_id), conversation_id):
+        # Somebody said it at the same moment: read again, it is that call or another number's.
+        raise Contended("this call was registered just now", field="call_id", retry_after_s=1)
     item_id = await assigned_item(
         connection, workspace_id=workspace_id, conversation_id=conversation_id, channel="phone", agent_id=agent_id, actor=actor, at=at,
         queue=queue, kind="call", external=True, begun_by=begun_by, own_word=own_word,

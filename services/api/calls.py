@@ -35,7 +35,8 @@ from shared.handle import Handle, normalized
 from shared.ids import WorkspaceId
 
 router = APIRouter(prefix="/v1/calls", tags=["work"])
-CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00/]*$")]
+CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[!-.0-~](?:[ -.0-~]*[!-.0-~])?$")]
+"""What is seen of an id is all of it: printable ASCII without a slash, blanks within. Source: RFC 3261 §25.1 (callid)."""
 _INBOX: Final = """
 select i.id, coalesce(i.settings->>'region', w.settings->>'region') as region
 from santral.inbox i join santral.workspace w on w.workspace_id = i.workspace_id

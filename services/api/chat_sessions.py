@@ -117,7 +117,9 @@ async def begin(
     """The session of who is there now, as the table above says. A ``previous`` that is not good any more is none."""
     before = await _before(connection, inbox, previous, now)
     customer_id = customer_of(secret, inbox, claims)
-    kept = {**claims, **({"locale": locale} if locale else {})}
+    # Whose customers the site's ids were as they came: the inbox's setting may be another by the time somebody looks for them.
+    scope = {"identity_scope": customer_scope(inbox)} if claims else {}
+    kept = {**claims, **scope, **({"locale": locale} if locale else {})}
     if before is not None and previous is not None and before.customer == claims.get("external_id"):
         joined = await visitors_of(connection, inbox, before.visitor_id, customer_id)
         if joined:

@@ -191,7 +191,7 @@ class VisitorSocket:
         except Throttled as error:
             await self._refusals.tell(error, id=frame.id, retry_after_s=error.retry_after_s)
             return
-        claims = {name: value for name, value in self._principal.claims.items() if name != "locale"}
+        claims = {name: value for name, value in self._principal.claims.items() if name not in ("locale", "identity_scope")}
         try:
             draft = draft_of(
                 self._inbox, visitor_id=self._visitor_id, client_id=frame.id, text=frame.text, claims=claims, asserted={},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from services.api.document import DISPOSITION, header
-from shared.spreadsheets import cell
+from shared.spreadsheets import cell, json_cell
 
 OR_CSV: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -41,4 +40,6 @@ def _cell(value: Any) -> str:
     """Several texts in one cell are parted by spaces."""
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         value = " ".join(value)
-    return cell("" if value is None else json.dumps(value) if isinstance(value, dict | list) else str(value))
+    if isinstance(value, dict | list):
+        return json_cell(value)
+    return cell("" if value is None else str(value))

@@ -24,7 +24,7 @@ from services.client.private_file import private_text
 from services.client.rest_client import RestClient
 from services.client.table_file import Row, TableFile
 from shared.errors import InputRejected
-from shared.spreadsheets import cell
+from shared.spreadsheets import cell, json_cell
 
 ROWS: Final = 2000
 _CHUNK_CHARS: Final = 600_000
@@ -144,7 +144,7 @@ def _write_csv(lines: Path, out: TextIO, columns: dict[str, bool]) -> None:
             cells = {column: value for column, value, _ in _cells(json.loads(line))}
             writer.writerow(
                 [
-                    json.dumps(cells[column], ensure_ascii=False)
+                    json_cell(cells[column])
                     if column in cells and not columns[column]
                     else cell("" if cells.get(column) is None else str(cells[column]))
                     for column in order

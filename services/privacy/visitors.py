@@ -20,10 +20,11 @@ from shared.handle import normalized
 _PAGE: Final = 500
 _TAIL: Final = 4
 """Digits at a number's end that every way of writing it has."""
-# The same id in another scope is another customer (`ingest/adapters/webchat.py`).
+# The same id in another scope is another customer (`ingest/adapters/webchat.py`). The scope is the one under which they came; a session of a release
+# before does not say it, and has its inbox's of today.
 _SIGNED: Final = f"""
 select s.visitor_id, s.claims, coalesce(i.settings->>'region', w.settings->>'region') as region,
-       coalesce(nullif(i.settings->>'identity_scope', '{OF_THE_WORKSPACE}'), '') as scope
+       coalesce(s.claims->>'identity_scope', nullif(i.settings->>'identity_scope', '{OF_THE_WORKSPACE}'), '') as scope
 from santral.session s join santral.workspace w on w.id = s.workspace_id
 left join santral.inbox i on i.workspace_id = s.workspace_id and i.id = s.inbox_id
 where s.workspace_id = $1 and s.kind = 'visitor' and s.visitor_id is not null and s.claims ? 'external_id'

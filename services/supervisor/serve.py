@@ -29,6 +29,7 @@ from services.supervisor.servers import Addresses, Servers
 from shared.embedded.errors import unusable
 from shared.embedded.folder import Progress, write_private
 from shared.errors import Conflict, InputRejected, NotFound
+from shared.folders import make_private
 
 _ADDRESS: Final = re.compile(r"\S+:\d{1,5}")
 DEMO_BORDER: Final = "demo.santral"
@@ -130,7 +131,7 @@ async def _serve(
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)  # it may be the data folder, which is not made yet
     except OSError as error:
         raise unusable(path.parent, error) from error
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.embedded.errors import FolderInUse, unusable
+from shared.folders import make_private
 
 Progress = Callable[[str], None]
 
@@ -34,7 +35,7 @@ class Claim:
     def __init__(self, folder: Path) -> None:
         """Makes the folder (0700) and locks it. Raises `FolderUnusable`, or `FolderInUse` naming the holder's process."""
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(folder)
             self._handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise unusable(folder, error) from error
@@ -128,7 +129,7 @@ def _new_port(taken: Iterable[int]) -> int:
 def open_log(path: Path) -> int:
     """A descriptor to append to; a log past 5 MB is set aside as `.1` first. Raises `FolderUnusable`."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
             path.replace(path.with_name(path.name + ".1"))
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

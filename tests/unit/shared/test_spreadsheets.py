@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.spreadsheets import cell, text_of
+from shared.spreadsheets import cell, json_cell, text_of
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+a", "-b", "@sum", "\tx", "\rx", "=HYPERLINK(1)", "-1+cmd"])
@@ -19,7 +21,21 @@ def test_what_is_none_stays(text: str) -> None:
     assert cell(text) == text
 
 
-@given(st.text() | st.from_regex(r"'*[=+\-@]?[0-9 ]*", fullmatch=True))
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a;=1", "a;'=1"), ("a\n@b", "a\n'@b"), ("a\t-b;=c", "a\t'-b;'=c"), (";'=1", ";''=1"), ("a;+90 532;-5", "a;+90 532;-5")],
+)
+def test_nor_what_stands_after_another_places_separator(text: str, shown: str) -> None:
+    assert (cell(text), text_of(shown)) == (shown, text)
+
+
+def test_json_stays_json_and_is_not_cut() -> None:
+    value = {"not": ["a;=1", "b\n=2", "ş"], "sayı": -5}
+    assert json.loads(json_cell(value)) == value
+    assert not set(";\n\t\r") & set(json_cell(value))
+
+
+@given(st.text() | st.text(alphabet=";\t\r\n'=+-@5a ") | st.from_regex(r"'*[=+\-@]?[0-9 ]*", fullmatch=True))
 def test_it_reads_back_as_it_was(text: str) -> None:
     assert text_of(cell(text)) == text
     assert cell(text)[:1] not in ("=", "@", "\t", "\r")

@@ -18,6 +18,7 @@ from shared.message import Call
 from tests.support.api import Api
 from tests.support.intake_line import rows
 from tests.support.shift import Shift
+from tests.support.waiting import eventually
 
 NUMBER = "+905321234567"
 LIVE = {"inbox": "asterisk", "call_id": "1718.1", "direction": "in", "number": NUMBER, "agent": "Deniz"}
@@ -75,6 +76,31 @@ async def test_a_call_may_exceed_capacity_and_says_so(api: Api, shift: Shift) ->
     await pbx(api, shift, "/1718.1/end", {"inbox": "asterisk"})
     assert await shift.used() == 33
     await shift.sound()
+
+
+async def test_the_same_id_of_two_numbers_at_one_moment_is_refused_by_its_name(api: Api, shift: Shift) -> None:
+    other = {**LIVE, "number": "+905329999999"}
+    for number, body in enumerate((LIVE, other)):  # who is new waits behind others who are
+        assert (await pbx(api, shift, "", {**body, "call_id": f"before-{number}"})).status_code == 201
+    async with shift.db.batch() as connection:
+        await connection.execute("lock table santral.conversation in share mode")  # both have looked for the call, and found none
+        both = [asyncio.create_task(pbx(api, shift, "", body)) for body in (LIVE, other)]
+
+        async def waiting() -> bool:
+            found = "select count(*) from pg_locks where not granted and relation = 'santral.conversation'::regclass"
+            return bool(await connection.fetchval(found) == 2)
+
+        await eventually(waiting, 10, "both calls wait")
+    answers = sorted(await asyncio.gather(*both), key=lambda one: one.status_code)
+    assert [one.status_code for one in answers] == [201, 409]
+    assert (answers[1].json()["field"], answers[0].json()["id"] in answers[1].json()["detail"]) == ("call_id", True)
+    await shift.sound()
+
+
+@pytest.mark.parametrize("call_id", [" ", "1718.1 ", " 1718.1", "1718\u200b.1", "\u3164", "1718\t1", "1718\u00a01"])
+async def test_an_id_that_is_not_seen_whole_is_refused_by_its_name(api: Api, shift: Shift, call_id: str) -> None:
+    answer = await pbx(api, shift, "", {**LIVE, "call_id": call_id})
+    assert (answer.status_code, answer.json()["field"]) == (422, "body.call_id"), answer.text
 
 
 async def test_saying_it_twice_has_one_effect(api: Api, shift: Shift) -> None:

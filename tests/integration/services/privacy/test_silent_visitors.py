@@ -100,11 +100,30 @@ def _nameless(customer: str) -> dict[str, Any]:
 async def test_the_same_id_at_a_site_with_customers_of_its_own_is_somebody_else(
     api: Api, workspace: Workspace, worker_db: Database
 ) -> None:
+    await _scoped(worker_db, workspace, "site-b")
     profile = await _opened(api, workspace, worker_db)
+    assert await _silent(worker_db, workspace, profile) == []
+
+
+async def test_visitors_are_whose_customers_they_came_as(api: Api, workspace: Workspace, worker_db: Database) -> None:
+    profile = await _opened(api, workspace, worker_db)
+    await _scoped(worker_db, workspace, "site-b")
+    assert await _silent(worker_db, workspace, profile) == ["customer-7"]
+
+
+async def _scoped(worker_db: Database, workspace: Workspace, scope: str) -> None:
     async with worker_db.batch() as connection:
         await connection.execute(
-            "update santral.inbox set settings = $2 where id = $1", workspace.inboxes["webchat"], {"identity_scope": "site-b"}
+            "update santral.inbox set settings = $2 where id = $1", workspace.inboxes["webchat"], {"identity_scope": scope}
         )
+
+
+async def _silent(worker_db: Database, workspace: Workspace, profile: str) -> list[str]:
+    """The ids that the site gave those visitors who are the profile's by such an id alone."""
+    async with worker_db.batch() as connection:
         handles = await person_handles(connection, WorkspaceId(workspace.id), profile)  # type: ignore[arg-type]
         visitors = await visitors_who_are(connection, workspace.id, [one for one in handles if one.handle.kind == "external_id"])
-    assert visitors == ()
+        found = await connection.fetch(
+            "select claims->>'external_id' as id from santral.session where visitor_id = any($1)", visitors
+        )
+    return sorted(row["id"] for row in found)
