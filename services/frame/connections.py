@@ -5,7 +5,10 @@ A server counts idle connections against its limit for everybody, so without a s
 all, and without making room (`making_room.py`) a few machines do. It is made by what waits for its peer: a connection without a request,
 one whose head or body has not come, one whose answer is not taken. An open socket is its own door's (`services/api/socket_places.py`). Who
 sits behind a trusted proxy is that proxy's to count.
-Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408).
+
+Who is answered before all that they send was read is let finish: what still comes is read and thrown away for a while, because ending the
+connection at once would reset it, and a reset takes the answer away from who has not read it yet.
+Source: RFC 6585 §5 (431), RFC 9110 §15.5.9 (408), RFC 9112 §9.6 (ending in stages).
 **Units**: bytes, seconds.
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -26,6 +29,7 @@ HEAD_S: Final = 15.0
 HEAD_BYTES_MAX: Final = 64 * 1024
 PIECE_BYTES: Final = 4096
 WAITING_MAX: Final = 10
+LINGER_S: Final = 5.0
 _SHARE: Final = 0.25
 _LEAVING: Final = 0.01
 _ANSWERS: Final = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
@@ -34,8 +38,8 @@ _ANSWERS: Final = {408: b"Request Timeout", 431: b"Request Header Fields Too Lar
 class Connections:
     """Who holds how many of a server's connections."""
 
-    def __init__(self, limit: int, *, trusted: Sequence[str] = (), head_s: float = HEAD_S) -> None:
-        self.head_s = head_s
+    def __init__(self, limit: int, *, trusted: Sequence[str] = (), head_s: float = HEAD_S, linger_s: float = LINGER_S) -> None:
+        self.head_s, self.linger_s = head_s, linger_s
         self.each = max(1, int(limit * _SHARE))
         self._trusted = tuple(trusted)
         # The server refuses what comes at its limit, and those that are ended leave it a moment later.
@@ -54,17 +58,51 @@ class Connections:
         return place
 
 
+class Ending:
+    """A connection's transport. Told to close while something is ``unread``, it ends in stages, and within ``linger_s``."""
+
+    def __init__(self, transport: asyncio.Transport, unread: Callable[[], bool], linger_s: float) -> None:
+        self._transport = transport
+        self._unread = unread
+        self._linger_s = linger_s
+        self._lingers: asyncio.TimerHandle | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._lingers is not None or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if not self._unread():
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._lingers = asyncio.get_running_loop().call_later(self._linger_s, self.end)
+
+    def end(self) -> None:
+        """Closes now; what was written is sent all the same."""
+        if self._lingers is not None:
+            self._lingers.cancel()
+        self._transport.close()
+
+
 class Bounded(HttpToolsProtocol):
     """The server's protocol, bounded. Of one server: `protocol_of` gives it its connections."""
 
     bounds: Connections
 
+    _ending: Ending
     _place: Place | None = None
     _head: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        self._ending = Ending(transport, self._is_unread, self.bounds.linger_s)
+        super().connection_made(cast("asyncio.Transport", self._ending))
         self._place = self.bounds.enter(self.client[0] if self.client else "", self._make_room)
         if self._place is None:
             self._refuse(503)
@@ -74,6 +112,7 @@ class Bounded(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
+        self._ending.end()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
@@ -151,15 +190,18 @@ class Bounded(HttpToolsProtocol):
         else:
             self._place.works()
 
+    def _is_unread(self) -> bool:
+        """Whether a request has begun that was not read to its end."""
+        return self._head is not None or bool(self.pipeline) or (self.cycle is not None and self.cycle.more_body)
+
     def _make_room(self) -> None:
         CONNECTIONS_REFUSED.labels(reason="made_room").inc()
         self._head_came()
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # what is not taken would hold the connection
-        elif self.cycle is None or not self.cycle.response_complete:
-            self._answer(503)
-        else:
-            self.transport.close()
+        elif not self.transport.is_closing() and (self.cycle is None or not self.cycle.response_complete):
+            self._say(503)
+        self._ending.end()
 
     def _await_head(self) -> None:
         self._head = asyncio.get_running_loop().call_later(self.bounds.head_s, self._refuse, 408)
@@ -175,16 +217,16 @@ class Bounded(HttpToolsProtocol):
             self._refuse(431)
 
     def _refuse(self, status: int) -> None:
-        self._head_came()
         if self.transport.is_closing():
             return
         if status != 503:
             CONNECTIONS_REFUSED.labels(reason={408: "head_too_slow", 431: "head_too_large"}[status]).inc()
-        self._answer(status)
-
-    def _answer(self, status: int) -> None:
-        self.transport.write(b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, _ANSWERS[status]))
+        self._say(status)
         self.transport.close()
+        self._head_came()
+
+    def _say(self, status: int) -> None:
+        self.transport.write(b"HTTP/1.1 %d %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, _ANSWERS[status]))
 
     def _leave(self) -> None:
         self._head_came()
