@@ -22,7 +22,7 @@ from services.api.config_context import Context, names_calendar
 from services.api.config_store import Codec, Plain
 from services.api.document import may_answer
 from services.api.principal import ConfigReader
-from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, SlaIn, SlaOut
+from services.api.sla_models import CalendarIn, CalendarOut, DeadlineIn, DeadlineOut, GivenCalendar, SlaIn, SlaOut
 from shared.database import Connection
 from shared.errors import Conflict, NotFound, Unprocessable
 
@@ -121,10 +121,10 @@ def _reckoned(body: DeadlineIn, stored: Calendar | None) -> Reckoning:
     return reckoned(calendar, start_in(calendar, body.start), target_s)
 
 
-def _inline(document: str | dict[str, Any]) -> Calendar:
-    assert isinstance(document, dict), "a name was looked up before"
+def _inline(document: str | GivenCalendar) -> Calendar:
+    assert isinstance(document, GivenCalendar), "a name was looked up before"
     try:
-        return calendar_from({name: value for name, value in document.items() if name not in ("name", "title")}, name="given")
+        return calendar_from(document.model_dump(exclude={"name", "title"}), name="given")
     except Unprocessable as error:
         raise Unprocessable(error.message, field=f"calendar.{error.field}", remedy=error.remedy) from error
 

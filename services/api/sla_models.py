@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from router.calendars.deadline import TARGET_S_MAX
 from router.calendars.hours import CalendarDocument
@@ -64,12 +64,23 @@ class SlaOut(SlaIn):
     version: int
 
 
+class GivenCalendar(CalendarDocument):
+    """A calendar that is stored nowhere, or a stored one as it is read: ``name`` and ``title`` change nothing."""
+
+    name: Slug | None = None
+    title: Annotated[str, Field(max_length=200)] = ""
+
+
+def _form(calendar: Any) -> str:
+    return "name" if isinstance(calendar, str) else "document"
+
+
 class DeadlineIn(Given):
     """Which calendar (the name of a stored one, ``always``, or a document), from when, and how much open time."""
 
     model_config = ConfigDict(json_schema_extra=exactly_one("target_s", "target"))
 
-    calendar: str | dict[str, Any] = "default"
+    calendar: Annotated[Annotated[str, Tag("name")] | Annotated[GivenCalendar, Tag("document")], Discriminator(_form)] = "default"
     start: Annotated[str, Field(min_length=1, max_length=40)]
     target_s: Annotated[float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"maximum": TARGET_S_MAX})] | None = None
     target: Annotated[str, Field(min_length=1, max_length=40)] | None = None

@@ -76,6 +76,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("calendars/deadline", {"calendar": "default", "start": "2026-03-28", "target_s": -1}, "body.target_s"),
     ("calendars/deadline", {"calendar": {"hours": {}}, "start": "2026-03-28", "target": "4h"}, "target_s"),
     ("calendars/deadline", {"calendar": {"time_zone": "Nowhere"}, "start": "2026-03-28", "target": "4h"}, "calendar.time_zone"),
+    ("calendars/deadline", {"calendar": {"opens": 9}, "start": "2026-03-28", "target": "4h"}, "body.calendar.document.opens"),
     ("calendars/deadline", {"calendar": "default", "start": "9999-12-31", "target": "4h"}, "start"),
 ]  # fmt: skip
 
