@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from services.api.audit import audit
 from services.api.audit_reader import AuditRow
@@ -27,15 +27,14 @@ from services.api.profile_seen import looks_of
 from services.api.visibility import needs_everything, reached_people
 from shared.database import Connection
 from shared.errors import NotFound, Unprocessable
+from shared.moments import Moment
 
 router = APIRouter(prefix="/v1", tags=["records"])
 Administrator = Annotated[Principal, Depends(needs_everything("admin", "whom somebody reaches is of everybody"))]
 From = Annotated[
-    AwareDatetime | None, Query(alias="from", description="Left out: since there is the credential; its use began no earlier")
+    Moment | None, Query(alias="from", description="Left out: since there is the credential; its use began no earlier")
 ]
-To = Annotated[
-    AwareDatetime | None, Query(alias="to", description="Left out: now. A key's time ends when it was revoked or ran out")
-]
+To = Annotated[Moment | None, Query(alias="to", description="Left out: now. A key's time ends when it was revoked or ran out")]
 Form = Annotated[Literal["json", "csv"], Query(alias="format")]
 READING: Final = frozenset(
     ("admin", "profiles:read", "profiles:export", "conversations:read", "messages:read", "events:read", "quarantine:read", "agents:token")

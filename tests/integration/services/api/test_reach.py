@@ -286,3 +286,12 @@ async def test_another_workspaces_people_are_not_reached_and_unknown_ids_not_fou
     for kind in ("keys", "users", "agents"):
         missing = await api.client.get(f"/v1/{kind}/{uuid4()}/reach", headers=admin)
         assert (missing.status_code, missing.json()["field"]) == (404, f"{kind[:-1]}_id")
+
+
+@pytest.mark.parametrize("given", ["0", "1771000000", "2026-03-01", "1899-12-31T00:00:00Z"])
+async def test_the_time_asked_about_is_written_as_a_time(api: Api, workspace: Workspace, given: str) -> None:
+    key, _ = await key_of(api, workspace, "admin")
+    admin = await api.key(workspace.id)
+    for name in ("from", "to"):
+        answer = await api.client.get(f"/v1/keys/{key}/reach", params={name: given}, headers=admin)
+        assert (answer.status_code, answer.json()["field"]) == (422, f"query.{name}"), answer.text
