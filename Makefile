@@ -6,15 +6,17 @@ DATA ?= .santral
 BIN := .venv/bin
 STAMPS := .venv/stamps
 DIST := services/web/dist
+GUIDE := services/web/guide
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 WEB := $(wildcard services/web/*.html services/web/*.json services/web/*.ts services/web/*.mjs services/web/*.py) \
        $(shell find services/web/src -type f 2>/dev/null)
+PAGES := $(shell find docs -type f) $(wildcard *.md) $(shell find ingest profiles router services shared -name node_modules -prune -o -name README.md -print)
 PYTEST := $(BIN)/python -m pytest -m "not bench and not long"
 # In two processes, each with servers of its own; what starts the whole system, or kills it, runs alone.
 AT_ONCE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos test-long bench corpus audit format migrate build lock docs-inside
+.PHONY: help setup run test check test-unit test-integration test-e2e test-chaos test-long bench corpus audit format migrate build lock docs reference
 
 help: ## Show this help
 	@echo "make TARGET [ARGS=\"…\"]"
@@ -22,38 +24,39 @@ help: ## Show this help
 
 setup: $(STAMPS)/project ## Make .venv with everything pinned in requirements.lock
 
-run: $(STAMPS)/project $(DIST)/.built ## Start everything with the demo; ARGS="--port 8080 --ready-file FILE"; Ctrl-C stops it
+run: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## Start everything with the demo; ARGS="--port 8080 --ready-file FILE"; Ctrl-C stops it
 	@exec $(BIN)/santral serve --demo --data $(DATA) $(ARGS)
 
-test: $(STAMPS)/project $(DIST)/.built ## Run every test: real PostgreSQL, real Kafka, real browser
+test: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## Run every test: real PostgreSQL, real Kafka, real browser
 	$(BIN)/python -m services.web.build --test
 	$(PYTEST) $(AT_ONCE) tests/unit tests/contract tests/integration $(ARGS) && parts=0 || parts=1; \
 	$(PYTEST) tests/e2e tests/chaos $(ARGS) && exit $$parts
 
-check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too
+check: $(STAMPS)/project ## Style, types, arrows between rooms; the front end's too; the documentation's links
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m services.web.build --check
+	$(BIN)/python -m tests.support.guide_site --check
 
 test-unit: $(STAMPS)/project ## The tests without servers
 	$(BIN)/python -m services.web.build --test
 	$(PYTEST) $(AT_ONCE) tests/unit tests/contract $(ARGS)
 
-test-integration: $(STAMPS)/project $(DIST)/.built ## The tests with real PostgreSQL and Kafka
+test-integration: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## The tests with real PostgreSQL and Kafka
 	$(PYTEST) $(AT_ONCE) tests/integration $(ARGS)
 
-test-e2e: $(STAMPS)/project $(DIST)/.built ## The tests that start everything, with a real browser
+test-e2e: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## The tests that start everything, with a real browser
 	$(PYTEST) tests/e2e $(ARGS)
 
-test-chaos: $(STAMPS)/project $(DIST)/.built ## The tests that kill things
+test-chaos: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## The tests that kill things
 	$(PYTEST) tests/chaos $(ARGS)
 
 test-long: $(STAMPS)/project ## The whole API document with many examples of each operation; ARGS="-k NAME"
 	$(BIN)/python -m pytest -m long tests/integration $(ARGS)
 
-bench: $(STAMPS)/project $(DIST)/.built ## Measure; the README's table comes from here
+bench: $(STAMPS)/project $(DIST)/.built ## Measure; docs/operate/measured.md comes from here
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)
 
 corpus: $(STAMPS)/project ## Read the corpus (mails, webhooks, call rows) and count what comes out right; ARGS="--wrong" lists the rest
@@ -70,15 +73,17 @@ format: $(STAMPS)/project ## Put the code into shape
 migrate: $(STAMPS)/project ## Bring the database of SANTRAL_DATABASE_OWNER_URL to this release
 	$(BIN)/santral migrate $(ARGS)
 
-build: $(STAMPS)/project $(DIST)/.built ## Build the wheel into dist/
+build: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## Build the wheel into dist/
 	$(BIN)/hatchling build -t wheel
 
 lock: $(STAMPS)/project ## Pin dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url -o requirements.lock $(ARGS)
 
-docs-inside: $(STAMPS)/project ## Write the generated part of docs/inside anew; ARGS=--rooms prints what each README should say
-	$(BIN)/python -m tests.support.writers $(ARGS)
+docs: $(STAMPS)/project $(GUIDE)/.stamp ## Build the documentation's site; the API shows it under /docs/guide
+
+reference: $(STAMPS)/project ## Write anew what docs/ has from the source; ARGS=--rooms prints what each README should say it writes
+	$(BIN)/python -m tests.support.generated $(ARGS)
 
 # A virtual environment is made once; its stamps live in it, so that removing .venv starts over.
 $(STAMPS)/venv:
@@ -100,4 +105,9 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/requirements
 $(DIST)/.built: $(WEB) | $(STAMPS)/project
 	@echo "Building the front end"
 	@$(BIN)/python -m services.web.build
+	@touch $@
+
+$(GUIDE)/.stamp: $(PAGES) | $(STAMPS)/project
+	@echo "Building the documentation"
+	@$(BIN)/python -m tests.support.guide_site
 	@touch $@

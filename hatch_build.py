@@ -1,4 +1,4 @@
-"""The build's own check: a wheel without the built front end would be a product without pages, so it is refused."""
+"""The build's own check: a wheel without the built front end or documentation would be a product without pages, so it is refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-NEEDED = ("desk.html", "chat.html", "shop.html", "santral-chat.js", "assets")
+NEEDED = ("dist/desk.html", "dist/chat.html", "dist/shop.html", "dist/santral-chat.js", "dist/assets", "guide/index.html")
 
 
 class WebAssetsHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -19,9 +19,9 @@ class WebAssetsHook(BuildHookInterface):  # type: ignore[type-arg]
         """Raises when the front end was not built. ``build_data`` stays as it is."""
         if version == "editable":
             return
-        dist = Path(self.root, "services", "web", "dist")
-        missing = [name for name in NEEDED if not (dist / name).exists()]
+        web = Path(self.root, "services", "web")
+        missing = [name for name in NEEDED if not (web / name).exists()]
         if missing:
             raise RuntimeError(
-                f"services/web/dist lacks {', '.join(missing)}: build the front end first (make build, or python -m services.web.build)."
+                f"services/web lacks {', '.join(missing)}: build the front end first (make build; or python -m services.web.build, and make docs)."
             )

@@ -1,7 +1,7 @@
 """The API as an ASGI app: `create_app` takes collaborators and reads nothing.
 
 REST under ``/v1``, sockets under ``/v1/stream`` and ``/v1/chat/…``, pages and assets beside them. ``/openapi.json`` describes REST,
-``/docs`` shows it.
+``/docs`` shows it, ``/docs/guide`` has the rest of the documentation.
 Errors are problems (RFC 9457); unknown members of a body are refused; every answer carries a request id.
 """
 
@@ -33,6 +33,7 @@ from services.api import (
     files,
     first_contact,
     follower_places,
+    guide,
     holds,
     imports,
     kept_out,
@@ -168,6 +169,7 @@ def create_app(
     parser: Parser,
     public_url: str = "http://127.0.0.1:8080",
     docs: bool = True,
+    site: Front | None = None,
     demo_dir: Path | None = None,
     desk_ancestors: tuple[str, ...] = (),
     allowed: Allowed = PUBLIC_ONLY,
@@ -193,7 +195,7 @@ def create_app(
     state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))
     state.thought_turns = CallerTurns(waiting_max=THOUGHTS_WAITING_MAX)
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
-    state.demo_dir, state.docs = demo_dir, docs
+    state.demo_dir, state.docs, state.guide = demo_dir, docs, site or Front({})
     state.rates = counters = rates or Rates()
     state.credentials, state.fanout = Credentials(db, counters), FanOut(db)
     state.places, state.own_book = places or SocketPlaces.within(), OwnBook()
@@ -211,6 +213,7 @@ def create_app(
         app.include_router(router)
     if docs:
         app.include_router(reference.router)
+        app.include_router(guide.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     app.add_middleware(JsonDoor)
     app.add_middleware(Methods, routes=[route for router in routers for route in router.routes])

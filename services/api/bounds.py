@@ -1,4 +1,4 @@
-"""How much of each kind of configuration a workspace may have: said here once, asked when it is saved (docs/bounds.md).
+"""How much of each kind of configuration a workspace may have: said here once, asked when it is saved (docs/reference/bounds.md).
 
 Routers, gateways and couriers keep every workspace's configuration in memory, and one's must not cost the others theirs. What was saved
 before a bound stays and may be replaced by less; `santral doctor` names it. Who saves at the same moment may come as many beyond.

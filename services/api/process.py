@@ -17,7 +17,7 @@ from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.api.app import create_app
 from services.api.socket_places import CONNECTIONS_MAX, SocketPlaces
-from services.api.static_pages import DIST, Front
+from services.api.static_pages import DIST, GUIDE, Front
 from services.api.thumbnails import Thumbnails
 from services.frame.bodies import Bodies, room_check
 from services.frame.browser_frames import BrowserFrames
@@ -67,6 +67,7 @@ async def run(settings: Settings) -> None:
         app = create_app(
             db=db, receiver=receiver, hints=hints, sealer=Sealer(secret), blobs=blobs, clock=clock, secret=secret,
             front=Front.read(DIST), cleaner=cleaner, thumbnails=thumbnails, parser=parser, public_url=settings.public_url, docs=shown,
+            site=Front.read(GUIDE) if shown else None,
             demo_dir=settings.demo_dir if shown else None,
             allowed=settings.egress(), bodies=bodies, rates=Rates(settings.rates()), unsent_bytes_max=settings.unsent_files_bytes_max,
             places=SocketPlaces.within(connections, visitors_of_address=settings.chats_of_address),

@@ -61,7 +61,8 @@ def _page(text: str) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Santral API'
         f'</title><link rel="stylesheet" href="/docs/style.css"></head><body><h1>Santral API</h1>'
-        f'<p>{escape(document["info"].get("description", "")).replace("**", "")}</p><p><a href="/openapi.json">openapi.json</a></p>'
+        f"<p>{escape(document['info'].get('description', '')).replace('**', '')}</p>"
+        f'<p><a href="/openapi.json">openapi.json</a> · <a href="/docs/guide/">guide</a></p>'
         f"<nav>{links}</nav>{sections}</body></html>"
     )
 

@@ -26,13 +26,14 @@ from shared.errors import Forbidden, NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 DIST: Final = Path(__file__).parent.parent / "web" / "dist"
+GUIDE: Final = DIST.parent / "guide"
 MAILS_MAX: Final = 100
 _POLICY: Final = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
     "frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
 )
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,10 @@ class Front:
             raise NotFound("no such page or asset", field="path", remedy="build the front end, or see /docs")
         return found
 
+    def has(self, path: str) -> bool:
+        """Whether a file of that name was read."""
+        return path in self._files
+
 
 def _file(path: str, content: bytes) -> File:
     media_type = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"
@@ -75,17 +80,21 @@ def _file(path: str, content: bytes) -> File:
     return File(content=content, media_type=media_type, etag=f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"')
 
 
-def _answer(request: Request, path: str, *, cache: str, **headers: str) -> Response:
-    front: Front = request.app.state.front
-    found = front.file(path)
+def answer(request: Request, found: File, *, cache: str, **headers: str) -> Response:
+    """A file as it was read, or 304 for who has it."""
     sent = {"etag": found.etag, "cache-control": cache, **{name.replace("_", "-"): value for name, value in headers.items()}}
     if request.headers.get("if-none-match") == found.etag:
         return Response(status_code=304, headers=sent)
     return Response(found.content, media_type=found.media_type, headers=sent)
 
 
+def _part(request: Request, path: str, *, cache: str, **headers: str) -> Response:
+    front: Front = request.app.state.front
+    return answer(request, front.file(path), cache=cache, **headers)
+
+
 def _page(request: Request, path: str, ancestors: str) -> Response:
-    return _answer(request, path, cache="no-cache", content_security_policy=f"{_POLICY}frame-ancestors {ancestors}")
+    return _part(request, path, cache="no-cache", content_security_policy=f"{_POLICY}frame-ancestors {ancestors}")
 
 
 @router.get("/desk")
@@ -104,7 +113,7 @@ async def chat(request: Request, widget_token: str) -> Response:
 @router.get("/santral-chat.js")
 async def loader(request: Request) -> Response:
     """The script that a site names; any origin may load it."""
-    return _answer(
+    return _part(
         request, "santral-chat.js", cache="public, max-age=300", cross_origin_resource_policy="cross-origin",
         access_control_allow_origin="*",
     )  # fmt: skip
@@ -113,8 +122,8 @@ async def loader(request: Request) -> Response:
 @router.get("/assets/{path:path}")
 async def asset(request: Request, path: str) -> Response:
     """A part of a page."""
-    return _answer(
-        request, f"assets/{path}", cache=_FOR_EVER, access_control_allow_origin="*", cross_origin_resource_policy="cross-origin",
+    return _part(
+        request, f"assets/{path}", cache=FOR_EVER, access_control_allow_origin="*", cross_origin_resource_policy="cross-origin",
         content_security_policy="default-src 'none'; style-src 'unsafe-inline'; sandbox",
     )  # fmt: skip
 

@@ -13,7 +13,9 @@ from shared.errors import InputRejected
 
 CHECK: Final = "audit chain"
 WAITING_S: Final = 300.0
-_BROKEN: Final = "keep the database as it is, compare it with a backup, find who had the owner's rights: docs/audit-chain.md"
+_BROKEN: Final = (
+    "keep the database as it is, compare it with a backup, find who had the owner's rights: docs/operate/audit-chain.md"
+)
 _WITNESS: Final = re.compile(r"(?P<workspace>.+):(?P<number>[0-9]{1,18}):(?P<digest>[0-9a-f]{64})")
 _WORKSPACES: Final = "select id, name from santral.workspace order by name"
 
@@ -41,7 +43,7 @@ async def look_at_audit_chain(db: Database, known: Mapping[str, Witness] | None 
     names = {row["name"] for row in rows}
     found = [_finding(row["name"], await verify(db, row["id"], known.get(row["name"]))) for row in rows]
     found += [
-        fail(CHECK, f"there is no workspace {name}, which a witness knows", "correct its name; see docs/audit-chain.md")
+        fail(CHECK, f"there is no workspace {name}, which a witness knows", "correct its name; see docs/operate/audit-chain.md")
         for name in known
         if name not in names
     ]  # fmt: skip

@@ -43,7 +43,7 @@ async def look_at_open_inboxes(db: Database, sealer: Sealer, grace_until: dateti
         found.append(
             warn(
                 "open inboxes", f"{signed} still take the first scheme of signatures until {grace_until:%Y-%m-%d}",
-                "let who posts there sign as v2= or by Standard Webhooks (docs/signing.md)",
+                "let who posts there sign as v2= or by Standard Webhooks (docs/integrate/signing.md)",
             )
         )  # fmt: skip
     return found or [ok("open inboxes", "none is left from before every inbox got a secret")]

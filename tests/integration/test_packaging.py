@@ -39,6 +39,8 @@ def test_the_wheel_has_all_that_runs_and_nothing_else(wheel: Path) -> None:
         "services/web/dist/chat.html",
         "services/web/dist/shop.html",
         "services/web/dist/santral-chat.js",
+        "services/web/guide/index.html",
+        "services/web/guide/search.json",
     }
     assert needed - names == set()
     (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]

@@ -104,7 +104,13 @@ def somebody_of(workspace_id: UUID) -> Principal:
 
 @contextlib.asynccontextmanager
 async def running_api(
-    api_db: Database, worker_db: Database, *, demo_dir: Path | None = None, docs: bool = True, rates: Rates | None = None
+    api_db: Database,
+    worker_db: Database,
+    *,
+    demo_dir: Path | None = None,
+    docs: bool = True,
+    rates: Rates | None = None,
+    site: Front | None = None,
 ) -> AsyncIterator[Api]:
     """The app and a client that calls it in this process."""
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +128,7 @@ async def running_api(
                 db=api_db, receiver=receiver, hints=hints,
                 sealer=Sealer(SECRET), blobs=blobs, clock=SystemClock(), secret=SECRET, front=FRONT, cleaner=cleaner,
                 thumbnails=thumbnails, parser=parser,
-                public_url="http://santral.test", demo_dir=demo_dir, docs=docs, rates=rates,
+                public_url="http://santral.test", demo_dir=demo_dir, docs=docs, rates=rates, site=site,
             )  # fmt: skip
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://santral.test") as client:

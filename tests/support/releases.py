@@ -18,7 +18,7 @@ from typing import Final
 
 from services.schema.migrations import HEAD
 from tests.support.serving import FROM_SOURCE
-from tests.support.wheels import PAGES, ROOMS, ROOT, built, install, missing, require_pages
+from tests.support.wheels import GUIDE, PAGES, ROOMS, ROOT, built, install, missing, require_pages
 
 FIRST: Final = "625cdfd23f31f8af7e3b3b3ce57a5e45c11e40ee"
 NEXT_HEAD: Final = f"{int(HEAD) + 1:04}"
@@ -66,6 +66,7 @@ def first_release(folder: Path) -> Release:
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder / "sources", filter="data")
     shutil.copytree(PAGES, folder / "sources/services/web/dist")
+    shutil.copytree(GUIDE, folder / "sources/services/web/guide")
     return Release(program=(str(install(built(folder / "sources", folder / "wheel"), folder / "venv") / "santral"),))
 
 

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("ingest", "profiles", "router", "services", "shared")
 PAGES = ROOT / "services/web/dist"
+GUIDE = ROOT / "services/web/guide"
 
 
 def missing(reason: str) -> None:
@@ -23,9 +24,9 @@ def missing(reason: str) -> None:
 
 
 def require_pages() -> None:
-    """The front end is built."""
-    if not (PAGES / "santral-chat.js").exists():
-        missing("the front end is not built: make build")
+    """The front end and the documentation are built."""
+    if not (PAGES / "santral-chat.js").exists() or not (GUIDE / "index.html").exists():
+        missing("the front end or the documentation is not built: make build")
 
 
 def build(root: Path, target: Path) -> subprocess.CompletedProcess[str]:

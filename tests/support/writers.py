@@ -1,7 +1,7 @@
 """Who writes which table: what each room's README says under ``## Writes``, what its code says, and the page that shows it whole.
 
-    python -m tests.support.writers            rewrites the generated part of docs/inside/locks-and-writers.md from the READMEs
-    python -m tests.support.writers --rooms    prints the section that each README should have
+`make reference` rewrites the generated part of docs/inside/locks-and-writers.md from the READMEs; with ``ARGS=--rooms`` it prints the section
+that each README should have.
 
 A room is a folder with a README; a file belongs to the nearest one above it and is named by its path from there, without ``.py``.
 **Identity**: room, table, verb and file.
@@ -9,7 +9,6 @@ A room is a folder with a README; a file belongs to the nearest one above it and
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
@@ -150,7 +149,3 @@ def main(words: Sequence[str], page: Path = PAGE) -> None:
             print(f"{room}/README.md\n\n{section_of(room)}")
         return
     page.write_text(rewritten(page.read_text(encoding="utf-8"), page_table(said_by_rooms())), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

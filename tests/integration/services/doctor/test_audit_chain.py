@@ -131,7 +131,7 @@ async def test_a_changed_row_is_named(
     assert found.state == "FAIL"
     assert found.text.startswith(f"{name_of(workspace)}: row {chain[2]} of ")
     assert found.text.endswith("link 3, was changed after it was linked")
-    assert "docs/audit-chain.md" in found.remedy
+    assert "docs/operate/audit-chain.md" in found.remedy
     await link_all(worker_db)
     assert (await told(worker_db)).state == "FAIL", "the courier does not mend it"
 

@@ -29,7 +29,7 @@ THING = {
 
 
 def test_the_page_has_every_bound() -> None:
-    page = (ROOT / "docs/bounds.md").read_text("utf-8")
+    page = (ROOT / "docs/reference/bounds.md").read_text("utf-8")
     said = [(row["what"], int(row["most"].replace(" ", ""))) for row in ROW.finditer(page)]
     asked = [*WORKSPACE.items(), *THING.items()]
     assert [most for _, most in said] == [most for _, most in asked]
