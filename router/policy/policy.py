@@ -37,17 +37,25 @@ class RuleDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    name: _Name
-    when: Any = None
-    when_cel: str | None = None
-    queue: _Name | None = None
-    boost_s: Annotated[int, Field(ge=0, le=BOOST_MAX_S)] = 0
-    due_class: Annotated[int, Field(ge=EMERGENCY, le=NORMAL, alias="class")] = NORMAL
-    skills: dict[_Name, Annotated[int, Field(ge=1, le=5)]] = Field(default_factory=dict)
-    tags: list[_Name] = Field(default_factory=list, max_length=20)
-    sla: _Name | None = None
-    plan: _Name | None = None
-    goes_on: bool = Field(default=False, alias="continue")
+    name: _Name = Field(description="how decisions name it; once in a policy")
+    when: Any = Field(default=None, description="the condition as a tree")
+    when_cel: str | None = Field(default=None, description="the condition as an expression, in its place")
+    queue: _Name | None = Field(default=None, description="the queue it chooses, unless a later rule that is asked chooses another")
+    boost_s: int = Field(default=0, ge=0, le=BOOST_MAX_S, description="so much earlier its turn comes")
+    due_class: int = Field(
+        default=NORMAL,
+        ge=EMERGENCY,
+        le=NORMAL,
+        alias="class",
+        description=f"{EMERGENCY}: before all other work; {NORMAL}: in its turn",
+    )
+    skills: dict[_Name, Annotated[int, Field(ge=1, le=5)]] = Field(
+        default_factory=dict, description="what whoever takes it must have, at least at this level"
+    )
+    tags: list[_Name] = Field(default_factory=list, max_length=20, description="words that the work item carries")
+    sla: _Name | None = Field(default=None, description="the service level that holds")
+    plan: _Name | None = Field(default=None, description="who may take it, and how that widens")
+    goes_on: bool = Field(default=False, alias="continue", description="later rules are asked too")
 
 
 class PolicyDocument(BaseModel):
@@ -55,8 +63,8 @@ class PolicyDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rules: list[RuleDocument] = Field(default_factory=list, max_length=RULES_MAX)
-    default_queue: _Name = DEFAULT_QUEUE
+    rules: list[RuleDocument] = Field(default_factory=list, max_length=RULES_MAX, description="asked from the top")
+    default_queue: _Name = Field(default=DEFAULT_QUEUE, description="where a message goes that no rule sends anywhere")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

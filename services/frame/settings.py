@@ -36,57 +36,118 @@ _KUBERNETES_VALUE: Final = re.compile(r"^(?:(?:tcp|udp)://.*|[\d.]+|tcp|udp)$")
 
 
 class Settings(BaseSettings):
-    """What a deployment decides. Durations in seconds, sizes in bytes."""
+    """What a deployment decides. Durations in seconds, sizes in bytes. `make reference` writes the descriptions into docs/reference/settings.md."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
-    database_url: SecretStr = SecretStr("")
-    database_worker_url: SecretStr = SecretStr("")
-    database_owner_url: SecretStr = SecretStr("")
-    kafka_bootstrap_servers: str = ""
-    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: str = "PLAIN"
-    kafka_username: str | None = None
-    kafka_password: SecretStr | None = None
-    kafka_ca_file: str | None = None
-    topic_prefix: str = Field(default="santral", pattern=r"^[a-z0-9][a-z0-9._-]{0,100}$")
-    secret: SecretStr = SecretStr("")
-    production: bool = False
-    docs: bool | None = None
-    host: str = "127.0.0.1"
-    trusted_proxies: str = ""
-    egress_allow: str = ""
-    rate_key_per_s: int = Field(default=10_000, ge=0)
-    rate_workspace_per_s: int = Field(default=20_000, ge=0)
-    rate_address_per_s: int = Field(default=100, ge=0)
-    rate_visitor_per_min: int = Field(default=60, ge=0)
-    chats_of_address: int = Field(default=200, ge=1)
-    open_inboxes_until: date = date(2027, 6, 30)
-    http_port: int = Field(default=8080, ge=0, le=65535)
-    webhook_port: int = Field(default=8081, ge=0, le=65535)
-    smtp_port: int = Field(default=2525, ge=0, le=65535)
-    gateway_health_port: int = Field(default=9101, ge=0, le=65535)
-    router_health_port: int = Field(default=9102, ge=0, le=65535)
-    api_health_port: int = Field(default=9103, ge=0, le=65535)
-    courier_health_port: int = Field(default=9104, ge=0, le=65535)
-    public_url: str = "http://127.0.0.1:8080"
-    webhook_url: str = "http://127.0.0.1:8081"
-    blob_dir: Path = Path("blobs")
-    blob_shared: bool = False
-    unsent_files_bytes_max: int = Field(default=UNSENT_BYTES_MAX, ge=0)
-    spool_dir: Path | None = None
-    smtp_relay: str | None = None
-    border_id: str = ""
-    trust_all_mail_as: str = ""
-    border_evaluate_as: str = ""
-    border_trusted_sealers: str = ""
-    nameserver: str = ""
-    classifier_url: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
-    classifier_token: SecretStr | None = None
-    classifier_budget_ms: int = Field(default=300, ge=10, le=10_000)
-    demo_dir: Path | None = None
-    log_form: Literal["json", "console"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    database_url: SecretStr = Field(default=SecretStr(""), description="PostgreSQL as `santral_api`")
+    database_worker_url: SecretStr = Field(
+        default=SecretStr(""), description="PostgreSQL as `santral_worker` (gateway, router, courier)"
+    )
+    database_owner_url: SecretStr = Field(
+        default=SecretStr(""), description="PostgreSQL as `santral_owner` (only `santral migrate`)"
+    )
+    kafka_bootstrap_servers: str = Field(default="", description="brokers, `host:port` separated by commas")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how brokers are spoken to"
+    )
+    kafka_sasl_mechanism: str = Field(
+        default="PLAIN", description="how we sign in at brokers, where `SANTRAL_KAFKA_SECURITY` begins with `SASL`"
+    )
+    kafka_username: str | None = Field(default=None, description="as whom")
+    kafka_password: SecretStr | None = Field(default=None, description="and with what")
+    kafka_ca_file: str | None = Field(
+        default=None, description="certificates that brokers' own must lead to, where they are not the system's"
+    )
+    topic_prefix: str = Field(
+        default="santral", pattern=r"^[a-z0-9][a-z0-9._-]{0,100}$", description="before `.messages.v1` and `.events.v1`"
+    )
+    secret: SecretStr = Field(default=SecretStr(""), description="the deployment's secret, at least 32 characters, kept for ever")
+    production: bool = Field(
+        default=False,
+        description="`true` in production, where `/docs`, `/openapi.json` and the demo's pages are off unless `SANTRAL_DOCS=true`",
+    )
+    docs: bool | None = Field(
+        default=None, description="whether they are on, whatever `SANTRAL_PRODUCTION` says; left out: not in production"
+    )
+    host: str = Field(default="127.0.0.1", description="the address to listen at")
+    trusted_proxies: str = Field(
+        default="", description="addresses or networks of the proxies in front, whose `X-Forwarded-For` and `-Proto` count"
+    )
+    egress_allow: str = Field(
+        default="",
+        description="whom we may call beside the public network, and with credentials beside the providers' own hosts: `host`, "
+        "`host:port`, `host:*`, `10.0.0.0/8`",
+    )
+    rate_key_per_s: int = Field(default=10_000, ge=0, description="calls of a key or agent; each process counts; 0: no limit")
+    rate_workspace_per_s: int = Field(default=20_000, ge=0, description="calls of a workspace; each process counts; 0: no limit")
+    rate_address_per_s: int = Field(
+        default=100, ge=0, description="calls of an address without a credential; each process counts; 0: no limit"
+    )
+    rate_visitor_per_min: int = Field(
+        default=60, ge=0, description="a visitor's lines in the chat; each process counts; 0: no limit"
+    )
+    chats_of_address: int = Field(
+        default=200,
+        ge=1,
+        description="chats of one address open at once; each process counts. Above it stand half of 10 000 connections for all "
+        "chats, a quarter for one workspace's, three tenths for agents; less where the system allows fewer open "
+        "files. When all are taken, whoever has most gives up the one that is silent longest",
+    )
+    open_inboxes_until: date = Field(
+        default=date(2027, 6, 30),
+        description="until when inboxes of release 0.1.0 take posts without a secret, and the first scheme of signatures",
+    )
+    http_port: int = Field(default=8080, ge=0, le=65535, description="where the API listens")
+    webhook_port: int = Field(default=8081, ge=0, le=65535, description="where the gateway takes providers' posts")
+    smtp_port: int = Field(default=2525, ge=0, le=65535, description="where the gateway takes mail")
+    gateway_health_port: int = Field(default=9101, ge=0, le=65535, description="the gateway's health port")
+    router_health_port: int = Field(default=9102, ge=0, le=65535, description="the router's")
+    api_health_port: int = Field(default=9103, ge=0, le=65535, description="the API's")
+    courier_health_port: int = Field(default=9104, ge=0, le=65535, description="the courier's")
+    public_url: str = Field(default="http://127.0.0.1:8080", description="how the world reaches the API")
+    webhook_url: str = Field(default="http://127.0.0.1:8081", description="how the world reaches the gateway")
+    blob_dir: Path = Field(default=Path("blobs"), description="the folder of files")
+    blob_shared: bool = Field(
+        default=False,
+        description="`true` when every machine mounts the same volume there; else a gateway and a courier on two machines are "
+        "refused",
+    )
+    unsent_files_bytes_max: int = Field(
+        default=UNSENT_BYTES_MAX,
+        ge=0,
+        description="how much a workspace's files from `POST /v1/files` may take that no answer has taken yet (429 beyond); "
+        "after a day they go by themselves",
+    )
+    spool_dir: Path | None = Field(default=None, description="the folder of this gateway's spool, for when the broker is away")
+    smtp_relay: str | None = Field(
+        default=None,
+        description="`host:port` that takes outgoing mail. A mail address is one inbox's in the whole deployment, but a free "
+        "address of any domain is anybody's: where workspaces do not trust each other, the relay decides which "
+        "domains each may write from",
+    )
+    border_id: str = Field(default="", description="retired: refused with what to set instead")
+    trust_all_mail_as: str = Field(
+        default="",
+        description="every mail's sender counts as proven, under this authserv-id: for one's own machine, refused elsewhere "
+        "and in production",
+    )
+    border_evaluate_as: str = Field(
+        default="",
+        description="our listener is the mail border under this authserv-id: it evaluates SPF, DKIM, ARC and DMARC of what comes",
+    )
+    border_trusted_sealers: str = Field(default="", description="domains whose ARC seals it believes")
+    nameserver: str = Field(default="", description="the name server it asks (`ADDRESS:PORT`); left out: the system's")
+    classifier_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+",
+        description="your own model, asked about messages of workspaces with `classify: true`",
+    )
+    classifier_token: SecretStr | None = Field(default=None, description="what it is sent as a bearer token")
+    classifier_budget_ms: int = Field(default=300, ge=10, le=10_000, description="how long a fetch waits for it")
+    demo_dir: Path | None = Field(default=None, description="set by `santral serve --demo`: the demo's folder")
+    log_form: Literal["json", "console"] = Field(default="json", description="for a machine or a person")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged at all")
 
     @classmethod
     def settings_customise_sources(
@@ -195,7 +256,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, strict: bool =
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         variable = PREFIX + str(first["loc"][0]).upper()
-        raise InputRejected(first["msg"], field=variable, remedy="see the README's table of settings") from error
+        raise InputRejected(first["msg"], field=variable, remedy="see docs/reference/settings.md") from error
 
 
 def _from_kubernetes(name: str, value: str, *, known: bool) -> bool:
@@ -216,7 +277,7 @@ def _read_file(name: str, path: str) -> str:
 def _unknown(name: str, *, strict: bool) -> None:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
     nearest = next(iter(get_close_matches(name, known, n=1)), None)
-    remedy = f"did you mean {nearest}?" if nearest else "see the README's table of settings"
+    remedy = f"did you mean {nearest}?" if nearest else "see docs/reference/settings.md"
     if strict:
         raise InputRejected("no such setting", field=name, remedy=remedy)
     log.warning("an unknown setting is ignored", action="unknown_setting", setting=name, nearest=nearest)
