@@ -126,7 +126,7 @@ def test_one_byte_more_or_another_key_is_refused() -> None:
 
 def test_the_shell_example_of_the_page_signs_as_we_do(tmp_path: Path) -> None:
     page = (Path(__file__).resolve().parents[3] / "docs/integrate/signing.md").read_text(encoding="utf-8")
-    function = page.split("```sh\n")[1].split("time=$(")[0]
+    function = page.split("```bash\n")[1].split("time=$(")[0]
     (tmp_path / "body.json").write_text(BODY, encoding="utf-8")
     script = f"time={STAMP} token=t1 secret='{SECRET}'\n{function}\nsign\n"
     said = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
