@@ -43,9 +43,7 @@ async def test_a_program_posts_and_its_message_is_there(running: Counter, progra
     address, secret = running.facts["webhooks"] + made["webhook_path"], made["secrets_made"]["signing_secret"]
     body = {"inbox": name, "external_id": "43", "from": {"kind": "email", "value": person}, "text": "Merhaba"}
     (tmp_path / "body.json").write_text(json.dumps(body), encoding="utf-8")
-    given = (
-        "import os\naddress, secret = os.environ['address'], os.environ['secret']\n" if program.kind == "python" else "set -e\n"
-    )
+    given = "import os\naddress, secret = os.environ['address'], os.environ['secret']\n" if program.kind == "python" else "set -e\n"
     words = [sys.executable, "-c", given + text] if program.kind == "python" else ["bash", "-c", given + text]
     said: list[str] = []
 

@@ -51,9 +51,10 @@ def pages() -> tuple[dict[str, str], dict[str, Path]]:
     rows = {(one.room, one.title): one for one in registered(_text("docs/why/index.md"))}
     made = {}
     for source, target in where.items():
-        if source == "README.md":
-            continue
         text = _text(source)
+        if source == "README.md":
+            _made(text, source, target, where, pictures)  # its links are looked at too
+            continue
         if source == "docs/why/index.md":
             text = _with_links(text)
         if source.endswith("/README.md"):

@@ -2,6 +2,7 @@
 
     python -m tests.support.guide_site          builds what changed into services/web/guide
     python -m tests.support.guide_site --check  builds and checks, and lays nothing anywhere
+    python -m tests.support.guide_site --stage FOLDER  only puts pages and settings together there, for another builder
 
 Zensical says what is broken between pages; pictures, anchors and whatever would be asked of another host are looked at here, in the HTML
 that came out.
@@ -89,15 +90,15 @@ def build(folder: Path) -> Path:
         raise Broken(_COLOUR.sub("", done.stdout + done.stderr.partition("Traceback")[0]))
     site = folder / "site"
     (site / "404.html").unlink()  # what is not there is answered by the API, as everywhere
-    _scripts_as_files(site)
+    _finish(site)
     wrong = sorted(faults(site))
     if wrong:
         raise Broken("\n".join(wrong))
     return site
 
 
-def _scripts_as_files(site: Path) -> None:
-    """Scripts that stand in the pages become files, so that the API may forbid every other."""
+def _finish(site: Path) -> None:
+    """Scripts that stand in the pages become files, so that the API may forbid every other. A page in another language says which."""
 
     def as_file(page: Path, script: re.Match[str]) -> str:
         target = site / "assets" / f"page.{hashlib.sha256(script[1].encode()).hexdigest()[:8]}.js"
@@ -106,6 +107,9 @@ def _scripts_as_files(site: Path) -> None:
 
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
+        language = page.parent.suffix.removeprefix(".")
+        if language:
+            text = text.replace('<html lang="en"', f'<html lang="{language}"', 1)
         page.write_text(_INLINE.sub(lambda script, page=page: as_file(page, script), text), encoding="utf-8")  # type: ignore[misc]
 
 
@@ -175,6 +179,9 @@ def digest(folder: Path) -> str:
 
 def main(words: Sequence[str]) -> None:
     """Builds and checks; without ``--check`` the site is laid into the package, when it is another than the one there."""
+    if words[:1] == ["--stage"]:
+        stage(Path(words[1]))
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         try:

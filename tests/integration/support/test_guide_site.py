@@ -32,7 +32,9 @@ def test_the_site_of_these_sources_is_whole(site: Path) -> None:
     assert list(faults(site)) == []
     assert len(list(site.rglob("index.html"))) > 60
     for page in site.rglob("*.html"):
-        assert "<script>" not in page.read_text("utf-8")
+        text = page.read_text("utf-8")
+        assert "<script>" not in text
+        assert '<html lang="tr"' in text if page.parent.name == "index.tr" else '<html lang="en"' in text
 
 
 def test_every_decision_has_its_place_under_why_and_none_is_told_twice(site: Path) -> None:

@@ -57,6 +57,10 @@ def test_what_is_not_so_is_refused(kind: str, text: str) -> None:
         check(Snippet(page="page", line=1, kind=kind, text=text))
 
 
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 120
+
+
 def test_lines_are_read_as_a_shell_reads_them() -> None:
     lines = "# first\nsantral a --b 'c d'   # why\n\nsantral e | jq -r .f >> file\nsantral g > h.yaml\n"
     assert list(commands(lines)) == [["santral", "a", "--b", "c d"], ["santral", "e"], ["jq", "-r", ".f"], ["santral", "g"]]
