@@ -116,8 +116,8 @@ class Settings(BaseSettings):
     unsent_files_bytes_max: int = Field(
         default=UNSENT_BYTES_MAX,
         ge=0,
-        description="how much a workspace's files from `POST /v1/files` may take that no answer has taken yet (429 beyond); "
-        "after a day they go by themselves",
+        description="how much a workspace's files from `POST /v1/files` may take that no answer has taken yet, of which "
+        "nobody has more than is left for the others (429 beyond); after a day they go by themselves",
     )
     spool_dir: Path | None = Field(default=None, description="the folder of this gateway's spool, for when the broker is away")
     smtp_relay: str | None = Field(
