@@ -53,8 +53,8 @@ test-e2e: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## The tests that sta
 test-chaos: $(STAMPS)/project $(DIST)/.built $(GUIDE)/.stamp ## The tests that kill things
 	$(PYTEST) tests/chaos $(ARGS)
 
-test-long: $(STAMPS)/project ## The whole API document with many examples of each operation; ARGS="-k NAME"
-	$(BIN)/python -m pytest -m long tests/integration $(ARGS)
+test-long: $(STAMPS)/project ## The whole API document with many examples of each operation; ONLY='^create_' for some
+	$(BIN)/python -m pytest -m long -s tests/integration $(ARGS)
 
 bench: $(STAMPS)/project $(DIST)/.built ## Measure; docs/operate/measured.md comes from here
 	$(BIN)/python -m pytest -m bench -s tests/bench $(ARGS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -21,7 +23,9 @@ ONLY = os.environ.get("ONLY")
 """A pattern of operation ids, for who mends one of them: ``ONLY='^create_' pytest …``."""
 
 
-async def examined(api_db: Database, worker_db: Database, workspace: Workspace, effort: Effort) -> Findings:
+async def examined(
+    api_db: Database, worker_db: Database, workspace: Workspace, effort: Effort, told: Callable[[str], None] = lambda line: None
+) -> Findings:
     """What a run finds, over one object of each kind. Fails when it called some operation never, or the administrator's key ended."""
     ids = await seeded(worker_db, workspace)
     bot = await add_agent(worker_db, workspace, new_id(), "Bot", kind="bot")
@@ -37,7 +41,7 @@ async def examined(api_db: Database, worker_db: Database, workspace: Workspace, 
                 "select id from santral.api_key where workspace_id = $1 and name = 'test'", workspace.id
             )
         found = await asyncio.to_thread(
-            examine, strict(api.app.openapi()), address=address.replace("ws:", "http:"), effort=effort, ids=ids, only=ONLY,
+            examine, strict(api.app.openapi()), address=address.replace("ws:", "http:"), effort=effort, ids=ids, only=ONLY, told=told,
             tokens={name: header["authorization"] for name, header in tokens.items()},
             own={"key_id": [str(key)], "key": [str(workspace.agent_id), str(bot), "agent"]},
         )  # fmt: skip
@@ -57,6 +61,9 @@ async def test_the_api_does_what_its_document_says(api_db: Database, worker_db: 
 @pytest.mark.long
 @pytest.mark.timeout(4 * 3600)
 async def test_the_api_does_what_its_document_says_at_length(api_db: Database, worker_db: Database, workspace: Workspace) -> None:
-    found = await examined(api_db, worker_db, workspace, LONG)
+    began = time.monotonic()
+    found = await examined(
+        api_db, worker_db, workspace, LONG, told=lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True)
+    )
     assert not found.wrong, found.told()
     assert ONLY or set(found.excluded) == {one.name for one in EXCLUSIONS}, "an exclusion that nothing needs"
