@@ -40,7 +40,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolC
 Result = TypeVar("Result")
 
 CONNECT_S: Final = 5.0
-COMMAND_S: Final = 30.0
+COMMAND_S: Final = 40.0
+"""Longer than the server gives a statement, so that it is the server who ends it, and says so: then it was only too much."""
 ACQUIRE_S: Final = 5.0
 IDLE_S: Final = 5
 _SESSION: Final = {

@@ -53,10 +53,11 @@ where workspace_id = $1 and id = $2 and state = 'replaying'
 """
 _ASKED: Final = """
 select q.workspace_id, q.id, q.resolved_by from santral.workspace w cross join lateral (
-    select * from santral.quarantine f where f.workspace_id = w.id and f.state = 'replaying' order by f.id limit $1
-) q order by q.id
+    select f.workspace_id, f.id, f.resolved_by, row_number() over (order by f.id) as place
+    from santral.quarantine f where f.workspace_id = w.id and f.state = 'replaying' order by f.id limit $1
+) q order by q.place, q.id
 """
-OF_ONE: Final = 100
+OF_ONE: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ async def ask_replay(connection: Connection, workspace_id: UUID, entry_id: UUID,
 
 
 async def asked_replays(connection: Connection) -> list[tuple[UUID, UUID, str]]:
-    """(workspace, entry, actor) of replays that were asked for: each workspace's first `OF_ONE`."""
+    """(workspace, entry, actor) of replays that were asked for: each workspace's first, then their second, `OF_ONE` at most."""
     return [(row["workspace_id"], row["id"], row["resolved_by"] or "") for row in await connection.fetch(_ASKED, OF_ONE)]
 
 

@@ -19,20 +19,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from profiles.erasure_tombstones import is_one_of, tombstone_hash
-from profiles.forgetting import come_again, forget, person_handles
+from profiles.forgetting import OwnHandle, come_again, forget, person_handles
 from profiles.handles import as_named
 from router.erasure.conversations import erase_conversations, next_conversations, notes_elsewhere, walk_mentions
 from router.erasure.covers import ABOUT
-from router.erasure.words import erase_words
+from router.erasure.words import empty_words, page_of_words
 from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_removals import remove_blobs
 from services.privacy.held import lock_holds, require_entries_free, require_erasable, require_free
-from services.privacy.quarantine import entries_come_again, entries_of, sought
+from services.privacy.quarantine import entries_come_again, entries_of, sought, words_of
 from services.privacy.registry import OWN
 from services.privacy.turns import drawn_workspace
 from services.privacy.visitors import visitors_who_are
@@ -44,6 +44,7 @@ from shared.ids import WorkspaceId
 from shared.logs import get_log
 from shared.metrics import ERASURES
 from shared.personal import Person, erase_rows
+from shared.text import fold_turkish
 from shared.topics import RETENTION_S
 
 log = get_log(__name__)
@@ -218,6 +219,11 @@ class Erasures:
 
     async def _quarantine(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         handles = await person_handles(connection, job["workspace_id"], job["profile_id"])
+        if "words" not in job["place"]:
+            return await self._entries(connection, job, handles)
+        return await self._words(connection, job, handles)
+
+    async def _entries(self, connection: Connection, job: Mapping[str, Any], handles: Sequence[OwnHandle]) -> Step:
         after = UUID(job["place"].get("after", str(_NIL)))
         whose = await asyncio.to_thread(sought, handles)
         found, end = await entries_of(connection, job["workspace_id"], whose, after=after)
@@ -226,11 +232,19 @@ class Erasures:
             await require_entries_free(connection, job["workspace_id"], found)
             person = Person(workspace_id=job["workspace_id"], messages=tuple(found))
             counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
-        if end is None:
-            words = [text for one in handles for text in (one.handle.value, one.raw, one.name)]
-            counts.update(await erase_words(connection, job["workspace_id"], words))
-            return "person", {}, counts
-        return "quarantine", {"after": str(end)}, counts
+        return "quarantine", {"words": {}} if end is None else {"after": str(end)}, counts
+
+    async def _words(self, connection: Connection, job: Mapping[str, Any], handles: Sequence[OwnHandle]) -> Step:
+        """What people wrote beside work, a page at a time: somebody may have thousands of addresses, and agents thousands of reasons."""
+        page = await page_of_words(connection, job["workspace_id"], job["place"]["words"])
+
+        def named() -> list[UUID]:
+            needles = words_of(handles)
+            return [one for one, words in page.words.items() if needles.within(fold_turkish(words).encode())]
+
+        found = await asyncio.to_thread(named) if page.words else []
+        counts = Counter({page.table: await empty_words(connection, job["workspace_id"], page.table, found)})
+        return ("person", {}, counts) if page.after is None else ("quarantine", {"words": page.after}, counts)
 
     async def _person(self, connection: Connection, job: Mapping[str, Any]) -> Step:
         workspace_id = WorkspaceId(job["workspace_id"])

@@ -26,6 +26,7 @@ from shared.database import Connection, pages
 from shared.errors import InputRejected
 from shared.mailbox import as_letters
 from shared.message import InboundMessage
+from shared.text import fold_turkish
 
 PAGE: Final = 50
 AT_ONCE: Final = 4
@@ -68,6 +69,12 @@ def needles_of(handles: Iterable[OwnHandle]) -> set[bytes]:
         forms = (text, text.lstrip("+"), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
         found |= {_folded(form.encode("utf-8", "surrogatepass")) for form in forms if len(form) >= NEEDLE_CHARS_MIN}
     return found
+
+
+def words_of(handles: Iterable[OwnHandle]) -> Needles:
+    """Their addresses and names as people write them, in any letters; looked for in what `shared.text.fold_turkish` makes of words."""
+    texts = {fold_turkish(text) for one in handles for text in (*_written(one), one.name)}
+    return Needles({text.encode() for text in texts if len(text) >= NEEDLE_CHARS_MIN})
 
 
 def _written(one: OwnHandle) -> set[str]:

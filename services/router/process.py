@@ -116,11 +116,13 @@ def classifier_of(settings: Settings) -> HttpClassifier | None:
 async def follow_replays(db: Database, intake: Intake, configuration: RouterConfiguration, hints: Hints, waiter: Waiter) -> None:
     """Does the replays that were asked for, for ever; one that fails is open again with its new reason."""
     while True:
-        for workspace_id in await replay_asked(db, intake, configuration):
+        done = await replay_asked(db, intake, configuration)
+        for workspace_id in done:
             hints.wake("dispatch")
             hints.wake("outbox")
             hints.wake("stream", str(workspace_id))
-        await waiter.wait(_LOOK_S)
+        if not done:
+            await waiter.wait(_LOOK_S)
 
 
 async def replay_asked(db: Database, intake: Intake, configuration: RouterConfiguration) -> set[UUID]:

@@ -207,6 +207,14 @@ async def test_quarantined_words_of_the_person_go_too_and_their_entry_cannot_be_
     assert await rows(worker_db, "select state from santral.quarantine") == [{"state": "discarded"}]
 
 
+async def through_quarantine(job: Erasures, workspace: Workspace, erasure_id: UUID) -> None:
+    """A job's first step, page by page."""
+    step = "quarantine"
+    while step == "quarantine":
+        step = await job._advance(workspace.id, erasure_id, step)
+    assert step == "person"
+
+
 async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_read_and_is_never_replayed(
     worker_db: Database, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -220,7 +228,7 @@ async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_re
     job = erasures(worker_db, blobs)
     async with worker_db.batch() as connection:
         await connection.execute("update santral.erasure set state = 'running'")
-    assert await job._advance(workspace.id, erasure_id, "quarantine") == "person"
+    await through_quarantine(job, workspace, erasure_id)
     async with worker_db.batch() as connection:
         await connection.execute("update santral.work_item set state = 'completed', closed_at = now() - interval '60 days'")
         await connection.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '60 days'")
@@ -281,7 +289,7 @@ async def test_an_erasure_in_the_middle_of_a_replay_misses_nothing(
     async with worker_db.batch() as connection:
         await connection.execute("update santral.erasure set state = 'running'")
         await connection.execute("update santral.queue set enabled = false, version = version + 1")
-    assert await job._advance(workspace.id, erasure_id, "quarantine") == "person"
+    await through_quarantine(job, workspace, erasure_id)
     late = message_to(workspace, "smtp", "<8@x>", who=MAIL, text=WORD)
     async with worker_db.batch() as connection:
         await connection.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '60 days'")

@@ -12,10 +12,17 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from profiles.forgetting import OwnHandle
+from router.erasure import words
+from router.erasure.words import empty_words, page_of_words
 from services.privacy.erasures import Erasures
+from services.privacy.quarantine import words_of
 from shared.blobs_files import FileBlobs
 from shared.database import Database
 from shared.embedded.postgres import PostgresUrls
+from shared.handle import normalized
+from shared.ids import HandleId, new_id
+from shared.text import fold_turkish
 from tests.support.api import Api
 from tests.support.intake_line import SECRET, rows
 from tests.support.operations import operations
@@ -141,3 +148,34 @@ async def test_what_was_written_about_a_customer_is_gone_with_them(
 async def _profile(desk: Regroup, value: str) -> UUID:
     found = await rows(desk.shift.db, "select profile_id from santral.handle where value = $1", value)
     return UUID(str(found[0]["profile_id"]))
+
+
+async def test_words_beside_work_are_looked_at_a_page_at_a_time(
+    desk: Regroup, worker_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents of thousands of reasons, and somebody of thousands of addresses, are no single statement."""
+    monkeypatch.setattr(words, "PAGE", 2)
+    deniz = f"/v1/agents/{desk.shift.deniz}/presence"
+    for place, reason in enumerate(("at lunch", f"for {WORD.upper()}", "at the doctor's", "at home", f"({WORD})", "back")):
+        answer = await desk.api.client.put(
+            deniz, json={"presence": ("away", "busy")[place % 2], "reason": reason}, headers=desk.admin
+        )
+        assert answer.status_code == 200, answer.text
+    handles = [OwnHandle(id=HandleId(new_id()), handle=normalized("email", WORD), raw=WORD, name="Kana Rya")]
+    looked, after = 0, dict[str, Any]()
+    async with worker_db.batch() as connection:
+        while True:
+            page = await page_of_words(connection, desk.shift.workspace.id, after)
+            assert len(page.words) <= 2
+            needles = words_of(handles)
+            named = [one for one, text in page.words.items() if needles.within(fold_turkish(text).encode())]
+            await empty_words(connection, desk.shift.workspace.id, page.table, named)
+            looked += 1
+            if page.after is None:
+                break
+            after = page.after
+    assert looked > 3
+    left = await rows(worker_db, "select data->>'reason' as reason from santral.event where type = 'presence.changed'")
+    assert {row["reason"] for row in left} >= {"at lunch", "at home"}
+    # What tells of the change from a reason that went holds it too.
+    assert not [row for row in left if WORD in (row["reason"] or "").lower()]
