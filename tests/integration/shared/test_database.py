@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from shared import database
-from shared.database import Contended, Database, Overlong, concerns_all, retried
+from shared.database import COMMAND_S, Contended, Database, Overlong, concerns_all, retried
 from shared.embedded.postgres import PostgresUrls
 from shared.errors import InputRejected, Unavailable
 
@@ -36,6 +36,13 @@ async def test_a_column_that_comes_costs_a_transaction_one_more_try(database_url
     await owner.close()
     assert await retried(read) == [*before, "later"]
     assert tries == 3
+
+
+async def test_the_server_ends_a_statement_before_the_client_gives_it_up(worker_db: Database) -> None:
+    """Else what one workspace asks for too much looks as if the database were away, which everybody would wait for."""
+    async with worker_db.session() as connection:
+        ends_s = await connection.fetchval("select extract(epoch from current_setting('statement_timeout')::interval)::float")
+    assert 0 < ends_s < COMMAND_S - 5
 
 
 async def test_a_statement_that_takes_too_long_is_not_a_database_that_is_away(worker_db: Database) -> None:
