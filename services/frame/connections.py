@@ -73,6 +73,11 @@ class Ending:
     def is_closing(self) -> bool:
         return self._lingers is not None or self._transport.is_closing()
 
+    def write(self, data: bytes) -> None:
+        """What is said once it ends is dropped, as by any transport that closes: an answer may be on its way meanwhile."""
+        if self._lingers is None:
+            self._transport.write(data)
+
     def close(self) -> None:
         if self.is_closing():
             return
@@ -99,6 +104,7 @@ class Bounded(HttpToolsProtocol):
     _place: Place | None = None
     _head: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _silent = True
 
     def connection_made(self, transport: Any) -> None:
         self._ending = Ending(transport, self._is_unread, self.bounds.linger_s)
@@ -127,6 +133,7 @@ class Bounded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        self._silent = False
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._head is None:
             self._await_head()
@@ -192,7 +199,8 @@ class Bounded(HttpToolsProtocol):
 
     def _is_unread(self) -> bool:
         """Whether a request has begun that was not read to its end."""
-        return self._head is not None or bool(self.pipeline) or (self.cycle is not None and self.cycle.more_body)
+        begun = self._head is not None and not self._silent
+        return begun or bool(self.pipeline) or (self.cycle is not None and self.cycle.more_body)
 
     def _make_room(self) -> None:
         CONNECTIONS_REFUSED.labels(reason="made_room").inc()

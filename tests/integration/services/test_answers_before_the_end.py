@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvloop
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.frame.connections import HEAD_BYTES_MAX, Connections, protocol_of
 from services.frame.doors import WebDoor
@@ -18,6 +18,7 @@ END_S = 10
 REST = b"x" * 4096
 PIECES = 100
 UNREAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (len(REST) * PIECES)
+BROKEN = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nno size\r\n"
 BEGUN = [
     (UNREAD, b"401"), (b"GET /" + b"a" * HEAD_BYTES_MAX, b"431"), (b"no request at all\r\n", b"400"), (b"GET / HT", b"408")
 ]  # fmt: skip
@@ -30,11 +31,26 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+class Late:
+    """Answers once it is let; what became of that is ``done``."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.let.wait()
+        try:
+            await refuse(scope, receive, send)
+        except RuntimeError as error:
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
+
+
 @contextlib.asynccontextmanager
-async def open_door(*, linger_s: float) -> AsyncIterator[int]:
-    door = WebDoor(
-        refuse, host="127.0.0.1", port=0, setting="test", http=protocol_of(Connections(40, head_s=0.5, linger_s=linger_s))
-    )
+async def open_door(*, linger_s: float, app: ASGIApp = refuse) -> AsyncIterator[int]:
+    door = WebDoor(app, host="127.0.0.1", port=0, setting="test", http=protocol_of(Connections(40, head_s=0.5, linger_s=linger_s)))
     await door.open()
     try:
         yield door.port
@@ -90,6 +106,26 @@ async def test_who_never_ends_is_ended() -> None:
         with pytest.raises(ConnectionError):
             await sent_for_ever(writer)
         writer.close()
+
+
+async def test_an_answer_that_comes_after_the_end_is_dropped() -> None:
+    late = Late()
+    async with open_door(linger_s=END_S, app=late) as port:
+        head, _, writer = await answered(port, BROKEN)
+        assert b"400" in head[:12]
+        late.let.set()
+        async with asyncio.timeout(END_S):
+            await late.done
+        writer.close()
+
+
+async def test_who_said_nothing_is_not_waited_for() -> None:
+    door = WebDoor(refuse, host="127.0.0.1", port=0, setting="test", http=protocol_of(Connections(40, linger_s=60 * END_S)))
+    await door.open()
+    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    async with asyncio.timeout(END_S):
+        await door.close(2 * END_S)
+    writer.close()
 
 
 async def test_a_body_that_the_api_does_not_read(api: Api) -> None:
