@@ -86,6 +86,10 @@ class OwnHandle:
     since: datetime | None = None
     until: datetime | None = None
 
+    def was_theirs(self, at: datetime) -> bool:
+        """Whether it was this person's then."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
 
 async def person_handles(connection: Connection, workspace_id: WorkspaceId, any_id: UUID) -> list[OwnHandle]:
     """The person's handles, and those that only they ever named; by id. Nothing for an id that is not there."""

@@ -23,7 +23,7 @@ _TAIL: Final = 4
 # The same id in another scope is another customer (`ingest/adapters/webchat.py`). The scope is the one under which they came; a session of a release
 # before does not say it, and has its inbox's of today.
 _SIGNED: Final = f"""
-select s.visitor_id, s.claims, coalesce(i.settings->>'region', w.settings->>'region') as region,
+select s.visitor_id, s.claims, s.created_at, coalesce(i.settings->>'region', w.settings->>'region') as region,
        coalesce(s.claims->>'identity_scope', nullif(i.settings->>'identity_scope', '{OF_THE_WORKSPACE}'), '') as scope
 from santral.session s join santral.workspace w on w.id = s.workspace_id
 left join santral.inbox i on i.workspace_id = s.workspace_id and i.id = s.inbox_id
@@ -34,15 +34,18 @@ select h.scope, h.value from santral.handle h join unnest($2::text[], $3::text[]
 where h.workspace_id = $1 and h.kind = 'external_id'
 """
 _Scoped: TypeAlias = tuple[str, str]
-_Values: TypeAlias = Mapping[str, frozenset[str]]
+_Values: TypeAlias = Mapping[str, Mapping[str, Sequence[OwnHandle]]]
+"""Of each kind, what may stand in claims, with the handles that it is of."""
 
 
 async def visitors_who_are(connection: Connection, workspace_id: UUID, handles: Sequence[OwnHandle]) -> tuple[UUID, ...]:
     """Their ids; ``handles`` with the values they had, also once they are erased."""
     own = frozenset((one.handle.scope, text) for one in handles if one.handle.kind == "external_id" for text in _texts(one))
-    values = {
-        kind: frozenset(text for one in handles if one.handle.kind == kind for text in _texts(one)) for kind in ("email", "phone")
-    }
+    values: dict[str, dict[str, list[OwnHandle]]] = {"email": {}, "phone": {}}
+    for one in handles:
+        if one.handle.kind in values:
+            for text in _texts(one):
+                values[one.handle.kind].setdefault(text, []).append(one)
     named: list[UUID] = []
     sharing: dict[UUID, _Scoped] = {}
     if own or any(values.values()):
@@ -72,16 +75,20 @@ def _those(rows: Sequence[Mapping[str, Any]], own: frozenset[_Scoped], values: _
         customer = claims["external_id"]
         if not own.isdisjoint((row["scope"], one) for one in (customer, _as_handle("external_id", customer, None))):
             named.append(row["visitor_id"])
-        elif _stands_in(values["email"], "email", claims, row["region"]) or (
-            _may_be(claims.get("phone", ""), tails) and _stands_in(values["phone"], "phone", claims, row["region"])
+        elif _stands_in(values, "email", claims, row) or (
+            _may_be(claims.get("phone", ""), tails) and _stands_in(values, "phone", claims, row)
         ):
             sharing[row["visitor_id"]] = (row["scope"], _as_handle("external_id", customer, None))
     return named, sharing
 
 
-def _stands_in(values: frozenset[str], kind: str, claims: Mapping[str, str], region: str | None) -> bool:
-    text = claims.get(kind, "")
-    return bool(values and text) and (text in values or _as_handle(kind, text, region) in values)
+def _stands_in(values: _Values, kind: str, claims: Mapping[str, str], row: Mapping[str, Any]) -> bool:
+    """Whether an address that a visitor came with was the person's when they came."""
+    text, known = claims.get(kind, ""), values[kind]
+    if not (known and text):
+        return False
+    found = known.get(text) or known.get(_as_handle(kind, text, row["region"]), ())
+    return any(one.was_theirs(row["created_at"]) for one in found)
 
 
 def _may_be(number: str, tails: set[str]) -> bool:

@@ -11,14 +11,17 @@ from uuid import UUID
 
 import pytest
 
+from profiles.forgetting import person_handles
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
+from services.privacy.visitors import visitors_who_are
 from shared.blobs_files import FileBlobs
-from shared.ids import new_id
+from shared.ids import WorkspaceId, new_id
 from tests.support.api import Api
+from tests.support.chat import IDENTITY, good_claims, open_session, signed
 from tests.support.intake_line import SECRET, member_of, record_of, rows
 from tests.support.office import Office
-from tests.support.whatsapp_line import WhatsApp, people
+from tests.support.whatsapp_line import BEGAN, WhatsApp, people
 from tests.support.workspaces import Workspace
 
 OLD, NEW = "905321000001", "905321000002"
@@ -147,3 +150,27 @@ async def test_who_left_a_number_before_and_is_erased_afterwards_takes_nothing_o
     for at, name in enumerate(("Mehmet", "Cem"), start=1):
         await number.whatsapp.text(OLD, "", f"{name}, late", at=at * 100 + 60)
     assert await people(number.office.api.worker) == [{"Ayse"}, {"Cem", "Cem, late"}]
+
+
+async def test_a_silent_visitor_with_the_number_is_whoever_had_it_when_they_came(number: Number) -> None:
+    await number.changed_hands()
+    office = number.office
+    widget = office.workspace.inboxes["webchat"]
+    sealed = office.api.sealer.seal({"identity_secret": IDENTITY})
+    await office.change("update santral.inbox set secrets = $2 where id = $1", widget, sealed)
+    for name, at in (("Ayse", GAVE_UP - 1), ("Mehmet", LATER)):
+        await open_session(office.api, f"token-{widget}", identity=signed(good_claims(sub=name, phone=f"+{OLD}")))
+        came = "update santral.session set created_at = to_timestamp($2) where claims->>'external_id' = $1"
+        await office.change(came, name, BEGAN + at)
+    for name in ("Ayse", "Mehmet"):
+        assert await visitors(number, name) == {name}
+
+
+async def visitors(number: Number, name: str) -> set[str]:
+    """Whom the site calls this person, of those who wrote nothing in the chat."""
+    workspace_id = WorkspaceId(number.office.workspace.id)
+    async with number.office.api.worker.batch() as connection:
+        handles = await person_handles(connection, workspace_id, await number.person(name))
+        found = await visitors_who_are(connection, workspace_id, handles)
+        claims = await connection.fetch("select claims from santral.session where visitor_id = any($1)", list(found))
+    return {row["claims"]["external_id"] for row in claims}
