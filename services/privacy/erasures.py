@@ -108,7 +108,10 @@ _UNADDRESS: Final = """
 update santral.delivery set request = '{}', reason = '', state = case when state = 'queued' then 'failed' else state end,
     closed_at = coalesce(closed_at, now()) where workspace_id = $1 and id = any($2::uuid[])
 """
-_BURIED: Final = "select handle_id, hash, erased_at from santral.tombstone where workspace_id = $1 and erasure_id = $2"
+# In this order, for of a number that they had more than once the last time counts.
+_BURIED: Final = """
+select handle_id, hash, erased_at from santral.tombstone where workspace_id = $1 and erasure_id = $2 order by erased_at
+"""
 
 Step = tuple[str, dict[str, Any], Counter[str]]
 
