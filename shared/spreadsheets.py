@@ -1,7 +1,7 @@
 """Cells of files that people open in a spreadsheet: none begins a formula (OWASP, CSV injection), and what was written reads back the same.
 
 A spreadsheet of a place where the comma is in numbers cuts at semicolons, and knows no quotes but those right after one: what stands after a
-semicolon, a tab or the end of a line begins a cell there.
+semicolon, a tab or the end of a line begins a cell there, and quotes at its begin are no part of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import re
 from typing import Any, Final
 
-_BEGIN: Final = r"(?:\A|(?<=[;\t\r\n]))"
-_FORMULA: Final = r"(?='*[=+\-@\t\r])"
+_CUT: Final = r"(?<=[;\t\r\n])"
+_FORMULA: Final = r"[=+\-@\t\r]"
 _NUMBER: Final = r"[+-]?[0-9][0-9 .,]*(?:\Z|[;\t\r\n])"
-_BARE: Final = re.compile(f"{_BEGIN}{_FORMULA}(?!{_NUMBER})")
-_MARKED: Final = re.compile(f"{_BEGIN}'{_FORMULA}")
+_BARE: Final = re.compile(rf"""(?:\A(?='*{_FORMULA})|{_CUT}(?=['"]*{_FORMULA}))(?!{_NUMBER})""")
+_MARKED: Final = re.compile(rf"""\A'(?='*{_FORMULA})|{_CUT}'(?=['"]*{_FORMULA})""")
 
 
 def cell(text: str) -> str:

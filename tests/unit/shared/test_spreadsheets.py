@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 
 import pytest
@@ -23,10 +25,26 @@ def test_what_is_none_stays(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a;=1", "a;'=1"), ("a\n@b", "a\n'@b"), ("a\t-b;=c", "a\t'-b;'=c"), (";'=1", ";''=1"), ("a;+90 532;-5", "a;+90 532;-5")],
+    [
+        ("a;=1", "a;'=1"),
+        ("a\n@b", "a\n'@b"),
+        ("a\t-b;=c", "a\t'-b;'=c"),
+        (";'=1", ";''=1"),
+        ("a;+90 532;-5", "a;+90 532;-5"),
+        ('a;"=1', "a;'\"=1"),
+        ('"=1', '"=1'),
+    ],
 )
 def test_nor_what_stands_after_another_places_separator(text: str, shown: str) -> None:
     assert (cell(text), text_of(shown)) == (shown, text)
+
+
+@given(st.lists(st.text(alphabet="; \t\r\n'\"=@5a,", max_size=12), min_size=1, max_size=3))
+def test_no_cell_of_another_place_is_reckoned(texts: list[str]) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file).writerow(["id", *map(cell, texts)])
+    read = csv.reader(io.StringIO(file.getvalue(), newline=""), delimiter=";")
+    assert not [one for row in read for one in row if one.startswith(("=", "@"))]
 
 
 def test_json_stays_json_and_is_not_cut() -> None:
@@ -35,7 +53,7 @@ def test_json_stays_json_and_is_not_cut() -> None:
     assert not set(";\n\t\r") & set(json_cell(value))
 
 
-@given(st.text() | st.text(alphabet=";\t\r\n'=+-@5a ") | st.from_regex(r"'*[=+\-@]?[0-9 ]*", fullmatch=True))
+@given(st.text() | st.text(alphabet=";\t\r\n'\"=+-@5a ") | st.from_regex(r"'*[=+\-@]?[0-9 ]*", fullmatch=True))
 def test_it_reads_back_as_it_was(text: str) -> None:
     assert text_of(cell(text)) == text
     assert cell(text)[:1] not in ("=", "@", "\t", "\r")
