@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
-from uuid import UUID
 
 from ingest.adapter import Parsed, Request, Target, Unparsed
 from ingest.parse_worker import answer_of, question
@@ -91,7 +90,7 @@ class Parser:
         for _ in range(2):
             try:
                 said = await processes.ask(
-                    *question(target, request), owners=workspaces_of(target), blamed=blamed, timeout_s=limit_s
+                    *question(target, request), owners=(target.workspace_id,), blamed=blamed, timeout_s=limit_s
                 )
                 found = await answer_of(said, target, request.body)
             except TimeoutError:
@@ -114,11 +113,6 @@ def is_small(body: bytes) -> bool:
         return False
     lowered = body.lower()
     return not any(word in lowered for word in PACKED)
-
-
-def workspaces_of(target: Target) -> tuple[UUID, ...]:
-    """All whom what comes to it concerns, each once."""
-    return tuple(dict.fromkeys(inbox.workspace_id for inbox in target.inboxes)) if target.every else (target.workspace_id,)
 
 
 def whole(target: Target, request: Request, reason: str) -> list[Unparsed]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final, cast
+from uuid import UUID
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -20,7 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from ingest.adapter import Inbox, Request, Target
 from ingest.adapters.smtp import LISTENER
 from ingest.directory import Directory
-from ingest.parse import Parser, workspaces_of
+from ingest.parse import Parser
 from ingest.receive import Receiver
 from services.frame.making_room import Place
 from services.frame.peers import plain_address, shares_of
@@ -86,12 +87,13 @@ class MailHandler:
         mail_from, peer = envelope.mail_from or "", _peer_of(session)
         try:
             results = await self._judged(text, mail_from, session.host_name or "", peer)
-            target = self._target(self._inboxes(envelope.rcpt_tos))
-            counts_for(target.workspace_id, shares_of(peer)[0].owner)
-            # Who sent it says nothing where a border in front of us hands on everybody's.
-            owners = (*(shares_of(peer) if self._border is not None else ()), *workspaces_of(target))
-            async with room.working(owners, text.size, late=self._parser.is_late(target)):
-                await self._take_in(target, await self._traced(text.content(), mail_from, results))
+            # Each workspace's in its own turn: who waited for several at once would wait for ever beside those who need one.
+            for target in _targets(self._inboxes(envelope.rcpt_tos)):
+                counts_for(target.workspace_id, shares_of(peer)[0].owner)
+                # Who sent it says nothing where a border in front of us hands on everybody's.
+                owners = (*(shares_of(peer) if self._border is not None else ()), target.workspace_id)
+                async with room.working(owners, text.size, late=self._parser.is_late(target)):
+                    await self._take_in(target, await self._traced(text.content(), mail_from, results))
         except Throttled as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return _throttled(error)
@@ -123,13 +125,6 @@ class MailHandler:
         if len(content) <= TRACED_AT_ONCE_BYTES_MAX:
             return traced(content, mail_from=mail_from, results=results)
         return await asyncio.to_thread(traced, content, mail_from=mail_from, results=results)
-
-    def _target(self, inboxes: Sequence[Inbox]) -> Target:
-        first = inboxes[0]
-        return Target(
-            id=first.id, workspace_id=first.workspace_id, provider=first.provider, settings=first.settings, secrets=first.secrets,
-            inboxes=inboxes, every=True,
-        )  # fmt: skip
 
     async def _take_in(self, target: Target, body: bytes) -> None:
         request = Request(method=LISTENER, url="", headers={}, query={}, body=body, received_at=self._clock.now(), proven=True)
@@ -279,6 +274,19 @@ class Heard:
 
 def _peer_of(session: Session) -> str:
     return plain_address(str(session.peer[0]) if session.peer else "")
+
+
+def _targets(inboxes: Sequence[Inbox]) -> Iterator[Target]:
+    """Where a mail goes: the inboxes of one workspace at a time, for which it is parsed once."""
+    of_each: dict[UUID, list[Inbox]] = {}
+    for one in inboxes:
+        of_each.setdefault(one.workspace_id, []).append(one)
+    for those in of_each.values():
+        first = those[0]
+        yield Target(
+            id=first.id, workspace_id=first.workspace_id, provider=first.provider, settings=first.settings, secrets=first.secrets,
+            inboxes=those, every=True,
+        )  # fmt: skip
 
 
 def _throttled(error: Throttled) -> str:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -47,10 +46,10 @@ class Counted(Parser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[bytes] = []
+        self.asked: list[tuple[Target, bytes]] = []
 
     async def parse(self, target: Target, request: Request) -> Any:
-        self.asked.append(request.body)
+        self.asked.append((target, request.body))
         return await super().parse(target, request)
 
 
@@ -72,12 +71,15 @@ async def sent(door: MailDoor, directory: Several, parser: Parser, mail: bytes) 
 
 
 @pytest.mark.parametrize("mail", [SMALL, LARGER], ids=["small", "larger"])
-async def test_a_mail_to_several_inboxes_is_parsed_once(tmp_path: Path, mail: bytes) -> None:
+async def test_a_mail_to_several_inboxes_is_parsed_once_for_each_workspace(tmp_path: Path, mail: bytes) -> None:
     parser = Counted()
     async with mail_door(tmp_path) as door, parser:
         directory = Several(door.inbox)
         assert (await sent(door, directory, parser, mail)).startswith("250")
-        assert len(parser.asked) == 1
+        assert [(target.workspace_id, [one.id for one in target.inboxes]) for target, _ in parser.asked] == [
+            (directory.known[0].workspace_id, [one.id for one in directory.known[:2]]),
+            (directory.known[2].workspace_id, [directory.known[2].id]),
+        ]
         assert [(one.inbox_id, one.workspace_id) for one in door.messages] == [
             (inbox.id, inbox.workspace_id) for inbox in directory.known
         ]
@@ -86,7 +88,7 @@ async def test_a_mail_to_several_inboxes_is_parsed_once(tmp_path: Path, mail: by
             (file,) = [part for part in one.parts if part.name == "a.txt"]
             assert file.blob.startswith(f"{inbox.workspace_id}/{one.id}/")
             assert await door.blobs.get(file.blob) == b"dosya"
-            assert await door.original(one) == parser.asked[0]
+            assert await door.original(one) == parser.asked[0][1]
             assert {person.value for person in one.participants} == {address for address in ADDRESSES if address != inbox.address}
 
 
@@ -106,21 +108,6 @@ async def test_each_inbox_gets_what_it_would_get_alone(tmp_path: Path, mail: byt
         alone = [one for inbox in inboxes for one in await parser.parse(target_of([inbox]), request_of(mail))]
         assert list(together) == alone
         assert [one.inbox for one in together] == inboxes
-
-
-async def test_each_workspace_concerned_pays_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[UUID, ...]] = []
-
-    async def never(*_: bytes, owners: tuple[UUID, ...], **__: Any) -> bytes:
-        asked.append(owners)
-        raise TimeoutError
-
-    async with mail_door(tmp_path) as door, Parser() as parser:
-        monkeypatch.setattr(parser._small, "ask", never)
-        inboxes = Several(door.inbox).known
-        found = await parser.parse(target_of(inboxes), request_of(LARGER))
-        assert asked == [(inboxes[0].workspace_id, inboxes[2].workspace_id)]
-        assert [(type(one), one.inbox) for one in found] == [(Unparsed, inbox) for inbox in inboxes]
 
 
 async def test_of_many_recipients_a_small_mail_is_read_beside_the_loop(tmp_path: Path) -> None:
