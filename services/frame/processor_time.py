@@ -152,7 +152,7 @@ class ProcessorTime:
         finally:
             if turn.done() and not turn.cancelled():
                 work.ahead_s = turn.result()
-            else:
+            elif turn in own:
                 own.remove(turn)
                 if not own:
                     account.waiting.pop(work.caller, None)
@@ -180,6 +180,8 @@ class ProcessorTime:
             turn = own.popleft()
             if own:
                 account.waiting[caller] = own  # behind the others
+            if turn.done():
+                continue  # whose patience ended in this very round of the loop
             turn.set_result(account.each_s)
             account.left_s -= account.each_s
             room_s -= account.each_s

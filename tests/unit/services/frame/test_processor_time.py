@@ -226,6 +226,20 @@ async def test_who_leaves_while_waiting_takes_nobodys_turn() -> None:
         assert played.order == ["stays"]
 
 
+async def test_who_is_just_leaving_when_the_beat_comes_is_passed_over() -> None:
+    """In a late loop the end of a caller's patience and the beat are due in the same round."""
+    played = Played()
+    await played.used_up(LOUD)
+    gone, stays = (played.begin(LOUD, caller=who) for who in ("gone", "stays"))
+    async with going(gone, stays):
+        gone.cancel()
+        for _ in range(LOOKED_BACK):
+            played.times.beat(ON_TIME)
+        await settled()
+        assert gone.cancelled()
+        assert played.order == ["stays"]
+
+
 async def test_what_comes_later_in_the_same_call_waits_again() -> None:
     """A body that took its time, a frame of a socket."""
     played, came = Played(), asyncio.Event()
