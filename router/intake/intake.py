@@ -180,8 +180,9 @@ class Intake:
                 # What cannot be decoded no sender wrote, but a process.
                 if any(map(_is_undecodable, part)) or not await self._witnesses.are_taken():
                     raise
+                # Halves: what fails in one fetch alone may be more than the limit.
                 self._limit.forget()
-                pending.append(part)
+                pending += _halves(part)
             except Exception as error:
                 held = isinstance(error, Contended)
                 if (not held and concerns_all(error)) or (isinstance(error, Overlong) and len(part) == 1 and self._waits(part[0])):
@@ -196,8 +197,7 @@ class Intake:
                     repeated = True
                     pending.append(part)
                 elif len(part) > 1:
-                    middle = len(part) // 2
-                    pending += [part[middle:], part[:middle]]
+                    pending += _halves(part)
                 elif part[0].refusal is not None and part[0].message is not None:
                     # It only said where it would have stood, which it can do without: what cannot be read must not stand before all others.
                     pending.append([replace(part[0], message=None)])
@@ -256,18 +256,17 @@ class Intake:
         INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
 
-    async def _would_take(self, record: LogRecord, resolution: Resolution | None) -> bool:
+    async def _would_take(self, record: LogRecord, resolution: Resolution) -> bool:
         """Whether a record that was taken in before would be today, as a message that nobody has seen. Nothing of it is kept."""
         arrival = arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
         if arrival.message is None or arrival.refusal is not None:
             return False
         unseen = new_id()
         arrival = replace(arrival, id=unseen, message=arrival.message.model_copy(update={"id": MessageId(unseen)}))
-        resolved = {} if resolution is None else {(arrival.workspace_id, unseen): resolution}
         outcomes: list[Outcome] = []
         with suppress(_Undone):
             async with self._db.batch(lock_ms=BRIEF_MS) as connection:
-                outcomes = await self.batch.take(connection, [arrival], resolved)
+                outcomes = await self.batch.take(connection, [arrival], {(arrival.workspace_id, unseen): resolution})
                 raise _Undone
         return bool(outcomes) and not outcomes[0].quarantined
 
@@ -315,6 +314,12 @@ def sighting_of(arrival: Arrival, message: InboundMessage) -> Sighting:
 def _has_writer(arrival: Arrival) -> bool:
     message = arrival.message
     return arrival.refusal is None and message is not None and message.sender is not None and message.kind not in _NOBODY
+
+
+def _halves(part: Sequence[Arrival]) -> list[Sequence[Arrival]]:
+    """The later first, as they are taken from the end; one alone stays one."""
+    middle = len(part) // 2
+    return [half for half in (part[middle:], part[:middle]) if half]
 
 
 def _tries(part: Sequence[Arrival]) -> int:

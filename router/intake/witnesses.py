@@ -22,7 +22,7 @@ log = get_log(__name__)
 WITNESSES_MAX: Final = 8
 BYTES_MAX: Final = 65_536
 """Of a record that is kept here; larger ones are not typical of what comes."""
-Asked = Callable[[LogRecord, Resolution | None], Awaitable[bool]]
+Asked = Callable[[LogRecord, Resolution], Awaitable[bool]]
 
 
 class Witnesses:
@@ -30,19 +30,22 @@ class Witnesses:
 
     def __init__(self, would_take: Asked) -> None:
         self._would_take = would_take
-        self._last: dict[UUID, tuple[LogRecord, Resolution | None]] = {}
+        self._last: dict[UUID, tuple[LogRecord, Resolution]] = {}
 
     def see(
         self, outcomes: Sequence[Outcome], resolved: Mapping[Key, Resolution], records: Mapping[tuple[int, int], LogRecord]
     ) -> None:
-        """Remembers of each workspace the last that was taken in."""
-        newest = {one.arrival.workspace_id: one.arrival for one in outcomes if not one.quarantined}
+        """Remembers of each workspace the last that somebody wrote and that was taken in. What a provider says of answers asks for too little."""
+        newest = {
+            one.arrival.workspace_id: one.arrival
+            for one in outcomes
+            if not one.quarantined
+            and (one.arrival.workspace_id, one.arrival.id) in resolved
+            and len(records[one.arrival.partition, one.arrival.offset].value) <= BYTES_MAX
+        }
         for workspace_id, arrival in newest.items():
-            record = records[arrival.partition, arrival.offset]
-            if len(record.value) > BYTES_MAX:
-                continue
             self._last.pop(workspace_id, None)
-            self._last[workspace_id] = (record, resolved.get((workspace_id, arrival.id)))
+            self._last[workspace_id] = (records[arrival.partition, arrival.offset], resolved[workspace_id, arrival.id])
         while len(self._last) > WITNESSES_MAX:
             del self._last[next(iter(self._last))]
 

@@ -18,6 +18,7 @@ from router.intake.replay import replay
 from router.intake.taking_in import TakingIn
 from shared.database import Database
 from shared.errors import Conflict, Unprocessable
+from shared.message import DeliveryReceipt, InboundMessage
 from tests.support.intake_line import SECRET, Line, Member, assert_contiguous, counts, member_of, message_to, rows
 from tests.support.mail_door import mail_door
 from tests.support.workspaces import Workspace, make_workspace
@@ -208,6 +209,33 @@ async def test_what_senders_make_fail_stops_nobody_while_others_get_through(work
     await assert_contiguous(worker_db)
 
 
+async def test_what_fails_in_masses_at_once_ends(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of one fetch than the limit, each of which fails by itself."""
+    other = await make_workspace(worker_db)
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    line.add(message_to(workspace, "smtp", "good"))
+    await member.take(line)
+    take_in = TakingIn.take_in
+
+    def raising(self: TakingIn, arrival: Arrival, message: InboundMessage, *rest: Any) -> None:
+        if message.external_id.startswith("bad"):
+            raise LookupError("what nobody thought of")
+        take_in(self, arrival, message, *rest)
+
+    monkeypatch.setattr(TakingIn, "take_in", raising)
+    for place in range(30):
+        line.add(message_to((workspace, other)[place % 2], "smtp", f"bad {place}"))
+    line.add(message_to(workspace, "smtp", "good too"))
+    async with asyncio.timeout(60):
+        await member.take(line)
+    found = await counts(worker_db)
+    assert (found["quarantine"], found["message"]) == (30, 2)
+    await assert_contiguous(worker_db)
+
+
 async def test_what_nothing_gets_through_stops(worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
     line = Line()
@@ -225,6 +253,29 @@ async def test_what_nothing_gets_through_stops(worker_db: Database, workspace: W
     with pytest.raises(QuarantineLimitReached, match="one after another"):
         await member.take(line)
     assert (await counts(worker_db))["quarantine"] == 4
+
+
+async def test_what_a_provider_says_of_answers_vouches_for_nothing(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes last, and goes another way than what customers write."""
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    line.add(message_to(workspace, "smtp", "good"))
+    said = DeliveryReceipt(provider_id="p1", state="read")
+    line.add(message_to(workspace, "webchat", "read", sender=None, kind="receipt", receipt=said))
+    await member.take(line)
+    take_in = TakingIn.take_in
+
+    def broken(self: TakingIn, arrival: Arrival, message: InboundMessage, *rest: Any) -> None:
+        if message.kind != "receipt":
+            raise LookupError("a bad release")
+        take_in(self, arrival, message, *rest)
+
+    monkeypatch.setattr(TakingIn, "take_in", broken)
+    line.add(*(message_to(workspace, "smtp", str(place)) for place in range(20)))
+    with pytest.raises(QuarantineLimitReached, match="one after another"):
+        await member.take(line)
 
 
 async def test_what_cannot_even_be_looked_at_goes_to_quarantine(
