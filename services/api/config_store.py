@@ -277,7 +277,9 @@ class Inboxes(Plain):
             require_format("idn-email", given.address, "address")
         secrets_given = dict(given.secrets)
         if known is None and adapter.proof is not None and adapter.proof not in secrets_given:
-            context.made[adapter.proof] = secrets_given[adapter.proof] = new_secret()
+            secrets_given[adapter.proof] = new_secret()
+            if context.principal.has(VOUCHING_SCOPE):  # who knows it says who is believed
+                context.made[adapter.proof] = secrets_given[adapter.proof]
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
         values = {
             **await super().columns(context, given, known),
