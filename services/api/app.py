@@ -195,7 +195,7 @@ def create_app(
     state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))
     state.thought_turns = CallerTurns(waiting_max=THOUGHTS_WAITING_MAX)
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
-    state.demo_dir, state.docs, state.guide = demo_dir, docs, site or Front({})
+    state.demo_dir, state.docs, state.guide, state.reference = demo_dir, docs, site or Front({}), None
     state.rates = counters = rates or Rates()
     state.credentials, state.fanout = Credentials(db, counters), FanOut(db)
     state.places, state.own_book = places or SocketPlaces.within(), OwnBook()

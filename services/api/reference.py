@@ -1,17 +1,23 @@
-"""``/docs`` and ``/openapi.json``: the reference of REST, rendered here from the document itself, so it works offline and without scripts."""
+"""``/docs`` and ``/openapi.json``: the reference of REST, rendered here from the document itself, so it works offline and without scripts.
+
+Both are made once: a megabyte of JSON takes as long as a hundred messages, and strangers may ask for it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
+
+from services.api.static_pages import File, answer, file_of
 
 router = APIRouter(include_in_schema=False)
+_POLICY: Final = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 _STYLE: Final = """
 :root{color-scheme:light dark;--line:#8884;--accent:#0b6e64}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:2rem 1rem}
@@ -27,15 +33,13 @@ nav a{margin-right:1rem}.quiet{opacity:.7}
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The document, for tools."""
-    return JSONResponse(request.app.openapi(), headers={"cache-control": "no-cache", "access-control-allow-origin": "*"})
+    return answer(request, _reference(request).document, cache="no-cache", access_control_allow_origin="*")
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """The document, for people."""
-    page = _page(json.dumps(request.app.openapi()))
-    policy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-    return HTMLResponse(page, headers={"content-security-policy": policy, "cache-control": "no-cache"})
+    return answer(request, _reference(request).page, cache="no-cache", content_security_policy=_POLICY)
 
 
 @router.get("/docs/style.css")
@@ -44,9 +48,25 @@ async def style() -> Response:
     return Response(_STYLE, media_type="text/css", headers={"cache-control": "public, max-age=3600"})
 
 
-@lru_cache(maxsize=2)
-def _page(text: str) -> str:
-    document = json.loads(text)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """The document as it is served, to tools and to people."""
+
+    document: File
+    page: File
+
+
+def _reference(request: Request) -> Reference:
+    state = request.app.state
+    if state.reference is None:
+        document = request.app.openapi()
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        state.reference = Reference(document=file_of("openapi.json", text), page=file_of("docs.html", _page(document).encode()))
+    found: Reference = state.reference
+    return found
+
+
+def _page(document: Mapping[str, Any]) -> str:
     by_tag: dict[str, list[str]] = {tag["name"]: [] for tag in document.get("tags", ())}
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():

@@ -49,7 +49,7 @@ class Front:
     """The built front end in memory: path from its root → file."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = {path: _file(path, content) for path, content in files.items()}
+        self._files = {path: file_of(path, content) for path, content in files.items()}
 
     @classmethod
     def read(cls, folder: Path) -> Front:
@@ -73,7 +73,8 @@ class Front:
         return path in self._files
 
 
-def _file(path: str, content: bytes) -> File:
+def file_of(path: str, content: bytes) -> File:
+    """Something to serve under a name, which says its media type."""
     media_type = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0] or "application/octet-stream"
     if media_type.startswith("text/") or media_type == "image/svg+xml":
         media_type += "; charset=utf-8"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.api.static_pages import Front
 from shared.database import Database
 from tests.support.api import running_api
@@ -38,3 +40,23 @@ async def test_where_docs_are_off_there_is_no_guide(api_db: Database, worker_db:
     async with running_api(api_db, worker_db, docs=False, site=SITE) as api:
         for path in ("/docs/guide", "/docs/guide/", "/docs/guide/assets/a-1.js"):
             assert (await api.client.get(path)).status_code == 404, path
+
+
+async def test_the_reference_is_made_once_whoever_asks_for_it(api_db: Database, worker_db: Database) -> None:
+    async with running_api(api_db, worker_db) as api:
+        made = 0
+        openapi = api.app.openapi
+
+        def counted() -> dict[str, Any]:
+            nonlocal made
+            made += 1
+            return openapi()
+
+        api.app.openapi = counted  # type: ignore[method-assign]
+        for path in ("/openapi.json", "/docs", "/openapi.json", "/docs"):
+            page = await api.client.get(path)
+            assert (page.status_code, page.headers["cache-control"]) == (200, "no-cache")
+            same = await api.client.get(path, headers={"if-none-match": page.headers["etag"]})
+            assert (same.status_code, same.content) == (304, b"")
+        assert made == 1
+        assert (await api.client.get("/openapi.json")).json() == openapi()
