@@ -1,7 +1,8 @@
 """Places at what answers a few questions at once: each owner has one place at a time, and takes it together with all whom the question is of.
 
 Whoever waits holds nothing, so a sender whose mail waits for one workspace keeps no other workspace waiting. Of those who may have a place it is
-whoever had none for longest. What is said to be late comes behind all others, and has one place for all that is late.
+whoever had none for longest: of the same owner's, whose sender had none. What is said to be late comes behind all others, and has one place for
+all that is late.
 **Identity** of an owner: a workspace's id, or the groups a sender's address is in (`Share`).
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -22,7 +23,10 @@ _LATE = Share("late")
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class _Waiting:
+    """``shares`` hold a place each while it is answered; by ``told`` it is known whose turn it is."""
+
     shares: tuple[Share, ...]
+    told: tuple[Share, ...]
     late: bool
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -40,13 +44,17 @@ class WorkerPlaces:
         self._turns = 0
 
     @asynccontextmanager
-    async def of(self, *owners: Hashable, late: bool = False) -> AsyncIterator[None]:
-        """Waits for a place. Raises `Throttled` at once where too many of an owner wait already."""
+    async def of(self, *owners: Hashable, senders: Sequence[Share] = (), late: bool = False) -> AsyncIterator[None]:
+        """Waits for a place. ``senders`` have turns, and no place of their own: an address may be a relay's, who brings everybody's.
+
+        Raises `Throttled` at once where too many of an owner wait already.
+        """
         shares = tuple(one if isinstance(one, Share) else Share(one) for one in owners)
         if any(self._asked[one.owner] > self._waiting_max * one.times for one in shares):
             raise Throttled("too many of these are asked for at once", retry_after_s=1, remedy="come again in a second")
-        one = _Waiting(shares=(*shares, _LATE) if late else shares, late=late)
-        for share in shares:
+        told = tuple({share.owner: share for share in (*shares, *senders)}.values())
+        one = _Waiting(shares=(*shares, _LATE) if late else shares, told=told, late=late)
+        for share in told:
             self._asked[share.owner] += 1
         self._line.append(one)
         try:
@@ -58,7 +66,7 @@ class WorkerPlaces:
                 self._line.remove(one)
             else:
                 self._held.give(one.shares)
-            for share in shares:
+            for share in told:
                 self._asked[share.owner] -= 1
                 if not self._asked[share.owner]:
                     del self._asked[share.owner]
@@ -75,9 +83,9 @@ class WorkerPlaces:
             self._line.remove(one)
             self._held.take(one.shares)
             self._turns += 1
-            self._served |= {share.owner: self._turns for share in one.shares if share.owner in self._asked}
+            self._served |= {share.owner: self._turns for share in one.told if share.owner in self._asked}
             if not one.turn.done():
                 one.turn.set_result(None)
 
-    def _rank(self, one: _Waiting) -> tuple[bool, int]:
-        return one.late, max((self._served.get(share.owner, 0) for share in one.shares), default=0)
+    def _rank(self, one: _Waiting) -> tuple[bool, list[int]]:
+        return one.late, sorted((self._served.get(share.owner, 0) for share in one.told), reverse=True)

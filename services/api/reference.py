@@ -102,11 +102,11 @@ def _operation(document: Mapping[str, Any], path: str, verb: str, operation: Map
         parts.append(f"<p>Body</p><pre>{escape(_example(document, body))}</pre>")
         parts.append(_fields(document, body))
     refusals = [status for status in operation["responses"] if int(status) >= 400]
-    for status, answer in operation["responses"].items():
+    for status, said in operation["responses"].items():
         if status in refusals:
             continue
-        schema = answer.get("content", {}).get("application/json", {}).get("schema")
-        parts.append(f"<p>{escape(status)} {escape(answer.get('description', ''))}</p>")
+        schema = said.get("content", {}).get("application/json", {}).get("schema")
+        parts.append(f"<p>{escape(status)} {escape(said.get('description', ''))}</p>")
         parts.append(_fields(document, schema) if schema else "")
     parts.append(f"<p>Problems: {', '.join(refusals)}</p>")
     title = escape(operation.get("summary", ""))

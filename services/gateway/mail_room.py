@@ -49,15 +49,18 @@ class MailRoom:
             yield HeldMail(place)
 
     @contextlib.asynccontextmanager
-    async def working(self, owners: Sequence[Hashable], size: int, *, late: bool = False) -> AsyncIterator[None]:
+    async def working(
+        self, owners: Sequence[Hashable], size: int, *, senders: Sequence[Share] = (), late: bool = False
+    ) -> AsyncIterator[None]:
         """While a mail is in memory as a whole: only a few large ones are at once, one of each of ``owners``, and one of all that are late.
 
-        What waits is in no memory and holds no place. Raises `Throttled` where too many of an owner wait.
+        What waits is in no memory and holds no place; ``senders`` have their turns one after the other. Raises `Throttled` where too many of
+        an owner wait.
         """
         if size <= LARGE_BYTES:
             yield
             return
-        async with self._large.of(*owners, late=late):
+        async with self._large.of(*owners, senders=senders, late=late):
             yield
 
 

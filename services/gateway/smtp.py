@@ -92,7 +92,7 @@ class MailHandler:
                 counts_for(target.workspace_id, shares_of(peer)[0].owner)
                 # Who sent it says nothing where a border in front of us hands on everybody's.
                 owners = (*(shares_of(peer) if self._border is not None else ()), target.workspace_id)
-                async with room.working(owners, text.size, late=self._parser.is_late(target)):
+                async with room.working(owners, text.size, senders=shares_of(peer), late=self._parser.is_late(target)):
                     await self._take_in(target, await self._traced(text.content(), mail_from, results))
         except Throttled as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()

@@ -22,13 +22,14 @@ class Asked:
         self.ends: dict[str, asyncio.Event] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def ask(self, name: str, *owners: Hashable, late: bool = False) -> None:
+    async def ask(self, name: str, *owners: Hashable, sender: str | None = None, late: bool = False) -> None:
         self.ends[name] = asyncio.Event()
-        self.tasks[name] = asyncio.create_task(self._ask(name, owners, late=late))
+        self.tasks[name] = asyncio.create_task(self._ask(name, owners, sender, late=late))
         await settled()
 
-    async def _ask(self, name: str, owners: tuple[Hashable, ...], *, late: bool) -> None:
-        async with self.places.of(*owners, late=late):
+    async def _ask(self, name: str, owners: tuple[Hashable, ...], sender: str | None, *, late: bool) -> None:
+        senders = () if sender is None else (Share(sender),)
+        async with self.places.of(*owners, senders=senders, late=late):
             self.inside.append(name)
             await self.ends[name].wait()
             self.inside.remove(name)
@@ -77,6 +78,19 @@ async def test_masses_of_one_let_another_in_after_one_question() -> None:
         await asked.ask("quiet", "quiet")
         await asked.end("loud 0")
         assert asked.inside == ["quiet"]
+
+
+async def test_of_one_workspaces_questions_senders_have_turns_and_no_place_of_their_own() -> None:
+    async with places(3) as asked:
+        for number in range(5):
+            await asked.ask(f"masses {number}", "workspace", sender="one")
+        await asked.ask("another's", "workspace", sender="another")
+        await asked.ask("elsewhere", "another workspace", sender="one")
+        assert asked.inside == ["masses 0", "elsewhere"]
+        await asked.end("masses 0")
+        assert asked.inside == ["elsewhere", "another's"]
+        await asked.end("another's")
+        assert asked.inside == ["elsewhere", "masses 1"]
 
 
 async def test_the_late_come_behind_the_others_and_have_one_place_together() -> None:
