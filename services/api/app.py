@@ -63,7 +63,7 @@ from services.api import (
 )
 from services.api.asked_again import asked_again
 from services.api.body_guard import BodyGuard
-from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
+from services.api.caller_turns import SAVES_WAITING_MAX, THOUGHTS_WAITING_MAX, CallerTurns
 from services.api.config import config_routes
 from services.api.document import document
 from services.api.edge import Edge
@@ -193,7 +193,10 @@ def create_app(
     state.clock, state.secret, state.front = clock, secret, front
     state.cleaner, state.thumbnails, state.parser = cleaner, thumbnails, parser
     state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))
-    state.thought_turns = CallerTurns(waiting_max=THOUGHTS_WAITING_MAX)
+    state.thought_turns, state.saving_turns = (
+        CallerTurns(waiting_max=THOUGHTS_WAITING_MAX),
+        CallerTurns(waiting_max=SAVES_WAITING_MAX),
+    )
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
     state.demo_dir, state.docs, state.guide, state.reference = demo_dir, docs, site or Front({}), None
     state.rates = counters = rates or Rates()

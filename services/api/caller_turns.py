@@ -16,6 +16,8 @@ from shared.turns import Turns
 
 THOUGHTS_WAITING_MAX: Final = 8
 """Of one caller, of what keeps a thread busy for seconds: policies, plans of retention, rows of a list."""
+SAVES_WAITING_MAX: Final = 50
+"""Of one caller, of changes of the configuration."""
 CALLERS: Final = 40
 """How many callers of a workspace may each wait for all that is theirs."""
 
@@ -30,3 +32,7 @@ class CallerTurns:
     def of(self, principal: Principal) -> AbstractAsyncContextManager[None]:
         """Waits for the caller's own turn, then for the workspace's. Raises `Throttled` at once where too many of either wait (`Turns.of`)."""
         return self._turns.of((principal.workspace_id, principal.actor), Share(principal.workspace_id, self._callers))
+
+    def own(self, principal: Principal) -> AbstractAsyncContextManager[None]:
+        """Waits for the caller's own turn alone: for what others may do beside it. Raises `Throttled` at once where too many of theirs wait."""
+        return self._turns.of((principal.workspace_id, principal.actor))

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +21,7 @@ from router.item.terms import terms_that_count
 from services.api.audit import audit, changed
 from services.api.bounds import BOUNDS, Weight, require_few_entries, require_few_keywords, require_light, require_room
 from services.api.calendars import calendar_codecs
+from services.api.caller_turns import CallerTurns
 from services.api.config_context import Context
 from services.api.config_models import Resource, WorkspaceIn, WorkspaceOut, WorkspaceSettings
 from services.api.config_store import Codec, codecs, fresh_id
@@ -98,7 +100,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
 
     async def create(request: Request, principal: ConfigWriter, body: Any, response: Response) -> Any:
         await asyncio.to_thread(load_formats)
-        async with _context(request, principal) as context:
+        async with _saving(request, principal) as context:
             require_few_entries(body)
             await require_room(context.connection, principal.workspace_id, path, codec.table)
             values = fresh_id(codec.table) | await codec.columns(context, body, None)
@@ -117,7 +119,7 @@ def _add_writes(router: APIRouter, path: str, codec: Codec) -> None:
 
     async def replace(request: Request, principal: ConfigWriter, key: str, body: Any, if_match: IfMatch = None) -> Any:
         await asyncio.to_thread(load_formats)
-        async with _context(request, principal) as context:
+        async with _saving(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
             _require_version(if_match, known)
             before = await _readable(context, codec, known)
@@ -184,7 +186,7 @@ def _add_removal(router: APIRouter, path: str, codec: Codec) -> None:
     one = codec.table.name
 
     async def delete(request: Request, principal: ConfigWriter, key: str, if_match: IfMatch = None) -> Response:
-        async with _context(request, principal) as context:
+        async with _saving(request, principal) as context:
             known = await _find(context, codec, principal, key, lock=True)
             _require_version(if_match, known)
             await codec.removing(context, known)
@@ -230,6 +232,14 @@ class _Opened:
 
     async def __aexit__(self, *error: Any) -> Any:
         return await self._transaction.__aexit__(*error)
+
+
+@asynccontextmanager
+async def _saving(request: Request, principal: Principal) -> AsyncIterator[Context]:
+    """To write in, in the caller's turn: who saves in masses waits behind themselves, with no connection, and not in the line at a row."""
+    turns: CallerTurns = request.app.state.saving_turns
+    async with turns.own(principal), _context(request, principal) as context:
+        yield context
 
 
 def _context(request: Request, principal: Principal) -> _Opened:
@@ -291,7 +301,7 @@ def _add_workspace(router: APIRouter) -> None:
         for wrong in await asyncio.to_thread(lambda: list(wrong_in_workspace(body.settings.model_dump()))):
             raise Unprocessable(wrong.message, field=f"settings.{wrong.field}", remedy=wrong.remedy)
         await asyncio.to_thread(load_formats)
-        async with _context(request, principal) as context:
+        async with _saving(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
             _require_version(if_match, dict(known))
             _require_keeping(principal, body.settings, known["settings"])

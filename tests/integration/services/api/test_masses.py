@@ -142,3 +142,21 @@ async def test_facts_by_hand_are_bounded_and_shown_short(api: Api, workspace: Wo
     asked["facts"]["profile"]["tags"] *= 2
     answer = await api.client.post("/v1/policies/evaluate", json=asked, headers=headers)
     assert (answer.status_code, answer.json()["field"]) == (422, "facts"), json.dumps(answer.json())[:300]
+
+
+async def test_who_saves_in_masses_keeps_no_administrator_waiting(api: Api, workspace: Workspace) -> None:
+    narrow, admin = await api.key(workspace.id, "config:read", "config:write"), await api.key(workspace.id)
+    ended: list[str] = []
+
+    async def save(name: str, headers: dict[str, str]) -> int:
+        answer = await api.client.post("/v1/skills", json={"name": name}, headers=headers)
+        ended.append(name)
+        return answer.status_code
+
+    masses = [asyncio.create_task(save(f"skill-{number}", narrow)) for number in range(40)]
+    while not ended:
+        await asyncio.sleep(0)
+    assert await save("urgent", admin) == 201
+    assert set(await asyncio.gather(*masses)) == {201}
+    # One of the other's is under way, and one more may have had its turn before.
+    assert ended.index("urgent") <= 4

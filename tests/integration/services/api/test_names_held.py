@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -54,12 +53,13 @@ STANDS = {"plan-queue", "inline-plan-queue", "queue-plan", "queue-calendar", "sl
 """Where what is named is not deleted any more; elsewhere it may go, and counts as not named."""
 
 
-async def both(api: Api, urls: PostgresUrls, db: Database, headers: Mapping[str, str], first: Call, then: Call) -> list[int]:
-    """The answers of two calls that overlap: each is kept from its end until the other came as far as it can."""
+async def both(api: Api, urls: PostgresUrls, db: Database, workspace: Workspace, first: Call, then: Call) -> list[int]:
+    """The answers of two callers whose calls overlap: each is kept from its end until the other came as far as it can."""
+    callers = [await api.key(workspace.id) for _ in range(2)]
 
-    async def one(call: Call) -> int:
+    async def one(call: Call, headers: dict[str, str]) -> int:
         method, path, body = call
-        return (await api.client.request(method, f"/v1/{path}", json=body, headers=dict(headers))).status_code
+        return (await api.client.request(method, f"/v1/{path}", json=body, headers=headers)).status_code
 
     async def waiting(number: int) -> None:
         async def there() -> bool:
@@ -72,9 +72,9 @@ async def both(api: Api, urls: PostgresUrls, db: Database, headers: Mapping[str,
         async with keeper.transaction():
             # Every change writes here last of all.
             await keeper.execute("lock table santral.audit in share mode")
-            calls = [asyncio.create_task(one(first))]
+            calls = [asyncio.create_task(one(first, callers[0]))]
             await waiting(1)
-            calls.append(asyncio.create_task(one(then)))
+            calls.append(asyncio.create_task(one(then, callers[1])))
             await waiting(2)
     finally:
         await keeper.close()
@@ -96,28 +96,38 @@ async def there(api: Api, workspace: Workspace) -> tuple[dict[str, str], dict[st
 
 @pytest.mark.parametrize("what", SAVED)
 async def test_what_is_saved_first_is_seen_by_who_deletes(
-    api: Api, worker_db: Database, database_urls: PostgresUrls, there: tuple[dict[str, str], dict[str, str]], what: str
+    api: Api,
+    worker_db: Database,
+    database_urls: PostgresUrls,
+    workspace: Workspace,
+    there: tuple[dict[str, str], dict[str, str]],
+    what: str,
 ) -> None:
-    (admin, places), (kind, path, body) = there, SAVED[what]
-    answers = await both(api, database_urls, worker_db, admin, ("POST", path, body), ("DELETE", places[kind], None))
+    (_, places), (kind, path, body) = there, SAVED[what]
+    answers = await both(api, database_urls, worker_db, workspace, ("POST", path, body), ("DELETE", places[kind], None))
     assert answers == [201, 409 if what in STANDS else 204]
 
 
 @pytest.mark.parametrize("what", SAVED)
 async def test_what_is_deleted_first_is_not_named(
-    api: Api, worker_db: Database, database_urls: PostgresUrls, there: tuple[dict[str, str], dict[str, str]], what: str
+    api: Api,
+    worker_db: Database,
+    database_urls: PostgresUrls,
+    workspace: Workspace,
+    there: tuple[dict[str, str], dict[str, str]],
+    what: str,
 ) -> None:
-    (admin, places), (kind, path, body) = there, SAVED[what]
-    answers = await both(api, database_urls, worker_db, admin, ("DELETE", places[kind], None), ("POST", path, body))
+    (_, places), (kind, path, body) = there, SAVED[what]
+    answers = await both(api, database_urls, worker_db, workspace, ("DELETE", places[kind], None), ("POST", path, body))
     assert answers == [204, 409 if what == "agent-queue" else 422]
 
 
 async def test_what_has_another_name_meanwhile_is_not_named_by_the_former(
-    api: Api, worker_db: Database, database_urls: PostgresUrls, there: tuple[dict[str, str], dict[str, str]]
+    api: Api, worker_db: Database, database_urls: PostgresUrls, workspace: Workspace, there: tuple[dict[str, str], dict[str, str]]
 ) -> None:
     admin, places = there
     renamed: Call = ("PUT", places["queues"], {"name": "iadeler", "title": "Iade"})
     plan: Call = ("POST", "plans", SAVED["plan-queue"][2])
-    assert await both(api, database_urls, worker_db, admin, plan, renamed) == [201, 409]
+    assert await both(api, database_urls, worker_db, workspace, plan, renamed) == [201, 409]
     assert (await api.client.delete("/v1/plans/p", headers=admin)).status_code == 204
-    assert await both(api, database_urls, worker_db, admin, renamed, plan) == [200, 422]
+    assert await both(api, database_urls, worker_db, workspace, renamed, plan) == [200, 422]
