@@ -116,6 +116,14 @@ class Office:
         return {row["text"] for row in await rows(self.api.worker, "select text from santral.message where text <> ''")}
 
 
+async def through_quarantine(job: Erasures, workspace: Workspace, erasure_id: UUID) -> None:
+    """An erasure's first step, page by page, until the person's own is next."""
+    step = "quarantine"
+    while step == "quarantine":
+        step = await job._advance(workspace.id, erasure_id, step)
+    assert step == "person"
+
+
 async def office_of(api: Api, workspace: Workspace) -> Office:
     """With a mail of `HELD` and one of `FREE`, whose texts are their names."""
     office = Office(api=api, workspace=workspace, admin=await api.key(workspace.id), member=await member_of(api.worker))

@@ -28,6 +28,7 @@ from shared.ids import new_id
 from shared.message import InboundMessage
 from tests.support.api import Api
 from tests.support.intake_line import SECRET, TOPIC, Line, Member, member_of, message_to, rows
+from tests.support.office import through_quarantine
 from tests.support.workspaces import Workspace, add_item, make_workspace
 
 MAIL, NAME, PHONE, WORD = "kanarya.serce@ornek.com", "Kanarya Serçe", "+905321234567", "papağanotu"
@@ -205,14 +206,6 @@ async def test_quarantined_words_of_the_person_go_too_and_their_entry_cannot_be_
     await run_out(erasures(worker_db, blobs))
     assert await canaries_in(worker_db) == {}
     assert await rows(worker_db, "select state from santral.quarantine") == [{"state": "discarded"}]
-
-
-async def through_quarantine(job: Erasures, workspace: Workspace, erasure_id: UUID) -> None:
-    """A job's first step, page by page."""
-    step = "quarantine"
-    while step == "quarantine":
-        step = await job._advance(workspace.id, erasure_id, step)
-    assert step == "person"
 
 
 async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_read_and_is_never_replayed(

@@ -20,7 +20,7 @@ from shared.ids import WorkspaceId, new_id
 from tests.support.api import Api
 from tests.support.chat import IDENTITY, good_claims, open_session, signed
 from tests.support.intake_line import SECRET, member_of, record_of, rows
-from tests.support.office import Office
+from tests.support.office import Office, through_quarantine
 from tests.support.whatsapp_line import BEGAN, WhatsApp, people
 from tests.support.workspaces import Workspace
 
@@ -131,7 +131,7 @@ async def test_what_reaches_quarantine_beside_the_erasure_is_told_apart_as_well(
     asked = await office.call("POST", f"/v1/profiles/{person}/erase", {"reason": "law", "confirm": str(person)}, 202)
     job = Erasures(db=office.api.worker, blobs=office.api.app.state.blobs, hints=None, secret=SECRET, settle_s=0)
     await office.change("update santral.erasure set state = 'running'")
-    assert await job._advance(office.workspace.id, UUID(asked["id"]), "quarantine") == "person"
+    await through_quarantine(job, office.workspace, UUID(asked["id"]))
     await number.waits("Ayse, waiting too", GAVE_UP - 1)
     await number.waits("Mehmet, waiting too", LATER - 1)
     await office.change("update santral.erasure set due_at = now()")
