@@ -20,7 +20,12 @@ from services.client.rest_client import RestClient
 from shared.errors import InputRejected
 
 Url = Annotated[str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is.")]
-ApiKey = Annotated[str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with config:read, to activate config:write.")]
+ApiKey = Annotated[
+    str,
+    typer.Option(
+        envvar="SANTRAL_API_KEY", help="A key with config:read, for stored messages conversations:read, to activate config:write."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 URL: Final = "http://127.0.0.1:8080"
 PORTION: Final = 2000

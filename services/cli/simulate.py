@@ -47,7 +47,10 @@ def register(app: typer.Typer) -> None:
             str, typer.Option(envvar="SANTRAL_API_URL", help="Where the API is (for --record).")
         ] = "http://127.0.0.1:8080",
         api_key: Annotated[
-            str, typer.Option(envvar="SANTRAL_API_KEY", help="A key with events:read; with --policy, config:read.")
+            str,
+            typer.Option(
+                envvar="SANTRAL_API_KEY", help="A key with events:read; with --policy, config:read and conversations:read."
+            ),
         ] = "",
     ) -> None:
         writable(out, "--out")
