@@ -159,6 +159,14 @@ def new_secret() -> str:
     return WHSEC + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _require_voucher(context: Context, field: str) -> None:
+    if not context.principal.has(VOUCHING_SCOPE):
+        raise Forbidden(
+            f"who sets this decides who is believed to be whom, which needs the scope {VOUCHING_SCOPE}", field=field,
+            remedy="ask an administrator",
+        )  # fmt: skip
+
+
 class Reached:
     """What connections and inboxes share: an adapter's settings, secrets that only go in, an unguessable address."""
 
@@ -192,18 +200,19 @@ class Reached:
         self, context: Context, provider: str, settings: Mapping[str, Any], secrets_given: Mapping[str, str],
         known: Mapping[str, Any] | None,
     ) -> None:  # fmt: skip
-        """Raises `Forbidden` for who sets how senders are believed, and may not say themselves who somebody is."""
+        """Raises `Forbidden` for who sets how senders are believed, and may not say themselves who somebody is.
+
+        By another provider, and back, all that stands for the one of before would go.
+        """
         properties = adapter_for(provider).settings_schema()[self._part]["settings"]["properties"]
         before = known["settings"] if known is not None else {}
         vouching = [f"secrets.{name}" for name in secrets_given]
+        vouching += ["provider"] if known is not None and known["provider"] != provider else []
         vouching += [
             f"settings.{name}" for name, one in properties.items() if one.get(VOUCHES) and settings.get(name) != before.get(name)
         ]
-        if vouching and not context.principal.has(VOUCHING_SCOPE):
-            raise Forbidden(
-                f"who sets this decides who is believed to be whom, which needs the scope {VOUCHING_SCOPE}", field=min(vouching),
-                remedy="ask an administrator",
-            )  # fmt: skip
+        if vouching:
+            _require_voucher(context, min(vouching))
 
     def sealed(self, context: Context, given: Mapping[str, str], known: Mapping[str, Any] | None) -> bytes | None:
         """Secrets given replace those of the same name; others stay."""
@@ -281,6 +290,8 @@ class Inboxes(Plain):
             if context.principal.has(VOUCHING_SCOPE):  # who knows it says who is believed
                 context.made[adapter.proof] = secrets_given[adapter.proof]
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
+        if known is not None and known["connection_id"] != shared:
+            _require_voucher(context, "connection")
         values = {
             **await super().columns(context, given, known),
             "channel": channel,

@@ -433,3 +433,23 @@ async def test_who_configures_says_not_who_is_believed(
     assert (refused.status_code, refused.json()["field"]) == (403, field)
     assert (await put(vouches, settings, secrets)).status_code == 200
     assert (await put(configures, {}, {})).status_code == 200, "what stands is nobody's to prove again"
+
+
+async def test_who_configures_makes_no_inbox_another_providers_or_connections(api: Api, workspace: Workspace) -> None:
+    configures, admin = await api.key(workspace.id, *CONFIGURES), await api.key(workspace.id)
+    path = f"/v1/inboxes/{workspace.inboxes['webchat']}"
+    made = await api.client.post("/v1/connections", json={"name": "other", "provider": "meta"}, headers=admin)
+    assert made.status_code == 201, made.text
+
+    async def put(headers: dict[str, str], **changed: Any) -> Response:
+        now = (await api.client.get(path, headers=headers)).json()
+        body = {
+            name: now[name] for name in ("name", "provider", "channel", "connection", "address", "settings", "enabled")
+        } | changed
+        return await api.client.put(path, json=body, headers=headers)
+
+    for field, changed in (("provider", {"provider": "api"}), ("connection", {"connection": "other"})):
+        refused = await put(configures, **changed)
+        assert (refused.status_code, refused.json()["field"]) == (403, field)
+        assert (await put(admin, **changed)).status_code == 200
+        assert (await put(configures)).status_code == 200
