@@ -17,6 +17,7 @@ _LOCK: Final = """
 select c.id from santral.conversation c
 where c.workspace_id = $1 and c.id = any($2::uuid[]) and c.handle_id <> c.last_handle_id order by c.id for no key update
 """
+_LOCK_ONE: Final = "select id from santral.conversation where workspace_id = $1 and id = $2 for no key update"
 _LAST_OF: Final = """
 select c.id from santral.handle h join santral.conversation c on c.workspace_id = h.workspace_id and c.last_handle_id = h.id
 where h.workspace_id = $1 and h.profile_id = any($2::uuid[])
@@ -56,6 +57,12 @@ from apart left join lateral (
 ) own on true
 where c.workspace_id = $1 and c.id = apart.id
 """
+
+
+async def lock_answered(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> None:
+    """Locks a conversation and puts right who is answered in it: what is asked of both from here on is so until the transaction's end."""
+    await connection.execute(_LOCK_ONE, workspace_id, conversation_id)
+    await return_answers(connection, workspace_id, [conversation_id])
 
 
 async def return_answers(connection: Connection, workspace_id: UUID, conversation_ids: Collection[UUID]) -> None:

@@ -193,10 +193,8 @@ def create_app(
     state.clock, state.secret, state.front = clock, secret, front
     state.cleaner, state.thumbnails, state.parser = cleaner, thumbnails, parser
     state.page_turns, state.picture_turns = (CallerTurns(waiting_max=WAITING_MAX, callers=5) for _ in range(2))
-    state.thought_turns, state.saving_turns = (
-        CallerTurns(waiting_max=THOUGHTS_WAITING_MAX),
-        CallerTurns(waiting_max=SAVES_WAITING_MAX),
-    )
+    waiting = (THOUGHTS_WAITING_MAX, SAVES_WAITING_MAX)
+    state.thought_turns, state.saving_turns = (CallerTurns(waiting_max=most) for most in waiting)
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
     state.demo_dir, state.docs, state.guide, state.reference = demo_dir, docs, site or Front({}), None
     state.rates = counters = rates or Rates()

@@ -16,7 +16,7 @@ from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
-from router.commands.whose_answer import return_answers
+from router.commands.whose_answer import lock_answered
 from router.views.answered import ANSWERED, address_of, recipient_in
 from router.views.answers import answers_of
 from router.views.conversations import conversation_events, is_held, list_conversations, read_conversation
@@ -273,6 +273,8 @@ async def _write(
             made = await read_reply_state(connection, principal.workspace_id, known)
             await require_conversation(connection, principal, made.conversation_id)  # it may have been moved since
             return made
+    # Whom it goes to, by which channel and whether that may be: what is asked from here on is so when the answer is written.
+    await lock_answered(connection, principal.workspace_id, conversation_id)
     if isinstance(body.content, TemplateContent):
         await require_first_contact(connection, principal, conversation_id, purpose=body.content.purpose)
     reply = await send_reply(connection, principal, conversation_id, body, words, reply_id, secret, own)
@@ -287,8 +289,6 @@ async def send_reply(
     """Stores a reply and hands it to the courier. Raises `Unprocessable` for what the channel cannot carry."""
     workspace_id = principal.workspace_id
     content, subject = words.content, words.subject
-    # Before it is asked who is answered and by which channel: what is checked is what is sent.
-    await return_answers(connection, workspace_id, [conversation_id])
     address, to = await _require_carried(connection, workspace_id, conversation_id, reply_id, body, content, secret, own)
     defines = [f"mid:{own_message_id(reply_id, address)}"] if address else []
     written = await write_reply(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from ingest.directory import Directory
+from router.commands.reply import write_reply
 from services.api.conversations import ReplyIn
 from services.courier.deliveries import Deliveries
 from shared.blobs_files import FileBlobs
@@ -18,6 +20,7 @@ from tests.support.api import Api
 from tests.support.intake_line import SECRET, rows
 from tests.support.placements import Regroup, regroup_of
 from tests.support.shift import Shift
+from tests.support.waiting import eventually
 from tests.support.way_out import Kept
 
 AYSE, OFIS, CAN = "ayse@ornek.net", "ofis@uzak.example", "can@baska.example"
@@ -84,6 +87,32 @@ async def test_an_answer_goes_to_whom_its_writer_saw_or_not_at_all(desk: Regroup
     while await courier.round():
         pass
     assert [call.recipients for call in outgoing.calls] == [(AYSE,), (OFIS,)]
+
+
+async def test_nobody_else_is_answered_who_writes_while_the_answer_is_written(
+    desk: Regroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await desk.begun("Nerede?", provider="smtp", who=AYSE, defines=("mid:1@x",))
+    came: list[asyncio.Task[Any]] = []
+
+    async def beside_another(*given: Any, **named: Any) -> Any:
+        writes = desk.shift.writes("Benim", provider="smtp", who=CAN, refs=("mid:1@x",), traits={"verdict": "pass"})
+        came.append(asyncio.create_task(writes))
+
+        async def as_far_as_it_can() -> bool:
+            waits = await rows(desk.shift.db, "select count(*) > 0 as any from pg_locks where not granted")
+            return came[0].done() or bool(waits[0]["any"])
+
+        await eventually(as_far_as_it_can, 2, "the other's mail")
+        return await write_reply(*given, **named)
+
+    monkeypatch.setattr("services.api.conversations.write_reply", beside_another)
+    await replied(desk, one, 202, reply_to=AYSE)
+    await asyncio.gather(*came)
+    asked = "select h.value from santral.delivery d join santral.handle h on h.id = d.handle_id"
+    assert await rows(desk.shift.db, asked) == [{"value": AYSE}]
+    monkeypatch.undo()
+    assert (await replied(desk, one, 409, reply_to=AYSE))["field"] == "reply_to", "the other's mail is there"
 
 
 def test_a_call_that_names_nobody_is_what_it_was() -> None:
