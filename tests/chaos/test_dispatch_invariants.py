@@ -64,9 +64,9 @@ async def test_dispatch_keeps_its_invariants(house: Served, load: Load, desks: D
 
     async with (
         second_router(house) as second,
-        delivered_again(load) as repeated,
         restless.working(url),
         load.flowing(senders={"api": 6, "hook": 3}, pause_s=0.3),
+        delivered_again(load) as repeated,  # ends first: it sends by what the load has open
     ):
         await flows(40)
         os.kill(house.child("router"), signal.SIGKILL)
