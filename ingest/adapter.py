@@ -46,8 +46,7 @@ class Inbox:
 class Target:
     """What an address ``/in/{token}`` stands for: one inbox, or a connection with the inboxes that share it.
 
-    ``every``: what came is for every one of its inboxes, of whatever workspaces: a mail to several recipients. Its id and workspace are the
-    first one's.
+    ``every``: what came is for every one of its inboxes, all of one workspace: a mail to several recipients. Its id is the first one's.
     """
 
     id: UUID

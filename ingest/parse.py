@@ -69,9 +69,8 @@ class Parser:
         """Every element of the request, in order; one `Unparsed` with all its bytes (for each inbox, where it is for every one) when it took too
         long or broke the process.
 
-        One of a workspace is parsed at a time; what is for several is parsed once, in the turn of all of them. What took too long is not tried
-        again at once, also for another inbox, and its target comes behind the others. Nobody waits for who sent it: behind a relay all mail is
-        of one sender.
+        One of a workspace is parsed at a time; what is for several of its inboxes is parsed once. What took too long is not tried again at once,
+        also for another inbox, and its target comes behind the others. Nobody waits for who sent it: behind a relay all mail is of one sender.
 
         Raises what the adapter raises for a small one, and `Unavailable` when no process can be had: nothing was stored.
         """

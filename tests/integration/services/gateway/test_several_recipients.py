@@ -29,7 +29,7 @@ ADDRESSES = ("birinci@ornek.com", "ikinci@ornek.com", "ucuncu@baska.example")
 
 
 class Several(OneInbox):
-    """Two inboxes of one workspace and one of another."""
+    """Two inboxes of one workspace and one of another: two targets."""
 
     def __init__(self, inbox: Inbox) -> None:
         super().__init__(inbox)
