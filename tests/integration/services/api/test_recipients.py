@@ -13,6 +13,7 @@ from ingest.directory import Directory
 from router.commands.reply import write_reply
 from services.api.conversations import ReplyIn
 from services.courier.deliveries import Deliveries
+from services.privacy.erasures import Erasures
 from shared.blobs_files import FileBlobs
 from shared.ids import new_id
 from tests.support.answer_table import ADDRESS
@@ -113,6 +114,39 @@ async def test_nobody_else_is_answered_who_writes_while_the_answer_is_written(
     assert await rows(desk.shift.db, asked) == [{"value": AYSE}]
     monkeypatch.undo()
     assert (await replied(desk, one, 409, reply_to=AYSE))["field"] == "reply_to", "the other's mail is there"
+
+
+async def test_no_answer_outlives_the_erasure_in_whose_moment_it_is_written(
+    desk: Regroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await desk.begun("Nerede?", provider="smtp", who=AYSE, traits={"reply_to": OFIS})
+    (person,) = await rows(desk.shift.db, "select profile_id from santral.handle where value = $1", AYSE)
+    whose = str(person["profile_id"])
+    await desk.post(f"profiles/{whose}/erase", 202, reason="law", confirm=whose)
+    job = Erasures(db=desk.shift.db, blobs=FileBlobs(tmp_path), hints=None, secret=SECRET, settle_s=0)
+    erasing: list[asyncio.Task[None]] = []
+
+    async def erased() -> None:
+        while await job.round():
+            pass
+
+    async def beside_it(*given: Any, **named: Any) -> Any:
+        erasing.append(asyncio.create_task(erased()))
+
+        async def as_far_as_it_can() -> bool:
+            waits = await rows(desk.shift.db, "select count(*) > 0 as any from pg_locks where not granted")
+            return erasing[0].done() or bool(waits[0]["any"])
+
+        await eventually(as_far_as_it_can, 10, "the erasure")
+        return await write_reply(*given, **named)
+
+    monkeypatch.setattr("services.api.conversations.write_reply", beside_it)
+    await replied(desk, one, 202)
+    await asyncio.gather(*erasing)
+    await erased()
+    assert [row["state"] for row in await rows(desk.shift.db, "select state from santral.erasure")] == ["done"]
+    assert await rows(desk.shift.db, "select text from santral.message where text = 'Cevap'") == []
+    assert await rows(desk.shift.db, "select id from santral.delivery where request::text like $1", f"%{OFIS}%") == []
 
 
 def test_a_call_that_names_nobody_is_what_it_was() -> None:
