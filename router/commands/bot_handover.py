@@ -14,12 +14,12 @@ from uuid import UUID
 from router.commands.work import ItemView, move_item
 from router.item.transition import Change, transition
 from router.moves.item_store import lock_items
+from router.moves.marks import require_skills
 from router.moves.moves import Move, write_moves
 from router.policy.agent_filter import PERSON
 from shared.database import Connection
 from shared.errors import Forbidden, NotFound, Unprocessable
 
-_REQUIRE: Final = "update santral.work_item set skills = skills || $3 where workspace_id = $1 and id = any($2::uuid[])"
 _WITH_BOTS: Final = """
 select i.workspace_id, i.id from santral.work_item i
 join unnest($1::uuid[], $2::uuid[]) as g(w, i) on g.w = i.workspace_id and g.i = i.id
@@ -60,7 +60,7 @@ async def hand_over(
     view = await move_item(
         connection, workspace_id=workspace_id, item_id=item_id, change=change, actor=f"agent:{agent_id}", note=note, author=agent_id
     )
-    await connection.execute(_REQUIRE, workspace_id, [item_id], {**(skills or {}), PERSON: 1})
+    await require_skills(connection, workspace_id, item_id, {**(skills or {}), PERSON: 1})
     return view
 
 
@@ -82,4 +82,4 @@ async def hand_over_to_people(connection: Connection, items: Iterable[tuple[UUID
             )
     await write_moves(connection, moves, at)
     for move in moves:
-        await connection.execute(_REQUIRE, move.stored.workspace_id, [move.after.id], {PERSON: 1})
+        await require_skills(connection, move.stored.workspace_id, move.after.id, {PERSON: 1})

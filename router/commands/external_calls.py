@@ -20,13 +20,11 @@ from router.commands.work import ItemView, item_of
 from router.item.transition import Change, transition
 from router.moves.capacity import lock_agents
 from router.moves.item_store import lock_items
-from router.moves.moves import Move, numbered, write_moves
+from router.moves.moves import Move, write_moves
+from router.moves.new_items import NewItem, begin_item
 from shared.database import Connection, Contended
 from shared.errors import Conflict, NotFound
-from shared.event import Event
-from shared.ids import new_id
 from shared.message import Call
-from shared.outbox import record
 
 _DEFINE: Final = """
 insert into santral.thread_ref (workspace_id, ref, conversation_id) values ($1, $2, $3) on conflict do nothing returning 1
@@ -48,14 +46,10 @@ join santral.agent a on a.workspace_id = $1 and a.enabled
   and (a.id::text = g.device or a.name = coalesce(x.settings->'agents'->>g.device, g.device))
 order by g.place limit 1
 """
-_FINISHED: Final = """
-insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_at, enqueued_at, queued_at,
-    step_at, last_agent_id, external, assigned_at, closed_at, outcome)
-select $1, $2, $3, q.id, 'phone', 'call', 'completed', $5, $5, $6, $5, $4, true, $7, $6, $8
-from santral.queue q
-left join santral.queue_member m on m.workspace_id = q.workspace_id and m.queue_id = q.id and m.agent_id = $4
+_QUEUE: Final = """
+select q.id from santral.queue q
+left join santral.queue_member m on m.workspace_id = q.workspace_id and m.queue_id = q.id and m.agent_id = $2
 where q.workspace_id = $1 and q.enabled order by m.agent_id is null, m.priority, q.name limit 1
-returning queue_id
 """
 _FINAL: Final = ("completed", "abandoned", "canceled")
 
@@ -179,24 +173,18 @@ async def _keep(connection: Connection, one: CallRecord, at: datetime) -> None:
     call = one.call
     devices = [*call.agents, call.caller] if call.direction == "out" else [*reversed(call.agents), call.callee]
     agent_id = await agent_on(connection, workspace_id=one.workspace_id, inbox_id=one.inbox_id, devices=devices)
-    item_id, measures = new_id(), measures_of(call)
-    queue_id = await connection.fetchval(
-        _FINISHED, one.workspace_id, item_id, one.conversation_id, agent_id, call.started_at, call.ended_at,
-        call.ended_at - timedelta(seconds=call.talk_s), {"call": measures},
-    )  # fmt: skip
+    queue_id = await connection.fetchval(_QUEUE, one.workspace_id, agent_id)
     if queue_id is None:
         return
     if agent_id is not None:
         await lock_agents(connection, [(one.workspace_id, agent_id)])
-    data = {
-        "item_id": str(item_id), "state": "completed", "version": 1, "queue_id": str(queue_id), "channel": "phone", "kind": "call",
-        "trigger": "call_recorded", "external": True, "outcome": {"call": measures}, "enqueued_at": call.started_at.isoformat(),
-    }  # fmt: skip
-    event = Event(
-        id=new_id(), workspace_id=one.workspace_id, type="item.completed", at=at, conversation_id=one.conversation_id,
-        agent_id=agent_id, data=data,
+    item = NewItem(
+        workspace_id=one.workspace_id, conversation_id=one.conversation_id, queue_id=queue_id, channel="phone", kind="call",
+        state="completed", due_at=call.started_at, enqueued_at=call.started_at, queued_at=call.ended_at, last_agent_id=agent_id,
+        external=True, assigned_at=call.ended_at - timedelta(seconds=call.talk_s), closed_at=call.ended_at,
+        outcome={"call": measures_of(call)},
     )  # fmt: skip
-    await record(connection, await numbered(connection, [event]))
+    await begin_item(connection, item, kind="item.completed", trigger="call_recorded", at=at, agent_id=agent_id)
 
 
 def _ref(inbox_id: UUID, call_id: str) -> str:

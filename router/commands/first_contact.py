@@ -8,12 +8,13 @@ whatever we say. The message itself is `router.commands.reply.write_reply`'s, th
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from router.item.goals import due_key
 from router.moves.capacity import Claim, hold, lock_agents
-from router.moves.moves import feed, numbered
+from router.moves.moves import numbered
+from router.moves.new_items import NewItem, begin_item
 from shared.database import Connection
 from shared.errors import Conflict, NotFound
 from shared.event import Event
@@ -38,11 +39,6 @@ _CONVERSATION: Final = """
 insert into santral.conversation (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, channels, subject,
     state, last_agent_id, opened_at)
 values ($1, $2, $3, $4, $4, $3, $5, array[$5], $6, 'open', $7, $8)
-"""
-_ITEM: Final = """
-insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, held, agent_id, last_agent_id, external, begun_by, own_word_at, assigned_at)
-values ($1, $2, $3, $4, $5, $6, 'assigned', $7, $8, $9, $9, $9, $10, $11, $11, $12, $13, case when $14 then $9::timestamptz end, $9)
 """
 
 
@@ -97,35 +93,14 @@ async def assigned_item(
     granted = (await hold(connection, [claim])).get(agent_id)
     if granted is None:
         raise Conflict("the agent has no room for it", field="agent", remedy="finish or park something first, or go online")
-    item_id = new_id()
     key = due_key(at, channel=channel, goals=found["goals_s"])
-    held = {str(agent_id): dict(granted.prices[channel])}
-    await connection.execute(
-        _ITEM,
-        workspace_id,
-        item_id,
-        conversation_id,
-        found["id"],
-        channel,
-        kind,
-        key.due_class,
-        key.due_at,
-        at,
-        held,
-        agent_id,
-        external,
-        begun_by,
-        own_word,
-    )
-    about: dict[str, Any] = {"workspace_id": workspace_id, "at": at, "conversation_id": conversation_id, "agent_id": agent_id}
-    data = {
-        "item_id": str(item_id), "state": "assigned", "version": 1, "queue_id": str(found["id"]), "queue": found["name"],
-        "channel": channel, "kind": kind, "trigger": "call_connected" if external else "first_contact", "actor": actor,
-        "due_at": key.due_at.isoformat(), "enqueued_at": at.isoformat(),
-    }  # fmt: skip
-    events = [Event(id=new_id(), type="item.assigned", data=data | ({"external": True} if external else {}), **about)]
-    if external and granted.over:
-        events.append(Event(id=new_id(), type="agent.over_capacity", data={"item_id": str(item_id), "actor": actor}, **about))
-    await record(connection, await numbered(connection, events))
-    await feed(connection, [(workspace_id, "item", item_id), (workspace_id, "agent", agent_id)])
-    return item_id
+    item = NewItem(
+        workspace_id=workspace_id, conversation_id=conversation_id, queue_id=found["id"], channel=channel, kind=kind, state="assigned",
+        due_class=key.due_class, due_at=key.due_at, enqueued_at=at, queued_at=at, assigned_at=at,
+        held={str(agent_id): dict(granted.prices[channel])}, agent_id=agent_id, last_agent_id=agent_id, external=external,
+        begun_by=begun_by, own_word_at=at if own_word else None,
+    )  # fmt: skip
+    return await begin_item(
+        connection, item, kind="item.assigned", trigger="call_connected" if external else "first_contact", actor=actor, at=at,
+        queue=found["name"], agent_id=agent_id, over_capacity=external and granted.over,
+    )  # fmt: skip

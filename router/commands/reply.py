@@ -19,6 +19,7 @@ from router.commands.whose_answer import return_answers
 from router.commands.work import OPEN_STATES, database_now
 from router.item.transition import Change, transition
 from router.moves.item_store import StoredItem, lock_items
+from router.moves.marks import mark_own_word, note_outcome, note_reply, set_timer
 from router.moves.moves import Move, feed, numbered, write_moves
 from shared.database import Connection
 from shared.errors import Conflict, NotFound, Unprocessable
@@ -38,7 +39,6 @@ _HAD_LAST: Final = """
 select last_agent_id = $3 from santral.work_item where workspace_id = $1 and conversation_id = $2
 order by closed_at desc nulls first, id desc limit 1
 """
-_OWN_WORD: Final = "update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,20 +183,13 @@ async def _open_item(connection: Connection, workspace_id: UUID, conversation_id
 
 async def _answered(connection: Connection, item: StoredItem, agent_id: UUID, actor: str, at: datetime) -> None:
     """What an agent's reply does to the item it has; a reply to somebody else's waiting item changes nothing of it."""
-    await connection.execute(
-        "update santral.work_item set first_reply_at = coalesce(first_reply_at, $3) where workspace_id = $1 and id = $2"
-        " and not exists (select 1 from santral.agent where workspace_id = $1 and id = $4 and kind = 'bot')",
-        item.workspace_id, item.state.id, at, agent_id,
-    )  # fmt: skip
+    await note_reply(connection, item.workspace_id, item.state.id, agent_id, at)
     if item.state.state != "assigned" or item.state.agent != agent_id:
         return
     after = transition(item.state, Change(trigger="reply", agent=agent_id), at.timestamp())
     if after.state == item.state.state:
         # A chat goes on: only the silence that parks it starts anew.
-        await connection.execute(
-            "update santral.work_item set timer_at = to_timestamp($3), version = version + 1 where workspace_id = $1 and id = $2",
-            item.workspace_id, item.state.id, after.deadline,
-        )  # fmt: skip
+        await set_timer(connection, item.workspace_id, item.state.id, after.deadline)
         await feed(connection, [(item.workspace_id, "item", item.state.id)])
         return
     await write_moves(connection, [Move(stored=item, after=after, trigger="reply", actor=actor)], at)
@@ -264,11 +257,9 @@ async def _bring_back(
         if after.state != item.state.state or after.preferred != item.state.preferred:
             await write_moves(connection, [Move(stored=item, after=after, trigger="delivery_failed", actor="courier")], at)
         if writer not in (None, item.state.agent) and item.state.state in ("parked", "wrapping"):
-            await connection.execute(_OWN_WORD, workspace_id, item_id, at)
-    await connection.execute(
-        "update santral.work_item set outcome = outcome || jsonb_build_object('failed', $3::jsonb) where workspace_id = $1 and id = $2",
-        workspace_id, item_id, dict(failed),
-    )  # fmt: skip
+            await mark_own_word(connection, workspace_id, item_id, at)
+    if item_id is not None:
+        await note_outcome(connection, workspace_id, item_id, {"failed": dict(failed)})
 
 
 async def _had_last(connection: Connection, workspace_id: UUID, conversation_id: UUID, agent_id: UUID | None) -> bool:

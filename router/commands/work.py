@@ -16,6 +16,7 @@ from router.item.item import ItemState
 from router.item.transition import Change, transition
 from router.moves.absence import gone
 from router.moves.item_store import StoredItem, lock_items, read_items
+from router.moves.marks import note_outcome
 from router.moves.moves import Move, numbered, write_moves
 from router.moves.notes import write_note
 from shared.database import Connection
@@ -209,11 +210,7 @@ async def require_agent_row(connection: Connection, workspace_id: UUID, agent_id
 async def cancel(connection: Connection, *, workspace_id: UUID, item_id: UUID, actor: str, reason: str) -> ItemView:
     """Ends an open item by explicit command; the caller audits it. ``reason`` stays with the item, not in the event."""
     view = await move_item(connection, workspace_id=workspace_id, item_id=item_id, change=Change(trigger="cancel"), actor=actor)
-    await connection.execute(
-        "update santral.work_item set outcome = outcome || jsonb_build_object('canceled', $3::text)"
-        " where workspace_id = $1 and id = $2",
-        workspace_id, item_id, reason,
-    )  # fmt: skip
+    await note_outcome(connection, workspace_id, item_id, {"canceled": reason})
     return view
 
 

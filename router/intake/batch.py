@@ -157,7 +157,7 @@ class Batch:
             POLICY_SECONDS.observe(seconds)
         await store.write(
             connection, conversations=effects.touched.values(), messages=effects.messages, refs=effects.refs,
-            items=effects.items, decisions=effects.decisions, receipts=effects.receipts, now=now,
+            items=effects.items, decisions=effects.decisions, receipts=effects.receipts,
         )  # fmt: skip
         if refused:
             await _mark_quarantined(connection, refused)
@@ -338,7 +338,7 @@ class Batch:
         opened = effects.items[items] if len(effects.items) > items else None
         return Outcome(
             arrival=arrival, conversation_id=where["c"], seq=where["s"],
-            item_id=None if opened is None else opened["id"],
+            item_id=None if opened is None else opened.id,
             queue=None if opened is None else effects.decisions[-1]["r"]["queue"],
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from router.commands.external_calls import CallRecord
 from router.intake.batch_view import Conversation, Key, ProviderWord
+from router.moves.new_items import NewItem
 from router.signals.signals import Signals
 from shared.event import Event, EventType
 from shared.ids import new_id
@@ -49,7 +50,7 @@ class Effects:
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     refs: list[dict[str, Any]] = field(default_factory=list)
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[NewItem] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)

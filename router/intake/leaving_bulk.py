@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from router.intake.batch_view import Key
 from router.intake.effects import Leaving
 from router.item.plan import OWN_QUEUE
 from router.moves.item_store import item_row, lock_items, write_items
+from router.moves.marks import reroute
 from router.moves.moves import feed, numbered
 from shared.database import Connection
 from shared.event import Event
 from shared.ids import new_id
 from shared.outbox import record
-
-_ROUTED: Final = """
-update santral.work_item i set plan = n.plan, skills = n.skills, decision_id = n.decision_id
-from jsonb_to_recordset($1::jsonb) as n(workspace_id uuid, id uuid, plan jsonb, skills jsonb, decision_id uuid)
-where i.workspace_id = n.workspace_id and i.id = n.id
-"""
 
 
 async def leave_bulk(connection: Connection, leaving: Mapping[Key, Leaving], now: datetime) -> None:
@@ -61,8 +56,7 @@ async def leave_bulk(connection: Connection, leaving: Mapping[Key, Leaving], now
             )
         )  # fmt: skip
     await write_items(connection, rows)
-    if routed:
-        await connection.execute(_ROUTED, routed)
+    await reroute(connection, routed)
     await record(connection, await numbered(connection, events))
     await feed(
         connection,

@@ -26,6 +26,7 @@ from router.intake.effects import Effects
 from router.intake.leaving_bulk import leave_bulk
 from router.intake.opening import Opening
 from router.intake.taking_in import answered_as
+from router.moves.marks import mark_own_word_of_waiting
 from router.signals.signals import Signals, signals_of
 from router.workspace.workspace import Workspace
 from shared import outbox
@@ -52,10 +53,6 @@ select c.last_handle_id, h.profile_id from santral.conversation c
 join santral.handle h on h.workspace_id = c.workspace_id and h.id = c.handle_id where c.workspace_id = $1 and c.id = $2
 """
 _MADE: Final = "update santral.message set body = $4, signals = $5 where workspace_id = $1 and conversation_id = $2 and seq = $3"
-# Work that an agent has already is theirs by what brought it to them.
-_OWN_WORD: Final = """
-update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2 and state not in ('offered', 'assigned')
-"""
 _READ_AGAIN: Final = ("text_stripped", "parts", "participants", "filtered", "authenticated", "in_reply_to", "traits")
 
 
@@ -113,7 +110,7 @@ async def make_work(
     waits = conversation.item is not None and conversation.item.state == "queued"
     made = await _opened(connection, workspace, conversation, who, message, signals, dict(row), receipt["seq"], now, actor)
     if own_word and not waits:
-        await connection.execute(_OWN_WORD, workspace.id, made.item_id, now)
+        await mark_own_word_of_waiting(connection, workspace.id, made.item_id, now)
     return made
 
 
@@ -163,7 +160,6 @@ async def _opened(
     data["item_id"] = conversation.item.id
     await store.write(
         connection, conversations=[conversation], messages=[], refs=[], items=effects.items, decisions=effects.decisions, receipts=[],
-        now=now,
     )  # fmt: skip
     made = {"by": actor, "at": now.isoformat(), "item_id": str(conversation.item.id)}
     if queue is not None:

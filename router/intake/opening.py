@@ -17,6 +17,7 @@ from router.intake.effects import Effects, Leaving, Wake
 from router.intake.rule_time import RuleTime
 from router.item.calls import kind_of_work
 from router.item.goals import due_key
+from router.moves.new_items import NewItem, begun
 from router.policy.agent_filter import PERSON
 from router.policy.decision import profile_facts, routing_record
 from router.policy.expressions import Facts, facts_of
@@ -149,20 +150,17 @@ class Opening:
         )  # fmt: skip
         decision_id = self._decided(message, conversation, item_id, record)
         foretold = workspace.figures.get(queue.name, {})
-        self._effects.items.append(
-            {
-                "workspace_id": conversation.workspace_id, "id": item_id, "conversation_id": conversation.id,
-                "queue_id": queue.id, "channel": message.channel, "kind": kind, "due_class": key.due_class,
-                "due_at": key.due_at, "enqueued_at": accepted_at, "plan": plan, "skills": _skills(choice, facts),
-                "sticky_agent_id": sticky, "sticky_until": None if sticky is None and owner is None else sticky_until,
-                "last_agent_id": last_agent, "account_owner": owner,
-                "expires_at": None if live_s is None else accepted_at + timedelta(seconds=live_s),
-                "reopened_from": None if before is None else before.id, "policy_version": workspace.policy.version,
-                "profile_version": version, "decision_id": decision_id,
-                "reopen_count": 0 if before is None else before.reopen_count + 1,
-                "predicted_s": foretold.get("expected_wait_s"), "predicted_p90_s": foretold.get("expected_wait_p90_s"),
-            }
+        item = NewItem(
+            workspace_id=conversation.workspace_id, id=item_id, conversation_id=conversation.id, queue_id=queue.id,
+            channel=message.channel, kind=kind, due_class=key.due_class, due_at=key.due_at, enqueued_at=accepted_at,
+            queued_at=self._view.now, plan=plan, skills=_skills(choice, facts), sticky_agent_id=sticky,
+            sticky_until=None if sticky is None and owner is None else sticky_until, last_agent_id=last_agent, account_owner=owner,
+            expires_at=None if live_s is None else accepted_at + timedelta(seconds=live_s),
+            reopened_from=None if before is None else before.id, policy_version=workspace.policy.version, profile_version=version,
+            decision_id=decision_id, reopen_count=0 if before is None else before.reopen_count + 1,
+            predicted_s=foretold.get("expected_wait_s"), predicted_p90_s=foretold.get("expected_wait_p90_s"),
         )  # fmt: skip
+        self._effects.items.append(item)
         conversation.item = LastItem(
             id=item_id, state="queued", queue_id=queue.id, channel=message.channel,
             reopen_count=0 if before is None else before.reopen_count + 1,
@@ -170,13 +168,7 @@ class Opening:
         if conversation.state != "open" and conversation.profile_id is not None:
             self._view.opened[conversation.workspace_id, conversation.profile_id] += 1
         conversation.state, conversation.closed_at = "open", None
-        data = {
-            "item_id": item_id, "state": "queued", "version": 1, "queue_id": queue.id, "queue": queue.name,
-            "channel": message.channel, "kind": kind, "due_at": key.due_at, "due_class": key.due_class,
-            "enqueued_at": accepted_at, "rule": choice.rule, "decision_id": decision_id,
-        }  # fmt: skip
-        if before is not None:
-            data["reopened_from"] = before.id
+        data = begun(item, trigger="message", queue=queue.name, rule=choice.rule)
         self._effects.event("item.queued", conversation, self._view.now, data)
 
     def _decided(self, message: InboundMessage, conversation: Conversation, item_id: UUID, record: Mapping[str, Any]) -> UUID:

@@ -8,12 +8,13 @@ arrays, rows as one JSON parameter per table, and all rows of a batch are writte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from router.intake.batch_view import Conversation, Key, LastItem, Owner, key_columns
 from router.intake.threads import Found
+from router.moves.moves import slot_of
+from router.moves.new_items import NewItem, insert_items
 from shared.database import Connection
 from shared.handle import Handle, is_left
 
@@ -151,7 +152,7 @@ cross join lateral (
     order by f.closed_at desc nulls first, f.id desc limit 1
 ) i
 """
-_WRITE: Final = """
+_WRITE: Final = f"""
 with opened as (
     insert into santral.conversation
         (workspace_id, id, handle_id, inbox_id, last_inbox_id, last_handle_id, channel, channels, visibility, subject, language,
@@ -188,24 +189,10 @@ with opened as (
     select w, r, c, m from jsonb_to_recordset($4::jsonb) as n(w uuid, r text, c uuid, m uuid)
     order by w, r on conflict do nothing
 ), work as (
-    insert into santral.work_item
-        (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at, queued_at, plan,
-         step_at, skills, sticky_agent_id, sticky_until, last_agent_id, reopened_from, policy_version, profile_version,
-         decision_id, reopen_count, expires_at, predicted_s, predicted_p90_s)
-    select workspace_id, id, conversation_id, queue_id, channel, kind, 'queued', due_class, due_at, enqueued_at, $8, plan, $8,
-           skills, coalesce(sticky_agent_id, case when account_owner is not null then (
-               select a.id from santral.agent a where a.workspace_id = n.workspace_id and account_owner in (a.name, a.id::text)) end),
-           sticky_until, last_agent_id, reopened_from, policy_version, profile_version, decision_id, reopen_count, expires_at,
-           predicted_s, predicted_p90_s
-    from jsonb_to_recordset($5::jsonb) as n(
-        workspace_id uuid, id uuid, conversation_id uuid, queue_id uuid, channel text, kind text, due_class smallint,
-        due_at timestamptz, enqueued_at timestamptz, plan jsonb, skills jsonb, sticky_agent_id uuid, sticky_until timestamptz,
-        last_agent_id uuid, reopened_from uuid, policy_version bigint, profile_version bigint, decision_id uuid,
-        reopen_count int, account_owner text, expires_at timestamptz, predicted_s float8, predicted_p90_s float8)
-    returning workspace_id, id
+    {insert_items("$5")}
 ), fed as (
     insert into santral.dispatch_change (workspace_id, slot, kind, id)
-    select n.w, n.s, 'item', n.i from jsonb_to_recordset($9::jsonb) as n(w uuid, s smallint, i uuid)
+    select n.w, n.s, 'item', n.i from jsonb_to_recordset($8::jsonb) as n(w uuid, s smallint, i uuid)
 ), decided as (
     insert into santral.decision (workspace_id, id, kind, conversation_id, item_id, message_id, record)
     select w, i, 'routing', c, t, m, r from jsonb_to_recordset($6::jsonb) as n(w uuid, i uuid, c uuid, t uuid, m uuid, r jsonb)
@@ -295,17 +282,16 @@ async def write(
     conversations: Iterable[Conversation],
     messages: Sequence[Any],
     refs: Sequence[Any],
-    items: Sequence[Mapping[str, Any]],
+    items: Sequence[NewItem],
     decisions: Sequence[Any],
     receipts: Sequence[Any],
-    now: datetime,
 ) -> None:
     """Writes a batch's rows in one statement; conversations are locked or new, receipts are ours."""
     ordered = sorted(conversations, key=lambda one: (one.workspace_id, one.id))
     opened = [_row(one, _OPENED) for one in ordered if one.is_new]
     continued = [_row(one, _CONTINUED) for one in ordered if not one.is_new]
-    feed = [{"w": item["workspace_id"], "s": item["workspace_id"].int % 64, "i": item["id"]} for item in items]
-    await connection.execute(_WRITE, opened, continued, messages, refs, items, decisions, receipts, now, feed)
+    feed = [{"w": item.workspace_id, "s": slot_of(item.workspace_id), "i": item.id} for item in items]
+    await connection.execute(_WRITE, opened, continued, messages, refs, [item.row() for item in items], decisions, receipts, feed)
 
 
 def _row(conversation: Conversation, columns: Sequence[str]) -> dict[str, Any]:

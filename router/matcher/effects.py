@@ -19,6 +19,7 @@ from router.item.item import Trigger
 from router.item.transition import Change, transition
 from router.moves.absence import gone
 from router.moves.item_store import StoredItem, lock_items
+from router.moves.marks import enter_steps, note_outcome
 from router.moves.moves import Move, Moved, numbered, write_moves
 from router.moves.time_to_live import quarantine_expired
 from shared.database import Connection
@@ -96,10 +97,7 @@ async def _widen(
         state = replace(found.state, step=effect.step, step_at=effect.step_at)
         stored[workspace, effect.item] = replace(found, state=state)
         rows.append((workspace, effect.item, effect.step, effect.step_at))
-    if rows:
-        await connection.executemany(
-            "update santral.work_item set step = $3, step_at = to_timestamp($4) where workspace_id = $1 and id = $2", rows
-        )
+    await enter_steps(connection, rows)
 
 
 def _move(stored: StoredItem | None, effect: Effect, at: datetime, away: set[UUID]) -> Move | None:
@@ -166,11 +164,8 @@ async def _alarm(connection: Connection, stored: StoredItem, effect: Escalate, a
         data=data,
     )
     await record(connection, await numbered(connection, [event]))
-    await connection.execute(
-        "update santral.work_item set outcome = outcome || jsonb_build_object('escalated', jsonb_build_array($3::text, $4::text))"
-        " where workspace_id = $1 and id = $2",
-        stored.workspace_id, effect.item, effect.reason, str(stored.state.queue),
-    )  # fmt: skip
+    alarm = {"escalated": [effect.reason, str(stored.state.queue)]}
+    await note_outcome(connection, stored.workspace_id, effect.item, alarm)
 
 
 def _refuse(carried: Carried, workspace: UUID, effect: Effect) -> None:

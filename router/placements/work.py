@@ -10,7 +10,8 @@ to stand before an agent by such a word opens nothing of its customer (`router/v
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,24 +21,19 @@ from router.item.item import OPEN, holders
 from router.item.terms import terms_for
 from router.item.transition import Change, transition
 from router.moves.item_store import StoredItem, lock_items
-from router.moves.moves import Move, feed, numbered, write_moves
+from router.moves.marks import carry_item, mark_own_word
+from router.moves.moves import Move, feed, write_moves
+from router.moves.new_items import NewItem, begin_item, item_again
 from router.moves.plan_again import PLAN_AGAIN
 from router.placements.placements import Said
 from shared.database import Connection
 from shared.errors import Conflict, Forbidden
-from shared.event import Event
-from shared.ids import new_id
-from shared.outbox import record
 
 _HANDLE_KIND: Final = "select kind from santral.handle where workspace_id = $1 and id = $2"
 _RANK: Final = ("wrapping", "parked", "queued", "offered", "assigned")
 _OPEN_IDS: Final = """
 select id from santral.work_item where workspace_id = $1 and conversation_id = any($2::uuid[]) and state = any($3)
 """
-_CARRY: Final = """
-update santral.work_item set conversation_id = $3, version = version + 1 where workspace_id = $1 and id = $2
-"""
-_OWN_WORD: Final = "update santral.work_item set own_word_at = $3 where workspace_id = $1 and id = $2"
 _OWN_WORD_AT: Final = "select own_word_at from santral.work_item where workspace_id = $1 and id = $2"
 _ONE_PERSON: Final = """
 select count(distinct h.profile_id) = 1 from santral.conversation c
@@ -50,22 +46,6 @@ update santral.conversation c set state = case when o.open then 'open' else 'clo
         else coalesce(c.closed_at, clock_timestamp()) end
 from (select exists (select 1 from santral.work_item i where i.workspace_id = $1 and i.conversation_id = $2 and i.state = any($3)) as open) o
 where c.workspace_id = $1 and c.id = $2
-"""
-_AGAIN: Final = f"""
-insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, plan, skills, agent_id, sticky_agent_id, sticky_until, last_agent_id, reopened_from, reopen_count,
-    policy_version, profile_version, decision_id, expires_at, overflowed, first_reply_at, parked_at, timer_at, hold_until,
-    own_word_at, by_name)
-select i.workspace_id, $3, i.conversation_id, i.queue_id, i.channel, i.kind, case when g.parked then 'parked' else 'queued' end,
-       i.due_class, i.due_at, i.enqueued_at, g.now, g.now, {PLAN_AGAIN}, i.skills, case when g.parked then i.agent_id end,
-       case when not g.parked then g.agent end,
-       case when not g.parked and g.agent is not null then g.now + $7 * interval '1 s' end, i.last_agent_id, i.id, i.reopen_count,
-       i.policy_version, i.profile_version, i.decision_id, i.expires_at, i.overflowed, i.first_reply_at,
-       case when g.parked then i.parked_at end, $8::timestamptz, case when g.parked then i.hold_until end,
-       coalesce($9::timestamptz, i.own_word_at), i.by_name
-from santral.work_item i cross join (select $4::boolean as parked, $5::timestamptz as now, $6::uuid as agent) g
-where i.workspace_id = $1 and i.id = $2
-returning queue_id, channel, kind, due_at, enqueued_at
 """
 _LIKE: Final = f"""
 select i.queue_id, {PLAN_AGAIN} as plan, i.skills, i.policy_version, i.profile_version, i.decision_id,
@@ -82,13 +62,6 @@ select q.id as queue_id, q.plan, '{}'::jsonb as skills, null::bigint as policy_v
        null::uuid as decision_id, null::uuid as agent_id, q.goals_s, w.settings
 from santral.queue q join santral.workspace w on w.workspace_id = q.workspace_id
 where q.workspace_id = $1 and q.enabled order by q.name limit 1
-"""
-_INSERT: Final = """
-insert into santral.work_item (workspace_id, id, conversation_id, queue_id, channel, kind, state, due_class, due_at, enqueued_at,
-    queued_at, step_at, plan, skills, sticky_agent_id, sticky_until, last_agent_id, policy_version, profile_version, decision_id,
-    own_word_at)
-values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $10, $11, $12, $13,
-        case when $13::uuid is not null then $10::timestamptz + $14 * interval '1 s' end, $13, $15, $16, $17, $18)
 """
 
 
@@ -154,7 +127,7 @@ async def join(
         if by is not None and not await connection.fetchval(_ONE_PERSON, workspace_id, [source_id, target_id]):
             before = await connection.fetchval(_OWN_WORD_AT, workspace_id, source.state.id)
             prior["own_word_at"] = {"before": None if before is None else before.isoformat()}
-            await connection.execute(_OWN_WORD, workspace_id, source.state.id, at)
+            await mark_own_word(connection, workspace_id, source.state.id, at)
     for conversation_id in (source_id, target_id):
         await settle(connection, workspace_id, conversation_id)
     return prior
@@ -174,7 +147,7 @@ async def end(connection: Connection, item: StoredItem, actor: str, at: datetime
 
 async def carry(connection: Connection, workspace_id: UUID, item_id: UUID, conversation_id: UUID) -> None:
     """Takes an item, as it is, into another conversation, which has no open one."""
-    await connection.execute(_CARRY, workspace_id, item_id, conversation_id)
+    await carry_item(connection, workspace_id, item_id, conversation_id)
     await feed(connection, [(workspace_id, "item", item_id)])
 
 
@@ -187,9 +160,8 @@ async def part(
         await carry(connection, workspace_id, UUID(prior["carried"]), source_id)
         if prior.get("own_word_at"):
             before = prior["own_word_at"]["before"]
-            await connection.execute(
-                _OWN_WORD, workspace_id, UUID(prior["carried"]), None if before is None else datetime.fromisoformat(before)
-            )
+            own_word_at = None if before is None else datetime.fromisoformat(before)
+            await mark_own_word(connection, workspace_id, UUID(prior["carried"]), own_word_at)
     canceled = prior.get("canceled")
     if canceled and canceled["state"] != "wrapping":
         home = UUID(canceled["conversation_id"])
@@ -204,27 +176,18 @@ async def _again(
     by: UUID | None,
 ) -> None:  # fmt: skip
     """A new item in place of the canceled one: parked for its agent as before, else waiting in its place, for its agent first."""
-    item_id, parked = new_id(), canceled["state"] == "parked"
+    parked = canceled["state"] == "parked"
     agent = canceled["agent_id"] and UUID(canceled["agent_id"])
-    timer = canceled["timer"] if parked else None
-    settings = await connection.fetchrow(
-        "select w.settings, i.channel from santral.work_item i join santral.workspace w on w.workspace_id = i.workspace_id"
-        " where i.workspace_id = $1 and i.id = $2",
-        workspace_id, UUID(canceled["id"]),
-    )  # fmt: skip
-    assert settings is not None, "an item that was canceled stays"
-    row = await connection.fetchrow(
-        _AGAIN, workspace_id, UUID(canceled["id"]), item_id, parked, at, agent,
-        terms_for(settings["channel"], settings["settings"]).sticky_s,
-        None if timer is None else datetime.fromtimestamp(timer, tz=at.tzinfo), at if by is not None else None,
-    )  # fmt: skip
-    assert row is not None
-    data = {
-        "item_id": str(item_id), "state": "parked" if parked else "queued", "version": 1, "queue_id": str(row["queue_id"]),
-        "channel": row["channel"], "kind": row["kind"], "trigger": "undo", "due_at": row["due_at"].isoformat(),
-        "enqueued_at": row["enqueued_at"].isoformat(), "reopened_from": canceled["id"], "actor": actor,
-    }  # fmt: skip
-    await _tell(connection, workspace_id, conversation_id, item_id, "item.parked" if parked else "item.queued", data, at)
+    before = await item_again(connection, workspace_id, UUID(canceled["id"]))
+    settings = await connection.fetchval("select settings from santral.workspace where id = $1", workspace_id)
+    common = replace(before, queued_at=at, own_word_at=at if by is not None else before.own_word_at)
+    if parked:
+        timer = canceled["timer"]
+        item = replace(common, state="parked", timer_at=None if timer is None else datetime.fromtimestamp(timer, tz=at.tzinfo))
+    else:
+        sticky_until = None if agent is None else at + timedelta(seconds=terms_for(before.channel, settings).sticky_s)
+        item = replace(common, agent_id=None, sticky_agent_id=agent, sticky_until=sticky_until, parked_at=None, hold_until=None)
+    await begin_item(connection, item, kind="item.parked" if parked else "item.queued", trigger="undo", actor=actor, at=at)
 
 
 async def begin(
@@ -242,23 +205,19 @@ async def begin(
     )
     if row is None:
         return None
-    item_id = new_id()
     key = due_key(said.at, channel=said.channel, goals=row["goals_s"])
-    kind = kind_of_work(said.kind, await connection.fetchval(_HANDLE_KIND, workspace_id, said.handle_id))
-    sticky_s = terms_for(said.channel, row["settings"]).sticky_s
-    await connection.execute(
-        _INSERT, workspace_id, item_id, conversation_id, row["queue_id"], said.channel, kind, key.due_class, key.due_at, said.at, at,
-        row["plan"], row["skills"], row["agent_id"], sticky_s, row["policy_version"], row["profile_version"], row["decision_id"],
-        at if by is not None else None,
+    agent = row["agent_id"]
+    item = NewItem(
+        workspace_id=workspace_id, conversation_id=conversation_id, queue_id=row["queue_id"], channel=said.channel,
+        kind=kind_of_work(said.kind, await connection.fetchval(_HANDLE_KIND, workspace_id, said.handle_id)),
+        due_class=key.due_class, due_at=key.due_at, enqueued_at=said.at, queued_at=at, plan=row["plan"], skills=row["skills"],
+        sticky_agent_id=agent, sticky_until=None if agent is None else at + timedelta(seconds=terms_for(said.channel, row["settings"]).sticky_s),
+        last_agent_id=agent, policy_version=row["policy_version"], profile_version=row["profile_version"],
+        decision_id=row["decision_id"], own_word_at=at if by is not None else None,
     )  # fmt: skip
+    await begin_item(connection, item, trigger="placed", actor=actor, at=at)
     await settle(connection, workspace_id, conversation_id)
-    data = {
-        "item_id": str(item_id), "state": "queued", "version": 1, "queue_id": str(row["queue_id"]), "channel": said.channel,
-        "kind": kind, "trigger": "placed", "due_at": key.due_at.isoformat(), "due_class": key.due_class,
-        "enqueued_at": said.at.isoformat(), "actor": actor,
-    }  # fmt: skip
-    await _tell(connection, workspace_id, conversation_id, item_id, "item.queued", data, at)
-    return item_id
+    return item.id
 
 
 async def wake(connection: Connection, item: StoredItem, said: Said, actor: str, at: datetime, by: UUID | None) -> None:
@@ -271,12 +230,4 @@ async def wake(connection: Connection, item: StoredItem, said: Said, actor: str,
     after = transition(item.state, change, at.timestamp())
     await write_moves(connection, [Move(stored=item, after=after, trigger="customer_wrote", actor=actor)], at)
     if by is not None:
-        await connection.execute(_OWN_WORD, item.workspace_id, item.state.id, at)
-
-
-async def _tell(
-    connection: Connection, workspace_id: UUID, conversation_id: UUID, item_id: UUID, kind: Any, data: dict[str, Any], at: datetime
-) -> None:  # fmt: skip
-    event = Event(id=new_id(), workspace_id=workspace_id, type=kind, at=at, conversation_id=conversation_id, data=data)
-    await record(connection, await numbered(connection, [event]))
-    await feed(connection, [(workspace_id, "item", item_id)])
+        await mark_own_word(connection, item.workspace_id, item.state.id, at)
