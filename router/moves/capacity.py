@@ -67,7 +67,7 @@ with wanted as (
 ), sums as (
     select workspace_id, agent_id, sum(n * cost)::int as cost, sum(n)::int as n, bool_or(override) as override,
            coalesce(sum(n * cost) filter (where interruptible), 0)::int as interruptible_cost,
-           coalesce(sum(n) filter (where exclusive), 0)::int as exclusive_n, bool_and(fits) as fits,
+           coalesce(sum(n) filter (where exclusive), 0)::int as exclusive_n, bool_and(fits) as fits, bool_or(interruptible) as waits,
            jsonb_object_agg(channel, held + n) as counts,
            jsonb_object_agg(
                channel, jsonb_build_object('cost', cost, 'interruptible', interruptible, 'exclusive', exclusive)) as held
@@ -96,7 +96,7 @@ where a.workspace_id = s.workspace_id and a.id = s.agent_id and (
         a.enabled and a.presence = 'online' and (a.kind = 'bot' or a.lease_until > now())
         and s.fits and a.exclusive_held = 0 and (s.exclusive_n = 0 or s.n = 1)
         and (a.used + s.cost <= a.budget
-             or (s.interruptible_cost = 0 and a.used + s.cost - a.budget <= a.interruptible_used))
+             or (not s.waits and a.used + s.cost - a.budget <= a.interruptible_used))
     )
 )
 returning a.id, s.held, a.used > a.budget as over
