@@ -83,7 +83,7 @@ async def _resolve(
         await retried(lambda: let_go(db, gone, lock_ms=lock_ms), tries=tries)
         known = {key: row for key, row in known.items() if (key[0], row.id) not in gone}
     if not settled:
-        known = await retried(lambda: _write(db, wanted, known, lock_ms), tries=tries)
+        known = await retried(lambda: _committed(db, wanted, known, lock_ms), tries=tries)
     return {(sighting.workspace_id, sighting.message_id): _resolved(sighting, known) for sighting in seen}
 
 
@@ -91,34 +91,45 @@ def _unsettled(known: KnownHandle, wanted: WantedHandle) -> bool:
     return known.needs(wanted) or known.moves(wanted)
 
 
-async def _write(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None) -> dict[Key, KnownHandle]:
+async def resolve_within(connection: Connection, sighting: Sighting) -> Resolved:
+    """Who wrote one message, in the caller's transaction, which decides whether anything said about them stays."""
+    seen = await as_said(connection, [sighting])
+    wanted = wanted_of(seen, ())
+    return _resolved(seen[0], await _write(connection, wanted, await known_handles(connection, wanted.handles)))
+
+
+async def _committed(db: Database, wanted: Wanted, seen: Mapping[Key, KnownHandle], lock_ms: int | None) -> dict[Key, KnownHandle]:
     async with db.batch(lock_ms=lock_ms) as connection:
-        begun = await _begin(connection, wanted, seen)
-        seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
-        seeds |= {
-            (h.key[0], begun.known[h.key].id)
-            for h in wanted.handles
-            if begun.known[h.key].id not in begun.fresh and begun.known[h.key].moves(h)
-        }
-        # Handles inserted here are seen by nobody yet: people made of them alone need no lock.
-        asked = {w for w, handle_id in seeds if handle_id not in begun.fresh}
-        busy = asked - await lock_free_identities(connection, asked)
-        places, far = await reach_near(connection, {seed for seed in seeds if seed[0] not in busy})
-        # Who decides there holds rows of handles, too: what the next message would widen as well waits for it.
-        widened = [
-            h for h in wanted.handles
-            if h.key[0] not in busy and begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)
-        ]  # fmt: skip
-        await lock_handles(connection, places | {(h.key[0], begun.known[h.key].id) for h in widened})
-        await touch_handles(connection, widened, begun.known)
-        await evidence.touch(connection, [link for link in begun.seen_again.seen_again if link[0] not in busy])
-        events = await _begin_profiles(connection, wanted, begun, places)
-        events += await rebuild(connection, places)
-        await put_off(connection, {seed for seed in seeds if seed[0] in busy | far})
-        await outbox.record(connection, events)
-        if places:
-            return await known_handles(connection, wanted.handles)
-        return begun.known
+        return await _write(connection, wanted, seen)
+
+
+async def _write(connection: Connection, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> dict[Key, KnownHandle]:
+    begun = await _begin(connection, wanted, seen)
+    seeds = {(w, handle_id) for w, a, b in begun.joined for handle_id in (a, b)}
+    seeds |= {
+        (h.key[0], begun.known[h.key].id)
+        for h in wanted.handles
+        if begun.known[h.key].id not in begun.fresh and begun.known[h.key].moves(h)
+    }
+    # Handles inserted here are seen by nobody yet: people made of them alone need no lock.
+    asked = {w for w, handle_id in seeds if handle_id not in begun.fresh}
+    busy = asked - await lock_free_identities(connection, asked)
+    places, far = await reach_near(connection, {seed for seed in seeds if seed[0] not in busy})
+    # Who decides there holds rows of handles, too: what the next message would widen as well waits for it.
+    widened = [
+        h for h in wanted.handles
+        if h.key[0] not in busy and begun.known[h.key].id not in begun.fresh and begun.known[h.key].needs(h)
+    ]  # fmt: skip
+    await lock_handles(connection, places | {(h.key[0], begun.known[h.key].id) for h in widened})
+    await touch_handles(connection, widened, begun.known)
+    await evidence.touch(connection, [link for link in begun.seen_again.seen_again if link[0] not in busy])
+    events = await _begin_profiles(connection, wanted, begun, places)
+    events += await rebuild(connection, places)
+    await put_off(connection, {seed for seed in seeds if seed[0] in busy | far})
+    await outbox.record(connection, events)
+    if places:
+        return await known_handles(connection, wanted.handles)
+    return begun.known
 
 
 async def _begin(connection: Connection, wanted: Wanted, seen: Mapping[Key, KnownHandle]) -> _Begun:

@@ -47,6 +47,7 @@ _FIELDS: Final = frozenset(
         "item",
         "agent",
         "inbox",
+        "channel",
         "target",
         "delivery",
         "offer",

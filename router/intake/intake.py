@@ -8,7 +8,7 @@ One transaction a batch: it locks its partitions' leases, drops what they no lon
 until the one message is alone: it goes to quarantine as `busy`, from where it is replayed by itself when the lock is free |
 | the database refuses a value (class 22; 23 the second time) | halves, until the one record is alone and goes to quarantine |
 | a record cannot be decoded, a message cannot be placed | that one goes to quarantine in the batch's own transaction |
-| too many of these | nothing is written any more: `QuarantineLimitReached`, unless what was taken in before would be again |
+| too many of these | nothing is written any more: `QuarantineLimitReached`, unless plain messages on the same channels would be taken in |
 | the database or the broker is away | `Unavailable`: the caller waits and offers the same batch again; nothing is skipped |
 """
 
@@ -24,10 +24,10 @@ from uuid import UUID
 
 import asyncpg
 
-from profiles.resolve import resolve
+from profiles.resolve import resolve, resolve_within
 from profiles.sighting import Key as HandleKey
 from profiles.sighting import SeenHandle, Sighting
-from router.intake.arrivals import Arrival, LogRecord, Workspaces, arrival_of
+from router.intake.arrivals import Arrival, LogRecord, Workspaces, arrival_of, of_message
 from router.intake.batch import Batch, Outcome, ProviderWords, Snapshots
 from router.intake.batch_view import Key
 from router.intake.classifier import Classifier, classified
@@ -36,10 +36,10 @@ from router.intake.lookups import Resolution
 from router.intake.quarantine_limit import COUNTED, Judged, QuarantineLimit, QuarantineLimitReached
 from router.intake.receipts import known_receipts
 from router.intake.rule_time import RuleTime
-from router.intake.witnesses import Witnesses
+from router.intake.witnesses import get_through
 from shared.database import Connection, Contended, Database, Overlong, concerns_all, retried
 from shared.errors import Conflict, InputRejected
-from shared.ids import MessageId, WorkspaceId, new_id
+from shared.ids import MessageId, WorkspaceId
 from shared.log_position import Mark, mark_of
 from shared.logs import get_log
 from shared.message import ACCOUNT, InboundMessage
@@ -119,7 +119,6 @@ class Intake:
         self._configuration = configuration
         self.secret = secret
         self._limit = limit or QuarantineLimit()
-        self._witnesses = Witnesses(self._would_take)
         self._classifier = classifier
         self._overlong: dict[tuple[int, int], int] = {}  # of the message that took too long last, how often
         self._brief_until = 0.0  # by this process's clock
@@ -178,7 +177,7 @@ class Intake:
                 )  # fmt: skip
             except QuarantineLimitReached:
                 # What cannot be decoded no sender wrote, but a process.
-                if any(map(_is_undecodable, part)) or not await self._witnesses.are_taken():
+                if any(map(_is_undecodable, part)) or not await get_through(self._db, part, self._would_take):
                     raise
                 # Halves: what fails in one fetch alone may be more than the limit.
                 self._limit.forget()
@@ -246,7 +245,6 @@ class Intake:
                 moved = {partition: mark_of(record) for partition, record in last.items() if partition in kept}
                 await self._leases.advance(connection, moved)
         self._limit.count(judged)
-        self._witnesses.see(outcomes, resolved, records)
         self._leases.advanced(moved)
         taken.outcomes += outcomes
         taken.next_offsets |= {partition: mark.offset + 1 for partition, mark in moved.items()}
@@ -256,17 +254,17 @@ class Intake:
         INTAKE_MESSAGES.labels(result="taken").inc(len(outcomes) - quarantined)
         INTAKE_MESSAGES.labels(result="known").inc(len(mine) - len(outcomes))
 
-    async def _would_take(self, record: LogRecord, resolution: Resolution) -> bool:
-        """Whether a record that was taken in before would be today, as a message that nobody has seen. Nothing of it is kept."""
-        arrival = arrival_of(record, topic=self._topic, secret=self.secret, workspaces=self._configuration)
-        if arrival.message is None or arrival.refusal is not None:
+    async def _would_take(self, message: InboundMessage) -> bool:
+        """Whether a message would be taken in now, from finding out who wrote it to its last row. Nothing of it is kept."""
+        workspace = self._configuration.workspace(message.workspace_id)
+        if workspace is None:
             return False
-        unseen = new_id()
-        arrival = replace(arrival, id=unseen, message=arrival.message.model_copy(update={"id": MessageId(unseen)}))
+        arrival = of_message(message, workspace=workspace)
         outcomes: list[Outcome] = []
         with suppress(_Undone):
             async with self._db.batch(lock_ms=BRIEF_MS) as connection:
-                outcomes = await self.batch.take(connection, [arrival], {(arrival.workspace_id, unseen): resolution})
+                who = await resolve_within(connection, sighting_of(arrival, message))
+                outcomes = await self.batch.take(connection, [arrival], {(arrival.workspace_id, arrival.id): who})
                 raise _Undone
         return bool(outcomes) and not outcomes[0].quarantined
 

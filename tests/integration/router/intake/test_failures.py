@@ -209,6 +209,66 @@ async def test_what_senders_make_fail_stops_nobody_while_others_get_through(work
     await assert_contiguous(worker_db)
 
 
+async def test_a_router_that_took_nothing_in_yet_goes_past_what_senders_make_fail(
+    worker_db: Database, workspace: Workspace
+) -> None:
+    other = await make_workspace(worker_db)
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    for place in range(12):
+        line.add(message_to((workspace, other)[place % 2], "smtp", f"bad {place}", text="a NUL \x00 that no table takes"))
+    line.add(message_to(workspace, "smtp", "good"))
+    await member.take(line)
+    found = await counts(worker_db)
+    assert (found["quarantine"], found["message"], found["receipt"]) == (12, 1, 13)
+    assert found["handle"] == found["profile"] == 2, "who wrote, in each workspace; of what was asked nobody is left"
+    await assert_contiguous(worker_db)
+
+
+async def test_a_release_that_fails_on_one_channel_stops_though_others_get_through(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await make_workspace(worker_db)
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    line = Line()
+    line.add(message_to(workspace, "webchat", "good"))
+    await member.take(line)
+    take_in = TakingIn.take_in
+
+    def broken(self: TakingIn, arrival: Arrival, message: InboundMessage, *rest: Any) -> None:
+        if message.channel == "email":
+            raise LookupError("a release that is bad with mail")
+        take_in(self, arrival, message, *rest)
+
+    monkeypatch.setattr(TakingIn, "take_in", broken)
+    for place in range(12):
+        line.add(message_to((workspace, other)[place % 2], "smtp", str(place)))
+    with pytest.raises(QuarantineLimitReached, match="one after another"):
+        await member.take(line)
+    assert (await counts(worker_db))["quarantine"] <= 4
+
+
+async def test_workspaces_that_can_take_nothing_stop_no_others(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [await make_workspace(worker_db) for _ in range(2)]
+    member = await member_of(worker_db, limit=QuarantineLimit(run_max=4))
+    take_in = TakingIn.take_in
+
+    def raising(self: TakingIn, arrival: Arrival, message: InboundMessage, *rest: Any) -> None:
+        if any(arrival.workspace_id == one.id for one in broken):
+            raise LookupError("what they set up for themselves")
+        take_in(self, arrival, message, *rest)
+
+    monkeypatch.setattr(TakingIn, "take_in", raising)
+    line = Line()
+    line.add(*(message_to(broken[place % 2], "smtp", str(place)) for place in range(12)))
+    line.add(message_to(workspace, "smtp", "good"))
+    await member.take(line)
+    found = await counts(worker_db)
+    assert (found["quarantine"], found["message"]) == (12, 1)
+
+
 async def test_what_fails_in_masses_at_once_ends(
     worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
