@@ -76,7 +76,7 @@ async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
     subject = found["subject"] if found is not None else {}
     if found is None or subject["provider"] != "webchat" or not subject["enabled"]:
         raise NotFound("no such chat", field="widget_token", remedy="copy widget_token from the inbox")
-    await turn_of(found["workspace_id"], shares_of(origin().address)[0].owner)
+    await turn_of(found["workspace_id"], shares_of(origin().address)[0].owner, stranger=True)
     async with db.batch(found["workspace_id"]) as connection:
         row = await connection.fetchrow(_INBOX, found["workspace_id"], found["id"])
     if row is None:

@@ -5,7 +5,10 @@ workspaces. Each step of a call, of a socket and of a mail session is counted fo
 store that fills with its share: the loop's time is divided among those whose stores are half used up, and one more. While the loop is late *and*
 others have work in it, who used up their store waits: nothing is held meanwhile, their callers are let through in turn, and what had no turn for
 `WAIT_S` is refused. Who is alone is never put off, and what works for no workspace (health, pages, who shows no credential) is not counted.
-**Units**: seconds; what is counted is the thread's processor time, which a busy machine does not stretch. **Identity**: a workspace by its id.
+What strangers ask of a workspace (a chat's visitors, who sends mail) has a store of its own, so that they use up nothing of its people's. Nor does
+what is refused: that it came costs the loop, whoever is blamed, and who is blamed for it had no turn again as long as it comes.
+**Units**: seconds; what is counted is the thread's processor time, which a busy machine does not stretch. **Identity**: a workspace by its id, and
+whether it is its strangers'.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import coroutine as awaitable_generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,9 +48,16 @@ SAY_AGAIN_S: Final = 60.0
 _REMEMBERED: Final = 0.95
 
 
+class Payer(NamedTuple):
+    """Whose store it is."""
+
+    workspace_id: UUID
+    strangers: bool
+
+
 @dataclass(slots=True)
 class _Account:
-    """A workspace's: what is ``left_s`` of its share, and what the dearest of its last operations took (``each_s``), less with each beat."""
+    """A payer's: what is ``left_s`` of its share, and what the dearest of its last operations took (``each_s``), less with each beat."""
 
     left_s: float
     each_s: float = 0.0
@@ -58,13 +68,17 @@ class _Account:
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A call, a socket or a session: whose it is, once known; what it spent since its last turn, and what was counted for that ahead."""
+    """A call, a socket or a session: whose it is, once known; what it spent since its last turn, and what was counted for that ahead.
+
+    ``refused``: it had no turn, and what it takes from then on is nobody's.
+    """
 
     times: ProcessorTime
-    workspace_id: UUID | None = None
+    payer: Payer | None = None
     caller: Hashable = None
     spent_s: float = 0.0
     ahead_s: float = 0.0
+    refused: bool = False
 
 
 _WORK: Final[ContextVar[_Work | None]] = ContextVar("work", default=None)
@@ -81,7 +95,7 @@ class ProcessorTime:
         self._store_s = store_s
         self._wait_s = wait_s
         self._now_s = now_s
-        self._accounts: dict[UUID, _Account] = {}
+        self._accounts: dict[Payer, _Account] = {}
         self._beats: deque[float] = deque(maxlen=LOOKED_BACK)
         self._late = False
         self._share = 0.5
@@ -106,49 +120,52 @@ class ProcessorTime:
         before_s, self._beat_s = self._beat_s, self.taken_s()
         # A late loop divides the time it had: where the machine is busy elsewhere that is less than what passed.
         fill_s = (max(BEAT_S * LEAST, self._beat_s - before_s) if self._late else BEAT_S) * self._share
-        for workspace_id, account in list(self._accounts.items()):
+        for payer, account in list(self._accounts.items()):
             account.left_s = min(self._store_s, max(-self._store_s, account.left_s + fill_s))
             account.idle_s += BEAT_S + late_s
             account.each_s *= _REMEMBERED
             self._let_through(account)
             if account.idle_s >= IDLE_S and account.left_s >= self._store_s and not account.waiting:
-                del self._accounts[workspace_id]
+                del self._accounts[payer]
 
     def count(self, work: _Work, seconds: float) -> None:
         """A step took so long."""
+        if work.refused:
+            return
         work.spent_s += seconds
-        if work.workspace_id is not None:
-            account = self._account(work.workspace_id)
+        if work.payer is not None:
+            account = self._account(work.payer)
             account.left_s -= seconds
             account.idle_s = 0.0
 
-    def begin(self, work: _Work, workspace_id: UUID, caller: Hashable) -> None:
-        """What was spent so far, and what comes, is this workspace's."""
-        if work.workspace_id is None:
-            self._account(workspace_id).left_s -= work.spent_s
-        elif work.workspace_id != workspace_id:
+    def begin(self, work: _Work, payer: Payer, caller: Hashable) -> None:
+        """What was spent so far, and what comes, is this payer's."""
+        if work.payer is None:
+            self._account(payer).left_s -= work.spent_s
+        elif work.payer != payer:
             self._settle(work)
-        work.workspace_id, work.caller = workspace_id, caller
+        work.payer, work.caller = payer, caller
 
     async def turn(self, work: _Work) -> None:
-        """Waits where the work's workspace is put off. Raises `Throttled`."""
-        if work.workspace_id is None:
+        """Waits where the work's payer is put off. Raises `Throttled`."""
+        if work.payer is None:
             return
+        work.refused, spent_s = False, work.spent_s
         self._settle(work)
-        account = self._account(work.workspace_id)
+        account = self._account(work.payer)
         if not account.waiting and not (self._late and account.left_s <= 0 and self._has_others):
             return
         own = account.waiting.setdefault(work.caller, deque())
         PUT_OFF.inc()
         if len(own) >= WAITING_MAX:
-            raise self._refusal(account, work.workspace_id)
+            raise self._refusal(account, work, spent_s)
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         own.append(turn)
         try:
             async with asyncio.timeout(self._wait_s):
                 await turn
         except TimeoutError as error:
-            raise self._refusal(account, work.workspace_id) from error
+            raise self._refusal(account, work, spent_s) from error
         finally:
             if turn.done() and not turn.cancelled():
                 work.ahead_s = turn.result()
@@ -161,10 +178,10 @@ class ProcessorTime:
     def _has_others(self) -> bool:
         return len(self._accounts) > 1
 
-    def _account(self, workspace_id: UUID) -> _Account:
-        account = self._accounts.get(workspace_id)
+    def _account(self, payer: Payer) -> _Account:
+        account = self._accounts.get(payer)
         if account is None:
-            account = self._accounts[workspace_id] = _Account(self._store_s)
+            account = self._accounts[payer] = _Account(self._store_s)
         return account
 
     def _let_through(self, account: _Account) -> None:
@@ -188,20 +205,23 @@ class ProcessorTime:
 
     def _settle(self, work: _Work) -> None:
         """Of what was counted ahead the steps are counted by now."""
-        if work.workspace_id is not None:
-            account = self._account(work.workspace_id)
+        if work.payer is not None:
+            account = self._account(work.payer)
             account.left_s += work.ahead_s
             account.each_s = max(account.each_s, work.spent_s)
         work.spent_s = work.ahead_s = 0.0
 
-    def _refusal(self, account: _Account, workspace_id: UUID) -> Throttled:
+    def _refusal(self, account: _Account, work: _Work, spent_s: float) -> Throttled:
+        assert work.payer is not None, "who waits is known"
+        account.left_s += spent_s
+        work.refused = True
         THROTTLED.labels(kind="processor-time").inc()
         now_s = self._now_s()
         if account.said_s + SAY_AGAIN_S <= now_s:
             account.said_s = now_s
             log.warning(
                 "a workspace uses more than its share of a loop that is late; its calls wait, and some are refused", action="throttled",
-                kind="processor-time", workspace=str(workspace_id),
+                kind="processor-time", workspace=str(work.payer.workspace_id),
             )  # fmt: skip
         reset_s = max(1, math.ceil(-account.left_s / self._share))
         standing = Standing(kind="processor-time", amount=round(1000 * self._share), window_s=1, left=0, reset_s=reset_s)
@@ -226,16 +246,16 @@ async def _called(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> N
     await app(scope, receive, send)
 
 
-def counts_for(workspace_id: UUID, caller: Hashable) -> None:
-    """From here on what is being done is done for this workspace, and within it for this caller."""
+def counts_for(workspace_id: UUID, caller: Hashable, *, stranger: bool = False) -> None:
+    """From here on what is being done is done for this workspace, and within it for this caller. ``stranger``: whoever it is may ask it."""
     work = _WORK.get()
     if work is not None:
-        work.times.begin(work, workspace_id, caller)
+        work.times.begin(work, Payer(workspace_id, stranger), caller)
 
 
-async def turn_of(workspace_id: UUID, caller: Hashable) -> None:
+async def turn_of(workspace_id: UUID, caller: Hashable, *, stranger: bool = False) -> None:
     """`counts_for`, and waits for the turn. Hold nothing meanwhile: no connection, no lock. Raises `Throttled`."""
-    counts_for(workspace_id, caller)
+    counts_for(workspace_id, caller, stranger=stranger)
     await turn_again()
 
 

@@ -74,7 +74,7 @@ class MailHandler:
         try:
             # By recipient: a mail that goes to another workspace too is taken there.
             server.rates.take("workspace", str(inbox.workspace_id))
-            await turn_of(inbox.workspace_id, server.subscriber)
+            await turn_of(inbox.workspace_id, server.subscriber, stranger=True)
         except Throttled as error:
             GATEWAY_REQUESTS.labels(provider="smtp", status="451").inc()
             return _throttled(error)
@@ -89,7 +89,7 @@ class MailHandler:
             results = await self._judged(text, mail_from, session.host_name or "", peer)
             # Each workspace's in its own turn: who waited for several at once would wait for ever beside those who need one.
             for target in _targets(self._inboxes(envelope.rcpt_tos)):
-                counts_for(target.workspace_id, shares_of(peer)[0].owner)
+                counts_for(target.workspace_id, shares_of(peer)[0].owner, stranger=True)
                 # Who sent it says nothing where a border in front of us hands on everybody's.
                 owners = (*(shares_of(peer) if self._border is not None else ()), target.workspace_id)
                 async with room.working(owners, text.size, senders=shares_of(peer), late=self._parser.is_late(target)):

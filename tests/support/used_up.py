@@ -16,13 +16,14 @@ class PlayedTime:
         self.times = ProcessorTime(wait_s=0, taken_s=lambda: self._taken_s)
 
     async def use_up(self, loud: UUID, *, others: Iterable[UUID]) -> None:
-        """The loop is late, and one has had all of it."""
+        """The loop is late, and one has had all of it: its people and whoever asks it."""
 
-        async def work(workspace: UUID, seconds: float) -> None:
-            counts_for(workspace, "somebody")
+        async def work(workspace: UUID, seconds: float, *, stranger: bool = False) -> None:
+            counts_for(workspace, "somebody", stranger=stranger)
             self._taken_s += seconds
 
         for other in others:
             await self.times.of_work(work(other, 0.0))
-        await self.times.of_work(work(loud, 4 * STORE_S))
+        for stranger in (False, True):
+            await self.times.of_work(work(loud, 4 * STORE_S, stranger=stranger))
         self.times.beat(2 * LATE_S)

@@ -214,6 +214,52 @@ async def test_who_has_no_turn_in_time_is_refused_and_leaves_no_trace() -> None:
     assert played.order == ["one"]
 
 
+async def test_what_strangers_use_up_is_not_the_peoples_of_a_workspace() -> None:
+    played = Played()
+    await played.call(QUIET)
+
+    async def asked() -> None:
+        await turn_of(LOUD, "an address", stranger=True)
+        played.taken_s += MUCH_S
+
+    await played.times.of_work(asked())
+    played.times.beat(LATE)
+    stranger = asyncio.create_task(played.times.of_work(asked()))
+    async with going(stranger):
+        await played.call(LOUD, caller="agent")
+        assert played.order[-1] == "agent"
+        assert not stranger.done()
+
+
+async def test_what_is_refused_keeps_nobody_else_from_their_turn() -> None:
+    """However much comes and is refused, and whatever each takes before and after that."""
+    played = Played()
+    await played.used_up(LOUD)
+
+    async def refused() -> None:
+        played.taken_s += DEAR_S
+        try:
+            await turn_of(LOUD, "many")
+        except Throttled:
+            await asyncio.sleep(0)
+            played.taken_s += DEAR_S
+            raise
+
+    colleague, many, beats = played.begin(LOUD, caller="colleague"), set[asyncio.Task[None]](), 0
+    while not colleague.done():
+        while sum(not one.done() for one in many) < WAITING_MAX:
+            many.add(played.begin(LOUD, DEAR_S, "many"))
+        await settled()
+        for _ in range(20):
+            with pytest.raises(Throttled):
+                await played.times.of_work(refused())
+        await played.call(QUIET)
+        await played.beat(LATE)
+        beats += 1
+    async with going(colleague, *many):
+        assert beats < 40
+
+
 async def test_who_leaves_while_waiting_takes_nobodys_turn() -> None:
     played = Played()
     await played.used_up(LOUD)
