@@ -26,6 +26,7 @@ from ingest.adapter import (
     Unparsed,
     require_carried,
 )
+from ingest.setting_formats import VOUCHES
 from ingest.signatures import verify_post
 from shared.errors import InputRejected, Unprocessable
 from shared.given import Given
@@ -122,7 +123,7 @@ class ApiAdapter:
         }
         settings = {
             "type": "object",
-            "properties": {"region": {"type": "string", "format": "region"}},
+            "properties": {"region": {"type": "string", "format": "region", VOUCHES: True}},
             "additionalProperties": False,
         }
         return {"inbox": {"settings": settings, "secrets": secret}}

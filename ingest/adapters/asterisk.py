@@ -51,15 +51,21 @@ class AsteriskAdapter:
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                "region": {"type": "string", "format": "region"},
+                # Whose number a call shows, and on which side of it the customer is, says all of this but the time.
+                "region": {"type": "string", "format": "region", VOUCHES: True},
                 "time_zone": {"type": "string", "format": "time-zone"},
-                "extensions": {"type": "string", "format": "regex"},
-                "inbound_contexts": {"type": "array", "maxItems": LISTED_MAX, "items": text},
-                "columns": {"type": "array", "maxItems": LISTED_MAX, "items": text},
-                "agents": {"type": "object", "additionalProperties": text},
-                "trunks": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "minLength": 1}},
+                "extensions": {"type": "string", "format": "regex", VOUCHES: True},
+                "inbound_contexts": {"type": "array", "maxItems": LISTED_MAX, "items": text, VOUCHES: True},
+                "columns": {"type": "array", "maxItems": LISTED_MAX, "items": text, VOUCHES: True},
+                "agents": {"type": "object", "additionalProperties": text, VOUCHES: True},
+                "trunks": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "minLength": 1}, VOUCHES: True},
                 "caller_numbers": {"enum": ["vouched", "shown"], VOUCHES: True},
-                "numbers": {"type": "array", "maxItems": LISTED_MAX, "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"}},
+                "numbers": {
+                    "type": "array",
+                    "maxItems": LISTED_MAX,
+                    "items": {**text, "pattern": r"^\+?[0-9][0-9 ()./-]{1,30}$"},
+                    VOUCHES: True,
+                },
             },
         }
         secrets = {

@@ -31,6 +31,7 @@ from ingest.adapter import (
 )
 from ingest.meta import page, page_public, whatsapp
 from ingest.meta.events import given
+from ingest.setting_formats import VOUCHES
 from ingest.signatures import verify_meta
 from shared.errors import InputRejected, Unauthenticated, Unprocessable
 from shared.json_bounds import PROVIDER, bounded_json
@@ -66,7 +67,7 @@ class MetaAdapter:
             "settings": {
                 "type": "object",
                 "additionalProperties": False,
-                "properties": {"app_id": text, "graph_url": address, "portfolio": text},
+                "properties": {"app_id": text, "graph_url": address, "portfolio": {**text, VOUCHES: True}},
             },
             "secrets": {
                 "type": "object",

@@ -87,7 +87,12 @@ class SmtpAdapter:
             "properties": {
                 "from_name": text,
                 "authserv_id": {**text, VOUCHES: True},
-                "aliases": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "idn-email"}},
+                "aliases": {
+                    "type": "array",
+                    "maxItems": LISTED_MAX,
+                    "items": {"type": "string", "format": "idn-email"},
+                    VOUCHES: True,
+                },
                 "border_filter": {"enum": list(FILTERS)},
             },
         }

@@ -129,7 +129,7 @@ class WebchatAdapter:
                 "title": {"type": "string", "maxLength": 100},
                 "origins": {"type": "array", "maxItems": LISTED_MAX, "items": {"type": "string", "format": "origin"}},
                 "locale": {"enum": ["tr", "en"]},
-                "region": {"type": "string", "format": "region"},
+                "region": {"type": "string", "format": "region", VOUCHES: True},
                 # Whose customers the signed ids are: the workspace's, or a list of their own that inboxes of the same name share.
                 "identity_scope": {
                     "type": "string",

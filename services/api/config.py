@@ -24,7 +24,7 @@ from services.api.calendars import calendar_codecs
 from services.api.caller_turns import CallerTurns
 from services.api.config_context import Context
 from services.api.config_models import Resource, WorkspaceIn, WorkspaceOut, WorkspaceSettings
-from services.api.config_store import Codec, codecs, fresh_id
+from services.api.config_store import Codec, codecs, fresh_id, require_voucher
 from services.api.document import located
 from services.api.if_match import IfMatch, require_version
 from services.api.lists import Cursor, Limit, Page, cursor_of, text, values_of
@@ -38,6 +38,8 @@ from shared.errors import Conflict, Forbidden, NotFound, Unprocessable
 
 _TAGS: Final[list[str | Enum]] = ["configuration"]
 _MAILBOX: Final = "inbox_mailbox_ix"
+_VOUCHING: Final = ("own_addresses", "profile", "region")
+"""What of a workspace's settings says who somebody is: our own are nobody's, the rules of identity, the country of a number without one."""
 _TRACES: Final[tuple[RetentionClass, ...]] = ("audit", "views")
 TRACES_DAYS_MIN: Final = 30
 
@@ -304,12 +306,16 @@ def _add_workspace(router: APIRouter) -> None:
         async with _saving(request, principal) as context:
             known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
             _require_version(if_match, dict(known))
+            before = shown(dict(known))
             _require_keeping(principal, body.settings, known["settings"])
+            for name in _VOUCHING:
+                if getattr(body.settings, name) != getattr(before.settings, name):
+                    require_voucher(context, f"settings.{name}")
             require_few_keywords(body.settings.keywords, known["settings"].get("keywords"))
-            listed, before = body.settings.own_addresses, known["settings"].get("own_addresses")
+            listed, own = body.settings.own_addresses, known["settings"].get("own_addresses")
             await require_light(
                 context.connection, context.workspace_id, now=Weight(own=len(listed)),
-                before=Weight(own=len(before) if isinstance(before, list) else 0), field="settings.own_addresses",
+                before=Weight(own=len(own) if isinstance(own, list) else 0), field="settings.own_addresses",
             )  # fmt: skip
             values = {
                 "title": body.title,
@@ -321,7 +327,7 @@ def _add_workspace(router: APIRouter) -> None:
             # What is usual for a channel, and the ramp, are read with every agent.
             await tell_agents(context.connection, context.workspace_id)
             now = shown(dict((await context.connection.execute(sa.select(workspace))).mappings().one()))
-            details = _changed(shown(dict(known)), now)
+            details = _changed(before, now)
             await audit(context.connection, principal, "workspace.replaced", "workspace", str(principal.workspace_id), details)
         request.app.state.hints.wake("config")
         return now

@@ -327,8 +327,7 @@ class ConnectionOut(ConnectionIn, Stored):
 class InboxOut(InboxIn, Stored):
     """An inbox. ``widget_token`` stands for it in the chat widget; ``webhook_path`` as at a connection.
 
-    ``secrets_made`` stands in the answer that creates it only, for who has the scope `profiles:authenticate`: the secret by which posts prove
-    who sends them.
+    ``secrets_made`` stands in the answer that creates it only: the secret by which posts prove who sends them.
     """
 
     secrets: dict[str, str] = Field(default_factory=dict, exclude=True)

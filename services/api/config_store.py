@@ -62,10 +62,10 @@ class Codec(Protocol):
 
 
 class Plain:
-    """A kind whose columns are its fields."""
+    """A kind whose columns are its fields. ``vouching``: by what it stands for somebody is believed, which would be free for another."""
 
-    def __init__(self, table: sa.Table, model: type[Any], out: type[Any], *, dispatched: str = "") -> None:
-        self.table, self.model, self.out, self._dispatched = table, model, out, dispatched
+    def __init__(self, table: sa.Table, model: type[Any], out: type[Any], *, dispatched: str = "", vouching: bool = False) -> None:
+        self.table, self.model, self.out, self._dispatched, self._vouching = table, model, out, dispatched, vouching
 
     async def columns(self, context: Context, given: Any, known: Mapping[str, Any] | None) -> dict[str, Any]:
         values: dict[str, Any] = given.model_dump(mode="json")
@@ -77,6 +77,8 @@ class Plain:
 
     async def removing(self, context: Context, known: Mapping[str, Any]) -> None:
         """Before it goes. Raises `Forbidden` where that is not the caller's to decide."""
+        if self._vouching:
+            require_voucher(context, "id")
 
     async def removed(self, context: Context, one: Any) -> None:
         if self._dispatched:
@@ -159,10 +161,11 @@ def new_secret() -> str:
     return WHSEC + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _require_voucher(context: Context, field: str) -> None:
+def require_voucher(context: Context, field: str) -> None:
+    """Raises `Forbidden` for who may not say who somebody is."""
     if not context.principal.has(VOUCHING_SCOPE):
         raise Forbidden(
-            f"who sets this decides who is believed to be whom, which needs the scope {VOUCHING_SCOPE}", field=field,
+            f"this decides who is believed to be whom, which needs the scope {VOUCHING_SCOPE}", field=field,
             remedy="ask an administrator",
         )  # fmt: skip
 
@@ -202,17 +205,18 @@ class Reached:
     ) -> None:  # fmt: skip
         """Raises `Forbidden` for who sets how senders are believed, and may not say themselves who somebody is.
 
-        By another provider, and back, all that stands for the one of before would go.
+        What settings leave out says so too: a mail to an inbox that names no border is taken as it comes. So nothing is made without that
+        right, nor is an address, a provider or a connection taken off one and given to another.
         """
         properties = adapter_for(provider).settings_schema()[self._part]["settings"]["properties"]
         before = known["settings"] if known is not None else {}
         vouching = [f"secrets.{name}" for name in secrets_given]
-        vouching += ["provider"] if known is not None and known["provider"] != provider else []
         vouching += [
             f"settings.{name}" for name, one in properties.items() if one.get(VOUCHES) and settings.get(name) != before.get(name)
         ]
+        vouching += ["provider"] if known is None or known["provider"] != provider else []
         if vouching:
-            _require_voucher(context, min(vouching))
+            require_voucher(context, vouching[0])
 
     def sealed(self, context: Context, given: Mapping[str, str], known: Mapping[str, Any] | None) -> bytes | None:
         """Secrets given replace those of the same name; others stay."""
@@ -242,7 +246,7 @@ class Connections(Plain):
     """Connections."""
 
     def __init__(self) -> None:
-        super().__init__(connection_table, ConnectionIn, ConnectionOut)
+        super().__init__(connection_table, ConnectionIn, ConnectionOut, vouching=True)
         self._reached = Reached(connection_table, "connection")
 
     async def columns(self, context: Context, given: ConnectionIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -267,7 +271,7 @@ class Inboxes(Plain):
     """Inboxes."""
 
     def __init__(self) -> None:
-        super().__init__(inbox_table, InboxIn, InboxOut)
+        super().__init__(inbox_table, InboxIn, InboxOut, vouching=True)
         self._reached = Reached(inbox_table, "inbox")
 
     async def columns(self, context: Context, given: InboxIn, known: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -287,11 +291,11 @@ class Inboxes(Plain):
         secrets_given = dict(given.secrets)
         if known is None and adapter.proof is not None and adapter.proof not in secrets_given:
             secrets_given[adapter.proof] = new_secret()
-            if context.principal.has(VOUCHING_SCOPE):  # who knows it says who is believed
-                context.made[adapter.proof] = secrets_given[adapter.proof]
+            context.made[adapter.proof] = secrets_given[adapter.proof]
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
-        if known is not None and known["connection_id"] != shared:
-            _require_voucher(context, "connection")
+        for name, now in (("connection_id", shared), ("address", given.address)):
+            if known is not None and known[name] != now:
+                require_voucher(context, name.removesuffix("_id"))
         values = {
             **await super().columns(context, given, known),
             "channel": channel,

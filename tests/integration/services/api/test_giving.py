@@ -412,7 +412,10 @@ async def test_signing_out_needs_a_session_and_no_scope(api: Api, workspace: Wor
         ("webchat", {"identity_scope": "another-shop"}, {}, "settings.identity_scope"),
         ("smtp", {"authserv_id": "mx.elsewhere.example"}, {}, "settings.authserv_id"),
         ("smtp", {}, {"post_secret": "x" * 40}, "secrets.post_secret"),
+        ("smtp", {"aliases": ["satis@ornek.com"]}, {}, "settings.aliases"),
         ("asterisk", {"caller_numbers": "vouched"}, {}, "settings.caller_numbers"),
+        ("asterisk", {"inbound_contexts": ["from-trunk"]}, {}, "settings.inbound_contexts"),
+        ("api", {"region": "DE"}, {}, "settings.region"),
     ],
 )
 async def test_who_configures_says_not_who_is_believed(
@@ -453,3 +456,59 @@ async def test_who_configures_makes_no_inbox_another_providers_or_connections(ap
         assert (refused.status_code, refused.json()["field"]) == (403, field)
         assert (await put(admin, **changed)).status_code == 200
         assert (await put(configures)).status_code == 200
+
+
+async def test_who_configures_makes_and_frees_no_address(api: Api, workspace: Workspace) -> None:
+    """A new inbox of the same address would take mail as it comes, without the border that the one before named."""
+    configures, vouches = (
+        await api.key(workspace.id, *CONFIGURES),
+        await api.key(workspace.id, *CONFIGURES, "profiles:authenticate"),
+    )
+    body = {"name": "satis", "provider": "smtp", "address": "satis@ornek.com"}
+    connection = {"name": "other", "provider": "meta"}
+
+    async def refused(method: str, path: str, given: dict[str, Any] | None, field: str) -> None:
+        answer = await api.client.request(method, path, json=given, headers=configures)
+        assert (answer.status_code, answer.json()["field"]) == (403, field), (method, path)
+
+    await refused("POST", "/v1/inboxes", body, "provider")
+    await refused("POST", "/v1/inboxes", {**body, "settings": {"authserv_id": "mx.ornek.com"}}, "settings.authserv_id")
+    await refused("POST", "/v1/connections", connection, "provider")
+    made = await api.client.post("/v1/inboxes", json={**body, "settings": {"authserv_id": "mx.ornek.com"}}, headers=vouches)
+    shared = await api.client.post("/v1/connections", json=connection, headers=vouches)
+    assert (made.status_code, shared.status_code) == (201, 201)
+    inbox, other = f"/v1/inboxes/{made.json()['id']}", f"/v1/connections/{shared.json()['id']}"
+    settings = made.json()["settings"]
+    for address in (None, "eski@ornek.com"):
+        await refused("PUT", inbox, {**body, "settings": settings, "address": address}, "address")
+    await refused("DELETE", inbox, None, "id")
+    await refused("PUT", other, {**connection, "settings": {"portfolio": "another"}}, "settings.portfolio")
+    await refused("DELETE", other, None, "id")
+    named = {**body, "name": "renamed", "enabled": False, "settings": {**settings, "from_name": "Satış"}}
+    assert (await api.client.put(inbox, json=named, headers=configures)).status_code == 200, "what says nothing of who is believed"
+    for path in (inbox, other):
+        assert (await api.client.delete(path, headers=vouches)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("region", "DE"), ("own_addresses", ["ayse@ornek.net"]), ("profile", {"fan_out": {"phone": 900}})],
+)
+async def test_who_configures_says_not_whose_a_number_or_an_address_is(
+    api: Api, workspace: Workspace, setting: str, value: Any
+) -> None:
+    configures, vouches = (
+        await api.key(workspace.id, *CONFIGURES),
+        await api.key(workspace.id, *CONFIGURES, "profiles:authenticate"),
+    )
+
+    async def put(headers: dict[str, str], **more: Any) -> Response:
+        now = (await api.client.get("/v1/workspace", headers=headers)).json()
+        return await api.client.put(
+            "/v1/workspace", json={"title": now["title"], "settings": {**now["settings"], **more}}, headers=headers
+        )
+
+    refused = await put(configures, **{setting: value})
+    assert (refused.status_code, refused.json()["field"]) == (403, f"settings.{setting}")
+    assert (await put(vouches, **{setting: value})).status_code == 200
+    assert (await put(configures, classify=True)).status_code == 200, "what stands is nobody's to prove again"

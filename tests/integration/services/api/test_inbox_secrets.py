@@ -35,17 +35,6 @@ async def test_a_new_inbox_has_a_secret_that_is_shown_once(api: Api, workspace: 
     assert (await api.client.post("/v1/inboxes", json=own, headers=headers)).json()["secrets_made"] is None
 
 
-@pytest.mark.parametrize(("provider", "name"), PROOFS.items())
-async def test_a_made_secret_is_told_to_who_says_who_is_believed(api: Api, workspace: Workspace, provider: str, name: str) -> None:
-    body = {"name": "yeni", "provider": provider, "address": "yeni@ornek.com"}
-    for more, told in (((), False), (("profiles:authenticate",), True)):
-        headers = await api.key(workspace.id, "config:read", "config:write", *more)
-        made = (await api.client.post("/v1/inboxes", json=body, headers=headers)).json()
-        assert made["secrets_set"] == [name]
-        assert bool(made["secrets_made"]) is told
-        assert (await api.client.delete(f"/v1/inboxes/{made['id']}", headers=headers)).status_code == 204
-
-
 @pytest.mark.parametrize(("provider", "name"), [*PROOFS.items(), ("webchat", "identity_secret")])
 async def test_an_empty_secret_is_refused_and_a_wrong_one_is_not_told_again(
     api: Api, workspace: Workspace, provider: str, name: str
