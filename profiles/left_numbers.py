@@ -5,7 +5,8 @@ another business-scoped id than before and nothing says that the one gave way to
 the number's own name is free for the next message. Ids of several businesses tell nothing of each other: a second id is another person only
 where it came to an account at which the first was seen, or where connections say that both are one business's (their `portfolio`).
 
-What somebody wrote from the number before it left them, and what comes late, is theirs still: `as_said`.
+What somebody wrote from the number before it left them, and what comes late, is theirs still: `as_said`. Only a channel's own word takes a
+number from anybody, and none that is still to be left: releases up to 0.1.0 took a caller's word for either.
 
 **Identity**: the message by which the number left. Doing it twice changes nothing. **Units**: times aware UTC.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -114,9 +115,10 @@ async def as_said(connection: Connection, sightings: Sequence[Sighting]) -> list
         if seen.handle.kind in NUMBERS and not is_left(seen.handle)
     ]
     former: dict[int, dict[Handle, dict[datetime, Handle]]] = {}
+    now = datetime.now(UTC)
     for row in await connection.fetch(_FORMER, rows) if rows else ():
         one = Handle(kind=row["kind"], scope=row["scope"], value=row["value"])
-        if (at := left_at(one)) is not None and _said_at(sightings[row["place"]]) < at:
+        if (at := left_at(one)) is not None and _said_at(sightings[row["place"]]) < at <= now:
             former.setdefault(row["place"], {}).setdefault(replace(one, scope=""), {})[at] = one
     return [_then(sighting, former[place]) if place in former else sighting for place, sighting in enumerate(sightings)]
 
@@ -135,7 +137,7 @@ async def leaving(connection: Connection, sightings: Sequence[Sighting]) -> dict
             if seen.handle.kind not in NUMBERS:
                 continue
             told = is_left(seen.handle)
-            if told or (ids and seen.assurance != "asserted"):
+            if (told or ids) and seen.assurance != "asserted":
                 scope = seen.handle.scope if told else left(seen.handle, str(sighting.message_id), _said_at(sighting)).scope
                 rows.append({**_row(sighting, seen, ids), "told": told, "scope": scope, "account": sighting.account})
     found = await connection.fetch(_LEAVING, rows) if rows else []

@@ -59,6 +59,10 @@ class Handle:
         return len(str(self).encode("utf-8", "surrogatepass")) <= HANDLE_BYTES_MAX
 
 
+_LEFT: Final = "left:"
+_LEFT_AT: Final = re.compile(rf"{_LEFT}([0-9]{{1,15}}):")
+
+
 def assurance_rank(assurance: str) -> int:
     """``asserted`` 0 < ``channel_verified`` 1 < ``authenticated`` 2."""
     return _ASSURANCE_RANK[assurance]
@@ -68,11 +72,14 @@ def normalized(kind: str, value: str, *, scope: str = "", region: str | None = N
     """The handle for a raw value as a provider or a person gave it.
 
     ``region`` is the inbox's two-letter country, needed for phone numbers without ``+``. Raises ``InputRejected`` naming the
-    kind when the value cannot be a handle of that kind. Idempotent: normalizing a handle's value gives the handle.
+    kind when the value cannot be a handle of that kind, and the scope when it is one that only we give (`left`). Idempotent: normalizing a
+    handle's value gives the handle.
     """
     if kind not in KINDS:
         raise InputRejected(f"unknown kind of handle {kind!r}", field="kind", remedy=f"one of {', '.join(sorted(KINDS))}")
     text = unicodedata.normalize("NFC", clean_text(value.replace("\x00", ""))).strip()
+    if scope.startswith(_LEFT):
+        raise InputRejected("a scope that nobody gives a handle", field="scope", remedy=f"none that begins with {_LEFT}")
     if not text or len(text) > VALUE_LENGTH_MAX:
         raise InputRejected(f"a {kind} of {len(text)} characters", field="value", remedy=f"1 to {VALUE_LENGTH_MAX}")
     if kind == "email":
@@ -115,10 +122,6 @@ def _phone(text: str, region: str | None) -> str:
     return number
 
 
-_LEFT: Final = "left:"
-_LEFT_AT: Final = re.compile(rf"{_LEFT}([0-9]{{1,15}}):")
-
-
 def left(handle: Handle, by: str, at: datetime) -> Handle:
     """How a number is kept of somebody who has it no more since ``at``, ``by`` the message that said so: under a scope that no channel gives."""
     return Handle(kind=handle.kind, scope=f"{_LEFT}{int(at.timestamp() * 1000)}:{by}", value=handle.value)
@@ -130,9 +133,12 @@ def is_left(handle: Handle) -> bool:
 
 
 def left_at(handle: Handle) -> datetime | None:
-    """Since when somebody has this number no more, to the millisecond; None for a handle that nobody left."""
+    """Since when somebody has this number no more, to the millisecond; None for a handle that nobody left, or left when no calendar knows."""
     found = _LEFT_AT.match(handle.scope)
-    return datetime.fromtimestamp(int(found[1]) / 1000, UTC) if found else None
+    try:
+        return datetime.fromtimestamp(int(found[1]) / 1000, UTC) if found else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def partition_key(secret: bytes, workspace_id: WorkspaceId, handle: Handle) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from profiles.resolve import resolve
@@ -42,3 +43,15 @@ async def test_numbers_are_taken_in_the_order_of_their_ids(worker_db: Database) 
     await taking
     async with worker_db.session() as connection:
         assert not set(await connection.fetch(_NUMBERS, somewhere)) & {first, *others}
+
+
+async def test_a_number_leaves_by_a_channels_word_alone_and_never_ahead(worker_db: Database) -> None:
+    """What a caller of an earlier release could say of a number takes nothing from whoever writes from it."""
+    somewhere, number = WorkspaceId(new_id()), Handle(kind="wa_id", value="905321000001")
+    (owner,) = await resolved(worker_db, sighting(somewhere, seen(number)))
+    ahead = int((datetime.now(UTC) + timedelta(days=400)).timestamp() * 1000)
+    for scope in ("left:1764547200000:z", f"left:{ahead}:z", "left:999999999999999:z"):
+        forged = Handle(kind="wa_id", scope=scope, value=number.value)
+        await resolved(worker_db, sighting(somewhere, seen(forged, "asserted"), minute=1))
+        (again,) = await resolved(worker_db, sighting(somewhere, seen(number), minute=2))
+        assert (again.handle_id, again.profile_id) == (owner.handle_id, owner.profile_id), scope

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InputRejected
-from shared.handle import Handle, normalized
+from shared.handle import Handle, left_at, normalized
 from shared.handle_forms import _by_idna_2003, earlier_forms, first_form, renewed
 
 
@@ -177,3 +177,15 @@ def test_two_ids_are_two_handles(one: str, other: str) -> None:
         except InputRejected:
             return
     assert len(found) == len({one, other})
+
+
+@pytest.mark.parametrize("kind", ["email", "phone", "wa_id", "external_id", "visitor"])
+def test_nobody_gives_the_scope_of_a_number_that_was_left(kind: str) -> None:
+    with pytest.raises(InputRejected) as refused:
+        normalized(kind, "905321234567", scope="left:1764547200000:m", region="TR")
+    assert refused.value.field == "scope"
+
+
+@pytest.mark.parametrize("scope", ["left:999999999999999:z", "left::z", "left:9999999999999999:z", ""])
+def test_a_time_that_no_calendar_knows_is_none_at_which_a_number_was_left(scope: str) -> None:
+    assert left_at(Handle(kind="wa_id", scope=scope, value="905321234567")) is None
