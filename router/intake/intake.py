@@ -53,6 +53,8 @@ BRIEF_S: Final = 30.0
 """For so long after somebody held a lock no lock is waited for longer than that."""
 BUSY_MAX: Final = 3
 """So many messages of a workspace that met a lock, and the fetch's others of it are not tried."""
+FAILED_MAX: Final = 8
+"""So many messages of a workspace that failed, and each of the fetch's others of it is tried by itself: nobody's are halved because of it."""
 Records = Mapping[tuple[int, int], LogRecord]
 _NOBODY: Final = frozenset({"receipt", "unparsed"})
 _BUSY: Final = Contended("somebody holds rows of this workspace")
@@ -164,7 +166,9 @@ class Intake:
         pending: list[Sequence[Arrival]] = [arrivals]
         repeated = False
         busy: Counter[UUID] = Counter()
+        failed: Counter[UUID] = Counter()
         while pending:
+            pending += _apart(pending.pop(), {one for one in failed if failed[one] >= FAILED_MAX})
             part = [
                 one.refused("busy", _BUSY) if busy[one.workspace_id] >= BUSY_MAX and _may_wait(one) else one
                 for one in pending.pop()
@@ -218,6 +222,7 @@ class Intake:
                         offset=part[0].offset,
                         error=type(error.__cause__ or error).__name__,
                     )
+                    failed[refused.workspace_id] += 1
                     pending.append([refused])
 
     def _waits(self, arrival: Arrival) -> bool:
@@ -318,6 +323,19 @@ def _halves(part: Sequence[Arrival]) -> list[Sequence[Arrival]]:
     """The later first, as they are taken from the end; one alone stays one."""
     middle = len(part) // 2
     return [half for half in (part[middle:], part[:middle]) if half]
+
+
+def _apart(part: Sequence[Arrival], failing: Container[UUID]) -> list[Sequence[Arrival]]:
+    """The part in its order, in pieces in which messages of failing workspaces stand alone; the first piece last, as they are taken from the end."""
+    pieces: list[list[Arrival]] = []
+    alone = True
+    for one in part:
+        if one.workspace_id in failing or alone:
+            pieces.append([one])
+        else:
+            pieces[-1].append(one)
+        alone = one.workspace_id in failing
+    return list(reversed(pieces))
 
 
 def _tries(part: Sequence[Arrival]) -> int:

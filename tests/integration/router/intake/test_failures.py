@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from router.intake.arrivals import Arrival
+from router.intake.intake import FAILED_MAX
 from router.intake.quarantine import ask_replay, asked_replays, discard, list_entries, show_entry
 from router.intake.quarantine_limit import QuarantineLimit, QuarantineLimitReached
 from router.intake.replay import replay
@@ -267,6 +268,33 @@ async def test_workspaces_that_can_take_nothing_stop_no_others(
     await member.take(line)
     found = await counts(worker_db)
     assert (found["quarantine"], found["message"]) == (12, 1)
+
+
+async def test_what_one_workspace_has_fail_in_masses_is_tried_by_itself(
+    worker_db: Database, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs two transactions, not one for each half that it stood in; and nobody's order is changed."""
+    other = await make_workspace(worker_db)
+    member, tried = await member_of(worker_db), 0
+    whole = member.intake.batch.take
+
+    async def raising(connection: Any, arrivals: Sequence[Arrival], *rest: Any, **more: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        if any(one.refusal is None and one.workspace_id == other.id for one in arrivals):
+            raise LookupError("what nobody thought of")
+        return await whole(connection, arrivals, *rest, **more)
+
+    monkeypatch.setattr(member.intake.batch, "take", raising)
+    line = Line()
+    for place in range(40):
+        line.add(message_to(other, "smtp", f"bad {place}"), message_to(workspace, "smtp", f"good {place}"))
+    await member.take(line)
+    assert tried <= 40 * 2 + 41 + FAILED_MAX * 8
+    stored = await rows(worker_db, "select external_id from santral.message order by seq")
+    assert [row["external_id"] for row in stored] == [f"good {place}" for place in range(40)]
+    assert (await counts(worker_db))["quarantine"] == 40
+    await assert_contiguous(worker_db)
 
 
 async def test_what_fails_in_masses_at_once_ends(
