@@ -47,6 +47,7 @@ class Target:
     """What an address ``/in/{token}`` stands for: one inbox, or a connection with the inboxes that share it.
 
     ``every``: what came is for every one of its inboxes, all of one workspace: a mail to several recipients. Its id is the first one's.
+    ``signed_as``: the first in the workspace that has the same secret, whose one-time tokens are this one's too; None: it is alone.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class Target:
     inboxes: Sequence[Inbox] = ()
     grace_until: datetime | None = None
     every: bool = False
+    signed_as: UUID | None = None
 
     def has_grace(self, at: datetime) -> bool:
         """Whether posts need no proof yet, and the first scheme of signatures is taken: an inbox from before, until the operator's date."""

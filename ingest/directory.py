@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,7 @@ from ingest.adapter import Inbox, Target
 from ingest.mailboxes import Mailboxes, Named, named
 from ingest.masks import Masks
 from ingest.own_addresses import OwnAddresses, own_addresses_of
+from ingest.registry import adapters
 from shared.database import Connection, Database
 from shared.errors import InputRejected, NotFound, Unavailable
 from shared.hints import Waiter
@@ -148,7 +149,9 @@ class Directory:
             for row in stored.connections
         }  # fmt: skip
         mail = (named(inbox, kept=row["mailbox"], at=row["mailbox_at"]) for inbox, row in zip(inboxes, stored.inboxes, strict=True))
-        return _Part(targets=targets, inboxes={inbox.id: inbox for inbox in inboxes}, mail=[one for one in mail if one is not None])
+        return _Part(
+            targets=_signed(targets), inboxes={inbox.id: inbox for inbox in inboxes}, mail=[one for one in mail if one is not None]
+        )
 
     def _inbox(
         self, row: Mapping[str, Any], shared: tuple[Mapping[str, Any], Mapping[str, str]], stored: _Stored, own: OwnAddresses
@@ -176,6 +179,20 @@ class Directory:
                 error=str(error),
             )
             return {}
+
+
+def _signed(targets: Mapping[str, Target]) -> dict[str, Target]:
+    """The targets of a workspace, each with the first of its secret: what was signed for one of them is used up for all."""
+    first: dict[str, UUID] = {}
+    for target in sorted(targets.values(), key=lambda one: one.id):
+        first.setdefault(_proof(target), target.id)
+    return {path: replace(target, signed_as=first[_proof(target)] if _proof(target) else None) for path, target in targets.items()}
+
+
+def _proof(target: Target) -> str:
+    """The secret that posts to it are proven by; empty where there is none, or an adapter that is not installed would know."""
+    adapter = adapters().get(target.provider)
+    return "" if adapter is None or adapter.proof is None else target.secrets.get(adapter.proof, "")
 
 
 async def _read(connection: Connection, wanted: Sequence[UUID]) -> Raw:

@@ -1,10 +1,10 @@
-"""One-time signature tokens: the same token with the same body is a redelivery, with another body it is an attack.
+"""One-time signature tokens: the same token with the same body is a redelivery, with another body or at another inbox it is an attack.
 
 A token is remembered only after its message is durable, so a redelivery after a failed publish is accepted. Tokens live twice
 the signature's tolerance, as long as one could be good again; each that is remembered takes some away whose time is over. With the
 database down the signed timestamp bounds a replay, and the receipt drops its message.
 
-**Identity**: target and token. **Units**: seconds.
+**Identity**: the secret (by the workspace's first target that has it) and the token. **Units**: seconds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ReplayGuard:
         self._db = db
 
     async def check(self, target: Target, token: str | None, body: bytes) -> None:
-        """Raises `Unauthenticated` when the token was good for another body."""
+        """Raises `Unauthenticated` when the token was good for another body, or at another inbox of the same secret."""
         if token is None:
             return
         try:
@@ -48,13 +48,17 @@ class ReplayGuard:
                 known = await connection.fetchval(
                     "select body_digest from santral.signature_use"
                     " where workspace_id = $1 and connection_or_inbox_id = $2 and token = $3",
-                    target.workspace_id, target.id, token,
+                    target.workspace_id, target.signed_as or target.id, token,
                 )  # fmt: skip
         except Unavailable:
             log.warning("a signature token could not be looked up", action="replay_unchecked", target=str(target.id))
             return
-        if known is not None and not hmac.compare_digest(known, _digest(body)):
-            raise Unauthenticated("this token signed another body", field="signature", remedy="sign each body with a new token")
+        if known is not None and not hmac.compare_digest(known, _digest(target, body)):
+            raise Unauthenticated(
+                "this token signed another body, or was used at another inbox",
+                field="signature",
+                remedy="sign each post with a new token",
+            )
 
     async def remember(self, target: Target, token: str | None, body: bytes) -> None:
         """Keeps the token with the digest of its body; calling it again changes nothing."""
@@ -62,11 +66,15 @@ class ReplayGuard:
             return
         try:
             async with self._db.session() as connection:
-                await connection.execute(_REMEMBER, target.workspace_id, target.id, token, _digest(body))
+                await connection.execute(
+                    _REMEMBER, target.workspace_id, target.signed_as or target.id, token, _digest(target, body)
+                )
                 await connection.execute(_FORGET, KEPT_S, FORGOTTEN_AT_ONCE)
         except Unavailable:
             log.warning("a signature token could not be remembered", action="replay_unchecked", target=str(target.id))
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=16).digest()
+def _digest(target: Target, body: bytes) -> bytes:
+    """What the token was used for; at the first of its secret as releases before kept it, which knew no others."""
+    salt = b"" if target.signed_as in (None, target.id) else target.id.bytes
+    return hashlib.blake2b(body, digest_size=16, salt=salt).digest()
