@@ -36,6 +36,10 @@ from shared.message import Sender
 from shared.moments import Moment
 from shared.text import clean_line, clean_text
 
+RESERVED: Final = frozenset({
+    "account", "client_id", "group", "moved", "post", "reply_to", "session", "verdict", "written_from",
+})  # fmt: skip
+"""Traits that channels say of what they bring, and that decide who is believed or answered: nobody says them in their place."""
 _ID: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
@@ -79,7 +83,10 @@ class PostedMessage(Given):
 
 
 def draft_of(inbox: Inbox, posted: PostedMessage) -> Draft:
-    """The draft of a posted message. Raises `InputRejected` naming ``from.value`` or ``from.kind``."""
+    """The draft of a posted message. Raises `InputRejected` naming ``from.value``, ``from.kind`` or the trait that is not the caller's."""
+    traits = {clean_line(name): clean_text(value) for name, value in posted.traits.items()}
+    for name in sorted(RESERVED & traits.keys()):
+        raise Unprocessable("a channel's word, not a caller's", field=f"traits.{name}", remedy="use another name")
     try:
         handle = normalized(posted.sender.kind, posted.sender.value, scope=posted.sender.scope, region=inbox.region)
     except InputRejected as error:
@@ -98,7 +105,7 @@ def draft_of(inbox: Inbox, posted: PostedMessage) -> Draft:
         "refs": refs,
         "defines": (*refs, f"ext:{inbox.id}:{posted.external_id}"),
         "sent_at": posted.sent_at,
-        "traits": {clean_line(name): clean_text(value) for name, value in posted.traits.items()},
+        "traits": traits,
         "authenticated": posted.sender.verified,
     }
     return Draft(inbox=inbox, external_id=posted.external_id, values=values)
