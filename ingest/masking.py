@@ -15,12 +15,14 @@ from itertools import accumulate
 from typing import Any, Final
 
 from ingest.adapter import Draft, MaskNumbers, Part
+from ingest.looks import Looks, without_digits
 from ingest.payment_cards import CARD_DIGITS, holds_luhn, luhn_rests, masked_cards
 from ingest.payment_cards_html import masked_cards_in_html
 
 _TCKN_DIGITS: Final = 11
-# Possessive: what comes after it is no digit anyway, so there is nothing to go back for.
-_RUN: Final = re.compile(r"(?<![0-9])[0-9](?:[ \u00a0\u2013-]?[0-9])++", re.ASCII)
+# Possessive: what comes after it is no digit anyway, so there is nothing to go back for. It begins with a digit, and asks for as many characters as
+# the shortest number has before anything else: words are passed over a character at a time.
+_RUN: Final = re.compile(r"[0-9](?=[0-9 \u00a0\u2013-]{10})(?:[ \u00a0\u2013-]?[0-9])++")
 _DIGITS_MIN: Final = 11
 _GROUP: Final = re.compile(r"[0-9]+", re.ASCII)
 _VALUES: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
@@ -46,49 +48,62 @@ def _holds_tckn(values: bytes) -> bool:
     return tenth == (odd * 7 - even) % 10 and values[10] == (odd + even + tenth) % 10
 
 
-def masked(text: str) -> str:
-    """The text without such numbers, as long as before. Masking twice is masking once. Linear in the text's length."""
-    return _RUN.sub(lambda run: _masked_run(run[0]), text)
+def masked(text: str, looks: Looks | None = None) -> str:
+    """The text without such numbers, as long as before. Masking twice is masking once. Linear in the text's length.
+
+    ``looks``: what is left of a message's; what stands beyond it loses all its digits.
+    """
+    looks = looks or Looks()
+    pieces: list[str] = []
+    at = 0
+    for run in _RUN.finditer(text):
+        if not looks.take(run.end() - run.start()):
+            return "".join([*pieces, text[at : run.start()], without_digits(text[run.start() :])])
+        if (found := _masked_run(run[0])) != run[0]:
+            pieces += [text[at : run.start()], found]
+            at = run.end()
+    return "".join([*pieces, text[at:]])
 
 
-def masked_as(text: str, numbers: MaskNumbers) -> str:
+def masked_as(text: str, numbers: MaskNumbers, looks: Looks | None = None) -> str:
     """The text without the numbers that an inbox masks; as it is where it masks none."""
-    return masked_cards(text) if numbers == "cards" else masked(text) if numbers else text
+    return masked_cards(text, looks) if numbers == "cards" else masked(text, looks) if numbers else text
 
 
 def masked_draft(draft: Draft) -> Draft:
-    """The draft with its texts masked, and without its original where anything was found or the original itself holds a number."""
-    numbers = draft.inbox.mask_numbers or True
-    values: dict[str, Any] = {**draft.values, **_masked_values(draft.values, numbers)}
-    parts = tuple(_masked_part(part, numbers) for part in draft.parts)
+    """The draft with its texts masked, and without its original where anything was found or the original itself holds a number.
+
+    One bound is for all of it (`looks.py`), the texts first.
+    """
+    numbers, looks = draft.inbox.mask_numbers or True, Looks()
+    values: dict[str, Any] = {**draft.values, **_masked_values(draft.values, numbers, looks)}
+    parts = tuple(_masked_part(part, numbers, looks) for part in draft.parts)
     original = draft.original
-    if original:
-        masked_original = _masked_bytes(original, numbers)
-        if draft.values.get("kind") == "unparsed":
-            original = masked_original
-        elif values != dict(draft.values) or parts != tuple(draft.parts) or masked_original != original:
-            original = b""
+    if draft.values.get("kind") == "unparsed":
+        original = _masked_bytes(original, numbers, looks)
+    elif values != dict(draft.values) or parts != tuple(draft.parts) or _masked_bytes(original, numbers, looks) != original:
+        original = b""
     return replace(draft, values=values, parts=parts, original=original)
 
 
-def _masked_values(values: Mapping[str, Any], numbers: MaskNumbers) -> dict[str, Any]:
-    return {name: masked_as(value, numbers) for name in MASKED_VALUES if isinstance(value := values.get(name), str)}
+def _masked_values(values: Mapping[str, Any], numbers: MaskNumbers, looks: Looks) -> dict[str, Any]:
+    return {name: masked_as(value, numbers, looks) for name in MASKED_VALUES if isinstance(value := values.get(name), str)}
 
 
-def _masked_part(part: Part, numbers: MaskNumbers) -> Part:
+def _masked_part(part: Part, numbers: MaskNumbers, looks: Looks) -> Part:
     if not part.content_type.startswith("text/"):
         return part
-    content = _masked_bytes(part.content, numbers, html=part.content_type.startswith("text/html"))
+    content = _masked_bytes(part.content, numbers, looks, html=part.content_type.startswith("text/html"))
     return part if content == part.content else replace(part, content=content)
 
 
-def _masked_bytes(content: bytes, numbers: MaskNumbers, *, html: bool = False) -> bytes:
+def _masked_bytes(content: bytes, numbers: MaskNumbers, looks: Looks, *, html: bool = False) -> bytes:
     try:
         text, charset = content.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         # Latin-1 keeps every byte, and the digits of every charset a mail uses are ASCII's.
         text, charset = content.decode("latin-1"), "latin-1"
-    found = masked_cards_in_html(text) if html and numbers == "cards" else masked_as(text, numbers)
+    found = masked_cards_in_html(text, looks) if html and numbers == "cards" else masked_as(text, numbers, looks)
     return found.encode(charset)
 
 

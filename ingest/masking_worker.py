@@ -1,7 +1,8 @@
 """Drafts masked where it holds up nobody: at once when they are small, else in a process that is killed at its time limit.
 
-Masking takes up to a microsecond a character of nothing but digits (or two, of cards in HTML), a fiftieth of that for words. So what is long
-goes to a child (`shared/worker_process.py`), in its workspace's turn, and what is very long never stands before what is not.
+Masking takes up to a microsecond a character of nothing but digits, a hundredth of that for words, and two seconds for the longest message
+(`looks.py`). So what is long goes to a child (`shared/worker_process.py`), in its workspace's turn, and what is very long never stands before what
+is not.
 Only what may be masked goes to the child and comes back (MessagePack). What could not be masked in time is put off: nothing leaves here unmasked.
 """
 

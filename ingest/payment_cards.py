@@ -12,18 +12,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Final
+
+from ingest.looks import Looks, without_digits
 
 CARD_DIGITS: Final = range(13, 20)
 KEPT_DIGITS: Final = 4
 _E164_DIGITS_MAX: Final = 15
-_BETWEEN: Final = "[ .\\t\u00a0\u00ad\u2009\u200b\u2010-\u2013\u202f\u2060\u2212\ufeff-]{1,3}"
+_BETWEEN: Final = r" .\t\u00a0\u00ad\u2009\u200b\u2010-\u2013\u202f\u2060\u2212\ufeff-"
 _GROUP: Final = re.compile(r"\d+")
 # Groups of digits that may belong together. A group of more digits than any card has is none of them; `\d` is any script's.
-_ROW: Final = re.compile(rf"(?<!\d)\d{{1,19}}(?!\d)(?:{_BETWEEN}\d{{1,19}}(?!\d))*")
+# It begins with a digit, and asks for as many characters as a card has before anything else: words are passed over a character at a time.
+_ROW: Final = re.compile(rf"\d(?<!\d\d)(?=[\d{_BETWEEN}]{{12}})\d{{0,18}}+(?!\d)(?:[{_BETWEEN}]{{1,3}}+\d{{1,19}}+(?!\d))*+")
 _CALLED: Final = re.compile(r"(?:\+|(?<!\d)00)[ .-]?\Z")
 _SINGLE: Final = bytes.maketrans(b"0123456789", bytes(range(10)))
 _DOUBLE: Final = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
@@ -74,29 +77,40 @@ def scheme_of(digits: str) -> str | None:
     return scheme if scheme is not None and holds_luhn(digits) else None
 
 
-def masked_cards(text: str) -> str:
+def masked_cards(text: str, looks: Looks | None = None) -> str:
     """The text with each card's number masked but for its last four digits. As long as before; masking twice is masking once.
 
-    Linear in the text's length.
+    Linear in the text's length. ``looks``: what is left of a message's; what stands beyond it loses all its digits.
     """
-    cards = list(card_places(text))
-    if not cards:
-        return text
-    kept = list(text)
-    for places in cards:
-        for place in places[:-KEPT_DIGITS]:
-            kept[place] = "*"
-    return "".join(kept)
+    masked, end = places_to_mask(text, looks or Looks())
+    pieces: list[str] = []
+    at = 0
+    for place in masked:
+        if place > at:
+            pieces.append(text[at:place])
+        pieces.append("*")
+        at = place + 1
+    return "".join([*pieces, text[at:end], without_digits(text[end:])]) if pieces or end < len(text) else text
 
 
-def card_places(text: str) -> Iterator[list[int]]:
-    """Where the digits of each card stand in the text, from the left.
+def places_to_mask(text: str, looks: Looks) -> tuple[list[int], int]:
+    """Where the digits of cards stand that are masked, from the left, and how far the text was looked at.
 
     The last four digits of one may be the first of the next, because they are what a second look would see.
     """
+    found: list[int] = []
     for row in _ROW.finditer(text):
-        if len("".join(_GROUP.findall(row[0]))) >= CARD_DIGITS.start:
-            yield from _Row(text, row).cards()
+        groups = _GROUP.findall(row[0])
+        if len("".join(groups)) < CARD_DIGITS.start:
+            if not looks.take(1):
+                return found, row.start()
+            continue
+        if not looks.take(row.end() - row.start()):
+            return found, row.start()
+        of_row = _Row(text, row, groups)
+        for first, end in of_row.cards():
+            found += of_row.places[first : end - KEPT_DIGITS]
+    return found, len(text)
 
 
 @cache
@@ -118,44 +132,50 @@ def _lengths(head: str) -> tuple[int, ...]:
 class _Row:
     """Groups of digits that stand together, with what makes each look at a stretch of them cheap: Luhn's sums from the beginning."""
 
-    def __init__(self, text: str, row: re.Match[str]) -> None:
-        groups = list(_GROUP.finditer(text, row.start(), row.end()))
-        self._text = text
-        self._digits = "".join([group[0] for group in groups])
+    def __init__(self, text: str, row: re.Match[str], groups: Sequence[str]) -> None:
+        self._text, self._start, self._end = text, row.start(), row.end()
+        self._digits = "".join(groups)
         if not self._digits.isascii():
             self._digits = "".join([str(int(digit)) for digit in self._digits])
-        self._places = [group.start() for group in groups]
-        self._cuts = [0, *accumulate([group.end() - group.start() for group in groups])]
+        self._cuts = [0, *accumulate(map(len, groups))]
         self._ends = frozenset(self._cuts)
         plain = self._digits.encode("ascii")
-        self._rests = [luhn_rests(plain, parity) for parity in (0, 1)]
+        self._rests = luhn_rests(plain, 0), luhn_rests(plain, 1)
 
-    def cards(self) -> Iterator[list[int]]:
-        """The places of each card's digits."""
-        first, cut, kept = 0, 0, False
-        while first <= len(self._digits) - CARD_DIGITS.start:
-            end = self._card_end(first, kept=kept)
+    def cards(self) -> Iterator[tuple[int, int]]:
+        """Each card's first digit, and the one after its last."""
+        digits, last, kept = self._digits, len(self._digits) - CARD_DIGITS.start, False
+        cuts = iter(self._cuts)
+        first = next(cuts)
+        while first <= last:
+            lengths = _lengths(digits[first : first + 4])
+            end = self._card_end(first, lengths, kept=kept) if lengths else None
             if end is not None:
-                yield [self._place(digit) for digit in range(first, end)]
+                yield first, end
                 first, kept = end - KEPT_DIGITS, True
                 continue
-            while self._cuts[cut] <= first:
-                cut += 1
-            first, kept = self._cuts[cut], False
+            while (cut := next(cuts)) <= first:
+                pass
+            first, kept = cut, False
 
-    def _card_end(self, first: int, *, kept: bool) -> int | None:
+    @cached_property
+    def places(self) -> list[int]:
+        """Where each digit stands in the text."""
+        return [place for place in range(self._start, self._end) if self._text[place].isdecimal()]
+
+    def _card_end(self, first: int, lengths: Sequence[int], *, kept: bool) -> int | None:
         """Where the longest card that begins with this digit ends: with a group. ``kept``: what stands before is masked."""
-        for length in _lengths(self._digits[first : first + 4]):
+        for length in lengths:
             end = first + length
             if end not in self._ends:
                 continue
             rests = self._rests[(end - 1) % 2]
             if rests[end] != rests[first] or not self._grouped(first, end):
                 continue
-            place = self._place(first)
+            place = self.places[first]
             if not kept and length <= _E164_DIGITS_MAX and _CALLED.search(self._text, max(0, place - 4), place):
                 continue
-            return None if _in_iban(self._text, place, self._place(end - 1)) else end
+            return None if _in_iban(self._text, place, self.places[end - 1]) else end
         return None
 
     def _grouped(self, first: int, end: int) -> bool:
@@ -166,10 +186,6 @@ class _Row:
         cuts = [first, *self._cuts[bisect_right(self._cuts, first) : bisect_left(self._cuts, end)], end]
         sizes = [after - before for before, after in pairwise(cuts)]
         return sizes[0] >= 4 or (len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0])
-
-    def _place(self, digit: int) -> int:
-        group = bisect_right(self._cuts, digit) - 1
-        return self._places[group] + digit - self._cuts[group]
 
 
 def _in_iban(text: str, start: int, last: int) -> bool:

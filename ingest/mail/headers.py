@@ -40,6 +40,7 @@ _KNOWN_FIELD = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(rb">?From (?![ \t]*:)")
+_FIELD_OR_BLANK = re.compile(rb"\n(?=[!-9;-~]{1,200}+[ \t]*+:|[ \t\r\v\f]*+\n)")
 _FOLDED_LINES_MAX = 20
 _MONTHS = {
     "oca": "Jan", "sub": "Feb", "mar": "Mar", "nis": "Apr", "may": "May", "haz": "Jun", "tem": "Jul", "agu": "Aug", "eyl": "Sep",
@@ -83,6 +84,12 @@ def split_block(raw: bytes, start: int, end: int) -> tuple[list[Field], int]:
             if line[:1] not in b" \t" and stray_at < 0:
                 stray_at = at
             (lines if stray_at < 0 else strays).append(line)
+        else:
+            # Nothing more is kept of this one: on to what may be the next, or the end.
+            found = _FIELD_OR_BLANK.search(raw, after - 1, end)
+            after = found.end() if found else end
+        if stray_at >= 0 and len(fields) >= FIELDS_MAX:
+            break  # no field will be kept below it
         at = after
     if name:
         fields.append(Field(name, b"\n".join(lines).strip()))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.adapter import Draft, Inbox, Part
+from ingest.looks import LOOKS_MAX
 from ingest.masking import is_card, is_tckn, masked, masked_draft
 from shared.ids import new_id
 from tests.support.counted_calls import counted_calls
@@ -74,6 +75,33 @@ def test_a_draft_loses_its_original_only_where_a_number_was_found() -> None:
     assert masked_draft(clean) == clean
     unparsed = replace(clean, values={"kind": "unparsed"}, original=b"no 10000000146")
     assert masked_draft(unparsed).original == b"no ***********"
+
+
+def test_all_of_a_draft_has_one_bound_and_its_texts_come_first() -> None:
+    inbox = Inbox(workspace_id=new_id(), id=new_id(), name="x", channel="email", provider="smtp")
+    for numbers, shown in ((True, "*" * 16), ("cards", "*" * 12 + "1111")):
+        cards = "4111111111111111\n" * (LOOKS_MAX // 16)
+        page = Part(content=b"no 4111111111111111 siparis 12", content_type="text/html", role="html")
+        given = Draft(
+            inbox=replace(inbox, mask_numbers=numbers),  # type: ignore[arg-type]
+            external_id="1", values={"subject": "no 4111111111111111", "text": cards}, parts=(page,), original=b"12",
+        )  # fmt: skip
+        done = masked_draft(given)
+        assert done.values["subject"] == f"no {shown}"
+        assert str(done.values["text"]).startswith(shown)
+        assert done.parts[0].content == b"no **************** siparis **", "no number comes through, looked at or not"
+        assert done.original == b""
+
+
+def test_an_original_that_goes_anyway_is_not_looked_at() -> None:
+    inbox = Inbox(workspace_id=new_id(), id=new_id(), name="x", channel="email", provider="smtp", mask_numbers="cards")
+    draft = Draft(inbox=inbox, external_id="1", values={"text": "4111 1111 1111 1111"})
+    counts = []
+    for original in (b"", b"12 3456 78901234 " * 10_000):
+        with counted_calls() as calls:
+            assert masked_draft(replace(draft, original=original)).original == b""
+        counts.append(calls.count)
+    assert counts[1] < counts[0] + 50
 
 
 def masked_by_definition(text: str) -> str:

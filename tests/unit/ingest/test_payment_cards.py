@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ingest.looks import LOOKS_MAX, Looks
 from ingest.payment_cards import holds_luhn, masked_cards, scheme_of
 from ingest.payment_cards_html import masked_cards_in_html
+from tests.support.counted_calls import counted_calls
 
 # Numbers that schemes and payment providers publish for tests.
 CARDS = [
@@ -146,6 +150,82 @@ def test_masking_changes_digits_alone_and_twice_is_once(text: str) -> None:
     assert masked_cards(once) == once
     assert len(once) == len(text)
     assert all(new == old or (new == "*" and old.isdecimal()) for new, old in zip(once, text, strict=True))
+
+
+def masked_by_definition(text: str) -> str:
+    """What `masked_cards` says where nobody is called and no IBAN stands: every end of every group's stretch looked at, the longest first."""
+
+    def masked_row(row: re.Match[str]) -> str:
+        kept, digits = list(row[0]), [place for place, character in enumerate(row[0]) if character.isdecimal()]
+        begins = [place for place in range(len(digits)) if not place or digits[place] - digits[place - 1] > 1]
+        first = 0
+        while first < len(digits):
+            end = next(
+                (end for end in range(first + 19, first + 12, -1) if is_one(row[0], digits, [*begins, len(digits)], first, end)), 0
+            )
+            for place in digits[first : max(end - 4, 0)]:
+                kept[place] = "*"
+            first = end - 4 if end else next((place for place in begins if place > first), len(digits))
+        return "".join(kept)
+
+    return re.sub(r"(?<!\d)\d{1,19}(?!\d)(?:[ .-]{1,3}\d{1,19}(?!\d))*", masked_row, text)
+
+
+def is_one(row: str, digits: list[int], cuts: list[int], first: int, end: int) -> bool:
+    within = [first, *(cut for cut in cuts if first < cut < end), end]
+    sizes = [after - before for before, after in pairwise(within)]
+    grouped = sizes[0] >= 4 or (len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0])
+    return end in cuts and grouped and scheme_of("".join(row[place] for place in digits[first:end])) is not None
+
+
+PARTED = st.builds(
+    lambda number, size, between: between.join(number[at : at + size] for at in range(0, len(number), size)),
+    st.one_of(
+        st.sampled_from([number for _, number in NUMBERS]),
+        st.text("0123456789", min_size=1, max_size=25),
+        st.sampled_from("4679").flatmap(lambda digit: st.integers(1, 40).map(lambda times: digit * times)),
+    ),
+    st.integers(1, 19),
+    st.sampled_from([" ", "-", ". ", " - ", "    "]),
+)
+
+
+@given(st.lists(st.one_of(PARTED, st.sampled_from(["a", " ", "-", "", "\n", "    "])), max_size=8).map("".join))
+def test_what_is_masked_is_what_the_definition_says(text: str) -> None:
+    assume("00" not in text)  # a telephone number's beginning
+    assert masked_cards(text) == masked_by_definition(text)
+
+
+@given(SOME.map("".join), st.integers(0, 60))
+def test_what_stands_beyond_the_bound_loses_all_its_digits(text: str, most: int) -> None:
+    for mask in (masked_cards, masked_cards_in_html):
+        bounded, whole = mask(text, Looks(most)), mask(text)
+        assert len(bounded) == len(text)
+        end = next((place for place, pair in enumerate(zip(bounded, whole, strict=True)) if pair[0] != pair[1]), len(text))
+        assert not any(character.isdecimal() for character in bounded[end:])
+
+
+def test_numbers_beyond_the_bound_are_masked_in_text_and_in_html() -> None:
+    line, looked_at = "4111111111111111\n", LOOKS_MAX // 16
+    lines = masked_cards(line * (looked_at + 5)).splitlines()
+    assert set(lines[:looked_at]) == {"************1111"}
+    assert lines[looked_at:] == ["*" * 16] * 5
+    assert masked_cards("tel 0532 123 45 67 ", Looks(1)) == "tel 0532 123 45 67 ", "what is looked at is what may be a card"
+    assert masked_cards(f"٤ {line}", Looks(1)) == "* ****************\n"
+    shown = masked_cards_in_html("<b>4</b>111 1111 1111 1111 &#52;", Looks(4))
+    assert not any(character.isdigit() for character in shown)
+
+
+@pytest.mark.parametrize(
+    "unit", ["4-", "4111111111111111 ", "67 ", "TR33 4242424242424242 ", "4111111111111111,", "1    1 ", "<b>4</b>", "&#52;"]
+)
+def test_a_message_full_of_numbers_costs_no_more_than_its_bound(unit: str) -> None:
+    counts = []
+    for times in (10, 50):
+        with counted_calls() as calls:
+            masked_cards_in_html(unit * (times * 5_000 // len(unit)), Looks(5_000))
+        counts.append(calls.count)
+    assert counts[1] < counts[0] * 1.2 + 500
 
 
 @given(

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from ingest.mail.addresses import parse_mailboxes
 from ingest.mail.charsets import decode_text
-from ingest.mail.headers import decode_words, message_ids, parameters, parse_date
+from ingest.mail.headers import FIELDS_MAX, VALUE_BYTES_MAX, decode_words, message_ids, parameters, parse_date, split_block
 from ingest.mail.mime import ENCRYPTED_TEXT, Mail, read_mail
 from ingest.mail.transfer import lenient_base64
+from tests.support.counted_calls import counted_calls
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "mail"
 RAW = {path.stem: path.read_bytes() for path in sorted(FIXTURES.glob("*.eml"))}
@@ -357,3 +358,20 @@ def test_a_from_with_a_blank_before_its_colon_is_no_separator() -> None:
     assert mail.sender is not None
     assert (mail.sender.address, mail.subject, mail.text) == ("jdoe@machine.example", "x", "y")
     assert read_mail(b"From jdoe Mon Nov 23\nFrom: a@b.c\n\ny\n").sender is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "at_most"), [("X: a\r\n", FIELDS_MAX), (" a\r\n", VALUE_BYTES_MAX), ("nothing\r\n", VALUE_BYTES_MAX)]
+)
+def test_what_is_kept_of_no_field_costs_nothing(line: str, at_most: int) -> None:
+    counts = []
+    for times in (1, 3):
+        raw = b"From: a@ornek.net\r\n" + line.encode() * (at_most + times * 5_000) + b"To: b@ornek.net\r\n\r\nmerhaba"
+        with counted_calls() as calls:
+            fields, body = split_block(raw, 0, len(raw))
+        counts.append(calls.count)
+        if line.startswith("X"):
+            assert (len(fields), raw[body : body + 4]) == (FIELDS_MAX + 1, b"X: a")
+        else:
+            assert ([field.name for field in fields], raw[body:]) == (["From", "To"], b"merhaba")
+    assert counts[1] < counts[0] + 100
