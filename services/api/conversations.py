@@ -34,11 +34,11 @@ from services.api.profile_consent import require_first_contact
 from services.api.recipients import read_recipient, require_recipient
 from services.api.records import EventOut
 from services.api.reply_words import ReplyWords, provider_of, reply_words
-from services.api.unseen import hide_ends, hide_merged_into, unseen_conversations
+from services.api.unseen import hide_ends, hide_merged_into, require_merged_seen
 from services.api.unseen_customers import hide_customers, hide_writers
 from services.api.visibility import require_conversation, sight_of
 from shared.database import Connection, retried
-from shared.errors import Conflict, NotFound, Unprocessable
+from shared.errors import NotFound, Unprocessable
 from shared.given import Given
 from shared.ids import new_id
 
@@ -259,14 +259,9 @@ async def _write(
     secret: bytes, own: OwnBook,
 ) -> ReplyOut:  # fmt: skip
     reply_id = new_id()
-    found = await read_conversation(connection, principal.workspace_id, conversation_id)
+    await read_conversation(connection, principal.workspace_id, conversation_id)
     await require_conversation(connection, principal, conversation_id)
-    if await unseen_conversations(connection, principal, [found["merged_into"]]):
-        raise Conflict(
-            "this conversation was merged into one outside the role's visibility",
-            field="conversation_id",
-            remedy="ask a supervisor",
-        )
+    await require_merged_seen(connection, principal, [conversation_id])
     if key is not None:
         known = await same_reply(connection, principal.workspace_id, conversation_id, principal.actor, key, body, reply_id)
         if known is not None:

@@ -23,7 +23,7 @@ from router.placements.view import list_operations, read_view
 from router.views.conversations import read_conversation
 from services.api.audit import audit
 from services.api.principal import ConversationReader, ConversationWriter, Principal
-from services.api.unseen import unseen_conversations
+from services.api.unseen import require_merged_seen, unseen_conversations
 from services.api.visibility import require_conversation, require_holder, require_joinable, require_known, sight_of
 from shared.database import Connection, retried
 from shared.given import Given
@@ -139,6 +139,7 @@ async def _require_both(connection: Connection, principal: Principal, conversati
     for one in conversations:
         await read_conversation(connection, principal.workspace_id, one)
         await require_conversation(connection, principal, one)
+    await require_merged_seen(connection, principal, conversations)
     await require_known(connection, principal, conversations)
     await require_joinable(connection, principal, conversations)
     await require_holder(connection, principal, conversations)
@@ -216,6 +217,7 @@ async def undo_placement(request: Request, principal: ConversationWriter, operat
         both = [known.from_id, known.to_id]
         for one in both:
             await require_conversation(connection, principal, one)
+        await require_merged_seen(connection, principal, both)
         await require_known(connection, principal, both)
         if known.actor != principal.actor:
             await require_holder(connection, principal, both)

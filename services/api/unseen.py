@@ -10,14 +10,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.api.principal import Principal
-from services.api.visibility import conversations_seen, seen_of
+from services.api.visibility import conversations_seen, seen_of, sight_of
 from shared.database import Connection
+from shared.errors import Conflict
 
 _MET: Final = """
 select h.id from santral.handle h where h.workspace_id = $1 and h.id = any($2::uuid[]) and exists (
     select 1 from santral.handle own join santral.conversation c on c.workspace_id = own.workspace_id and c.handle_id = own.id
     where own.workspace_id = h.workspace_id and own.profile_id = h.profile_id)
 """
+_MERGED_INTO: Final = "select merged_into from santral.conversation where workspace_id = $1 and id = any($2::uuid[])"
 _ONE: Final = ("a", "b", "into", "shared", "no_longer_shared")
 _ENDS: Final = ("from_conversation_id", "to_conversation_id")
 _MANY: Final = "from"
@@ -42,6 +44,19 @@ async def unseen_conversations(connection: Connection, principal: Principal, ids
     """Of these conversations, those that the caller does not see."""
     asked = {one for one in ids if one is not None}
     return frozenset(asked - await conversations_seen(connection, principal, list(asked))) if asked else frozenset()
+
+
+async def require_merged_seen(connection: Connection, principal: Principal, conversations: Iterable[UUID]) -> None:
+    """Raises `Conflict` that names nothing, where one of these was merged into one that the caller does not see."""
+    if sight_of(principal).seer is None:
+        return
+    rows = await connection.fetch(_MERGED_INTO, principal.workspace_id, list(conversations))
+    if await unseen_conversations(connection, principal, [row["merged_into"] for row in rows]):
+        raise Conflict(
+            "this conversation was merged into one outside the role's visibility",
+            field="conversation_id",
+            remedy="ask a supervisor",
+        )
 
 
 async def hide_merged_into(connection: Connection, principal: Principal, conversations: Iterable[dict[str, Any]]) -> None:

@@ -27,7 +27,7 @@ from services.api.visibility import require_conversation, require_everything, re
 from services.api.work_models import ShownItem, TargetsOut
 from services.api.written_words import masked_words
 from shared.database import Connection, retried
-from shared.errors import Forbidden, Unprocessable
+from shared.errors import Conflict, Forbidden, Unprocessable
 from shared.given import Given, exactly_one
 from shared.moments import Moment
 
@@ -141,6 +141,26 @@ async def _command(
     return result
 
 
+async def _on_item(
+    request: Request, principal: Principal, action: str, item_id: UUID, work_on: Callable[[Connection], Awaitable[ItemView]],
+    details: Json | None = None,
+) -> ItemOut:  # fmt: skip
+    """A command on an item. Why it is refused is told to who sees the item; others hear what they hear when they read it.
+
+    The refusal comes first and sight is asked then: who sees nothing of a queue they are a member of may claim from it.
+    """
+
+    async def told(connection: Connection) -> ItemView:
+        try:
+            return await work_on(connection)
+        except Conflict:
+            stands = await work.item_of(connection, principal.workspace_id, item_id)
+            await require_conversation(connection, principal, stands.conversation_id)
+            raise
+
+    return ItemOut(**asdict(await _command(request, principal, action, item_id, told, details)))
+
+
 @router.get("/offers", summary="My open offers")
 async def my_offers(request: Request, principal: ConversationReader) -> Page[ShownItem]:
     """What is offered to the agent now."""
@@ -207,11 +227,10 @@ async def item(request: Request, principal: ConversationReader, item_id: UUID) -
 async def claim(request: Request, principal: ConversationWriter, item_id: UUID) -> ItemOut:
     """Where the queue allows it."""
     agent = _agent(principal)
-    view = await _command(
+    return await _on_item(
         request, principal, "item.claim", item_id,
         lambda c: work.claim(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent),
     )  # fmt: skip
-    return ItemOut(**asdict(view))
 
 
 @router.post("/items/{item_id}/done", summary="Finish an item")
@@ -219,11 +238,10 @@ async def done(request: Request, principal: ConversationWriter, item_id: UUID, b
     """The capacity comes back."""
     agent = _agent(principal)
     outcome = await masked_words(request, principal, (body or Outcome()).model_dump(exclude_none=True))
-    view = await _command(
+    return await _on_item(
         request, principal, "item.done", item_id,
         lambda c: work.done(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, outcome=outcome),
     )  # fmt: skip
-    return ItemOut(**asdict(view))
 
 
 @router.post("/items/{item_id}/park", summary="Wait for the customer")
@@ -231,11 +249,10 @@ async def park(request: Request, principal: ConversationWriter, item_id: UUID, b
     """The capacity comes back, the owner is remembered."""
     agent = _agent(principal)
     wake_at: datetime | None = (body or Parked()).wake_at
-    view = await _command(
+    return await _on_item(
         request, principal, "item.park", item_id,
         lambda c: work.park(c, workspace_id=principal.workspace_id, item_id=item_id, agent_id=agent, wake_at=wake_at),
     )  # fmt: skip
-    return ItemOut(**asdict(view))
 
 
 @router.get("/targets", summary="To whom an item can be handed")
@@ -258,7 +275,7 @@ async def transfer(request: Request, principal: ConversationWriter, item_id: UUI
             note=note, wait_s=body.wait_s,
         )  # fmt: skip
 
-    return ItemOut(**asdict(await _command(request, principal, "item.transfer", item_id, work_on, given)))
+    return await _on_item(request, principal, "item.transfer", item_id, work_on, given)
 
 
 @router.post("/items/{item_id}/handover", summary="A bot hands an item to people")
@@ -279,7 +296,7 @@ async def handover(request: Request, principal: ConversationWriter, item_id: UUI
             note=note,
         )
 
-    return ItemOut(**asdict(await _command(request, principal, "item.handover", item_id, work_on, details)))
+    return await _on_item(request, principal, "item.handover", item_id, work_on, details)
 
 
 @router.post("/items/{item_id}/assign", summary="Give an open item to an agent")
@@ -297,7 +314,7 @@ async def assign(request: Request, principal: ConversationWriter, item_id: UUID,
             **words,
         )  # fmt: skip
 
-    return ItemOut(**asdict(await _command(request, principal, "item.assign", item_id, work_on, given)))
+    return await _on_item(request, principal, "item.assign", item_id, work_on, given)
 
 
 @router.post("/items/{item_id}/cancel", summary="End an open item without an answer")
@@ -309,4 +326,4 @@ async def cancel(request: Request, principal: ConversationWriter, item_id: UUID,
     async def work_on(c: Connection) -> ItemView:
         return await work.cancel(c, workspace_id=principal.workspace_id, item_id=item_id, actor=principal.actor, reason=reason)
 
-    return ItemOut(**asdict(await _command(request, principal, "item.cancel", item_id, work_on)))
+    return await _on_item(request, principal, "item.cancel", item_id, work_on)

@@ -235,6 +235,9 @@ async def test_what_was_moved_names_no_conversation_that_is_not_seen(
     status, told = await _asked(api, scene, f"/v1/conversations/{mine}/replies", {"content": {"kind": "text", "text": "Merhaba"}})
     assert status == 409
     assert (str(theirs) in str(told)) == whole
+    split = {"messages": [str(new_id())]}
+    status, told = await _asked(api, scene, f"/v1/conversations/{mine}/split", split, key=None)
+    assert (status, str(theirs) in str(told)) == (409, whole)
 
 
 @pytest.mark.parametrize("visibility", ["own", "workspace"])
@@ -321,3 +324,27 @@ async def test_work_that_others_have_with_a_customer_is_told_and_not_named(
     status, told = await _asked(api, scene, "/v1/conversations", MAIL)
     assert (status, told["detail"]) == (409, "this customer has an open conversation with others")
     assert str(scene.conversations["other"]) not in str(told)
+
+
+@pytest.mark.parametrize("visibility", ["own", "workspace"])
+@pytest.mark.parametrize("which", ["queue", "other"])
+async def test_a_refused_command_tells_the_state_of_an_item_to_who_sees_it(
+    api: Api, workspace: Workspace, worker_db: Database, visibility: str, which: str
+) -> None:
+    """Whoever has it, and whether it waits, is open or over: others hear what they hear when they read it."""
+    scene = await narrow_scene(api, workspace, worker_db, visibility)
+    item, whole = scene.items[which], visibility == "workspace"
+    async with worker_db.batch() as connection:
+        await connection.execute("update santral.queue set mode = 'push' where workspace_id = $1", workspace.id)
+    commands: dict[str, Json] = {"claim": {}, "done": {}, "park": {}, "transfer": {"to_queue": "uzak"}}
+    for command, body in commands.items():
+        told = set()
+        for state in (None, "completed"):
+            if state is not None:
+                async with worker_db.batch() as connection:
+                    await connection.execute("update santral.work_item set state = $2 where id = $1", item, state)
+            status, answer = await _asked(api, scene, f"/v1/items/{item}/{command}", body, key=None)
+            told.add((status, answer["detail"]))
+        assert {status for status, _ in told} == {409 if whole else 403}, (command, told)
+        if not whole:
+            assert {detail for _, detail in told} == {"this conversation is outside the role's visibility"}
