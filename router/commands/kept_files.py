@@ -44,7 +44,7 @@ where f.workspace_id = $1 and f.blob = unsent.blob and f.number = unsent.number 
 _TAKEN: Final = "select exists (select 1 from santral.kept_file where workspace_id = $1 and blob = any($2::text[]))"
 _LET_GO: Final = """
 with gone as (
-    delete from santral.kept_file where workspace_id = $1 and message_id = any($2::uuid[]) returning blob
+    delete from santral.kept_file where workspace_id = $1 and message_id = any($2::uuid[]) and blob = coalesce($4::text, blob) returning blob
 )
 insert into santral.blob_removal (workspace_id, key, cause) select distinct $1::uuid, gone.blob, $3::uuid from gone
 where not exists (
@@ -94,9 +94,14 @@ async def take(connection: Connection, workspace_id: UUID, message_id: UUID, blo
         raise Unprocessable(what, field="content.files", remedy="keep the file again with POST /v1/files, for this answer")
 
 
-async def let_go(connection: Connection, workspace_id: UUID, messages: Collection[UUID], *, cause: UUID) -> None:
-    """The files of these messages go, noted for ``cause``; what an answer beside them has too stays. Twice changes nothing more."""
-    await connection.execute(_LET_GO, workspace_id, list(messages), cause)
+async def let_go(
+    connection: Connection, workspace_id: UUID, messages: Collection[UUID], *, cause: UUID, blob: str | None = None
+) -> None:
+    """The files of these messages, or the one with this key, go, noted for ``cause``; what an answer beside them has too stays.
+
+    Twice changes nothing more.
+    """
+    await connection.execute(_LET_GO, workspace_id, list(messages), cause, blob)
 
 
 async def run_out(connection: Connection, *, cause: UUID, limit: int) -> int:

@@ -65,7 +65,8 @@ async def redact_message(
 async def redact_part(
     request: Request, principal: ConversationWriter, conversation_id: UUID, seq: Number, n: Number, body: RedactIn
 ) -> RedactedOut:
-    """The file, and the original that holds it. Twice is harmless; 409 under a legal hold; of whom the message's redaction is."""
+    """``n``: its place in `files` of what came, in `content.files` of an answer. What holds it goes too: the original of what came; an
+    answer that waits is not sent. Twice is harmless; 409 under a legal hold; of whom the message's redaction is."""
     return await _redacted(request, principal, conversation_id, seq, n, body)
 
 

@@ -2,7 +2,7 @@
 moved, what it gave to conversations as subject, and the archives of exports that hold it.
 
 A marker with who, when and why stays in the message's place. Files go at once where the store answers, else with the courier's next look.
-**Identity**: conversation and number; for a file, its place among the message's parts.
+**Identity**: conversation and number; for a file, its place among the message's parts, or among the files of an answer of ours.
 """
 
 from __future__ import annotations
@@ -80,15 +80,17 @@ async def redact(
 ) -> UUID | None:
     """Redacts a message, or its file ``part``; the cause under which its files are noted. None when it was redacted before.
 
-    A whole message goes with its edits. A file's redaction takes the original with it, because the original holds the file. Raises `NotFound`,
-    `Held` for a message under a legal hold.
+    A whole message goes with its edits. A file's redaction takes along what holds the file: the original of what came, what is sent of an
+    answer, which does not go any more if it waits. Raises `NotFound`, `Held` for a message under a legal hold.
     """
     await lock_holds(connection, workspace_id)
     row = await connection.fetchrow(_MESSAGE, workspace_id, conversation_id, seq)
     if row is None:
         raise NotFound("no such message", field="seq")
     body: dict[str, Any] = row["body"]
-    parts: list[dict[str, Any]] = list(body.get("parts", ()))
+    content: dict[str, Any] = body.get("content") or {}
+    answers = "files" in content  # an answer of ours: its files are kept for it, and its delivery names them
+    parts: list[dict[str, Any]] = list(content["files"] if answers else body.get("parts", ()))
     marker = {"at": row["now"].isoformat(), "by": actor, "reason": reason}
     place = (workspace_id, conversation_id, seq)
     if part is not None and not 0 <= part < len(parts):
@@ -120,11 +122,20 @@ async def redact(
         await let_go(connection, workspace_id, [row["id"]], cause=cause)
         gone = [one["blob"].rpartition("/")[0] + "/" for one in parts if one.get("blob")]  # the folder, with whatever lies in it
     else:
-        originals = [one for one in parts if one.get("role") == "original"]
-        gone = [one["blob"] for one in (parts[part], *originals) if one.get("blob")]
+        # The same file twice is one in the store.
+        key: str = parts[part].get("blob") or ""
+        going = [one for one in parts if one is parts[part] or one.get("role") == "original" or (key and one.get("blob") == key)]
         empty = {"blob": "", "name": "", "content_type": "", "size_bytes": 0, "role": "redacted", "redacted": marker}
-        kept = [empty if place == part or one in originals else one for place, one in enumerate(parts)]
-        await connection.execute(_BODY, *place, {**{k: v for k, v in body.items() if k != "original"}, "parts": kept})
+        kept = [empty if one in going else one for one in parts]
+        if answers:
+            gone = []
+            await let_go(connection, workspace_id, [row["id"]], cause=cause, blob=key)
+            await connection.execute(_DELIVERY, workspace_id, row["id"])
+            changed = {**body, "content": {**content, "files": kept}}
+        else:
+            gone = [one["blob"] for one in going if one.get("blob")]
+            changed = {**{k: v for k, v in body.items() if k != "original"}, "parts": kept}
+        await connection.execute(_BODY, *place, changed)
     await connection.execute(_EXPORTS, workspace_id, row["id"], row["handle_id"], row["stored_at"], cause)
     await connection.execute(_NOTE, workspace_id, cause, sorted(set(gone)))
     data = {"message_id": str(row["id"]), "message_seq": seq, "reason": reason, **({} if part is None else {"part": part})}

@@ -136,6 +136,31 @@ async def test_a_redacted_answer_takes_its_files_along_and_nobody_elses(desk: De
     assert (await desk.reply(HELD, [one])).json()["detail"] == "no such file"
 
 
+async def test_one_file_of_an_answer_goes_with_what_would_send_it_and_the_rest_stays(desk: Desk) -> None:
+    gone, stays, shared = await desk.kept(), await desk.kept(), await desk.kept()
+    answer, other = await desk.answered(HELD, gone, stays, gone, shared), await desk.answered(FREE, await desk.kept())
+    await desk.share(shared, other)
+    path = f"/v1/conversations/{await desk.office.conversation(HELD)}/messages/{answer['seq']}/parts"
+    hold = await desk.office.hold("person", await desk.office.profile(HELD))
+    await desk.office.call("POST", f"{path}/0/redact", {"reason": "law"}, 409)
+    await desk.office.lift(hold)
+    for n, changed in ((0, True), (2, False), (0, False), (3, True)):
+        assert (await desk.office.call("POST", f"{path}/{n}/redact", {"reason": "law"}, 200))["changed"] is changed
+    await desk.office.call("POST", f"{path}/4/redact", {"reason": "law"}, 404)
+    there = await desk.stored()
+    assert gone["blob"] not in there
+    assert there >= {stays["blob"], shared["blob"]}, "another answer has the last one too"
+    (stored,) = await rows(desk.office.api.worker, "select text, body from santral.message where id = $1", UUID(answer["id"]))
+    files = stored["body"]["content"]["files"]
+    assert (stored["text"], [one.get("role", "file") for one in files]) == ("Ekte", ["redacted", "file", "redacted", "redacted"])
+    assert files[1]["blob"] == stays["blob"]
+    assert files[0]["redacted"]["reason"] == "law"
+    (sent,) = await rows(
+        desk.office.api.worker, "select state, request from santral.delivery where message_id = $1", UUID(answer["id"])
+    )
+    assert (sent["state"], sent["request"]) == ("failed", {})
+
+
 async def test_a_file_under_a_held_answer_stays_until_the_hold_ends(desk: Desk) -> None:
     mine, shared = await desk.kept(), await desk.kept()
     held, free = await desk.answered(HELD, mine, shared), await desk.answered(FREE, await desk.kept())
