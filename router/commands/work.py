@@ -5,7 +5,7 @@ Handing an item to somebody else is in `router/commands/transfer.py`, answering 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,6 +27,10 @@ from shared.outbox import record
 
 PARKED_MAX: Final = timedelta(days=366)
 """How long work may be put off: its owner has it all the while, and no capacity of theirs."""
+_CAME_OTHERWISE: Final = """
+select exists (select from santral.message m where m.workspace_id = $1 and m.conversation_id = $2 and m.direction = 'in'
+               and (m.inbox_id = $3 and m.handle_id = any($4::uuid[])) is not true)
+"""
 OPEN_STATES = ("queued", "offered", "assigned", "parked", "wrapping")
 
 
@@ -214,9 +218,19 @@ async def cancel(connection: Connection, *, workspace_id: UUID, item_id: UUID, a
     return view
 
 
-async def abandon(connection: Connection, *, workspace_id: UUID, conversation_id: UUID, reason: str = "") -> None:
+async def abandon(
+    connection: Connection,
+    *,
+    workspace_id: UUID,
+    conversation_id: UUID,
+    reason: str = "",
+    chat: UUID | None = None,
+    handle_ids: Sequence[UUID] = (),
+) -> None:
     """The customer left. A waiting item is abandoned; one that an agent has stays with the agent, who is told. Twice is harmless.
 
+    Who leaves a ``chat`` (its inbox), under these handles, ends no work that others wait for too, or they themselves elsewhere: where words
+    that came otherwise stand in the conversation, that they left is told alone.
     Where the channel's terms say so, an item of kind ``callback`` takes the place of the abandoned one.
     """
     item_id = await connection.fetchval(
@@ -227,7 +241,9 @@ async def abandon(connection: Connection, *, workspace_id: UUID, conversation_id
         return
     stored = await locked_item(connection, workspace_id, item_id)
     at = await database_now(connection)
-    if stored.state.state not in ("queued", "offered"):
+    # Asked with the conversation held: nobody merges another's words into it, or writes, between this and the commit.
+    shared = chat is not None and await connection.fetchval(_CAME_OTHERWISE, workspace_id, conversation_id, chat, list(handle_ids))
+    if shared or stored.state.state not in ("queued", "offered"):
         await _tell_left(connection, stored, reason, at)
         return
     after = transition(stored.state, Change(trigger="customer_left"), at.timestamp())

@@ -8,7 +8,7 @@
             welcome, once more, when the visitor's messages are in another conversation now
             position {position, wait} · state {state, agent, conversation_id}
             error {problem, id?, retry_after_s?}    with the last: not taken now, send it again after so many seconds
-    client  leave {}                the place in line is given up
+    client  leave {}                the place in line is given up, unless others wait in it too
 
 One publish is in flight per socket. When the broker does not take it the socket closes 1013 and the client sends again what was not accepted.
 A visitor sees public fields of their own conversation and nothing else (`router/views/visitor.py`).
@@ -213,9 +213,6 @@ class VisitorSocket:
         await self._line.send({"type": "accepted", "id": frame.id, "message_id": accepted.message_id})
 
     async def _leave(self) -> None:
-        own = self._own
-        if own is None:
-            return
         try:
             self._rates.take("visitor", str(self._visitor_id))
             await turn_again()
@@ -225,9 +222,13 @@ class VisitorSocket:
 
         async def work() -> None:
             async with self._db.batch(self._workspace_id) as connection:
+                own = await self._find(connection)
+                if own is None:
+                    return
                 await abandon(
-                    connection, workspace_id=self._workspace_id, conversation_id=own.conversation_id, reason="the visitor left"
-                )
+                    connection, workspace_id=self._workspace_id, conversation_id=own.conversation_id, reason="the visitor left",
+                    chat=self._inbox.id, handle_ids=own.handle_ids,
+                )  # fmt: skip
 
         try:
             await retried(work)

@@ -20,6 +20,8 @@ from shared.database import Database
 from shared.ids import new_id
 from tests.support.api import Api, listening, running_api
 from tests.support.chat import IDENTITY, chat, good_claims, open_session, published, read_until, route, say, signed
+from tests.support.intake_line import rows
+from tests.support.waiting import eventually
 from tests.support.workspaces import Workspace
 
 SHOP = "https://shop.example"
@@ -137,6 +139,36 @@ async def test_leaving_gives_the_place_up(api: Api, url: str, workspace: Workspa
         assert (await read_until(socket, "state"))["state"] == "closed"
     async with api.worker.batch() as connection:
         assert await connection.fetchval("select state from santral.work_item") == "abandoned"
+
+
+async def test_who_leaves_ends_no_work_that_another_customer_waits_for(
+    api: Api, url: str, workspace: Workspace, widget: str
+) -> None:
+    mine, theirs = await open_session(api, widget), await open_session(api, widget)
+    async with chat(url, widget, mine["token"]) as (socket, _), chat(url, widget, theirs["token"]) as (other, _):
+        places = []
+        for one, text in ((socket, "Merhaba"), (other, "Selam")):
+            await say(one, text)
+            places.append(await route(api, workspace, published(api)[-1]))
+            await read_until(one, "message")
+        key = await api.key(workspace.id)
+        merged = await api.client.post(f"/v1/conversations/{places[0]}/merge", json={"into": str(places[1])}, headers=key)
+        assert merged.status_code == 200, merged.text
+        api.hints.wake("stream", str(workspace.id))
+        assert (await read_until(socket, "welcome"))["conversation_id"] == str(places[1])
+        await socket.send(json.dumps({"type": "leave"}))
+
+        async def told() -> bool:
+            return bool(await rows(api.worker, "select 1 from santral.event where type in ('conversation.left', 'item.abandoned')"))
+
+        await eventually(told, 10, "the agents hear that the visitor left")
+    (item,) = await rows(
+        api.worker, "select state from santral.work_item where conversation_id = $1 and closed_at is null", places[1]
+    )
+    assert item["state"] in ("queued", "offered")
+    assert [
+        one["conversation_id"] for one in await rows(api.worker, "select * from santral.event where type = 'conversation.left'")
+    ] == [places[1]]
 
 
 async def test_bad_frames_are_answered_and_bad_tokens_refused(api: Api, url: str, workspace: Workspace, widget: str) -> None:
