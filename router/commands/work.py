@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from router.commands.last_agent import served_by_item
 from router.commands.reopening import reopen
 from router.item.item import ItemState
 from router.item.transition import Change, transition
@@ -155,6 +156,7 @@ async def done(
     connection: Connection, *, workspace_id: UUID, item_id: UUID, agent_id: UUID, outcome: Mapping[str, Any] | None = None
 ) -> ItemView:
     """The agent is finished: the capacity comes back, at once or after the channel's wrap time."""
+    await served_by_item(connection, workspace_id, item_id, agent_id)
     change = Change(trigger="done", agent=agent_id)
     return await move_item(
         connection, workspace_id=workspace_id, item_id=item_id, change=change, actor=f"agent:{agent_id}", outcome=outcome

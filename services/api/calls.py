@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field
 
 from ingest.own_addresses import OwnAddresses
 from ingest.phone.own_numbers import is_own
+from profiles.facts import note_agent
 from profiles.identify import Identification, identify
 from router.commands.external_calls import agent_on, call_connected, call_ended, conversation_of_call
 from router.commands.reached import REASON
@@ -32,7 +33,7 @@ from shared.database import Connection, retried
 from shared.errors import Forbidden, InputRejected, NotFound, Unprocessable
 from shared.given import Given
 from shared.handle import Handle, normalized
-from shared.ids import WorkspaceId
+from shared.ids import AgentId, WorkspaceId
 
 router = APIRouter(prefix="/v1/calls", tags=["work"])
 CallId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[!-.0-~](?:[ -.0-~]*[!-.0-~])?$")]
@@ -92,6 +93,7 @@ async def connected(request: Request, principal: ConversationWriter, body: CallI
             assurance="asserted", observed_at=at, actor=principal.actor, name=body.name,
         )  # fmt: skip
         (attached,) = (await identify(connection, who)).handles
+        await note_agent(connection, WorkspaceId(principal.workspace_id), attached.id, AgentId(agent_id))
         unseen = await began_unseen(connection, principal, attached.id)
         item, reached = await call_connected(
             connection, workspace_id=principal.workspace_id, inbox_id=inbox["id"], call_id=body.call_id, handle_id=attached.id,

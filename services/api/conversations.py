@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.adapter import Inbox, Reply, require_carried
 from ingest.adapters.smtp import own_message_id
 from ingest.registry import adapter_for
+from router.commands.last_agent import served_in
 from router.commands.loop_guard import LoopStopped, tell_of_stop
 from router.commands.reply import write_reply
 from router.commands.whose_answer import lock_answered
@@ -268,6 +269,8 @@ async def _write(
             made = await read_reply_state(connection, principal.workspace_id, known)
             await require_conversation(connection, principal, made.conversation_id)  # it may have been moved since
             return made
+    if principal.agent_id is not None:
+        await served_in(connection, principal.workspace_id, conversation_id, principal.agent_id)
     # Whom it goes to, by which channel and whether that may be: what is asked from here on is so when the answer is written.
     await lock_answered(connection, principal.workspace_id, conversation_id)
     if isinstance(body.content, TemplateContent):

@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from profiles.facts import note_agent
 from profiles.identify import Identification, identify
 from router.commands.first_contact import assigned_item, open_conversation, open_work_with
 from router.commands.work import database_now
@@ -37,7 +38,7 @@ from shared.database import Connection, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unprocessable
 from shared.given import Given
 from shared.handle import Handle, normalized
-from shared.ids import WorkspaceId, new_id
+from shared.ids import AgentId, WorkspaceId, new_id
 
 router = APIRouter(prefix="/v1", tags=["conversations"])
 _KINDS: Final = {"smtp": "email", "api": "email", "whatsapp": "wa_id", "messenger": "psid", "instagram": "igsid"}
@@ -152,6 +153,7 @@ async def _begin(
     seen = await conversations_seen(connection, principal, going_on)
     met = attached.id in await seen_of(connection, principal, [attached.id])
     _require_none_open([one for one in going_on if one in seen], elsewhere=met and not seen.issuperset(going_on))
+    await note_agent(connection, WorkspaceId(workspace_id), attached.id, AgentId(agent_id))
     conversation_id = await open_conversation(
         connection, workspace_id=workspace_id, handle_id=attached.id, inbox_id=inbox["id"], channel=inbox["channel"],
         subject=words.subject, agent_id=agent_id, at=at,

@@ -115,26 +115,25 @@ async def test_a_filter_over_agents_chooses_among_them(api: Api, shift: Shift) -
 
 async def test_a_plan_waits_for_the_last_agent_and_limits_its_life(api: Api, shift: Shift) -> None:
     key = await api.key(shift.workspace.id)
-    ece = await shift.colleague()
+    await shift.colleague()
     plan = {"steps": [{}], "preferred": {"of": ["account_owner", "last_agent"], "wait_s": 300}, "live_s": 900}
     await replaced(api, key, f"queues/{shift.workspace.queue_id}", {"name": "genel", "mode": "both", "plan": plan})
     await shift.member.configuration.refresh()
     first = await shift.waiting()
-    await shift.execute("update santral.profile set last_agent_id = $1", ece)
-    await shift.execute("update santral.conversation set last_agent_id = $1", ece)
     row = await shift.item(first)
     assert (row["expires_at"] - row["enqueued_at"]).total_seconds() == 900
     assert row["sticky_agent_id"] is None
     await shift.settle()
     await shift.accept(first)
+    served = (await shift.item(first))["agent_id"]
     await shift.done(first)
     await shift.execute("update santral.conversation set state = 'closed', closed_at = now()")
     await shift.execute("update santral.work_item set closed_at = now() - interval '30 days'")
     second = await shift.waiting()
     row = await shift.item(second)
-    assert (row["sticky_agent_id"], row["sticky_until"] is not None) == (ece, True)
+    assert (row["sticky_agent_id"], row["sticky_until"] is not None) == (served, True)
     await shift.settle()
-    assert (await shift.item(second))["agent_id"] == ece
+    assert (await shift.item(second))["agent_id"] == served
     await shift.sound()
 
 
