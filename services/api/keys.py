@@ -43,6 +43,8 @@ class KeyOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    used_at: datetime | None
+    """When it was last used, to a minute or two; null: never."""
 
 
 class NewKey(KeyOut):
@@ -57,7 +59,7 @@ async def list_keys(request: Request, principal: KeyWriter, limit: Limit = 200, 
     after_at, after_id = moment_of(cursor) or (None, None)
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         rows = await connection.fetch(
-            "select id, name, public_id, scopes, created_at, expires_at, revoked_at from santral.api_key"
+            "select id, name, public_id, scopes, created_at, expires_at, revoked_at, used_at from santral.api_key"
             " where workspace_id = $1 and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid)) order by created_at, id limit $4",
             principal.workspace_id, after_at, after_id, limit + 1,
         )  # fmt: skip
@@ -78,7 +80,7 @@ async def make_key(request: Request, principal: KeyWriter, body: KeyIn) -> NewKe
         row = await connection.fetchrow(
             "insert into santral.api_key (workspace_id, id, public_id, secret_hash, name, scopes, expires_at)"
             " values ($1, $2, $3, $4, $5, $6, $7)"
-            " returning id, name, public_id, scopes, created_at, expires_at, revoked_at",
+            " returning id, name, public_id, scopes, created_at, expires_at, revoked_at, used_at",
             principal.workspace_id, key_id, made.public_id, made.secret_hash, body.name, body.scopes, body.expires_at,
         )  # fmt: skip
         await audit(connection, principal, "key.created", "key", str(key_id), changed(None, body.model_dump(mode="json")))

@@ -118,6 +118,24 @@ async def test_a_revoked_key_fails_within_five_seconds(api: Api, workspace: Work
             await asyncio.sleep(0.1)
 
 
+async def test_the_list_of_keys_says_when_each_was_used(api: Api, workspace: Workspace) -> None:
+    admin = await api.key(workspace.id)
+    made = await api.client.post("/v1/keys", json={"name": "shop", "scopes": ["config:read"]}, headers=admin)
+    assert made.json()["used_at"] is None
+
+    async def used_at() -> str | None:
+        listed = (await api.client.get("/v1/keys", headers=admin)).json()["items"]
+        return next(one["used_at"] for one in listed if one["id"] == made.json()["id"])
+
+    assert await used_at() is None
+    headers = {"authorization": f"Bearer {made.json()['token']}"}
+    assert (await api.client.get("/v1/queues", headers=headers)).status_code == 200
+    await api.app.state.credentials.note_uses()
+    noted = await used_at()
+    assert noted is not None
+    assert noted > made.json()["created_at"]
+
+
 async def test_an_agent_sees_own_queues_and_nobody_elses(api: Api, workspace: Workspace, worker_db: Database) -> None:
     item = await add_item(worker_db, workspace)
     stranger = new_id()
