@@ -188,7 +188,11 @@ class NewItems(Part):
 
 
 def _names(given: Any) -> Any:
-    return {one: {} for one in given} if isinstance(given, list | tuple) else given
+    if not isinstance(given, list | tuple):
+        return given
+    if wrong := [one for one in given if not isinstance(one, str)]:
+        raise ValueError(f"{wrong[0]!r} is not a queue's name; write names, or a mapping of names to priority and delay")
+    return {one: {} for one in given}
 
 
 class Group(Part):

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from router.item.plan import Requirement
-from router.simulator.quantities import Part
+from router.simulator.quantities import Part, number
 from shared.errors import InputRejected
 
 
@@ -25,7 +25,7 @@ def _moment(given: Any) -> float | datetime:
     if isinstance(given, str):
         return datetime.fromisoformat(given)
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf:
-        return float(given)
+        return number(given)
     raise ValueError("not a moment; write seconds from 0, or an ISO time")
 
 
@@ -99,9 +99,9 @@ def read_trace(lines: Iterable[str], classes: Mapping[tuple[str, str], str]) -> 
             read.append(Line.model_validate(json.loads(text)))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = ".".join(str(one) for one in first["loc"])
-            raise InputRejected(f"{where}: {first['msg']}", field=f"line {number}", remedy="correct the line") from error
-        except ValueError as error:
+            where = "".join(f"{one}: " for one in first["loc"])
+            raise InputRejected(f"{where}{first['msg']}", field=f"line {number}", remedy="correct the line") from error
+        except (ValueError, RecursionError) as error:
             raise InputRejected("is not JSON", field=f"line {number}", remedy="write one JSON object per line") from error
     if not read:
         raise InputRejected("the trace holds no arrival", field="trace", remedy="record a time range in which customers came")

@@ -25,6 +25,8 @@ def read_document(path: Path, *, runs: int | None = None, seed: int | None = Non
     text = _text(path, "INPUT")
     try:
         given = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=BoundedLoader)  # noqa: S506  a SafeLoader
+    except RecursionError as error:
+        raise InputRejected(f"{path} is nested too deeply", field="INPUT", remedy="start with classes: and agents:") from error
     except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputRejected(f"{path} cannot be read: {reason}", field="INPUT", remedy="write JSON or YAML") from error
@@ -37,9 +39,13 @@ def read_document(path: Path, *, runs: int | None = None, seed: int | None = Non
 
 
 def read_recorded(path: Path, document: Document) -> Day:
-    """The day of a trace. Raises `InputRejected` with the line at fault."""
+    """The day of a trace. Raises `InputRejected` with the file and the line at fault."""
     classes = {(one.queue, one.channel): one.name for one in document.classes}
-    return read_trace(_text(path, "--replay").splitlines(), classes)
+    lines = _text(path, "--replay").splitlines()
+    try:
+        return read_trace(lines, classes)
+    except InputRejected as error:
+        raise InputRejected(f"{path}: {error.message}", field=error.field, remedy=error.remedy) from error
 
 
 def writable(path: Path | None, option: str) -> None:

@@ -97,6 +97,45 @@ def test_what_cannot_be_read_or_written_is_said_at_once(line: Path, tmp_path: Pa
     assert "--out" in refused("simulate", "--record", "2026-05-04T00:00Z..2026-05-05T00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.yaml", b"", "the document is not a mapping (start with classes: and agents:)"),
+        ("list.yaml", b"- a\n", "the document is not a mapping (start with classes: and agents:)"),
+        ("scalar.yaml", b"hello\n", "the document is not a mapping (start with classes: and agents:)"),
+        ("list.json", b"[1]", "the document is not a mapping (start with classes: and agents:)"),
+        ("other.json", b'{"rules": []}', "rules: Extra inputs are not permitted (the fields are described"),
+        ("bytes.yaml", b"\xff\xfe\x00", "cannot be read: it is not UTF-8 (name a text file)"),
+        ("lists.yaml", b"agents: [{name: a, queues: [[b]]}]", "agents[0].queues: ['b'] is not a queue's name; write names"),
+        ("maps.yaml", b"agents: [{name: a, queues: [{b: 1}]}]", "agents[0].queues: {'b': 1} is not a queue's name; write names"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_the_place_and_the_remedy(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    given = tmp_path / name
+    given.write_bytes(content)
+    told = refused("simulate", given)
+    assert str(given) in told
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("classes: []", "line 1: {file}: is not JSON (write one JSON object per line)"),
+        ("[1]", "line 1: {file}: Input should be"),
+        ('\n{"at": [1]}', "line 2: {file}: at: Value error, not a moment"),
+        (f'{{"at": 1{"0" * 400}}}', "line 1: {file}: at: Value error, a number that nobody can count with"),
+        ("", "trace: {file}: the trace holds no arrival"),
+    ],
+)
+def test_a_day_of_another_kind_is_named_with_the_line(tmp_path: Path, content: str, said: str) -> None:
+    day = tmp_path / "day.jsonl"
+    day.write_text(content)
+    assert refused("simulate", TEAM, "--replay", day).startswith(said.format(file=day))
+
+
 STAFFED = [
     # calls an hour, handling, target, patience, agents: the smallest number of which Erlang C or Erlang A keeps the target
     ("45/h", 240, "80/20", None, 5),
