@@ -23,7 +23,7 @@ _RATE: Final = re.compile(r"^(\d+(?:\.\d+)?)\s*/\s*(s|min|m|h|d)$")
 Draw = Callable[[Random], float]
 
 
-def number(given: float) -> float:
+def as_number(given: float) -> float:
     """A number as the simulation counts. Raises ValueError for an integer beyond all of them."""
     try:
         return float(given)
@@ -34,7 +34,7 @@ def number(given: float) -> float:
 def seconds(given: object) -> float:
     """A duration in seconds. Raises ValueError."""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        return number(given)
+        return as_number(given)
     if isinstance(given, str):
         text = given.strip()
         if found := _DURATION.match(text):
@@ -47,7 +47,7 @@ def seconds(given: object) -> float:
 def per_second(given: object) -> float:
     """A rate per second. Raises ValueError."""
     if isinstance(given, int | float) and not isinstance(given, bool):
-        return number(given)
+        return as_number(given)
     if isinstance(given, str) and (found := _RATE.match(given.strip())):
         return float(found[1]) / _UNITS_S[found[2]]
     raise ValueError(f"{given!r} is not a rate; write a number a second, or 200/h, 3/min, 9/s")

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from router.item.plan import Requirement
-from router.simulator.quantities import Part, number
+from router.simulator.quantities import Part, as_number
 from shared.errors import InputRejected
 
 
@@ -25,7 +25,7 @@ def _moment(given: Any) -> float | datetime:
     if isinstance(given, str):
         return datetime.fromisoformat(given)
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf:
-        return number(given)
+        return as_number(given)
     raise ValueError("not a moment; write seconds from 0, or an ISO time")
 
 
