@@ -293,7 +293,8 @@ class Inboxes(Plain):
             secrets_given[adapter.proof] = new_secret()
             context.made[adapter.proof] = secrets_given[adapter.proof]
         shared = None if given.connection is None else await context.id_of(connection_table, given.connection, "connection")
-        for name, now in (("connection_id", shared), ("address", given.address)):
+        # Tokens of a chat's visitors are meant for an inbox by its name.
+        for name, now in (("name", given.name), ("connection_id", shared), ("address", given.address)):
             if known is not None and known[name] != now:
                 require_voucher(context, name.removesuffix("_id"))
         values = {

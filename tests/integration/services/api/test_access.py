@@ -124,7 +124,7 @@ async def test_the_list_of_keys_says_when_each_was_used(api: Api, workspace: Wor
     assert made.json()["used_at"] is None
 
     async def used_at() -> str | None:
-        listed = (await api.client.get("/v1/keys", headers=admin)).json()["items"]
+        listed: list[dict[str, str | None]] = (await api.client.get("/v1/keys", headers=admin)).json()["items"]
         return next(one["used_at"] for one in listed if one["id"] == made.json()["id"])
 
     assert await used_at() is None

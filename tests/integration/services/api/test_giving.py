@@ -484,7 +484,8 @@ async def test_who_configures_makes_and_frees_no_address(api: Api, workspace: Wo
     await refused("DELETE", inbox, None, "id")
     await refused("PUT", other, {**connection, "settings": {"portfolio": "another"}}, "settings.portfolio")
     await refused("DELETE", other, None, "id")
-    named = {**body, "name": "renamed", "enabled": False, "settings": {**settings, "from_name": "Satış"}}
+    await refused("PUT", inbox, {**body, "settings": settings, "name": "another"}, "name")
+    named = {**body, "enabled": False, "settings": {**settings, "from_name": "Satış"}}
     assert (await api.client.put(inbox, json=named, headers=configures)).status_code == 200, "what says nothing of who is believed"
     for path in (inbox, other):
         assert (await api.client.delete(path, headers=vouches)).status_code == 204
