@@ -57,10 +57,12 @@ where r.workspace_id = found.workspace_id and r.id = found.id
 """
 _FILES: Final = """
 insert into santral.blob_removal (workspace_id, key, cause)
-select distinct $1::uuid, regexp_replace(p->>'blob', '[^/]*$', ''), $2::uuid from santral.message m
+select $1::uuid, regexp_replace(p->>'blob', '[^/]*$', ''), $2::uuid from santral.message m
 cross join lateral jsonb_array_elements(case when jsonb_typeof(m.body->'parts') = 'array' then m.body->'parts' else '[]' end) p
 where m.workspace_id = $1 and p->>'blob' > '' and (m.conversation_id = any($3::uuid[]) or (m.conversation_id, m.seq) in (
     select r.conversation_id, r.seq from santral.receipt r where r.workspace_id = $1 and r.id = any($4::uuid[])))
+union
+select $1, $1 || '/' || q.message_id || '/', $2 from santral.quarantine q where q.workspace_id = $1 and q.message_id = any($4)
 on conflict do nothing
 """
 _ANSWERS: Final = (

@@ -175,5 +175,5 @@ async def run_retention(request: Request, principal: ConfigWriter) -> RetentionP
 async def _planned(request: Request, principal: Principal, days: Mapping[str, int] | None = None) -> RetentionPlan:
     # Under a legal hold quarantine is read for it: one such question of a workspace at a time.
     async with request.app.state.thought_turns.of(principal):
-        planned = await plan(request.app.state.db, principal.workspace_id, days)
+        planned = await plan(request.app.state.db, request.app.state.blobs, principal.workspace_id, days)
     return RetentionPlan(items=[PlannedClass(**one) for one in planned])

@@ -153,7 +153,7 @@ async def throw_away(request: Request, principal: Writer, entry_id: UUID) -> Non
     async with state.thought_turns.of(principal), state.db.batch(principal.workspace_id) as connection:
         found = await show_entry(connection, principal.workspace_id, entry_id)
         await lock_holds(connection, principal.workspace_id)
-        await require_entries_free(connection, principal.workspace_id, [found.message_id])
+        await require_entries_free(connection, state.blobs, principal.workspace_id, [found.message_id])
         await discard(connection, principal.workspace_id, entry_id, actor=principal.actor)
         await audit(connection, principal, "quarantine.discarded", "quarantine", str(entry_id))
 

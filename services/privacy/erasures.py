@@ -229,10 +229,10 @@ class Erasures:
     async def _entries(self, connection: Connection, job: Mapping[str, Any], handles: Sequence[OwnHandle]) -> Step:
         after = UUID(job["place"].get("after", str(_NIL)))
         whose = await asyncio.to_thread(sought, handles)
-        found, end = await entries_of(connection, job["workspace_id"], whose, after=after)
+        found, end = await entries_of(connection, self._blobs, job["workspace_id"], whose, after=after)
         counts: Counter[str] = Counter()
         if found:
-            await require_entries_free(connection, job["workspace_id"], found)
+            await require_entries_free(connection, self._blobs, job["workspace_id"], found)
             person = Person(workspace_id=job["workspace_id"], messages=tuple(found))
             counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
         return "quarantine", {"words": {}} if end is None else {"after": str(end)}, counts
@@ -327,7 +327,7 @@ class Erasures:
         late, end = await entries_come_again(connection, self._secret, job["workspace_id"], until, after=after)
         counts: Counter[str] = Counter()
         if late:
-            await require_entries_free(connection, job["workspace_id"], late)
+            await require_entries_free(connection, self._blobs, job["workspace_id"], late)
             person = Person(workspace_id=job["workspace_id"], messages=tuple(late))
             counts = await erase_conversations(connection, person, cause=job["id"], at=job["now"])
         if end is not None:

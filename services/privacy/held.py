@@ -15,6 +15,7 @@ from uuid import UUID
 from profiles.erasure_tombstones import is_one_of, names_one_of
 from profiles.forgetting import CHANGES, own_handle
 from services.privacy.quarantine import AT_ONCE, Sought, holding, sought
+from shared.blobs import Blobs
 from shared.database import Connection, pages
 from shared.errors import Held
 
@@ -107,12 +108,12 @@ async def held_people(connection: Connection, workspace_id: UUID) -> Sought:
     return await asyncio.to_thread(sought, handles)
 
 
-async def require_entries_free(connection: Connection, workspace_id: UUID, messages: Collection[UUID]) -> None:
+async def require_entries_free(connection: Connection, blobs: Blobs, workspace_id: UUID, messages: Collection[UUID]) -> None:
     """Raises `Held` when the quarantined entry of one of these messages is a held conversation's or holds a held person's address."""
     await require_free(connection, workspace_id, messages=messages)
     whose = await held_people(connection, workspace_id)
     if not whose:
         return
     async for rows in pages(connection, _ENTRIES, workspace_id, list(messages), rows=AT_ONCE):
-        if await holding(rows, whose):
+        if await holding(connection, blobs, rows, whose):
             raise Held("this entry holds an address of a person under a legal hold", remedy=REMEDY)

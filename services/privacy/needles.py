@@ -27,7 +27,7 @@ class Needles:
                 kept.append(one)
         self._kept = kept
         self._heads = frozenset(one[:HEAD_BYTES] for one in kept)
-        self._bytes_max = max(map(len, kept), default=0)
+        self.bytes_max = max(map(len, kept), default=0)
         self._sieve = _sieve(self._heads)
 
     def __bool__(self) -> bool:
@@ -35,7 +35,7 @@ class Needles:
 
     def within(self, text: bytes) -> bool:
         """Whether one of them stands in it, also inside a longer word."""
-        heads, kept, longest = self._heads, self._kept, self._bytes_max
+        heads, kept, longest = self._heads, self._kept, self.bytes_max
         for found in self._sieve.finditer(text):
             place = found.start()
             if text[place : place + HEAD_BYTES] in heads:

@@ -206,7 +206,7 @@ class PersonExports:
         """Writes the kinds, as of one moment, and into ``listed`` the files that messages name, a line each."""
         kinds = files = 0
         async with self._db.batch(isolation="repeatable_read") as connection:
-            person = await _person(connection, job)
+            person = await _person(connection, self._blobs, job)
             others = await connection.fetchrow(_WRITERS, person.workspace_id, list(person.conversations))
             assert others is not None, "a select of values has a row"
             for cover in COVERS:
@@ -249,7 +249,7 @@ def _require_own(done: str) -> None:
         raise Fenced("the export is another try's, or has ended")
 
 
-async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
+async def _person(connection: Connection, blobs: Blobs, job: Mapping[str, Any]) -> Person:
     """Everything that is this person's, as of one moment."""
     workspace_id = WorkspaceId(job["workspace_id"])
     handles = await person_handles(connection, workspace_id, job["profile_id"])
@@ -265,7 +265,7 @@ async def _person(connection: Connection, job: Mapping[str, Any]) -> Person:
         messages += found
     entry: UUID | None = _NIL
     while entry is not None:
-        found, entry = await entries_of(connection, workspace_id, whose, after=entry)
+        found, entry = await entries_of(connection, blobs, workspace_id, whose, after=entry)
         messages += found
     return Person(
         workspace_id=workspace_id, handles=tuple(ids), conversations=tuple(conversations), messages=tuple(dict.fromkeys(messages)),

@@ -34,7 +34,7 @@ from services.frame.rounds import each_alone, go_round
 from services.privacy.blob_orphans import collect_orphans, note_unsent
 from services.privacy.blob_removals import remove_blobs, remove_come_again, remove_left
 from services.privacy.held import CONVERSATION, HANDLE, MESSAGE, held_people, lock_holds
-from services.privacy.quarantine import AT_ONCE, PAGE, Sought, holding
+from services.privacy.quarantine import AT_ONCE, PAGE, PAGE_S, Sought, holding
 from shared.blobs import Blobs
 from shared.database import Connection, Database, pages
 from shared.hints import Waiter
@@ -160,7 +160,7 @@ _SETTINGS: Final = "select workspace_id, settings->'retention' as days from sant
 _RUN: Final = 'insert into santral.retention_run (workspace_id, id, "class", days, removed) values ($1, $2, $3, $4, $5)'
 
 
-async def plan(db: Database, workspace_id: UUID, days: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+async def plan(db: Database, blobs: Blobs, workspace_id: UUID, days: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
     """What a run would remove now, by class; nothing is changed. The classes without days are left out.
 
     ``days`` by class are asked about in place of the workspace's own. In transactions of its own, because under a legal hold all that is due
@@ -182,7 +182,7 @@ async def plan(db: Database, workspace_id: UUID, days: Mapping[str, int] | None 
         after = _NIL if planned["class"] == "quarantine" and whose else None
         while after is not None:
             async with db.batch(workspace_id) as connection:
-                free, after = await _free_entries(connection, workspace_id, planned["before"], whose, after=after)
+                free, after = await _free_entries(connection, blobs, workspace_id, planned["before"], whose, after=after)
             planned["rows"] += len(free)
     return found
 
@@ -261,7 +261,7 @@ class Retention:
         async with self._db.batch() as connection:
             if not await self._leases.lock_and_check(connection, [SLOT]):
                 return None
-            removed, after = await _batch(connection, run.workspace_id, run.name, days, run.id, run.after)
+            removed, after = await _batch(connection, self._blobs, run.workspace_id, run.name, days, run.id, run.after)
             if after is None and run.removed + removed:
                 await connection.execute(_RUN, run.workspace_id, run.id, run.name, days, run.removed + removed)
         run.removed += removed
@@ -274,14 +274,14 @@ class Retention:
 
 
 async def _batch(
-    connection: Connection, workspace_id: UUID, name: str, days: int, run_id: UUID, after: UUID
+    connection: Connection, blobs: Blobs, workspace_id: UUID, name: str, days: int, run_id: UUID, after: UUID
 ) -> tuple[int, UUID | None]:
     """How many rows went, and where the next batch begins; None when nothing is left."""
     await lock_holds(connection, workspace_id)
     before = await connection.fetchval(_BEFORE, days)
     whose = await held_people(connection, workspace_id) if name == "quarantine" else Sought()
     if whose:
-        found, end = await _free_entries(connection, workspace_id, before, whose, after=after)
+        found, end = await _free_entries(connection, blobs, workspace_id, before, whose, after=after)
         await connection.execute(_RESOLVED, workspace_id, found)
         return len(found), end
     removed = await _removed(connection, workspace_id, name, before, run_id)
@@ -321,18 +321,20 @@ async def _removed(connection: Connection, workspace_id: UUID, name: str, before
 
 
 async def _free_entries(
-    connection: Connection, workspace_id: UUID, before: Any, whose: Sought, *, after: UUID
+    connection: Connection, blobs: Blobs, workspace_id: UUID, before: Any, whose: Sought, *, after: UUID
 ) -> tuple[list[UUID], UUID | None]:
     """Of a page of entries that are due, those that hold no address of a person under a legal hold: only their bytes say whose they are.
 
     And where the page ended; None at the end.
     """
     found: list[UUID] = []
-    seen, last = 0, after
+    seen, last, ends_s = 0, after, time.monotonic() + PAGE_S
     async for rows in pages(connection, _DUE, workspace_id, before, after, PAGE, rows=AT_ONCE):
-        held = {row["id"] for row in await holding(rows, whose)}
+        held = {row["id"] for row in await holding(connection, blobs, rows, whose)}
         found += [row["id"] for row in rows if row["id"] not in held]
         seen, last = seen + len(rows), rows[-1]["id"]
+        if time.monotonic() > ends_s:
+            return found, last
     return found, last if seen == PAGE else None
 
 

@@ -20,12 +20,13 @@ from router.intake.replay import replay
 from services.privacy.blob_removals import remove_come_again, remove_left
 from services.privacy.erasures import Erasures
 from services.privacy.person_export import PersonExports
+from services.privacy.quarantine import PIECE_BYTES
 from services.privacy.registry import COVERS
 from shared.blobs_files import FileBlobs
 from shared.database import Contended, Database
 from shared.errors import Unprocessable
 from shared.ids import new_id
-from shared.message import InboundMessage
+from shared.message import InboundMessage, Part
 from tests.support.api import Api
 from tests.support.intake_line import SECRET, TOPIC, Line, Member, member_of, message_to, rows
 from tests.support.office import through_quarantine
@@ -206,6 +207,29 @@ async def test_quarantined_words_of_the_person_go_too_and_their_entry_cannot_be_
     await run_out(erasures(worker_db, blobs))
     assert await canaries_in(worker_db) == {}
     assert await rows(worker_db, "select state from santral.quarantine") == [{"state": "discarded"}]
+
+
+@pytest.mark.parametrize("place", [70_000, PIECE_BYTES - 5])
+async def test_words_in_a_quarantined_original_that_was_too_long_for_its_record_go_too(
+    worker_db: Database, workspace: Workspace, tmp_path: Path, place: int
+) -> None:
+    blobs = FileBlobs(tmp_path)
+    member, line = await written(worker_db, workspace, blobs)
+    own, other = (
+        message_to(workspace, "smtp", name, sender=None, kind="unparsed", reason="no boundary") for name in ("own", "other")
+    )
+    for message, address in ((own, MAIL), (other, "baska.serce@ornek.com")):
+        key = f"{workspace.id}/{message.id}/original-1"
+        await blobs.put(key, b"." * place + address.upper().encode() + b"." * 70_000)
+        line.add(message.model_copy(update={"parts": (Part(blob=key, size_bytes=place + 70_000, role="original"),)}))
+    await member.take(line)
+    await ask(worker_db, workspace, await profile_of(worker_db))
+    await run_out(erasures(worker_db, blobs))
+    entries = await rows(worker_db, "select message_id, state, octet_length(record) = 0 as emptied from santral.quarantine")
+    assert {(one["message_id"], one["state"], one["emptied"]) for one in entries} == {
+        (own.id, "discarded", True), (other.id, "open", False),
+    }  # fmt: skip
+    assert (await blobs.keys(f"{workspace.id}/{own.id}/"), len(await blobs.keys(f"{workspace.id}/{other.id}/"))) == ([], 1)
 
 
 async def test_what_reached_quarantine_beside_the_erasure_goes_when_it_can_be_read_and_is_never_replayed(

@@ -256,6 +256,21 @@ async def test_quarantined_bytes_that_two_people_stand_in_stay_while_one_is_held
     assert await rows(office.api.worker, "select state, record from santral.quarantine") == [{"state": "discarded", "record": b""}]
 
 
+async def test_an_entry_whose_original_was_too_long_for_its_record_stays_while_its_writer_is_held(office: Office) -> None:
+    entry, workspace_id = new_id(), office.workspace.id
+    key = f"{workspace_id}/{entry}/original-1"
+    await office.api.app.state.blobs.put(key, b"." * 70_000 + b"From: ayse@ornek.com")
+    await office.change(
+        "insert into santral.quarantine (workspace_id, id, message_id, reason, record, accepted_at)"
+        " values ($1, $2, $2, 'unparsed', convert_to($3, 'UTF8'), now())",
+        workspace_id, entry, json.dumps({"parts": [{"role": "original", "blob": key}]}),
+    )  # fmt: skip
+    hold = await office.hold("person", await office.profile(HELD))
+    await office.call("POST", f"/v1/quarantine/{entry}/discard", status=409)
+    await office.lift(hold)
+    await office.call("POST", f"/v1/quarantine/{entry}/discard", status=204)
+
+
 async def test_discarding_an_entry_of_nobody_held_goes_on(office: Office) -> None:
     entry = new_id()
     await office.change(

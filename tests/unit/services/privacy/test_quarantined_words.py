@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import unicodedata
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from profiles.forgetting import OwnHandle
 from services.privacy.needles import HEAD_BYTES
-from services.privacy.quarantine import holding, sought
+from services.privacy.quarantine import sought
 from shared.handle import normalized
 from shared.ids import HandleId
 
@@ -33,8 +31,7 @@ WAYS: dict[str, Callable[[str], bytes]] = {
 
 def found(kind: str, value: str, raw: str, text: bytes) -> bool:
     handle = OwnHandle(id=HandleId(UUID(int=1)), handle=normalized(kind, value, region="TR"), raw=raw, name="")
-    row: dict[str, Any] = {"record": b"{" + text + b"}", "headers": {}, "error": ""}
-    return bool(asyncio.run(holding([row], sought([handle]))))
+    return bool(sought([handle]).standing([b"{" + text + b"}"]))
 
 
 @given(st.text(LETTERS, min_size=HEAD_BYTES, max_size=20).filter(lambda text: text.strip("-._")), st.sampled_from(sorted(WAYS)))
