@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ingest.adapter import Inbox, Target
+from ingest.adapter import Inbox, MaskNumbers, Target
 from ingest.directory import Directory
 from ingest.mailboxes import Mailboxes, named
 from ingest.masking_worker import Masker
@@ -132,6 +132,7 @@ async def mail_door(
     border: Border | None = None,
     address: str = ADDRESS,
     authserv_id: str = "",
+    mask_numbers: MaskNumbers = False,
 ) -> AsyncIterator[MailDoor]:
     """Both doors open on a workspace of their own."""
     inbox = Inbox(
@@ -143,6 +144,7 @@ async def mail_door(
         address=address,
         region="TR",
         settings={"authserv_id": authserv_id} if authserv_id else {},
+        mask_numbers=mask_numbers,
     )
     kept, blobs = Kept(), FileBlobs(folder)
     async with Parser(timeout_s=timeout_s) as parser, Masker() as masker:

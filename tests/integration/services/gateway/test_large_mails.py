@@ -21,7 +21,7 @@ from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
 from shared.ids import new_id
 from shared.shares import Share
-from tests.support.mail_door import MailDoor, OneInbox, mail_door
+from tests.support.mail_door import ADDRESS, MailDoor, OneInbox, mail_door
 
 END_S = 20
 SLOW, QUICK = "yavas@ornek.com", "hizli@ornek.com"
@@ -102,7 +102,7 @@ async def listening(door: MailDoor, room: MailRoom, directory: Two, parser: Pars
         server.close()
 
 
-async def send(port: int, address: str, to: str) -> str:
+async def send(port: int, address: str, to: str, mail: bytes = LARGE) -> str:
     """The answer to one large mail."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
@@ -110,7 +110,7 @@ async def send(port: int, address: str, to: str) -> str:
         for command in ("HELO x", "MAIL FROM:<a@ornek.net>", f"RCPT TO:<{to}>", "DATA"):
             writer.write(command.encode() + b"\r\n")
             assert (await reader.readline())[:1] in b"23", command
-        writer.write(LARGE + b".\r\n")
+        writer.write(mail + b".\r\n")
         return (await reader.readline()).decode()
     finally:
         writer.close()
@@ -163,6 +163,18 @@ async def test_large_mails_that_one_relay_brings_are_each_their_workspaces(tmp_p
                 assert (await send(port, OTHER, QUICK)).startswith("250")
             gate.go_on.set()
             assert (await all_of([slow]))[0].startswith("250")
+
+
+async def test_mails_full_of_numbers_keep_their_workspaces_other_senders_waiting_for_moments(tmp_path: Path) -> None:
+    numbers = b"From: a@ornek.net\r\nSubject: x\r\n\r\n" + (b"67 " * 300 + b"\r\n") * 6_500
+    async with mail_door(tmp_path, mask_numbers="cards") as door:
+        # Half a minute each where every number is looked at.
+        loud = [asyncio.create_task(send(door.port, one, ADDRESS, numbers)) for one in SENDERS[:3]]
+        async with asyncio.timeout(END_S):
+            await asyncio.wait(loud, return_when=asyncio.FIRST_COMPLETED)
+            assert (await send(door.port, OTHER, ADDRESS)).startswith("250")
+        assert all(one.startswith("250") for one in await all_of(loud))
+        assert len(door.messages) == 4
 
 
 async def test_what_comes_late_has_one_place_for_all_of_it() -> None:
