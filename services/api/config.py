@@ -67,8 +67,13 @@ def _match(codec: Codec, principal: Principal, key: str) -> Any:
 
 
 async def _find(context: Context, codec: Codec, principal: Principal, key: str, *, lock: bool = False) -> Mapping[str, Any]:
+    """The row; with ``lock`` nobody else changes it meanwhile.
+
+    Who saves what refers to it, as agents to their queues, is not waited for: in masses they would keep everybody from changing it. Taking it
+    away and naming it anew wait for them, by the statement that does so.
+    """
     query = sa.select(codec.table).where(_match(codec, principal, key))
-    found = (await context.connection.execute(query.with_for_update() if lock else query)).mappings().first()
+    found = (await context.connection.execute(query.with_for_update(key_share=True) if lock else query)).mappings().first()
     if found is None:
         raise NotFound(f"no such {codec.table.name}", field="id")
     return dict(found)
@@ -304,7 +309,7 @@ def _add_workspace(router: APIRouter) -> None:
             raise Unprocessable(wrong.message, field=f"settings.{wrong.field}", remedy=wrong.remedy)
         await asyncio.to_thread(load_formats)
         async with _saving(request, principal) as context:
-            known = (await context.connection.execute(sa.select(workspace).with_for_update())).mappings().one()
+            known = (await context.connection.execute(sa.select(workspace).with_for_update(key_share=True))).mappings().one()
             _require_version(if_match, dict(known))
             before = shown(dict(known))
             _require_keeping(principal, body.settings, known["settings"])

@@ -11,14 +11,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
 from services.api.caller_turns import THOUGHTS_WAITING_MAX, CallerTurns
 from services.api.principal import Principal
 from shared.database import Database
+from shared.embedded.postgres import PostgresUrls
 from tests.support.api import Api, somebody_of
 from tests.support.intake_line import Line, member_of, message_to
+from tests.support.waiting import eventually
 from tests.support.workspaces import Workspace, make_workspace
 
 MANY = 24
@@ -160,3 +163,25 @@ async def test_who_saves_in_masses_keeps_no_administrator_waiting(api: Api, work
     assert set(await asyncio.gather(*masses)) == {201}
     # One of the other's is under way, and one more may have had its turn before.
     assert ended.index("urgent") < 20, "after those that had their turn before, not after all"
+
+
+async def test_who_names_a_queue_keeps_nobody_from_changing_it(api: Api, workspace: Workspace, database_urls: PostgresUrls) -> None:
+    """Agents that are being saved hold their queues by name until they are; hundreds of them follow each other without a gap."""
+    admin = await api.key(workspace.id)
+    queue = {"name": "iade", "title": "Iade"}
+    made = await api.client.post("/v1/queues", json=queue, headers=admin)
+    saved = await asyncpg.connect(database_urls.owner)
+    try:
+        async with saved.transaction():
+            assert await saved.fetchval("select 1 from santral.queue where name = 'iade' for key share") == 1
+            changed = await api.client.put(made.headers["location"], json=queue | {"title": "Iadeler"}, headers=admin)
+            assert (changed.status_code, changed.json()["title"]) == (200, "Iadeler")
+            renamed = asyncio.create_task(api.client.put(made.headers["location"], json=queue | {"name": "iadeler"}, headers=admin))
+            await eventually(lambda: _waits(saved), 2, "a call that gives it another name waits for what names it")
+        assert (await renamed).status_code == 200
+    finally:
+        await saved.close()
+
+
+async def _waits(connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval("select exists (select 1 from pg_locks where not granted)"))
