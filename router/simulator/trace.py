@@ -99,8 +99,10 @@ def read_trace(lines: Iterable[str], classes: Mapping[tuple[str, str], str]) -> 
             read.append(Line.model_validate(json.loads(text)))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = "".join(f"{one}: " for one in first["loc"])
-            raise InputRejected(f"{where}{first['msg']}", field=f"line {number}", remedy="correct the line") from error
+            where = ".".join(str(one) for one in first["loc"])
+            raise InputRejected(
+                ": ".join(filter(None, (where, first["msg"]))), field=f"line {number}", remedy="correct the line"
+            ) from error
         except (ValueError, RecursionError) as error:
             raise InputRejected("is not JSON", field=f"line {number}", remedy="write one JSON object per line") from error
     if not read:
