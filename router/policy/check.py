@@ -24,7 +24,7 @@ from router.policy.cost import Cost, cost_of, require_affordable
 from router.policy.expressions import SOURCE_CHARS_MAX, TREE_CHARS_MAX, Expression, compiled, type_complaints
 from router.policy.fact_shapes import RULE_FACTS
 from router.policy.fields import BY_NAME, QUEUE_FIELDS, fields_of, nearest
-from router.policy.policy import BUDGET_S, PolicyDocument, Rule, RuleDocument
+from router.policy.policy import BUDGET_S, DEFAULT_QUEUE, PolicyDocument, Rule, RuleDocument
 from router.policy.sample import sample_facts
 from router.policy.source import is_plain, mentions, patterns, place_in, without_presence
 from shared.errors import Unprocessable
@@ -79,7 +79,8 @@ class Problem:
         if self.rule is None:
             return place(self.path) or "document"
         rest = place(self.path[2:])
-        return f"rules[{self.rule}] {self.name!r}" + (f".{rest}" if rest else "")
+        named = "" if self.name is None else f" {self.name!r}"
+        return f"rules[{self.rule}]{named}" + (f".{rest}" if rest else "")
 
     def as_json(self) -> dict[str, Any]:
         """For a page: the same with the place in both ways."""
@@ -106,7 +107,8 @@ class _Finder:
         name = None
         rules = self.document.get("rules")
         if rule is not None and isinstance(rules, list) and rule < len(rules) and isinstance(rules[rule], Mapping):
-            name = str(rules[rule].get("name"))[:200]
+            said = rules[rule].get("name")
+            name = said[:200] if isinstance(said, str) and said else None
         self.found.append(
             Problem(
                 severity="warning" if warning else "error", message=message, remedy=remedy, path=path, rule=rule, name=name, line=at[0],
@@ -132,11 +134,13 @@ def problems_of(document: Any, names: Names = UNCHECKED) -> list[Problem]:
     try:
         parsed = PolicyDocument.model_validate(document)
     except ValidationError as error:
+        wrong = [tuple(one["loc"]) for one in error.errors()]
         for one in error.errors()[:PROBLEMS_MAX]:
             finder.add(str(one["msg"]), "see the schema of policies", tuple(one["loc"]))
-        return finder.found
-    _check_rules(finder, parsed)
-    finder.named("queue", parsed.default_queue, names.queues, ("default_queue",))
+        _check_the_rest(finder, document, wrong)
+    else:
+        _check_rules(finder, list(enumerate(parsed.rules)))
+        finder.named("queue", parsed.default_queue, names.queues, ("default_queue",))
     return sorted(finder.found, key=lambda one: one.severity == "warning")[:PROBLEMS_MAX]
 
 
@@ -171,11 +175,37 @@ def _is_plain(finder: _Finder, document: Mapping[str, Any]) -> bool:
     return True
 
 
-def _check_rules(finder: _Finder, parsed: PolicyDocument) -> None:
+def _check_the_rest(finder: _Finder, document: Mapping[str, Any], wrong: Sequence[Path]) -> None:
+    """What else is wrong where some fields have the wrong shape: each rule without those, and nothing is said of what they leave open."""
+    if not any(path[:1] == ("default_queue",) for path in wrong):
+        finder.named("queue", document.get("default_queue", DEFAULT_QUEUE), finder.names.queues, ("default_queue",))
+    if any(path == ("rules",) for path in wrong):
+        return
+    sound, torn = [], []
+    for at, rule in enumerate(document.get("rules", ())):
+        faults = {str(path[2]) if len(path) > 2 else "" for path in wrong if path[:2] == ("rules", at)}
+        if not faults:
+            sound.append((at, RuleDocument.model_validate(rule)))
+        elif "" not in faults:
+            kept = {name: value for name, value in rule.items() if name not in faults}
+            try:
+                torn.append((at, RuleDocument.model_validate({"name": f"rules[{at}]", **kept})))
+            except ValidationError:
+                continue  # It is told of already: a field by another of its names.
+    _check_rules(finder, sound)
+    told = len(finder.found)
+    for one in torn:
+        _check_rules(finder, [one])
+    open_still = {path[:3] for path in wrong}
+    finder.found[told:] = [one for one in finder.found[told:] if one.path[:3] not in open_still and len(one.path) > 2]
+
+
+def _check_rules(finder: _Finder, parsed: Sequence[tuple[int, RuleDocument]]) -> None:
+    """The rules with their places in the document, in its order."""
     seen: set[str] = set()
     rules: list[Rule] = []
     shadows = policy_shadow.Shadows()
-    for at, rule in enumerate(parsed.rules):
+    for at, rule in parsed:
         if finder.full:
             return
         path: Path = ("rules", at)

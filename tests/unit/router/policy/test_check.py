@@ -316,3 +316,20 @@ def test_any_text_as_an_expression_is_answered(source: str) -> None:
     for one in problems_of(document, KNOWN):
         assert one.message
         assert one.remedy
+
+
+def test_wrong_shapes_hide_no_other_problems_and_a_rule_without_a_name_goes_by_its_place() -> None:
+    rules = [
+        {"when_cel": "message.chanel == 'x'", "queue": "q"},
+        {"name": "b", "when_cel": "true", "queue": "nowhere", "boost_s": "x"},
+        {"name": "c", "when_cel": "messge.x == 1", "queue": "q"},
+        {"name": "d", "when_cel": "true", "queue": 3},
+        7,
+        {"name": "e", "queue": "q"},
+    ]
+    found = problems_of({"rules": rules, "default_queue": "nowhere"}, KNOWN)
+    assert [one.field for one in found] == [
+        "rules[0].name", "rules[1] 'b'.boost_s", "rules[3] 'd'.queue", "rules[4]", "default_queue", "rules[2] 'c'.when_cel",
+        "rules[0].when_cel", "rules[1] 'b'.queue",
+    ]  # fmt: skip
+    assert {one.name for one in found if one.rule == 0} == {None}
