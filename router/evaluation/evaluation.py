@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final, Literal
 
 from router.item.goals import NORMAL
+from router.policy.expression_errors import without_words
 from router.policy.expressions import Answer, Facts, facts_of
 from router.policy.fields import QUEUE_FIELDS
 from router.policy.policy import Choice, Policy, Rule, queue_for, with_rules
@@ -112,7 +113,7 @@ def compared(before: Choice, now: Choice) -> list[Difference]:
         ("class", before.due_class, now.due_class), ("skills", dict(before.skills), dict(now.skills)),
         ("tags", list(before.tags), list(now.tags)), ("sla", before.sla, now.sla), ("plan", before.plan, now.plan),
         ("matched", list(before.matched), list(now.matched)),
-        ("errors", dict(before.errors), dict(now.errors)), ("out_of_time", before.out_of_time, now.out_of_time),
+        ("errors", without_words(before.errors), without_words(now.errors)), ("out_of_time", before.out_of_time, now.out_of_time),
     ]  # fmt: skip
     return [Difference(what=what, recorded=was, now=is_) for what, was, is_ in pairs if was != is_]
 

@@ -21,6 +21,7 @@ from router.evaluation.evaluation import not_there
 from router.evaluation.waits import Observed
 from router.intake.store import open_conversations
 from router.policy.decision import facts_again, profile_facts
+from router.policy.expression_errors import without_words
 from router.policy.fields import TEXT_CHARS_SEEN
 from router.policy.policy import Policy
 from router.signals.contents import contents_of
@@ -205,7 +206,7 @@ async def rule_errors(connection: Connection, workspace_id: UUID, version: int, 
     """Rules of a version that erred in the newest ``limit`` decisions with errors: how often, and the message that did it last."""
     found: dict[str, dict[str, Any]] = {}
     for row in await connection.fetch(_ERRORS, workspace_id, version, limit):
-        for rule, error in row["errors"].items():
+        for rule, error in without_words(row["errors"]).items():
             known = found.setdefault(rule, {
                 "rule": rule, "count": 0, "error": error, "message_id": row["message_id"], "decision_id": row["id"],
                 "last_at": row["decided_at"], "first_at": row["decided_at"], "message_ids": [],

@@ -30,6 +30,11 @@ _FUNCTIONS: Final = (
 )  # fmt: skip
 _STATUS: Final = re.compile(r"([A-Z_]{2,}): ")
 _MISSING: Final = re.compile(r"Key not found in map : \"?([\w .-]{1,100})\"?")
+_NAME: Final = re.compile(r"[a-zA-Z_]\w{0,63}")
+_FIELD: Final = re.compile(r"[a-z][a-z_]{0,31} is not there")
+"""As fields are called; of what stands in old records nothing more is known."""
+_SOMETHING: Final = "what it asks for"
+_NOT_THERE: Final = " is not there"
 _RUNTIME: Final = re.compile(r"No matching overloads found : (\S+)\((.*)\)")
 _SAFE: Final = (
     "divide by zero", "modulus by zero", "integer overflow", "invalid regular expression", "iteration limit", "budget",
@@ -73,7 +78,7 @@ def complaints(engine: str) -> list[Complaint]:
         return found
     if "recursion" in engine:
         return [Complaint(message="an expression with too many parts in a row", remedy="split the rule in two")]
-    return [Complaint(message=said(engine), remedy="see the rule language in the documentation")]
+    return [Complaint(message=said(engine, ""), remedy="see the rule language in the documentation")]
 
 
 def _in_words(text: str) -> tuple[str, str, bool]:
@@ -122,11 +127,15 @@ def kind_in_words(name: str) -> str:
     return "a map" if name.startswith("map") else _KINDS.get(name, name)
 
 
-def said(text: str) -> str:
-    """Why an expression could not be evaluated. Values stay out of it: a record of it must hold no word of the customer."""
+def said(text: str, source: str) -> str:
+    """Why an expression (``source``) could not be evaluated. Values stay out of it: a record of it must hold no word of the customer.
+
+    The name of what is missing may be one: a key can be what a message says. It is told where the expression names it as well.
+    """
     missing = _MISSING.search(text)
     if missing is not None:
-        return f"{missing[1]} is not there"
+        named = _NAME.fullmatch(missing[1]) and re.search(rf"\b{missing[1]}\b", source)
+        return f"{missing[1]}{_NOT_THERE}" if named else f"{_SOMETHING}{_NOT_THERE}"
     overload = _RUNTIME.search(text)
     if overload is not None:
         kinds = " and ".join(kind_in_words(one) for one in _split(overload[2]))
@@ -136,3 +145,11 @@ def said(text: str) -> str:
         return safe
     status = _STATUS.match(text)
     return f"the expression failed ({status[1].lower().replace('_', ' ')})" if status else "the expression failed"
+
+
+def without_words(errors: Mapping[str, str]) -> dict[str, str]:
+    """Recorded errors by rule, without what 0.1.0 wrote into them: whatever a missing key was, a customer's words among it."""
+    return {
+        rule: f"{_SOMETHING}{_NOT_THERE}" if error.endswith(_NOT_THERE) and not _FIELD.fullmatch(error) else error
+        for rule, error in errors.items()
+    }

@@ -75,7 +75,7 @@ class Expression:
             given = self._compiled.eval(facts.activation)
             value = given.plain_value()
         except RuntimeError as error:
-            return Answer(matched=False, error=said(str(error)))
+            return Answer(matched=False, error=said(str(error), self.source))
         # Only the type BOOL has these two as its plain values; an error is a text, whatever the expression's own type is.
         if value is True:
             return YES
@@ -83,7 +83,7 @@ class Expression:
             return NO
         if given.type() != cel.Type.ERROR:
             return Answer(matched=False, error="the expression gives no yes or no")
-        return Answer(matched=False, error=said(str(value)))
+        return Answer(matched=False, error=said(str(value), self.source))
 
 
 class Block:

@@ -29,6 +29,7 @@ from services.api.policy_models import (
     VocabularyNames,
 )
 from services.api.principal import ConfigReader, ConfigWriter, Principal
+from services.api.visibility import require_everything
 from shared.database import Connection, Contended, retried
 from shared.errors import Conflict, NotFound
 from shared.given import Given
@@ -196,7 +197,12 @@ async def read_policy(request: Request, principal: ConfigReader, version: int) -
 
 @router.get("/{version}/errors", summary="Rules of a version that could not be evaluated")
 async def read_policy_errors(request: Request, principal: ConfigReader, version: int) -> RuleErrors:
-    """Each with the message that broke it; from at most the newest 2,000 decisions with an error."""
+    """Each with the message that broke it; from at most the newest 2,000 decisions with an error.
+
+    It needs the scope `conversations:read` too: a rule can ask for words, and which of many rules err tells them.
+    """
+    require_everything(principal, "errors are of everybody's messages", remedy="use a key of the workspace")
+    principal.require("conversations:read")
     async with request.app.state.db.batch(principal.workspace_id) as connection:
         await _version(connection, principal, version)
         items = await rule_errors(connection, principal.workspace_id, version, limit=_ERRORS_READ)

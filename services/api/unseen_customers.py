@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from router.policy.expression_errors import without_words
 from services.api.principal import Principal
 from services.api.unseen import unseen_people
 from services.api.visibility import seen_of, sight_of
@@ -70,8 +71,9 @@ async def hide_writers(
 
 async def shown_records(connection: Connection, principal: Principal, conversation_id: UUID, records: Sequence[Any]) -> list[Any]:
     """Records of decisions about a conversation, without what they knew of a customer whom the caller does not see."""
+    records = [{**one, "errors": without_words(one["errors"])} if (one or {}).get("errors") else one for one in records]
     if await sees_customer(connection, principal, conversation_id):
-        return list(records)
+        return records
     return [_without_profile(record) for record in records]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -164,6 +165,38 @@ async def test_a_rule_that_errs_is_shown_with_the_message_that_broke_it(
     assert error["message_id"] == str(messages[-1].id)
     assert len(error["message_ids"]) == 5
     assert (await policies.call("GET", "/1/errors"))["items"] == []
+
+
+async def test_an_error_tells_no_word_of_the_message_that_broke_the_rule(
+    api: Api, policies: Policies, worker_db: Database, workspace: Workspace
+) -> None:
+    asked = {
+        "text": "{'zz': true}[message.text]", "subject": "{'zz': true}[message.subject]",
+        "timed": "timestamp(message.text) > timestamp('2026-01-01T00:00:00Z')", "number": "int(message.text) > 3",
+        "mixed": "dyn(message.text) > 3", "member": "dyn(message.text).zz == 1", "named": "profile.csat > 3",
+    }  # fmt: skip
+    saved = await policies.save(*({"name": name, "when_cel": rule, "queue": "genel"} for name, rule in asked.items()))
+    line = Line()
+    line.add(mail := message_to(workspace, "smtp", "m1", text="hunter2", subject="Correcthorse"))
+    await (await member_of(worker_db)).take(line)
+    found = (await policies.call("GET", f"/{saved['version']}/errors"))["items"]
+    assert {one["rule"] for one in found} >= {"text", "subject", "timed", "number", "named"}
+    assert {one["rule"]: one["error"] for one in found}["named"] == "csat is not there"
+    key, params = await api.key(workspace.id), {"message_id": str(mail.id)}
+    decisions = (await api.client.get("/v1/decisions", params=params, headers=key)).json()["items"]
+    shown = [one["record"]["errors"] for one in decisions if one["record"].get("errors")]
+    assert shown
+    told = json.dumps([found, shown])
+    assert "hunter2" not in told
+    assert "Correcthorse" not in told
+    assert str(mail.id) in told
+
+
+async def test_which_rules_err_is_told_to_who_may_read_messages(api: Api, policies: Policies, workspace: Workspace) -> None:
+    saved = await policies.save({"name": "pin", "when_cel": "1 / size('') > int(message.text)", "queue": "genel"})
+    for scopes, status in ((("config:read", "config:write"), 403), (("config:read", "conversations:read"), 200)):
+        key = await api.key(workspace.id, *scopes)
+        assert (await api.client.get(f"/v1/policies/{saved['version']}/errors", headers=key)).status_code == status
 
 
 async def test_an_attribute_beyond_64_bits_is_no_matter_to_other_rules(
