@@ -81,6 +81,7 @@ from services.api.thumbnails import Thumbnails
 from services.frame.bodies import Bodies
 from services.frame.egress import PUBLIC_ONLY, Allowed
 from services.frame.rates import Rates
+from services.frame.strangers import Strangers
 from shared.blobs import Blobs
 from shared.clock import Clock
 from shared.database import Database
@@ -198,7 +199,8 @@ def create_app(
     state.origin, state.desk_ancestors = f"{parts.scheme}://{parts.netloc}", desk_ancestors
     state.demo_dir, state.docs, state.guide, state.reference = demo_dir, docs, site or Front({}), None
     state.rates = counters = rates or Rates()
-    state.credentials, state.fanout = Credentials(db, counters), FanOut(db)
+    state.strangers = Strangers()
+    state.credentials, state.fanout = Credentials(db, counters, state.strangers), FanOut(db)
     state.places, state.own_book = places or SocketPlaces.within(), OwnBook()
     state.guard = Guard(db, state.credentials)
     state.patience_s, state.allowed, state.unsent_bytes_max = patience_s, allowed, unsent_bytes_max
@@ -220,7 +222,7 @@ def create_app(
     app.add_middleware(Methods, routes=[route for router in routers for route in router.routes])
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=body_bytes_max)
     app.add_middleware(BodyGuard, bodies=bodies or Bodies())
-    app.add_middleware(RateDoor, rates=counters, credentials=state.credentials)
+    app.add_middleware(RateDoor, rates=counters, credentials=state.credentials, strangers=state.strangers)
     app.add_middleware(Edge, secure=parts.scheme == "https", unexpected=unexpected)
     return app
 

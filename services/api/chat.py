@@ -16,6 +16,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import State
 from starlette.requests import HTTPConnection
 
 from ingest.adapter import Inbox
@@ -32,7 +33,6 @@ from shared.database import Database, retried
 from shared.errors import Conflict, Forbidden, InputRejected, NotFound, Unauthenticated, Unprocessable
 from shared.given import Given
 from shared.logs import get_log
-from shared.sealing import Sealer
 
 log = get_log(__name__)
 router = APIRouter(prefix="/v1/chat", tags=["chat"])
@@ -66,23 +66,25 @@ def _origins(given: tuple[str, ...]) -> frozenset[str]:
     return frozenset(one for origin in given if (one := origin_of(origin)))
 
 
-async def widget_at(db: Database, sealer: Sealer, widget_token: str) -> Widget:
+async def widget_at(state: State, widget_token: str) -> Widget:
     """The widget behind its public token: whoever asks works for its workspace from here on, and waits its turn.
 
-    Raises `NotFound`, the same for unknown, disabled and another provider's.
+    Raises `NotFound`, the same for unknown, disabled and another provider's; `Throttled`.
     """
-    async with db.session() as connection:
+    db: Database = state.db
+    whose = shares_of(origin().address)
+    async with state.strangers.place(whose), db.session() as connection:
         found = await connection.fetchrow("select * from santral.credential('inbox', $1)", widget_token[:200])
     subject = found["subject"] if found is not None else {}
     if found is None or subject["provider"] != "webchat" or not subject["enabled"]:
         raise NotFound("no such chat", field="widget_token", remedy="copy widget_token from the inbox")
-    await turn_of(found["workspace_id"], shares_of(origin().address)[0].owner, stranger=True)
+    await turn_of(found["workspace_id"], whose[0].owner, stranger=True)
     async with db.batch(found["workspace_id"]) as connection:
         row = await connection.fetchrow(_INBOX, found["workspace_id"], found["id"])
     if row is None:
         raise NotFound("no such chat", field="widget_token")
     settings = subject["settings"]
-    secrets = sealer.open(row["secrets"]) if row["secrets"] else {}
+    secrets = state.sealer.open(row["secrets"]) if row["secrets"] else {}
     inbox = Inbox(
         workspace_id=found["workspace_id"], id=found["id"], name=row["name"], channel="chat", provider="webchat", settings=settings,
         region=row["region"], path_token=widget_token, mask_numbers=Masks(row["mask_numbers"]).of(row["name"]),
@@ -154,7 +156,7 @@ def _shared_with(response: Response, origin: str | None) -> None:
 @router.get("/{widget_token}/config", operation_id="read_chat_config", summary="What the widget shows", responses=may_answer(403))
 async def config(request: Request, widget_token: str, response: Response) -> ChatConfig:
     """No token is needed: the page is public."""
-    widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
+    widget = await widget_at(request.app.state, widget_token)
     _shared_with(response, allowed_origin(request, widget))
     return ChatConfig(title=widget.title, locale=widget.locale, identified=bool(widget.keys))
 
@@ -173,7 +175,7 @@ async def open_session(request: Request, widget_token: str, response: Response, 
     as the customer's; a customer's chat never goes on as anybody else's, and its token ends.
     """
     state, given = request.app.state, body or SessionIn()
-    widget = await widget_at(state.db, state.sealer, widget_token)
+    widget = await widget_at(state, widget_token)
     _shared_with(response, allowed_origin(request, widget))
     now, inbox = state.clock.now(), widget.inbox
     claims = claims_of(given.identity, widget.keys, widget.audiences, now) if given.identity else {}
@@ -201,7 +203,7 @@ async def end_session(
 ) -> Response:
     """Ends the session whose token stands in `Authorization`, and closes its sockets. Calling twice is safe."""
     state = request.app.state
-    widget = await widget_at(state.db, state.sealer, widget_token)
+    widget = await widget_at(state, widget_token)
     response = Response(status_code=204)
     _shared_with(response, allowed_origin(request, widget))
     if given is None or (token := _token_of(given.credentials)) is None:
@@ -248,7 +250,7 @@ def _token_of(text: str) -> Token | None:
 @router.options("/{widget_token}/{call:path}", include_in_schema=False)
 async def preflight(request: Request, widget_token: str, call: str) -> Response:
     """What a browser asks before it calls from another origin."""
-    widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
+    widget = await widget_at(request.app.state, widget_token)
     response = Response(status_code=204)
     origin = allowed_origin(request, widget)
     if call not in _METHODS:

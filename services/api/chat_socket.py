@@ -313,7 +313,7 @@ async def chat(websocket: WebSocket, widget_token: str) -> None:
     async with ending(websocket):
         with places.open.one(owners) as place:
             try:
-                widget = await widget_at(websocket.app.state.db, websocket.app.state.sealer, widget_token)
+                widget = await widget_at(websocket.app.state, widget_token)
                 allowed_origin(websocket, widget)
             except (NotFound, Forbidden):
                 await websocket.close()

@@ -17,6 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from services.api.credentials import Token, read_token
 from services.frame.peers import shares_of, with_each
 from services.frame.rates import Rates
+from services.frame.strangers import Strangers
 from shared.database import Connection, Contended, Database, concerns_all
 from shared.errors import Forbidden, InputRejected, SantralError, Unauthenticated
 from shared.ids import WorkspaceId
@@ -102,9 +103,12 @@ class Call:
 class Credentials:
     """Looks credentials up through the one definer function. A revoked one ends within seconds on every replica."""
 
-    def __init__(self, db: Database, rates: Rates, *, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, db: Database, rates: Rates, strangers: Strangers | None = None, *, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
         self._rates = rates
+        self._strangers = strangers or Strangers()
         self._now_s = now_s
         self._turns = Turns(waiting_max=LOOKS_WAITING_MAX)
         self._known: dict[str, tuple[float, bytes, Principal]] = {}
@@ -158,7 +162,8 @@ class Credentials:
             if known is None:
                 self._rates.require_room("wrong-token", with_each(whose, token.public_id))
                 self._rates.require_room("wrong-address", whose)
-                known = await self._looked_up(token, peer)
+                async with self._strangers.place(whose):
+                    known = await self._looked_up(token, peer)
             return known
 
     async def _looked_up(self, token: Token, peer: str) -> tuple[float, bytes, Principal]:

@@ -23,6 +23,7 @@ from services.frame.peers import peer_of, shares_of
 from services.frame.problems import problem_response
 from services.frame.processor_time import turn_of
 from services.frame.rates import Rates, Standing, headers_of
+from services.frame.strangers import Strangers
 from shared.errors import SantralError, Throttled
 
 _REST: Final = "/v1/"
@@ -33,10 +34,11 @@ _CHAT: Final = "/v1/chat/"
 class RateDoor:
     """Refuses a request with 429, 401 or 403, and a socket at its handshake."""
 
-    def __init__(self, app: ASGIApp, *, rates: Rates, credentials: Credentials) -> None:
+    def __init__(self, app: ASGIApp, *, rates: Rates, credentials: Credentials, strangers: Strangers) -> None:
         self._app = app
         self._rates = rates
         self._credentials = credentials
+        self._strangers = strangers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -49,6 +51,7 @@ class RateDoor:
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._rates.take("address", shares_of(peer_of(scope)))
+            await self._strangers.turn(shares_of(peer_of(scope)))
         except Throttled as error:
             if "websocket.http.response" in scope.get("extensions", {}):
                 await problem_response(error)(scope, receive, send)
@@ -74,6 +77,7 @@ class RateDoor:
                 await turn_of(call.principal.workspace_id, call.principal.actor)
             else:
                 self._count_stranger(scope)
+                await self._strangers.turn(shares_of(peer_of(scope)))
         except SantralError as error:
             await _unread(scope, refusal(scope, error))(scope, receive, told)
             return

@@ -107,7 +107,7 @@ async def desk(request: Request) -> Response:
 @router.get("/chat/{widget_token}")
 async def chat(request: Request, widget_token: str) -> Response:
     """The widget's frame; only the sites that the inbox lists may embed it."""
-    widget = await widget_at(request.app.state.db, request.app.state.sealer, widget_token)
+    widget = await widget_at(request.app.state, widget_token)
     return _page(request, "chat.html", " ".join(("'self'", *sorted(widget.origins))))
 
 

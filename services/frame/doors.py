@@ -20,6 +20,9 @@ from shared.errors import Conflict, InputRejected, SantralError
 
 _LOOK_S: Final = 0.01
 CONNECTIONS_MAX: Final = 1000
+ACCEPTED_AT_ONCE: Final = 32
+"""Connections in a round of the loop. The loop takes one of a listener each time (uvloop does), so that in rounds that last what comes anew, from
+whomever, stands behind all that came before: the same listener is given to it so many times."""
 
 
 class Door(Protocol):
@@ -52,6 +55,11 @@ def listening_socket(host: str, port: int, *, setting: str) -> socket.socket:
         found.close()
         raise _refused(error, f"{host}:{port}", setting) from error
     return found
+
+
+def listeners(bound: socket.socket) -> list[socket.socket]:
+    """A listening socket as often as the loop is to take a connection of it in a round; the first is itself."""
+    return [bound, *(bound.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
 def _refused(error: OSError, place: str, setting: str) -> SantralError:
@@ -98,7 +106,7 @@ class WebDoor:
         bound = listening_socket(self._host, self._port, setting=self._setting)
         self._port = bound.getsockname()[1]
         self._server = _Server(uvicorn.Config(self._app, host=self._host, port=self._port, **self._options))
-        self._task = asyncio.create_task(self._server.serve(sockets=[bound]), name=f"door-{self._port}")
+        self._task = asyncio.create_task(self._server.serve(sockets=listeners(bound)), name=f"door-{self._port}")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn tells it by a flag only
             await asyncio.sleep(_LOOK_S)
         if self._task.done():
@@ -120,22 +128,21 @@ class WebDoor:
 
 
 class ListenerDoor:
-    """A plain listener of the event loop, made by ``listen``; what its connections were doing ends with the process."""
+    """Plain listeners of the event loop on one port, made by ``listen``; what their connections were doing ends with the process."""
 
-    def __init__(self, listen: Callable[[], Awaitable[asyncio.Server]], *, setting: str) -> None:
+    def __init__(self, listen: Callable[[socket.socket], Awaitable[asyncio.Server]], *, host: str, port: int, setting: str) -> None:
         self._listen = listen
+        self._host, self._port = host, port
         self._setting = setting
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def open(self) -> None:
-        try:
-            self._server = await self._listen()
-        except OSError as error:
-            raise _refused(error, "this port", self._setting) from error
+        bound = listening_socket(self._host, self._port, setting=self._setting)
+        self._servers = [await self._listen(one) for one in listeners(bound)]
 
     async def ended(self) -> None:
         await asyncio.Event().wait()
 
     async def close(self, patience_s: float) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()

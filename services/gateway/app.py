@@ -30,6 +30,7 @@ from services.frame.peers import peer_of, shares_of, with_each
 from services.frame.problems import problem_response
 from services.frame.processor_time import turn_again, turn_of
 from services.frame.rates import Kind, Rates
+from services.frame.strangers import Strangers
 from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.taking_in import take_in as take_in_request
 from shared.clock import Clock
@@ -47,16 +48,17 @@ def create_gateway(
     clock: Clock,
     bodies: Bodies,
     rates: Rates | None = None,
+    strangers: Strangers | None = None,
 ) -> Starlette:
     """The ASGI app. It reads nothing but its collaborators."""
 
-    counters = rates or Rates()
+    counters, line = rates or Rates(), strangers or Strangers()
 
     async def take_in(http: HttpRequest) -> Response:
         provider = "unknown"
         try:
             address = shares_of(peer_of(http.scope))
-            target = _target(directory, http.path_params["token"], counters, address)
+            target = await _target(directory, http.path_params["token"], counters, line, address)
             provider = target.provider
             adapter = adapter_for(provider)
             if adapter.body_bytes_max == 0:
@@ -110,12 +112,13 @@ def create_gateway(
     return Starlette(routes=[Route("/in/{token}", take_in, methods=["GET", "POST", "HEAD"])])
 
 
-def _target(directory: Directory, token: str, rates: Rates, address: Sequence[Share]) -> Target:
+async def _target(directory: Directory, token: str, rates: Rates, line: Strangers, address: Sequence[Share]) -> Target:
     """What a post is for. One for nobody counts for its address, so guessing is as slow as any flood."""
     try:
         return directory.target(token)
     except NotFound:
         _count(rates, **{"posts-address": address})
+        await line.turn(address)
         raise
 
 

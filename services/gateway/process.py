@@ -20,8 +20,10 @@ from services.frame.process import Process, database_check, database_entry, host
 from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from services.frame.settings import Settings
+from services.frame.strangers import Strangers
 from services.gateway.app import create_gateway
 from services.gateway.mail_border import border_of
+from services.gateway.mail_room import MailRoom
 from services.gateway.one_time_tokens import ReplayGuard
 from services.gateway.smtp import MailHandler, listen
 from shared.blobs_files import FileBlobs
@@ -65,10 +67,18 @@ async def run(settings: Settings) -> None:
             spool=spool, masker=await stack.enter_async_context(Masker()),
         )  # fmt: skip
         parser = await stack.enter_async_context(Parser())
-        bodies, rates, processor_time = Bodies(), Rates(settings.rates()), ProcessorTime()
+        bodies, rates, processor_time, strangers = Bodies(), Rates(settings.rates()), ProcessorTime(), Strangers()
         app = create_gateway(
-            directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock, bodies=bodies, rates=rates
+            directory=directory,
+            receiver=receiver,
+            parser=parser,
+            replays=ReplayGuard(db),
+            clock=clock,
+            bodies=bodies,
+            rates=rates,
+            strangers=strangers,
         )
+        room = MailRoom()
         mail = MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser, border=judge)
         broker = kafka_check(kafka)
         workers: dict[str, Callable[[], Awaitable[None]]] = {
@@ -100,7 +110,11 @@ async def run(settings: Settings) -> None:
                         **_UVICORN,
                     ),
                     ListenerDoor(
-                        lambda: listen(mail, settings.host, settings.smtp_port, rates=rates, processor_time=processor_time),
+                        lambda bound: listen(
+                            mail, bound, room=room, rates=rates, processor_time=processor_time, strangers=strangers
+                        ),
+                        host=settings.host,
+                        port=settings.smtp_port,
                         setting="SANTRAL_SMTP_PORT",
                     ),
                 ],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Final, cast
 from uuid import UUID
@@ -27,6 +28,7 @@ from services.frame.making_room import Place
 from services.frame.peers import plain_address, shares_of
 from services.frame.processor_time import ProcessorTime, counts_for, turn_of
 from services.frame.rates import Rates
+from services.frame.strangers import Strangers
 from services.gateway.mail_border import Border
 from services.gateway.mail_room import HeldMail, MailRoom
 from services.gateway.mail_text import MailText
@@ -142,11 +144,20 @@ class MailServer(SMTP):
     _place: Place | None = None
     _answers = 0
 
-    def __init__(self, handler: MailHandler, room: MailRoom, rates: Rates, processor_time: ProcessorTime, **options: Any) -> None:
+    def __init__(
+        self,
+        handler: MailHandler,
+        room: MailRoom,
+        rates: Rates,
+        processor_time: ProcessorTime,
+        strangers: Strangers,
+        **options: Any,
+    ) -> None:
         super().__init__(handler, **options)
         self._handler = handler
         self.rates = rates
         self._processor_time = processor_time
+        self._strangers = strangers
         self._room = room
 
     line_length_limit = LINE_BYTES_MAX  # of commands, which their own limits bound further, and of what is read ahead
@@ -159,8 +170,8 @@ class MailServer(SMTP):
             await super().push("421 4.7.0 too many commands without a mail, come again")
             self.transport.close()
             await asyncio.Event().wait()  # until the connection's end, which cancels this task
-        # What was read ahead is answered without waiting for anything: without this, megabytes of commands at once.
-        await asyncio.sleep(0)
+        # What was read ahead is answered without waiting for anything else; and of many sessions a few have their turn at once.
+        await self._strangers.turn(self._owners)
 
     async def smtp_DATA(self, arg: str) -> None:
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
@@ -295,20 +306,21 @@ def _throttled(error: Throttled) -> str:
 
 async def listen(
     handler: MailHandler,
-    host: str,
-    port: int,
+    bound: socket.socket,
     *,
     room: MailRoom | None = None,
     rates: Rates | None = None,
     processor_time: ProcessorTime | None = None,
+    strangers: Strangers | None = None,
 ) -> asyncio.Server:
-    """Opens the listener on the running loop; port 0 takes a free one. Raises ``OSError`` when the port is taken."""
+    """Opens the listener on the running loop."""
     shared_room, counters, times = room or MailRoom(), rates or Rates(), processor_time or ProcessorTime()
+    line = strangers or Strangers()
 
     def protocol() -> Any:
         return MailServer(
-            handler, shared_room, counters, times, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral",
+            handler, shared_room, counters, times, line, data_size_limit=MAIL_BYTES_MAX, enable_SMTPUTF8=True, hostname="santral", ident="Santral",
             timeout=_SILENCE_S, loop=asyncio.get_running_loop(),
         )  # fmt: skip
 
-    return await asyncio.get_running_loop().create_server(protocol, host, port)
+    return await asyncio.get_running_loop().create_server(protocol, sock=bound)

@@ -120,7 +120,8 @@ async def redact(
         for cover in ABOUT:
             await erase_rows(connection, cover, Person(workspace_id=workspace_id, messages=(row["id"],)))
         await let_go(connection, workspace_id, [row["id"]], cause=cause)
-        gone = [one["blob"].rpartition("/")[0] + "/" for one in parts if one.get("blob")]  # the folder, with whatever lies in it
+        # The folder of what came, with whatever lies in it; files of an answer may be others' too.
+        gone = [] if answers else [one["blob"].rpartition("/")[0] + "/" for one in parts if one.get("blob")]
     else:
         # The same file twice is one in the store.
         key: str = parts[part].get("blob") or ""

@@ -23,6 +23,7 @@ from ingest.mailboxes import Mailboxes, named
 from ingest.masking_worker import Masker
 from ingest.parse import Parser
 from ingest.receive import Receiver
+from services.frame.doors import listening_socket
 from services.gateway.mail_border import Border
 from services.gateway.smtp import MailHandler, listen
 from shared.blobs_files import FileBlobs
@@ -150,7 +151,7 @@ async def mail_door(
     async with Parser(timeout_s=timeout_s) as parser, Masker() as masker:
         receiver = Receiver(publisher=kept, topic="t", blobs=blobs, secret=b"s" * 32, clock=SystemClock(), masker=masker)
         handler = MailHandler(directory=OneInbox(inbox), receiver=receiver, clock=SystemClock(), parser=parser, border=border)
-        server = await listen(handler, "127.0.0.1", 0)
+        server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"))
         try:
             yield MailDoor(
                 port=server.sockets[0].getsockname()[1], inbox=inbox, kept=kept, blobs=blobs, receiver=receiver, parser=parser

@@ -366,7 +366,7 @@ async def test_retention_of_messages_takes_the_reason_of_what_is_long_over(desk:
     assert await keeper.round() == 0, "its work is open"
     await shift.execute("update santral.work_item set state = 'completed'")
     await shift.execute("update santral.conversation set state = 'closed', closed_at = now() - interval '31 days'")
-    (planned,) = await plan(shift.db, shift.workspace.id)
+    (planned,) = await plan(shift.db, desk.api.app.state.blobs, shift.workspace.id)
     assert (planned["rows"], await keeper.round(), await keeper.round()) == (3, 3, 0)
     assert (await rows(shift.db, "select reason from santral.placement_operation")) == [{"reason": None}]
     assert (await desk.undo(operation))["undone_at"] is not None

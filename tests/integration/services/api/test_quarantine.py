@@ -19,6 +19,7 @@ from ingest.adapter import Inbox, Parsed, Request, Target, Unparsed
 from ingest.parse import Parser
 from profiles.erasure_tombstones import tombstone_hash
 from services.frame.bodies import Bodies
+from services.frame.doors import listening_socket
 from services.gateway.app import create_gateway
 from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
@@ -146,7 +147,10 @@ async def brought(api: Api, inbox: Inbox, door: str, mail: bytes) -> None:
     receiver, clock, directory = api.app.state.receiver, SystemClock(), OneInbox(inbox)
     async with Parser(workers=1, timeout_s=0.001) as parser:
         if door == "listener":
-            server = await listen(MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser), "127.0.0.1", 0)
+            server = await listen(
+                MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser),
+                listening_socket("127.0.0.1", 0, setting="port"),
+            )
             port = server.sockets[0].getsockname()[1]
             try:
                 await asyncio.to_thread(_mailed, port, inbox.address, mail)

@@ -13,7 +13,7 @@ import pytest
 from ingest.adapter import Inbox, Target
 from ingest.directory import Directory
 from services.frame.bodies import Bodies
-from services.frame.doors import WebDoor
+from services.frame.doors import WebDoor, listening_socket
 from services.gateway.app import create_gateway
 from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
@@ -105,7 +105,7 @@ async def test_a_mail_to_an_inbox_that_ended_meanwhile_is_not_acknowledged(door:
     """Nothing of it is kept, so that it comes again whole: then who is gone is refused, and the others have it once."""
     directory = Changing()
     handler = MailHandler(directory=directory, receiver=door.receiver, clock=SystemClock(), parser=door.parser)
-    server = await listen(handler, "127.0.0.1", 0)
+    server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"))
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
 

@@ -21,7 +21,7 @@ from ingest.directory import Directory
 from services.api.body_guard import BodyGuard
 from services.frame.bodies import Bodies, room_check
 from services.frame.connections import HEAD_BYTES_MAX, Connections, protocol_of
-from services.frame.doors import WebDoor
+from services.frame.doors import WebDoor, listening_socket
 from services.frame.peers import shares_of
 from services.gateway.app import create_gateway
 from services.gateway.mail_room import MailRoom
@@ -340,7 +340,11 @@ async def _session(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
 
 async def test_mail_has_room_for_everybody(tmp_path: Path) -> None:
     async with mail_door(tmp_path) as door:
-        server = await listen(_handler(door), "127.0.0.1", 0, room=MailRoom(connections_each=2, coming_bytes_each=MIB))
+        server = await listen(
+            _handler(door),
+            listening_socket("127.0.0.1", 0, setting="port"),
+            room=MailRoom(connections_each=2, coming_bytes_each=MIB),
+        )
         port = server.sockets[0].getsockname()[1]
         first, second = await _session(port), await _session(port)
         reader, refused, said = await _session(port)

@@ -15,6 +15,7 @@ import pytest
 from ingest.adapter import Inbox, Parsed, Request, Target
 from ingest.mailboxes import Mailboxes, named
 from ingest.parse import Parser
+from services.frame.doors import listening_socket
 from services.frame.peers import shares_of
 from services.gateway.mail_room import LARGE_AT_ONCE, LARGE_BYTES, MailRoom
 from services.gateway.smtp import MailHandler, listen
@@ -95,7 +96,7 @@ class Asked(MailRoom):
 @contextlib.asynccontextmanager
 async def listening(door: MailDoor, room: MailRoom, directory: Two, parser: Parser, **border: Any) -> AsyncIterator[int]:
     handler = MailHandler(directory=directory, receiver=door.receiver, clock=SystemClock(), parser=parser, **border)
-    server = await listen(handler, "127.0.0.1", 0, room=room)
+    server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"), room=room)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

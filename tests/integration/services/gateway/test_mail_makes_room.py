@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from services.frame.doors import listening_socket
 from services.gateway.mail_room import MailRoom
 from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
@@ -63,7 +64,7 @@ class Listener:
 @contextlib.asynccontextmanager
 async def listening(door: MailDoor, room: MailRoom, **hooks: Any) -> AsyncIterator[Listener]:
     handler = Slow(directory=OneInbox(door.inbox), receiver=door.receiver, clock=SystemClock(), parser=door.parser, **hooks)
-    server = await listen(handler, "127.0.0.1", 0, room=room)
+    server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"), room=room)
     try:
         async with contextlib.AsyncExitStack() as stack:
             yield Listener(server.sockets[0].getsockname()[1], stack)

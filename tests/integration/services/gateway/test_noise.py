@@ -19,6 +19,7 @@ from ingest.adapter import Inbox, Request, Target
 from ingest.directory import Directory
 from ingest.mailboxes import Mailboxes, named
 from services.frame.bodies import Bodies
+from services.frame.doors import listening_socket
 from services.frame.processor_time import CountedApp, ProcessorTime
 from services.frame.rates import Rates
 from services.gateway.app import create_gateway
@@ -135,7 +136,7 @@ async def mail_to_two(
     door: MailDoor, directory: Two, rates: Rates, times: ProcessorTime | None = None
 ) -> AsyncIterator[aiosmtplib.SMTP]:
     handler = MailHandler(directory=directory, receiver=door.receiver, clock=SystemClock(), parser=door.parser)
-    server = await listen(handler, "127.0.0.1", 0, rates=rates, processor_time=times)
+    server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"), rates=rates, processor_time=times)
     async with server, aiosmtplib.SMTP(hostname="127.0.0.1", port=server.sockets[0].getsockname()[1]) as sender:
         yield sender
 

@@ -11,6 +11,7 @@ import pytest
 
 from ingest.adapter import Draft, Inbox, Request, Target
 from services.frame.bodies import Bodies
+from services.frame.doors import listening_socket
 from services.frame.rates import RATES, Kind, Rates
 from services.gateway.app import create_gateway
 from services.gateway.smtp import MailHandler, listen
@@ -86,7 +87,7 @@ async def test_each_message_of_a_post_counts_for_its_workspace(tmp_path: Path) -
 async def test_a_mail_too_many_of_an_address_is_answered_451_and_nothing_is_kept(tmp_path: Path) -> None:
     async with mail_door(tmp_path) as door:
         handler = MailHandler(directory=OneInbox(door.inbox), receiver=door.receiver, clock=SystemClock(), parser=door.parser)
-        server = await listen(handler, "127.0.0.1", 0, rates=stopped("mails", 1))
+        server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"), rates=stopped("mails", 1))
         port = server.sockets[0].getsockname()[1]
         async with server, aiosmtplib.SMTP(hostname="127.0.0.1", port=port) as sender:
             await sender.sendmail("a@ornek.net", [ADDRESS], MAIL)

@@ -14,6 +14,7 @@ from ingest.adapter import Draft, Inbox, Parsed, Request, Target, Unparsed
 from ingest.adapters.smtp import LISTENER
 from ingest.mailboxes import Mailboxes, named
 from ingest.parse import INLINE_BYTES_MAX, Parser
+from services.frame.doors import listening_socket
 from services.gateway.smtp import MailHandler, listen
 from shared.clock import SystemClock
 from shared.ids import new_id
@@ -55,7 +56,7 @@ class Counted(Parser):
 
 async def sent(door: MailDoor, directory: Several, parser: Parser, mail: bytes) -> str:
     handler = MailHandler(directory=directory, receiver=door.receiver, clock=SystemClock(), parser=parser)
-    server = await listen(handler, "127.0.0.1", 0)
+    server = await listen(handler, listening_socket("127.0.0.1", 0, setting="port"))
     reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
     try:
         await reader.readline()

@@ -169,11 +169,11 @@ async def test_a_taken_port_is_one_sentence_with_the_setting() -> None:
         with pytest.raises(Conflict, match="SANTRAL_GATEWAY_HEALTH_PORT"):
             await run_process(story.process(health_port=port), stop=story.stop)
 
-        async def listen() -> asyncio.Server:
-            return await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", port)
+        async def listen(bound: socket.socket) -> asyncio.Server:
+            return await asyncio.get_running_loop().create_server(asyncio.Protocol, sock=bound)
 
         with pytest.raises(Conflict, match="SANTRAL_SMTP_PORT"):
-            await ListenerDoor(listen, setting="SANTRAL_SMTP_PORT").open()
+            await ListenerDoor(listen, host="127.0.0.1", port=port, setting="SANTRAL_SMTP_PORT").open()
 
 
 async def test_an_address_of_another_machine_is_refused() -> None:
