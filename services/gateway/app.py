@@ -51,7 +51,6 @@ def create_gateway(
     strangers: Strangers | None = None,
 ) -> Starlette:
     """The ASGI app. It reads nothing but its collaborators."""
-
     counters, line = rates or Rates(), strangers or Strangers()
 
     async def take_in(http: HttpRequest) -> Response:

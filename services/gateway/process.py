@@ -69,16 +69,9 @@ async def run(settings: Settings) -> None:
         parser = await stack.enter_async_context(Parser())
         bodies, rates, processor_time, strangers = Bodies(), Rates(settings.rates()), ProcessorTime(), Strangers()
         app = create_gateway(
-            directory=directory,
-            receiver=receiver,
-            parser=parser,
-            replays=ReplayGuard(db),
-            clock=clock,
-            bodies=bodies,
-            rates=rates,
+            directory=directory, receiver=receiver, parser=parser, replays=ReplayGuard(db), clock=clock, bodies=bodies, rates=rates,
             strangers=strangers,
-        )
-        room = MailRoom()
+        )  # fmt: skip
         mail = MailHandler(directory=directory, receiver=receiver, clock=clock, parser=parser, border=judge)
         broker = kafka_check(kafka)
         workers: dict[str, Callable[[], Awaitable[None]]] = {
@@ -101,27 +94,29 @@ async def run(settings: Settings) -> None:
                 },
                 entry=database_entry(db, kafka, patient=spool is None, one_machine=not settings.blob_shared),
                 doors=[
-                    WebDoor(
-                        CountedApp(app, times=processor_time),
-                        host=settings.host,
-                        port=settings.webhook_port,
-                        setting="SANTRAL_WEBHOOK_PORT",
-                        trusted_proxies=settings.proxies(),
-                        **_UVICORN,
-                    ),
-                    ListenerDoor(
-                        lambda bound: listen(
-                            mail, bound, room=room, rates=rates, processor_time=processor_time, strangers=strangers
-                        ),
-                        host=settings.host,
-                        port=settings.smtp_port,
-                        setting="SANTRAL_SMTP_PORT",
-                    ),
+                    _webhook_door(settings, CountedApp(app, times=processor_time)),
+                    _mail_door(settings, mail, rates, processor_time, strangers),
                 ],
                 workers=workers,
                 on_beat=processor_time.beat,
             )
         )
+
+
+def _webhook_door(settings: Settings, app: CountedApp) -> WebDoor:
+    return WebDoor(
+        app, host=settings.host, port=settings.webhook_port, setting="SANTRAL_WEBHOOK_PORT", trusted_proxies=settings.proxies(), **_UVICORN
+    )  # fmt: skip
+
+
+def _mail_door(
+    settings: Settings, mail: MailHandler, rates: Rates, processor_time: ProcessorTime, strangers: Strangers
+) -> ListenerDoor:
+    room = MailRoom()
+    return ListenerDoor(
+        lambda bound: listen(mail, bound, room=room, rates=rates, processor_time=processor_time, strangers=strangers),
+        host=settings.host, port=settings.smtp_port, setting="SANTRAL_SMTP_PORT",
+    )  # fmt: skip
 
 
 async def drain(spool: Spool, publisher: Publisher) -> None:
